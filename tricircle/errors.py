@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which things can go wrong on purpose, as facts without HTTP?
+
+Every deliberate exception of tricircle is a class here. Each carries typed facts and a stable ``code`` that operators may grep
+for; the code never changes once published. ``http/faults.py`` alone turns them into status codes and error bodies.
+Messages are written for the *caller*: they never hold a pod's id, name, host or URL unless the class says "operator".
+"""
+
+
+class TricircleError(Exception):
+    """Something that tricircle refused or could not do."""
+
+    code = "internal"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidRequestError(TricircleError):
+    """The request is malformed; nothing was done (400)."""
+
+    code = "request.invalid"
+
+
+class UnprocessableError(TricircleError):
+    """The request is well formed but a value in it cannot be used (422, Admin API v1.0 only)."""
+
+    code = "request.unprocessable"
+
+
+class BodyTooLargeError(TricircleError):
+    """The body is over the listener's limit (413)."""
+
+    code = "request.too_large"
+
+
+class UnauthorizedError(TricircleError):
+    """No valid token (401)."""
+
+    code = "token.invalid"
+
+
+class ForbiddenError(TricircleError):
+    """The caller's roles do not allow this (403)."""
+
+    code = "policy.forbidden"
+
+
+class NotFoundError(TricircleError):
+    """Everyone who could hold the resource said that it is not there (404)."""
+
+    code = "resource.not_found"
+
+
+class MethodNotAllowedError(TricircleError):
+    """The path exists, the verb does not (405)."""
+
+    code = "request.method_not_allowed"
+
+    def __init__(self, message: str, allowed: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+class NotAcceptableError(TricircleError):
+    """The microversion asked for is outside of what is served (406)."""
+
+    code = "version.not_acceptable"
+
+
+class ConflictError(TricircleError):
+    """The state of the resource forbids it (409)."""
+
+    code = "resource.conflict"
+
+
+class QuotaExceededError(TricircleError):
+    """A limit of the project would be exceeded (403 in compute, 413 in block storage)."""
+
+    code = "quota.exceeded"
+
+
+class NotImplementedByUsError(TricircleError):
+    """A documented call that tricircle cannot carry, said clearly (501)."""
+
+    code = "request.not_implemented"
+
+
+class UnavailableError(TricircleError):
+    """Not sent, or not now: the caller may try again (503 with Retry-After)."""
+
+    code = "service.unavailable"
+
+    def __init__(self, message: str, retry_after_s: int = 10) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class OutcomeUnknownError(TricircleError):
+    """Sent, but no answer came: it may or may not have happened (504, no Retry-After)."""
+
+    code = "upstream.outcome_unknown"
+
+
+class BadUpstreamAnswerError(TricircleError):
+    """An upstream answered something that is not an answer of its API (502)."""
+
+    code = "upstream.bad_answer"
+
+
+class LeaseLostError(TricircleError):
+    """Somebody else works on this routing now; the caller must not go on."""
+
+    code = "routing.lease_lost"
+
+
+class UpstreamStatusError(TricircleError):
+    """An upstream refused a call that we made ourselves.
+
+    :param status: the HTTP status that the upstream sent
+    :param body: the decoded body, cut to what logs may hold; never shown to a tenant as it is
+    :param target: operator's words for the upstream, such as ``Pod1/network``
+    """
+
+    code = "upstream.status"
+
+    def __init__(self, status: int, body: str, target: str) -> None:
+        super().__init__(f"{target} answered {status}: {body[:500]}")
+        self.status = status
+        self.body = body
+        self.target = target

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is a request as a door sees it, and an answer as it leaves?
+
+Bodies are bytes or streams; a body that needs no change is never parsed, a stream stays a stream.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from tricircle.context import RequestContext
+from tricircle.errors import BodyTooLargeError, InvalidRequestError
+
+#: Header pairs; names in lower case.
+Headers = list[tuple[bytes, bytes]]
+Receive = Callable[[], Awaitable[dict[str, object]]]
+
+
+def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """The first value of ``name`` (lower case), or None."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request at a door.
+
+    :ivar path: what stands behind the door's prefix, still percent-encoded: ``/v2.1/servers/<id>``
+    :ivar query: the raw query string without ``?``
+    :ivar params: values that the door's table found in the path (decoded)
+    """
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    receive: Receive
+    body_limit: int
+    context: RequestContext
+    params: dict[str, str] = field(default_factory=dict)
+    _body: bytes | None = None
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a header (lower-case name), or None."""
+        return header(self.headers, name)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, once. :raises BodyTooLargeError: never; a stream's limit is the upstream's."""
+        if self._body is not None:
+            yield self._body
+            return
+        more = True
+        while more:
+            event = await self.receive()
+            if event["type"] == "http.disconnect":
+                raise InvalidRequestError("The client went away in the middle of the body.")
+            chunk = event.get("body", b"")
+            more = bool(event.get("more_body", False))
+            if isinstance(chunk, bytes) and chunk:
+                yield chunk
+
+    async def body(self) -> bytes:
+        """The whole body. :raises BodyTooLargeError: when it is over ``body_limit`` bytes."""
+        if self._body is None:
+            parts: list[bytes] = []
+            size = 0
+            async for chunk in self.chunks():
+                size += len(chunk)
+                if size > self.body_limit:
+                    raise BodyTooLargeError(f"Request is too large. Larger than max_request_body_size ({self.body_limit}).")
+                parts.append(chunk)
+            self._body = b"".join(parts)
+        return self._body
+
+    async def json(self) -> dict[str, object]:
+        """The body as a JSON object. :raises InvalidRequestError: when it is not one (text as Nova's)."""
+        try:
+            value = msgspec.json.decode(await self.body())
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidRequestError("Malformed request body") from error
+        if not isinstance(value, dict):
+            raise InvalidRequestError("Malformed request body")
+        return value
+
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The query as decoded pairs, in order, blanks kept."""
+        return parse_qsl(self.query.decode("latin-1"), keep_blank_values=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What goes back. ``body`` may be a stream; then ``close`` must be awaited when it was sent or given up."""
+
+    status: int
+    headers: Headers = field(default_factory=list)
+    body: bytes | AsyncIterator[bytes] = b""
+    close: Callable[[], Awaitable[None]] | None = None
+
+    @classmethod
+    def json(cls, status: int, value: object, headers: Headers | None = None) -> "Answer":
+        """An answer with a JSON body."""
+        return cls(
+            status=status,
+            headers=[(b"content-type", b"application/json"), *(headers or [])],
+            body=msgspec.json.encode(value),
+        )
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a header (lower-case name), or None."""
+        return header(self.headers, name)
+
+
+Handler = Callable[[Request], Awaitable[Answer]]

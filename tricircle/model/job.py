@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is still to be done so that a pod agrees with the centre?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from tricircle.context import PodId, ProjectId
+
+
+class JobType(StrEnum):
+    """Names of job bodies. A body is level-triggered: read what should be, read what is, apply the difference."""
+
+    NETWORK = "network"  # copies of a network: update, or remove when it is gone at the centre
+    SUBNET = "subnet"
+    PORT = "port"
+    SECURITY_GROUP = "security_group"  # the group and all of its rules
+    FLAVOR = "flavor"
+    KEYPAIR = "keypair"
+    VOLUME_TYPE = "volume_type"
+    SERVER_PORTS = "server_ports"  # ports of a server that ended or lost an interface
+
+
+#: A job that is about every pod where the resource has a copy.
+EVERY_POD = PodId("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One request "make pod P agree with central resource X". Rows with equal (type, resource_id, pod_id) are folded into one run.
+
+    :ivar revision: the central object's revision number at the time of the change; a reader that sees an older one retries
+    :ivar payload: what cannot be read any more after a deletion
+    """
+
+    id: int
+    type: JobType
+    resource_id: str
+    pod_id: PodId = EVERY_POD
+    project_id: ProjectId
+    revision: int | None = None
+    payload: Mapping[str, object] = field(default_factory=dict)
+    attempts: int = 0
+    last_error: str | None = None
+    created_at: datetime | None = None
+    not_before: datetime | None = None

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where does a resource live, under which id, and who works on it?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from tricircle.context import PodId, ProjectId
+
+
+class Kind(StrEnum):
+    """What a routing or a job is about. Owned kinds keep the pod's id; of declared kinds the row is a copy."""
+
+    # owned: runs in exactly one pod
+    SERVER = "server"
+    VOLUME = "volume"
+    SNAPSHOT = "snapshot"
+    BACKUP = "backup"
+    GROUP = "group"
+    GROUP_SNAPSHOT = "group_snapshot"
+    ATTACHMENT = "attachment"
+    TRANSFER = "transfer"
+    # declared: written down at the centre, copied into pods
+    FLAVOR = "flavor"
+    KEYPAIR = "keypair"  # central id is "<user id>/<name>"
+    SERVER_GROUP = "server_group"
+    VOLUME_TYPE = "volume_type"
+    IMAGE = "image"
+    NETWORK = "network"
+    SUBNET = "subnet"
+    PORT = "port"
+    SECURITY_GROUP = "security_group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """The record that a resource lives (or has a copy) in a pod.
+
+    :ivar central_id: id at the centre; for owned kinds equal to ``pod_resource_id``
+    :ivar pod_resource_id: id in the pod; None until *bound*
+    :ivar owner: who holds the lease (process and request), None when nobody does
+    :ivar revision: what of the central object was last realised: a revision number, or a digest of its shape
+    :ivar details: facts of the kind; for ports ``origin`` ("gateway": made by us for a boot, "user": brought by the user) and
+        ``server_id``; for subnets ``gateway_ip`` and ``slice_port_id``
+    :ivar resources: the resource vector a reservation holds (``{"instances": 1, "cores": 2, ...}``)
+    """
+
+    id: int
+    central_id: str
+    kind: Kind
+    pod_id: PodId
+    project_id: ProjectId
+    pod_resource_id: str | None = None
+    owner: str | None = None
+    revision: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+    resources: Mapping[str, int] = field(default_factory=dict)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the pod-side id is known."""
+        return self.pod_resource_id is not None

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which tables are ours? They stand in the schema of the central Neutron; every name begins with ``tricircle_``.
+
+No foreign key leads to a table of Neutron: our rows outlive the objects they speak of. Times are UTC by the *database's* clock
+with microseconds; leases are compared in SQL only.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+metadata = sa.MetaData()
+
+#: DATETIME(6) on MariaDB and MySQL, plain DATETIME elsewhere (SQLite in unit tests of the store).
+Instant = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+#: SQLite only counts up by itself on INTEGER.
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+#: Ids and names compare byte by byte, whatever the server's default collation.
+_ASCII = {"charset": "ascii", "collation": "ascii_bin"}
+
+
+def _ident(length: int) -> sa.types.TypeEngine[str]:
+    return sa.String(length).with_variant(mysql.VARCHAR(length, **_ASCII), "mysql", "mariadb")
+
+
+def _text(length: int) -> sa.types.TypeEngine[str]:
+    return sa.String(length).with_variant(
+        mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
+    )
+
+
+_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mariadb_engine": "InnoDB", "mariadb_charset": "utf8mb4"}
+
+pods = sa.Table(
+    "tricircle_pods",
+    metadata,
+    sa.Column("id", _ident(36), primary_key=True),
+    sa.Column("name", _text(255), nullable=False, unique=True),
+    sa.Column("az_name", _text(255), nullable=False, server_default=""),
+    sa.Column("pod_az_name", _text(255), nullable=False, server_default=""),
+    sa.Column("dc_name", _text(255), nullable=False, server_default=""),
+    sa.Column("state", _ident(16), nullable=False, server_default="enabled"),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant),
+    **_TABLE_OPTIONS,
+)
+
+pod_endpoints = sa.Table(
+    "tricircle_pod_endpoints",
+    metadata,
+    sa.Column("pod_id", _ident(36), sa.ForeignKey("tricircle_pods.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("service", _ident(32), primary_key=True),
+    sa.Column("url", sa.String(512), nullable=False),
+    sa.Column("prefix", sa.String(255), nullable=False, server_default=""),
+    sa.Column("min_version", _ident(16)),
+    sa.Column("max_version", _ident(16)),
+    **_TABLE_OPTIONS,
+)
+
+bindings = sa.Table(
+    "tricircle_bindings",
+    metadata,
+    sa.Column("id", _ident(36), primary_key=True),
+    sa.Column("project_id", _ident(64), nullable=False),
+    sa.Column("pod_id", _ident(36), sa.ForeignKey("tricircle_pods.id"), nullable=False),
+    sa.Column("are_limits_lifted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant),
+    sa.UniqueConstraint("project_id", "pod_id", name="uq_tricircle_bindings_project_pod"),
+    **_TABLE_OPTIONS,
+)
+
+routings = sa.Table(
+    "tricircle_routings",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("central_id", _text(320), nullable=False),
+    sa.Column("kind", _ident(32), nullable=False),
+    sa.Column("pod_id", _ident(36), sa.ForeignKey("tricircle_pods.id"), nullable=False),
+    sa.Column("project_id", _ident(64), nullable=False),
+    # The id in the pod; NULL until bound. A keypair's is its name.
+    sa.Column("pod_resource_id", _text(255)),
+    sa.Column("owner", _ident(128)),
+    sa.Column("lease_until", Instant),
+    sa.Column("revision", _ident(64)),
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("resources", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant),
+    sa.UniqueConstraint("central_id", "kind", "pod_id", name="uq_tricircle_routings_central_kind_pod"),
+    sa.Index("ix_tricircle_routings_pod_resource", "pod_id", "kind", "pod_resource_id"),
+    sa.Index("ix_tricircle_routings_project", "project_id", "kind", "pod_id"),
+    **_TABLE_OPTIONS,
+)
+
+cursors = sa.Table(
+    "tricircle_cursors",
+    metadata,
+    # Digest of (project, door, collection, query without marker and limit); see road/positions.py.
+    sa.Column("list_key", _ident(64), primary_key=True),
+    sa.Column("marker", _text(255), primary_key=True),
+    # Per pod id: the last id that was taken from it, or null when nothing was.
+    sa.Column("positions", sa.JSON, nullable=False),
+    sa.Column("used_at", Instant, nullable=False),
+    sa.Index("ix_tricircle_cursors_used_at", "used_at"),
+    **_TABLE_OPTIONS,
+)
+
+jobs = sa.Table(
+    "tricircle_jobs",
+    metadata,
+    # No unique key but the id: appending must never block or fail a tenant's transaction.
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("type", _ident(32), nullable=False),
+    sa.Column("resource_id", _text(320), nullable=False),
+    sa.Column("pod_id", _ident(36), nullable=False, server_default=""),
+    sa.Column("project_id", _ident(64), nullable=False, server_default=""),
+    sa.Column("revision", sa.BigInteger),
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_error", sa.Text),
+    sa.Column("owner", _ident(128)),
+    sa.Column("lease_until", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("not_before", Instant, nullable=False),
+    sa.Index("ix_tricircle_jobs_due", "not_before", "id"),
+    sa.Index("ix_tricircle_jobs_key", "resource_id", "type", "pod_id"),
+    **_TABLE_OPTIONS,
+)
+
+job_history = sa.Table(
+    "tricircle_job_history",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("type", _ident(32), nullable=False),
+    sa.Column("resource_id", _text(320), nullable=False),
+    sa.Column("pod_id", _ident(36), nullable=False, server_default=""),
+    sa.Column("project_id", _ident(64), nullable=False, server_default=""),
+    sa.Column("status", _ident(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error", sa.Text),
+    sa.Column("started_at", Instant),
+    sa.Column("finished_at", Instant, nullable=False),
+    sa.Index("ix_tricircle_job_history_finished", "finished_at"),
+    **_TABLE_OPTIONS,
+)
