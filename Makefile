@@ -1,0 +1,65 @@
+# Every verb is one visible line; CI calls the same targets. `make help` lists them.
+SHELL := /bin/bash
+UV ?= uv
+PYTHON := .venv/bin/python
+STAMP := .venv/.installed
+PYTEST := $(PYTHON) -m pytest
+
+.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status bench sample-config lock clean
+
+help: ## list the verbs
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) ## make the project's Python environment
+
+$(STAMP): requirements/dev.lock pyproject.toml osc/pyproject.toml
+	@command -v $(UV) >/dev/null || { echo "uv is missing: pip install uv"; exit 1; }
+	$(UV) venv --quiet --allow-existing --python 3.11 .venv
+	$(UV) pip install --quiet --python .venv -r requirements/dev.lock
+	$(UV) pip install --quiet --python .venv --no-deps -e . -e osc
+	@touch $(STAMP)
+
+packages: setup ## install the Debian packages that tests and the lab need (or say which)
+	$(PYTHON) -m lab packages
+
+check: setup ## lint, types, import floors, house rules
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) tools/house_check.py
+
+demo: setup ## start the lab and tricircle, register two pods, walk through with stock clients
+	$(PYTHON) -m lab demo
+
+demo-down: setup ## end all that `make demo` started, and nothing else
+	$(PYTHON) -m lab down
+
+test: check packages ## run every test, those against the lab included
+	$(PYTEST) -m "not lab"
+	$(PYTHON) -m lab up
+	$(PYTEST) -m lab
+
+test-quick: check ## run the tests that need no lab
+	$(PYTEST) -m "not lab" -x -q
+
+lab-up: setup ## start (or complete) the lab
+	$(PYTHON) -m lab up
+
+lab-down: setup ## stop the lab, keep its data
+	$(PYTHON) -m lab down
+
+lab-status: setup ## what of the lab is up
+	$(PYTHON) -m lab status
+
+bench: setup ## run the benchmarks; each prints ratios measured in one run
+	$(PYTHON) -m benchmarks.forward
+
+sample-config: setup ## regenerate etc/tricircle.conf.sample
+	$(PYTHON) tools/sample_config.py
+
+lock: ## resolve the locked versions anew
+	$(UV) pip compile --quiet --python-version 3.11 pyproject.toml --extra gateway --group dev -o requirements/dev.lock
+
+clean: ## remove what tools leave behind (keeps .lab)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
