@@ -130,3 +130,16 @@ class UpstreamStatusError(TricircleError):
         self.status = status
         self.body = body
         self.target = target
+
+
+class SettingsError(TricircleError):
+    """The configuration file or the command line is wrong; the process does not start (exit code 64, operator).
+
+    :param key: ``section.option`` that is wrong, empty when no single one is
+    """
+
+    code = "settings.invalid"
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
