@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of the lab: up, down, status, logs, env."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lab import clouds, status
+from lab.database import SqlFailed
+from lab.down import down
+from lab.environment import EnvironmentFailed
+from lab.packages import PackagesMissing
+from lab.process import StartFailed, Supervisor
+from lab.progress import Progress
+from lab.rest import RestFailed
+from lab.schemas import MigrationFailed
+from lab.services.tricircle import TricircleFailed
+from lab.topology import DEFAULT_BASE, DEFAULT_PODS, Lab, load_choices, load_lab, make_lab
+from lab.up import prepare, up
+
+ROOT = Path(__file__).resolve().parent.parent
+FAILURES = (
+    EnvironmentFailed,
+    MigrationFailed,
+    PackagesMissing,
+    RestFailed,
+    SqlFailed,
+    StartFailed,
+    TricircleFailed,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except FAILURES as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _up(options: argparse.Namespace) -> int:
+    if options.fresh:
+        down(load_lab(ROOT), wipe=True)
+    up(_chosen(options))
+    return 0
+
+
+def _install(options: argparse.Namespace) -> int:
+    prepare(_chosen(options), Progress())
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    down(load_lab(ROOT), wipe=options.wipe)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    found = status.rows(load_lab(ROOT))
+    print(status.table(found))
+    return 0 if found and all(row.up for row in found) else 3
+
+
+def _logs(options: argparse.Namespace) -> int:
+    lab = load_lab(ROOT)
+    supervisor = Supervisor(lab.run, lab.logs)
+    names = options.name or sorted(path.stem for path in lab.logs.glob("*.log"))
+    for name in names:
+        print(f"==> {supervisor.log(name)} <==")
+        print(supervisor.tail(name, options.lines))
+    return 0
+
+
+def _env(options: argparse.Namespace) -> int:
+    sys.stdout.write(clouds.exports(load_lab(ROOT)))
+    return 0
+
+
+def _chosen(options: argparse.Namespace) -> Lab:
+    """The lab of the options, and where they say nothing the lab as it was last started."""
+    before = load_lab(ROOT)
+    known = bool(load_choices(ROOT))
+    rabbit = frozenset(options.rabbit) if options.rabbit is not None else None
+    try:
+        return make_lab(
+            ROOT,
+            pods=options.pods or (len(before.pods) if known else DEFAULT_PODS),
+            base=options.port_base or before.base,
+            rabbit=rabbit if rabbit is not None else frozenset(p.name for p in before.rabbit_pods),
+            pod_glance=before.pod_glance if options.pod_glance is None else options.pod_glance,
+            tricircle=before.tricircle if options.tricircle is None else options.tricircle,
+        )
+    except ValueError as error:
+        raise SystemExit(f"lab: {error}") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab",
+        description="Real OpenStack services as a centre and several pods on this machine, in .lab/.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    command = commands.add_parser("up", help="bring up what is missing, until everything answers")
+    command.add_argument("--fresh", action="store_true", help="begin with no data")
+    _add_choices(command)
+    command.set_defaults(run=_up)
+
+    command = commands.add_parser("install", help="only install the packages and the environment")
+    _add_choices(command)
+    command.set_defaults(run=_install)
+
+    command = commands.add_parser("down", help="end all processes of the lab; data stays")
+    command.add_argument("--wipe", action="store_true", help="delete the data too")
+    command.set_defaults(run=_down)
+
+    command = commands.add_parser("status", help="what runs, and what it costs; 3 if anything is down")
+    command.set_defaults(run=_status)
+
+    command = commands.add_parser("logs", help="the ends of the logs")
+    command.add_argument("name", nargs="*", help="of which processes (default: all)")
+    command.add_argument("-n", "--lines", type=int, default=30, help="how many lines (default: 30)")
+    command.set_defaults(run=_logs)
+
+    command = commands.add_parser("env", help='for a shell: eval "$(python -m lab env)"')
+    command.set_defaults(run=_env)
+    return parser
+
+
+def _add_choices(command: argparse.ArgumentParser) -> None:
+    """What is not given stays as it was at the last start."""
+    command.add_argument("--pods", type=int, metavar="N", help=f"how many pods (first: {DEFAULT_PODS})")
+    command.add_argument(
+        "--rabbit",
+        nargs="*",
+        metavar="POD",
+        help="pods with RabbitMQ and a process for every service (e.g. --rabbit pod2; first: none)",
+    )
+    command.add_argument(
+        "--port-base", type=int, metavar="N", help=f"lowest port but one (first: {DEFAULT_BASE})"
+    )
+    command.add_argument(
+        "--pod-glance",
+        action=argparse.BooleanOptionalAction,
+        help="a Glance of its own in every pod (first: yes); Nova and Cinder use the central one",
+    )
+    command.add_argument(
+        "--tricircle",
+        action=argparse.BooleanOptionalAction,
+        help="tricircle before the centre, and its drivers in the central Neutron (first: yes)",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does the imitated hypervisor do that Nova's own fake driver does not?
+
+It remembers its machines over a restart, and its snapshots put a small image into Glance.
+"""
+
+import io
+
+import nova.conf
+from nova import context as nova_context
+from nova import objects
+from nova.compute import power_state, task_states
+from nova.image import glance
+from nova.scheduler.client import report
+from nova.virt import fake
+
+CONF = nova.conf.CONF
+SNAPSHOT = bytes(64 * 1024)
+
+
+class LabHypervisor(fake.FakeDriverWithoutFakeNodes):
+    """One host with one node of 1000 CPUs, 800 GB of memory and 600 TB of disk."""
+
+    def init_host(self, host):
+        super().init_host(host)
+        # The machines live in memory only. Those of an earlier run are in the database, and without
+        # them here no server could be stopped, attached to or detached from.
+        context = nova_context.get_admin_context()
+        servers = objects.InstanceList.get_by_host(context, host, expected_attrs=["flavor", "info_cache"])
+        for server in servers:
+            self._remember(server)
+
+    def _remember(self, server):
+        state = server.power_state
+        if state not in (power_state.RUNNING, power_state.SHUTDOWN):
+            state = power_state.RUNNING
+        self.instances[server.uuid] = fake.FakeInstance(server.name, state, server.uuid)
+        flavor = server.flavor
+        self.resources.claim(vcpus=flavor.vcpus, mem=flavor.memory_mb, disk=flavor.root_gb)
+        if server.info_cache is not None and server.info_cache.network_info is not None:
+            for vif in server.info_cache.network_info:
+                self._interfaces[vif["id"]] = vif
+
+    def snapshot(self, context, instance, image_id, update_task_state):
+        update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
+        super().snapshot(context, instance, image_id, update_task_state)
+        api = glance.API()
+        image = api.get(context, image_id)
+        facts = {
+            "name": image["name"],
+            "disk_format": "raw",
+            "container_format": "bare",
+            "properties": {"image_state": "available"},
+        }
+        api.update(context, image_id, facts, data=io.BytesIO(SNAPSHOT))
+
+
+def _no_allocations(client, context, nodename):
+    """Nothing, at once.
+
+    Nova asks Placement for every allocation of the host on every boot and delete, for the sake of
+    reshapes only; with one host as big as a pod that makes the time of a boot grow with their number.
+    """
+    return {}
+
+
+def install():
+    """Make the driver loadable as `fake.LabHypervisor`: Nova looks only below nova.virt."""
+    fake.LabHypervisor = LabHypervisor
+    report.SchedulerReportClient.get_allocations_for_provider_tree = _no_allocations

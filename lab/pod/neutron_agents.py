@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What would the Open vSwitch, DHCP and L3 agents of one host tell Neutron?
+
+A service plugin inside Neutron's API: it keeps the rows of the three agents fresh, so that the real
+ML2 drivers bind ports to the host, and it reports what the agents would report when they are done.
+"""
+
+import queue
+import threading
+
+from neutron.api.rpc.handlers import l3_rpc
+from neutron.common import utils as neutron_names
+from neutron.db import provisioning_blocks
+from neutron.objects import trunk as trunk_objects
+from neutron_lib import constants, context
+from neutron_lib.api.definitions import portbindings
+from neutron_lib.callbacks import events, registry, resources
+from neutron_lib.plugins import constants as plugins
+from neutron_lib.plugins import directory
+from neutron_lib.services import base as service_base
+from neutron_lib.services.trunk import constants as trunk_constants
+from oslo_config import cfg
+from oslo_log import log as logging
+
+LOG = logging.getLogger(__name__)
+
+OPTIONS = (
+    cfg.StrOpt("host"),
+    cfg.StrOpt("availability_zone", default="nova"),
+    cfg.StrOpt("tunneling_ip"),
+    cfg.DictOpt("bridge_mappings", default={}),
+)
+HEARTBEAT_SECONDS = 30
+MISSED_PORTS = 200  # at most this many forgotten ports are healed in one heartbeat
+FIRST_PAUSE_SECONDS = 0.05
+ATTEMPTS = {"subnet": 2}
+DEFAULT_ATTEMPTS = 6
+
+PORT, FLOATING_IP, TRUNK, ROUTER, SUBNET = "port", "floating_ip", "trunk", "router", "subnet"
+
+
+class LabPlugin(service_base.ServicePluginBase):
+    """Plays the agents of the host named in section [lab]."""
+
+    supported_extension_aliases = []  # noqa: RUF012  (Neutron's own form)
+
+    def __init__(self):
+        super().__init__()
+        cfg.CONF.register_opts(OPTIONS, group="lab")
+        self._queue = queue.Queue()
+        self._host = cfg.CONF.lab.host
+        for resource, happened, handler in (
+            (resources.PROCESS, events.AFTER_INIT, self._start),
+            (resources.PORT, events.AFTER_CREATE, self._port),
+            (resources.PORT, events.AFTER_UPDATE, self._port),
+            (resources.FLOATING_IP, events.AFTER_CREATE, self._floating_ip),
+            (resources.FLOATING_IP, events.AFTER_UPDATE, self._floating_ip),
+            (resources.TRUNK, events.AFTER_CREATE, self._trunk),
+            (resources.TRUNK, events.AFTER_UPDATE, self._trunk),
+            (resources.SUBPORTS, events.AFTER_CREATE, self._trunk),
+            (resources.ROUTER, events.AFTER_UPDATE, self._router),
+            (resources.ROUTER_GATEWAY, events.AFTER_CREATE, self._router),
+            (resources.ROUTER_INTERFACE, events.AFTER_CREATE, self._router),
+            (resources.SUBNET, events.AFTER_CREATE, self._subnet),
+            (resources.SUBNET, events.AFTER_UPDATE, self._subnet),
+        ):
+            registry.subscribe(handler, resource, happened)
+
+    def get_plugin_type(self):
+        return "LAB"
+
+    def get_plugin_description(self):
+        return "The imitated agents of one host."
+
+    # --- what Neutron tells us; nothing here may take long, it is the user's request ---------------
+
+    def _port(self, resource, event, trigger, payload):
+        port = payload.latest_state
+        if port.get(portbindings.HOST_ID) and port["status"] != constants.PORT_STATUS_ACTIVE:
+            self._ask(PORT, port["id"])
+
+    def _floating_ip(self, resource, event, trigger, payload):
+        self._ask(FLOATING_IP, payload.resource_id or payload.latest_state["id"])
+
+    def _trunk(self, resource, event, trigger, payload):
+        self._ask(TRUNK, payload.resource_id)
+
+    def _router(self, resource, event, trigger, payload):
+        self._ask(ROUTER, payload.resource_id)
+
+    def _subnet(self, resource, event, trigger, payload):
+        self._ask(SUBNET, payload.latest_state["id"])
+
+    def _ask(self, kind, identifier):
+        if identifier:
+            self._queue.put((kind, identifier, 1))
+
+    # --- threads ----------------------------------------------------------------------------------
+
+    def _start(self, resource, event, trigger, payload=None):
+        threading.Thread(target=self._beat, name="lab-heartbeat", daemon=True).start()
+        threading.Thread(target=self._work, name="lab-agents", daemon=True).start()
+
+    def _beat(self):
+        pause = threading.Event()
+        first = True
+        while True:
+            try:
+                self._report_agents(first)
+                self._queue_missed_ports()
+                first = False
+            except Exception:
+                LOG.exception("The lab's agents cannot report")
+            pause.wait(1 if first else HEARTBEAT_SECONDS)
+
+    def _work(self):
+        bodies = {
+            PORT: self._bring_up_port,
+            FLOATING_IP: self._set_floating_ip,
+            TRUNK: self._bring_up_trunk,
+            ROUTER: self._bind_router,
+            SUBNET: self._serve_subnet,
+        }
+        while True:
+            kind, identifier, attempt = self._queue.get()
+            try:
+                done = bodies[kind](context.get_admin_context(), identifier)
+            except Exception as error:
+                LOG.debug("The lab's agents: %s %s: %s", kind, identifier, error)
+                done = False
+            if not done and attempt < ATTEMPTS.get(kind, DEFAULT_ATTEMPTS):
+                again = (kind, identifier, attempt + 1)
+                threading.Timer(FIRST_PAUSE_SECONDS * 2**attempt, self._queue.put, [again]).start()
+
+    # --- what the agents do; each returns False when it should be tried again ----------------------
+
+    def _report_agents(self, first):
+        core = directory.get_plugin()
+        section = cfg.CONF.lab
+        agents = (
+            (constants.AGENT_TYPE_OVS, "neutron-openvswitch-agent", "N/A", {
+                "bridge_mappings": section.bridge_mappings,
+                "tunnel_types": ["vxlan", "geneve"],
+                "tunneling_ip": section.tunneling_ip,
+                "l2_population": True,
+                "datapath_type": "system",
+                "extensions": ["qos"],
+            }),
+            (constants.AGENT_TYPE_DHCP, "neutron-dhcp-agent", "dhcp_agent", {"dhcp_driver": "lab"}),
+            (constants.AGENT_TYPE_L3, "neutron-l3-agent", "l3_agent", {
+                "agent_mode": "legacy",
+                "handle_internal_only_routers": True,
+            }),
+        )
+        for kind, binary, topic, configurations in agents:
+            state = {
+                "agent_type": kind,
+                "binary": binary,
+                "topic": topic,
+                "host": self._host,
+                "configurations": configurations,
+            }
+            if kind != constants.AGENT_TYPE_OVS:
+                state["availability_zone"] = section.availability_zone
+            if first:
+                state["start_flag"] = True
+            core.create_or_update_agent(context.get_admin_context(), state)
+
+    def _queue_missed_ports(self):
+        missed = directory.get_plugin().get_ports(
+            context.get_admin_context(),
+            filters={
+                portbindings.HOST_ID: [self._host],
+                "status": [constants.PORT_STATUS_DOWN, constants.PORT_STATUS_BUILD],
+                "admin_state_up": [True],
+            },
+            fields=["id"],
+        )
+        for port in missed[:MISSED_PORTS]:
+            self._ask(PORT, port["id"])
+
+    def _bring_up_port(self, ctx, port_id):
+        core = directory.get_plugin()
+        port = core.get_port(ctx, port_id)
+        if port["status"] == constants.PORT_STATUS_ACTIVE or not port[portbindings.HOST_ID]:
+            return True
+        if port[portbindings.VIF_TYPE] in (
+            portbindings.VIF_TYPE_UNBOUND,
+            portbindings.VIF_TYPE_BINDING_FAILED,
+        ):
+            return False
+        provisioning_blocks.remove_provisioning_component(
+            ctx, port_id, resources.PORT, provisioning_blocks.DHCP_ENTITY
+        )
+        provisioning_blocks.provisioning_complete(
+            ctx, port_id, resources.PORT, provisioning_blocks.L2_AGENT_ENTITY
+        )
+        port = core.get_port(ctx, port_id)
+        if port["status"] != constants.PORT_STATUS_ACTIVE and port["admin_state_up"]:
+            core.update_port_status(ctx, port_id, constants.PORT_STATUS_ACTIVE, host=self._host)
+        trunk = trunk_objects.Trunk.get_object(ctx, port_id=port_id)
+        if trunk is not None and trunk.status != trunk_constants.TRUNK_ACTIVE_STATUS:
+            self._ask(TRUNK, trunk.id)
+        return True
+
+    def _bring_up_trunk(self, ctx, trunk_id):
+        core = directory.get_plugin()
+        trunk = trunk_objects.Trunk.get_object(ctx, id=trunk_id)
+        if trunk is None:
+            return True
+        host = core.get_port(ctx, trunk.port_id)[portbindings.HOST_ID]
+        if not host:
+            return True
+        for subport in trunk.sub_ports:
+            port = core.get_port(ctx, subport.port_id)
+            if port[portbindings.HOST_ID] != host:
+                binding = {
+                    portbindings.HOST_ID: host,
+                    "device_owner": trunk_constants.TRUNK_SUBPORT_OWNER,
+                }
+                core.update_port(ctx, subport.port_id, {"port": binding})
+        if trunk.status != trunk_constants.TRUNK_ACTIVE_STATUS:
+            trunk.update(status=trunk_constants.TRUNK_ACTIVE_STATUS)
+        return True
+
+    def _set_floating_ip(self, ctx, floating_ip_id):
+        routers = directory.get_plugin(plugins.L3)
+        floating_ip = routers.get_floatingip(ctx, floating_ip_id)
+        status = (
+            constants.FLOATINGIP_STATUS_ACTIVE
+            if floating_ip["port_id"]
+            else constants.FLOATINGIP_STATUS_DOWN
+        )
+        if floating_ip["status"] != status:
+            routers.update_floatingip_status(ctx, floating_ip_id, status)
+        return True
+
+    def _bind_router(self, ctx, router_id):
+        synced = l3_rpc.L3RpcCallback().sync_routers(ctx, host=self._host, router_ids=[router_id])
+        return bool(synced)
+
+    def _serve_subnet(self, ctx, subnet_id):
+        core = directory.get_plugin()
+        subnet = core.get_subnet(ctx, subnet_id)
+        network = core.get_network(ctx, subnet["network_id"])
+        if not subnet["enable_dhcp"] or network.get("router:external"):
+            return True
+        device = neutron_names.get_dhcp_agent_device_id(network["id"], self._host)
+        ports = core.get_ports(ctx, filters={"network_id": [network["id"]], "device_id": [device]})
+        if not ports:
+            core.create_port(ctx, {"port": self._dhcp_port(network, subnet_id, device)})
+            return True
+        addresses = ports[0]["fixed_ips"]
+        if all(address["subnet_id"] != subnet_id for address in addresses):
+            wanted = [*addresses, {"subnet_id": subnet_id}]
+            core.update_port(ctx, ports[0]["id"], {"port": {"fixed_ips": wanted}})
+        return True
+
+    def _dhcp_port(self, network, subnet_id, device):
+        unset = constants.ATTR_NOT_SPECIFIED
+        return {
+            "name": "",
+            "network_id": network["id"],
+            "tenant_id": network["tenant_id"],
+            "project_id": network["tenant_id"],
+            "admin_state_up": True,
+            "device_id": device,
+            "device_owner": constants.DEVICE_OWNER_DHCP,
+            "mac_address": unset,
+            "fixed_ips": [{"subnet_id": subnet_id}],
+            "security_groups": [],
+            "port_security_enabled": False,
+            portbindings.HOST_ID: self._host,
+        }

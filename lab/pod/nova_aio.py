@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole compute service of a pod in one process: Nova's API, conductor, scheduler and compute, and Placement.
+
+Run by uWSGI with two sockets; the environment names both ports: LAB_NOVA_PORT and LAB_PLACEMENT_PORT.
+"""
+
+# Nova first: it decides for native threads, and reads the configuration.
+from nova.wsgi import osapi_compute  # isort: skip
+
+import os
+import threading
+
+import os_brick
+import os_vif
+from nova import objects, service
+from nova.compute import rpcapi as compute_rpcapi
+from nova.conductor import rpcapi as conductor_rpcapi
+from nova.conf import CONF
+from nova.scheduler import rpcapi as scheduler_rpcapi
+from oslo_log import log as logging
+
+from lab.pod import bus, hypervisor
+
+LOG = logging.getLogger(__name__)
+# Placement asks for two answers of this process while it starts; nothing may block the loading.
+START_DELAY_SECONDS = 0.1
+
+SERVICES = (
+    ("nova-conductor", conductor_rpcapi.RPC_TOPIC, None),
+    ("nova-scheduler", scheduler_rpcapi.RPC_TOPIC, None),
+    ("nova-compute", compute_rpcapi.RPC_TOPIC, compute_rpcapi.RPC_TOPIC_ALT),
+)
+_running = []
+
+
+def _start_services():
+    for binary, topic, second_topic in SERVICES:
+        try:
+            made = service.Service.create(binary=binary, topic=topic, topic_alt=second_topic)
+            made.start()
+        except BaseException:
+            LOG.exception("%s does not start", binary)
+            os._exit(1)  # a pod without hands must be seen at once, not at the first boot
+        _running.append(made)
+
+
+bus.install()
+hypervisor.install()
+os_brick.setup(CONF)
+os_vif.initialize()
+
+from placement.wsgi import api as placement_api  # noqa: E402  (it sets logging up for itself)
+
+logging.setup(CONF, "nova")
+objects.Service.enable_min_version_cache()
+threading.Timer(START_DELAY_SECONDS, _start_services).start()
+
+_PLACEMENT_PORT = os.environ["LAB_PLACEMENT_PORT"]
+
+
+def application(environ, start_response):
+    """Hand the request to the service whose port it came in by."""
+    if environ["SERVER_PORT"] == _PLACEMENT_PORT:
+        return placement_api.application(environ, start_response)
+    return osapi_compute.application(environ, start_response)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which process is Glance, at the centre and in a pod, and how is it configured?"""
+
+from __future__ import annotations
+
+from lab import ini
+from lab.service import HttpAnswers, Service
+from lab.services.processes import environment, uwsgi
+from lab.services.sections import database, shared
+from lab.topology import HOST, Lab, Pod
+
+THREADS = 2
+
+
+def pod_services(lab: Lab, pod: Pod) -> list[Service]:
+    if not lab.pod_glance:
+        return []
+    return [_service(lab, pod, pod.name, pod.port("glance"), pod.name)]
+
+
+def central_service(lab: Lab) -> Service:
+    return _service(lab, None, "central", lab.port("glance"), "centre")
+
+
+def _service(lab: Lab, pod: Pod | None, place: str, port: int, group: str) -> Service:
+    stores = lab.var / place / "glance"
+    # Glance refuses to start without the directories of its reserved stores.
+    for name in ("images", "staging", "tasks"):
+        (stores / name).mkdir(parents=True, exist_ok=True)
+    sections = ini.merge(
+        shared(lab, pod, "glance"),
+        {
+            "DEFAULT": {
+                "enabled_backends": "file:file",
+                "worker_self_reference_url": f"http://{HOST}:{port}",
+                "show_multiple_locations": True,
+            },
+            "glance_store": {"default_backend": "file"},
+            "file": {"filesystem_store_datadir": stores / "images"},
+            "os_glance_staging_store": {"filesystem_store_datadir": stores / "staging"},
+            "os_glance_tasks_store": {"filesystem_store_datadir": stores / "tasks"},
+            "paste_deploy": {
+                "flavor": "keystone",
+                "config_file": lab.venv / "etc" / "glance" / "glance-api-paste.ini",
+            },
+            "database": database(lab, f"glance_{place}"),
+        },
+    )
+    path = lab.etc / place / "glance" / "glance-api.conf"
+    ini.write(path, ini.render(sections))
+    return Service(
+        name=f"{place}-glance",
+        command=uwsgi(lab, "glance.wsgi.api", port, threads=THREADS),
+        environment=environment(lab, OS_GLANCE_CONFIG_DIR=str(path.parent)),
+        probe=HttpAnswers(port=port),
+        files=(path,),
+        group=group,
+    )

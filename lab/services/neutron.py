@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which process is Neutron in a pod, and how is it configured?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab import ini
+from lab.service import HttpAnswers, Service
+from lab.services.processes import environment, uwsgi
+from lab.services.sections import credentials, database, shared
+from lab.topology import COMPUTE_HOST, Lab, Pod
+
+PLUGINS = (
+    "router",
+    "trunk",
+    "qos",
+    "port_forwarding",
+    "segments",
+    "network_ip_availability",
+    "auto_allocate",
+    "lab.pod.neutron_agents.LabPlugin",
+)
+_LIFTED_QUOTAS = (
+    "network",
+    "subnet",
+    "port",
+    "router",
+    "floatingip",
+    "security_group",
+    "security_group_rule",
+    "trunk",
+)
+
+
+def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
+    """Write neutron.conf and ml2_conf.ini; returns both."""
+    directory = lab.etc / pod.name / "neutron"
+    server = {
+        "DEFAULT": {
+            "core_plugin": "ml2",
+            "service_plugins": PLUGINS,
+            "api_paste_config": lab.venv / "etc" / "neutron" / "api-paste.ini",
+            "host": COMPUTE_HOST,
+            "state_path": lab.var / pod.name / "neutron",
+            "agent_down_time": 120,  # four heartbeats of the imitated agents
+            "allow_automatic_dhcp_failover": False,  # there is nobody to fail over to
+            "l3_ha": False,
+            "max_routes": 100,
+            "vlan_transparent": True,
+            "dns_domain": f"canary-domain.{pod.name}.",
+            "notify_nova_on_port_status_changes": True,
+            "notify_nova_on_port_data_changes": True,
+        },
+        "database": database(lab, f"neutron_{pod.name}"),
+        "nova": {**credentials(lab, "nova"), "region_name": pod.region},
+        "placement": {**credentials(lab, "placement"), "region_name": pod.region},
+        "quotas": {"default_quota": -1, **{f"quota_{name}": -1 for name in _LIFTED_QUOTAS}}
+        if pod.unlimited
+        else {},
+    }
+    server_file = directory / "neutron.conf"
+    ml2_file = directory / "plugins" / "ml2" / "ml2_conf.ini"
+    ini.write(server_file, ini.render(ini.merge(shared(lab, pod, "neutron"), server)))
+    ini.write(ml2_file, ini.render(_ml2(pod)))
+    return server_file, ml2_file
+
+
+def pod_services(lab: Lab, pod: Pod) -> list[Service]:
+    files = write_pod(lab, pod)
+    return [
+        Service(
+            name=f"{pod.name}-neutron",
+            command=uwsgi(lab, "lab.pod.neutron_api", pod.port("neutron")),
+            environment=environment(lab, OS_NEUTRON_CONFIG_DIR=str(files[0].parent)),
+            probe=HttpAnswers(port=pod.port("neutron")),
+            files=files,
+            group=pod.name,
+        )
+    ]
+
+
+def _ml2(pod: Pod) -> ini.Sections:
+    n = pod.number
+    return {
+        "ml2": {
+            "type_drivers": "local,flat,vlan,vxlan,geneve",
+            "tenant_network_types": "vxlan,vlan",
+            "mechanism_drivers": "openvswitch,l2population",
+            "extension_drivers": "port_security,qos,dns_domain_ports",
+            "path_mtu": 1500,
+        },
+        "ml2_type_flat": {"flat_networks": "*"},
+        "ml2_type_vlan": {
+            # stretch, which spans pods, has no range: tenants of the pod get nothing from it, while
+            # an administrator may name a segment.
+            "network_vlan_ranges": "stretch,bridge:2001:2999,extern:3001:3999",
+        },
+        "ml2_type_vxlan": {"vni_ranges": f"{n}001:{n}999"},
+        "ml2_type_geneve": {"vni_ranges": f"{n}0001:{n}0999", "max_header_size": 38},
+        "securitygroup": {"enable_security_group": True, "firewall_driver": "openvswitch"},
+        "lab": {
+            "host": COMPUTE_HOST,
+            "availability_zone": pod.zone,
+            "tunneling_ip": f"127.0.{n}.1",
+            "bridge_mappings": "stretch:br-stretch,bridge:br-bridge,extern:br-ex",
+        },
+    }

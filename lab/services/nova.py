@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which processes are Nova in a pod and at the centre, and how are they configured?"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from lab import ini
+from lab.service import HttpAnswers, Service, Started
+from lab.services import placement
+from lab.services.processes import environment, uwsgi
+from lab.services.sections import cache, credentials, database, fixed_key, shared
+from lab.topology import CENTRAL_REGION, COMPUTE_HOST, Lab, Mode, Pod
+
+AIO_THREADS = 12  # Placement is in the same process, and Nova's own services call it
+FILTERS = (
+    "ComputeFilter",
+    "ComputeCapabilitiesFilter",
+    "ImagePropertiesFilter",
+    "ServerGroupAntiAffinityFilter",
+    "ServerGroupAffinityFilter",
+    "SameHostFilter",
+    "DifferentHostFilter",
+)
+_LIFTED_QUOTAS = ("instances", "cores", "ram", "injected_files", "server_groups", "key_pairs")
+
+
+def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
+    """Write nova.conf and what lies beside it; returns the files."""
+    hands: dict[str, ini.Section] = {
+        "DEFAULT": {
+            "compute_driver": "fake.LabHypervisor",
+            "host": COMPUTE_HOST,
+            "state_path": lab.var / pod.name / "nova",
+            "vif_plugging_is_fatal": False,
+            "vif_plugging_timeout": 0,
+            "sync_power_state_interval": -1,
+            "heal_instance_info_cache_interval": -1,
+            "instance_usage_audit": False,
+            "report_interval": 30,
+            "service_down_time": 180,
+            "default_availability_zone": pod.zone,
+            "max_concurrent_builds": 50,
+            "allow_resize_to_same_host": True,
+        },
+        "api": {} if pod.page_limit is None else {"max_limit": pod.page_limit},
+        "quota": dict.fromkeys(_LIFTED_QUOTAS, -1) if pod.unlimited else {},
+        "conductor": {"workers": 1},
+        "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": -1},
+        "filter_scheduler": {"track_instance_changes": False, "enabled_filters": FILTERS},
+        "placement": {**credentials(lab, "placement"), "region_name": pod.region},
+        "neutron": {
+            **credentials(lab, "neutron"),
+            "region_name": pod.region,
+            "service_metadata_proxy": False,
+        },
+        "cinder": {
+            **credentials(lab, "cinder"),
+            "os_region_name": pod.region,
+            "catalog_info": "block-storage::publicURL",
+        },
+        "database": database(lab, f"nova_{pod.name}"),
+        "api_database": database(lab, f"nova_api_{pod.name}"),
+    }
+    sections = ini.merge(shared(lab, pod, "nova"), _everywhere(lab), hands)
+    return _write(lab, lab.etc / pod.name / "nova", sections)
+
+
+def write_central(lab: Lab) -> tuple[Path, ...]:
+    """Write the configuration of the API without hands: there is no cell but cell0."""
+    sections = ini.merge(
+        shared(lab, None, "nova"),
+        _everywhere(lab),
+        {
+            "DEFAULT": {"host": "central", "state_path": lab.var / "central" / "nova"},
+            "neutron": {
+                **credentials(lab, "neutron"),
+                "endpoint_override": lab.url("neutron"),
+                "region_name": CENTRAL_REGION,
+            },
+            "cinder": {
+                **credentials(lab, "cinder"),
+                "endpoint_template": f"{lab.url('cinder')}/v3/%(project_id)s",
+            },
+            "placement": {**credentials(lab, "placement"), "region_name": CENTRAL_REGION},
+            "database": database(lab, "nova_cell0_central"),
+            "api_database": database(lab, "nova_api_central"),
+        },
+    )
+    return _write(lab, lab.etc / "central" / "nova", sections)
+
+
+def pod_services(lab: Lab, pod: Pod) -> list[Service]:
+    """The processes of Nova and Placement in one pod."""
+    files = write_pod(lab, pod)
+    placement_files = placement.write_pod(lab, pod)
+    if pod.mode is Mode.AIO:
+        return [_all_in_one(lab, pod, (*files, *placement_files))]
+    return [
+        placement.api(lab, pod, placement_files),
+        _api(lab, pod, files),
+        *(_daemon(lab, pod, binary, files) for binary in ("conductor", "scheduler", "compute")),
+    ]
+
+
+def central_service(lab: Lab) -> Service:
+    files = write_central(lab)
+    return Service(
+        name="central-nova",
+        command=uwsgi(lab, "lab.pod.nova_api", lab.port("nova")),
+        environment=environment(lab, OS_NOVA_CONFIG_DIR=str(files[0].parent)),
+        probe=HttpAnswers(port=lab.port("nova")),
+        files=files,
+    )
+
+
+def _everywhere(lab: Lab) -> ini.Sections:
+    return {
+        "wsgi": {"api_paste_config": "api-paste.ini"},
+        "service_user": {**credentials(lab, "nova"), "send_service_user_token": True},
+        "glance": {"endpoint_override": lab.url("glance"), "enable_rbd_download": False},
+        "key_manager": fixed_key("nova"),
+        "cache": cache(lab),
+        "vnc": {"enabled": False},
+        "upgrade_levels": {"compute": "auto"},
+    }
+
+
+def _write(lab: Lab, directory: Path, sections: ini.Sections) -> tuple[Path, ...]:
+    paste = directory / "api-paste.ini"
+    text = ini.render(ini.merge(sections, {"wsgi": {"api_paste_config": paste}}))
+    ini.write(directory / "nova.conf", text)
+    if not paste.exists():
+        shutil.copyfile(lab.venv / "etc" / "nova" / "api-paste.ini", paste)
+    return directory / "nova.conf", paste
+
+
+def _all_in_one(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
+    ports = (pod.port("nova"), pod.port("placement"))
+    return Service(
+        name=f"{pod.name}-nova",
+        command=uwsgi(lab, "lab.pod.nova_aio", *ports, threads=AIO_THREADS),
+        environment=environment(
+            lab,
+            OS_NOVA_CONFIG_DIR=str(lab.etc / pod.name / "nova"),
+            OS_PLACEMENT_CONFIG_DIR=str(lab.etc / pod.name / "placement"),
+            LAB_PLACEMENT_PORT=str(pod.port("placement")),
+        ),
+        probe=HttpAnswers(port=pod.port("nova")),
+        files=files,
+        group=pod.name,
+    )
+
+
+def _api(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
+    return Service(
+        name=f"{pod.name}-nova-api",
+        command=uwsgi(lab, "nova.wsgi.osapi_compute", pod.port("nova")),
+        environment=environment(lab, OS_NOVA_CONFIG_DIR=str(lab.etc / pod.name / "nova")),
+        probe=HttpAnswers(port=pod.port("nova")),
+        files=files,
+        group=pod.name,
+    )
+
+
+def _daemon(lab: Lab, pod: Pod, binary: str, files: tuple[Path, ...]) -> Service:
+    python = f"{lab.venv}/bin/python"
+    program = {
+        "compute": (python, "-m", "lab.pod.nova_compute"),
+    }.get(binary, (f"{lab.venv}/bin/nova-{binary}",))
+    return Service(
+        name=f"{pod.name}-nova-{binary}",
+        command=(*program, "--config-file", str(files[0])),
+        environment=environment(lab),
+        probe=Started(),
+        files=files,
+        group=pod.name,
+    )

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is a process of the lab run: its environment, and the command of one under uWSGI?"""
+
+from __future__ import annotations
+
+import os
+
+from lab.topology import HOST, Lab
+
+THREADS = 4
+
+
+def environment(lab: Lab, **extra: str) -> dict[str, str]:
+    """The whole environment of a service: nothing of the caller's shell leaks in."""
+    return {
+        "PATH": f"{lab.venv}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": os.environ.get("HOME", "/"),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(lab.root),
+        "PYTHONWARNINGS": "ignore",
+        "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "OS_NOVA_DISABLE_EVENTLET_PATCHING": "true",
+        **extra,
+    }
+
+
+def uwsgi(
+    lab: Lab,
+    module: str,
+    *ports: int,
+    threads: int = THREADS,
+    arguments: str = "",
+) -> tuple[str, ...]:
+    """The command of a WSGI application: one process with threads, and no master.
+
+    A master would fork, and threads that the application starts while it loads would be lost.
+    """
+    sockets = [part for port in ports for part in ("--http-socket", f"{HOST}:{port}")]
+    return (
+        f"{lab.venv}/bin/uwsgi",
+        *sockets,
+        *("--module", f"{module}:application"),
+        *("--enable-threads", "--threads", str(threads)),
+        *("--die-on-term", "--need-app", "--disable-logging"),
+        *("--buffer-size", "65535", "--http-chunked-input"),
+        *("--so-keepalive", "--listen", "100"),
+        *("--add-header", "Connection: close"),
+        *(("--pyargv", arguments) if arguments else ()),
+    )

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does one lab consist of: where its state lives, which pods it has, how they differ?"""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_PODS = 2
+DEFAULT_BASE = 20000
+PASSWORD = "labpw"
+HOST = "127.0.0.1"
+CENTRAL_REGION = "RegionOne"
+
+# The same in every pod on purpose: nothing may tell pods apart by the names of their hosts.
+COMPUTE_HOST = "canaryhost-1"
+STORAGE_HOST = "canaryhost-storage"
+
+_CENTRAL_OFFSETS = {
+    "admin-api": -1,
+    "doors": 80,
+    "memcached": 211,
+    "glance": 292,
+    "mariadb": 306,
+    "keystone": 500,
+    "rabbitmq": 672,
+    "erlang": 679,
+    "epmd": 680,
+    "neutron": 696,
+    "nova": 774,
+    "cinder": 776,
+}
+_POD_OFFSETS = {"glance": 292, "neutron": 696, "nova": 774, "cinder": 776, "placement": 778}
+_POD_STRIDE = 1000
+
+
+class Mode(enum.StrEnum):
+    """How the services of one pod are cut into processes."""
+
+    AIO = "aio"  # one process for each service, RPC in memory
+    RABBIT = "rabbit"  # every service on its own, RPC over RabbitMQ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One pod, and the ways in which it is deliberately unlike its twins."""
+
+    number: int
+    base: int
+    mode: Mode = Mode.AIO
+
+    @property
+    def name(self) -> str:
+        return f"pod{self.number}"
+
+    @property
+    def region(self) -> str:
+        return f"Pod{self.number}"
+
+    @property
+    def zone(self) -> str:
+        """The one availability zone; Pod1 has the name that Nova and Cinder have by default."""
+        return "nova" if self.number == 1 else f"canary-zone-{self.name}"
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether the pod's own quotas are lifted; odd pods keep the small stock defaults."""
+        return self.number % 2 == 0
+
+    @property
+    def page_limit(self) -> int | None:
+        """Most servers or volumes in one page of the pod, or None for the stock limit of 1000."""
+        return 7 if self.number % 2 == 0 else None
+
+    def port(self, service: str) -> int:
+        return self.base + _POD_STRIDE * self.number + _POD_OFFSETS[service]
+
+    def url(self, service: str) -> str:
+        return f"http://{HOST}:{self.port(service)}"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return {service: self.port(service) for service in _POD_OFFSETS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lab:
+    """One lab: everything that the command line can choose."""
+
+    root: Path  # the repository
+    base: int = DEFAULT_BASE
+    pods: tuple[Pod, ...]
+    pod_glance: bool = True
+    tricircle: bool = True
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".lab"
+
+    @property
+    def venv(self) -> Path:
+        return self.state / "venv"
+
+    @property
+    def etc(self) -> Path:
+        return self.state / "etc"
+
+    @property
+    def var(self) -> Path:
+        return self.state / "var"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "log"
+
+    @property
+    def run(self) -> Path:
+        return self.state / "run"
+
+    @property
+    def templates(self) -> Path:
+        return self.state / "templates"
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket of MariaDB."""
+        return self.run / "mysql.sock"
+
+    @property
+    def rabbit_pods(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods if pod.mode is Mode.RABBIT)
+
+    def port(self, service: str) -> int:
+        return self.base + _CENTRAL_OFFSETS[service]
+
+    def url(self, service: str) -> str:
+        return f"http://{HOST}:{self.port(service)}"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Every port of the lab by name, those of the pods as "pod1-nova"."""
+        ports = {service: self.port(service) for service in _CENTRAL_OFFSETS}
+        for pod in self.pods:
+            ports |= {f"{pod.name}-{service}": port for service, port in pod.ports.items()}
+        return ports
+
+    @property
+    def keystone(self) -> str:
+        """The address under which services and operators find Keystone."""
+        return f"{self.url('keystone')}/v3"
+
+    @property
+    def central_keystone(self) -> str:
+        """The address under which tenants find Keystone: our identity door, if there is one."""
+        return f"{self.url('doors')}/identity/v3" if self.tricircle else self.keystone
+
+
+def make_lab(
+    root: Path,
+    *,
+    pods: int = DEFAULT_PODS,
+    base: int = DEFAULT_BASE,
+    rabbit: frozenset[str] = frozenset(),
+    pod_glance: bool = True,
+    tricircle: bool = True,
+) -> Lab:
+    """The lab with this many pods; `rabbit` holds the names of those with real RPC.
+
+    Raises ValueError for a name in `rabbit` that is no pod of the lab.
+    """
+    made = tuple(
+        Pod(number=number, base=base, mode=Mode.RABBIT if f"pod{number}" in rabbit else Mode.AIO)
+        for number in range(1, pods + 1)
+    )
+    strangers = rabbit - {pod.name for pod in made}
+    if strangers:
+        raise ValueError(f"no such pod: {', '.join(sorted(strangers))}")
+    return Lab(root=root, base=base, pods=made, pod_glance=pod_glance, tricircle=tricircle)
+
+
+def save_lab(lab: Lab) -> None:
+    """Remember the choices, so that status, stop and the next start need not repeat them."""
+    lab.state.mkdir(exist_ok=True)
+    choices = {
+        "pods": len(lab.pods),
+        "base": lab.base,
+        "rabbit": [pod.name for pod in lab.rabbit_pods],
+        "pod_glance": lab.pod_glance,
+        "tricircle": lab.tricircle,
+    }
+    (lab.state / "lab.json").write_text(json.dumps(choices, indent=2) + "\n")
+
+
+def load_choices(root: Path) -> dict[str, object]:
+    """What the last start chose, or nothing."""
+    try:
+        choices = json.loads((root / ".lab" / "lab.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return choices if isinstance(choices, dict) else {}
+
+
+def load_lab(root: Path) -> Lab:
+    """The lab as it was last started, or the default one."""
+    choices = load_choices(root)
+    return make_lab(
+        root,
+        pods=_number(choices.get("pods"), DEFAULT_PODS),
+        base=_number(choices.get("base"), DEFAULT_BASE),
+        rabbit=frozenset(_names(choices.get("rabbit"))),
+        pod_glance=bool(choices.get("pod_glance", True)),
+        tricircle=bool(choices.get("tricircle", True)),
+    )
+
+
+def _number(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default
+
+
+def _names(value: object) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In which order does the lab come up? Every step finds what is there and adds what is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from lab import canaries, clouds, database, environment, identity, packages, schemas, seed
+from lab.process import StartFailed, Supervisor
+from lab.progress import Progress
+from lab.service import Service
+from lab.services import central, cinder, glance, infrastructure, keystone, neutron, nova, tricircle
+from lab.topology import Lab, Pod, save_lab
+
+COMPUTE_SECONDS = 90.0
+
+
+def prepare(lab: Lab, progress: Progress) -> None:
+    """Install what the lab is made of."""
+    with progress.step("Debian packages") as notes:
+        notes += packages.install(lab)
+    with progress.step("Python environment of the services") as notes:
+        if environment.install(lab):
+            notes.append("installed")
+        if lab.tricircle and environment.install_project(lab):
+            notes.append("this project added")
+
+
+def up(lab: Lab) -> None:
+    """Bring up the lab until everything answers.
+
+    Raises StartFailed, SqlFailed, RestFailed, MigrationFailed, PackagesMissing or EnvironmentFailed,
+    each with a text for the person who waits.
+    """
+    progress = Progress()
+    prepare(lab, progress)
+    save_lab(lab)
+    _make_directories(lab)
+    supervisor = Supervisor(lab.run, lab.logs)
+    _stop_strangers(lab, supervisor)
+    with progress.step("MariaDB, memcached") as notes:
+        database.prepare(lab)
+        # Only MariaDB and memcached are waited for: RabbitMQ may take its time until it is needed.
+        infra = infrastructure.services(lab)
+        notes += _start(supervisor, infra)
+        supervisor.wait_ready(infra[:2])
+        database.grant(lab)
+    with progress.step("schemas") as notes:
+        made = schemas.create(lab)
+        if made:
+            notes.append(f"{len(made)} made")
+    with progress.step("Keystone") as notes:
+        notes += _start_ready(supervisor, [keystone.service(lab)])
+    with progress.step("regions, users, endpoints"):
+        identity.populate(lab)
+    with progress.step("centre and pods") as notes:
+        supervisor.wait_ready(infra)
+        services = openstack(lab)
+        notes += _start(supervisor, services)
+        supervisor.wait_ready(services)
+    with progress.step("compute hosts"):
+        for pod in lab.pods:
+            _wait_for_hosts(lab, pod)
+    with progress.step("flavors, images, networks"):
+        seed.seed(lab)
+        clouds.write(lab)
+        canaries.write(lab)
+    if lab.tricircle:
+        with progress.step("tricircle") as notes:
+            tricircle.prepare(lab)
+            notes += _start_ready(supervisor, tricircle.services(lab))
+    progress.end("The lab is up")
+
+
+def openstack(lab: Lab) -> list[Service]:
+    """All processes of centre and pods but Keystone; their configuration is written on the way."""
+    services = central.services(lab)
+    for pod in lab.pods:
+        services += nova.pod_services(lab, pod)
+        services += neutron.pod_services(lab, pod)
+        services += cinder.pod_services(lab, pod)
+        services += glance.pod_services(lab, pod)
+    return services
+
+
+def everything(lab: Lab) -> list[Service]:
+    """All processes that the lab consists of when it is up."""
+    services = [*infrastructure.services(lab), keystone.service(lab), *openstack(lab)]
+    return services + (tricircle.services(lab) if lab.tricircle else [])
+
+
+def _start(supervisor: Supervisor, services: Sequence[Service]) -> list[str]:
+    return [f"{service.name}" for service in services if supervisor.start(service)]
+
+
+def _start_ready(supervisor: Supervisor, services: Sequence[Service]) -> list[str]:
+    started = _start(supervisor, services)
+    supervisor.wait_ready(services)
+    return started
+
+
+def _stop_strangers(lab: Lab, supervisor: Supervisor) -> None:
+    """End what an earlier start with other choices left running."""
+    wanted = {service.name for service in everything(lab)}
+    supervisor.stop([record for record in supervisor.records() if record.name not in wanted])
+
+
+def _wait_for_hosts(lab: Lab, pod: Pod) -> None:
+    deadline = time.monotonic() + COMPUTE_SECONDS
+    while not schemas.map_hosts(lab, pod):
+        if time.monotonic() > deadline:
+            log = lab.logs / f"{pod.name}-nova.log"
+            raise StartFailed(f"{pod.name}: no compute host after {COMPUTE_SECONDS:.0f} s; see {log}")
+        time.sleep(0.2)
+
+
+def _make_directories(lab: Lab) -> None:
+    """The directories that services expect to find."""
+    for place in ("central", *(pod.name for pod in lab.pods)):
+        for name in ("lock", "nova", "neutron", "cinder"):
+            (lab.var / place / name).mkdir(parents=True, exist_ok=True)
+    for path in (lab.run, lab.logs, lab.templates):
+        path.mkdir(parents=True, exist_ok=True)
