@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which things can go wrong on purpose, as facts without HTTP?
 
-Every deliberate exception of tricircle is a class here. Each carries typed facts and a stable ``code`` that operators may grep
-for; the code never changes once published. ``http/faults.py`` alone turns them into status codes and error bodies.
-Messages are written for the *caller*: they never hold a pod's id, name, host or URL unless the class says "operator".
+Every deliberate exception of tricircle is a class here. Each carries typed facts and a stable ``code`` that
+operators may grep for; the code never changes once published. ``http/faults.py`` alone turns them into status codes
+and error bodies. Messages are written for the *caller*: they never hold a pod's id, name, host or URL unless the
+class says "operator".
 """
+
+from collections.abc import Mapping
 
 
 class TricircleError(Exception):
@@ -75,6 +78,18 @@ class ConflictError(TricircleError):
     code = "resource.conflict"
 
 
+class DuplicateRowError(ConflictError):
+    """A row with this unique key is already there; nothing was written (409)."""
+
+    code = "database.duplicate"
+
+
+class ReferencedRowError(ConflictError):
+    """Other rows speak of this row, or it speaks of a row that is not there; nothing was written (409)."""
+
+    code = "database.referenced"
+
+
 class QuotaExceededError(TricircleError):
     """A limit of the project would be exceeded (403 in compute, 413 in block storage)."""
 
@@ -97,6 +112,29 @@ class UnavailableError(TricircleError):
         self.retry_after_s = retry_after_s
 
 
+class NoValidPodError(UnavailableError):
+    """No pod can take the new resource (503 unless the door knows the service's own answer).
+
+    :param refused_by: the placement filter that left nobody: ``az``, ``holds``, ``enabled``, ``accepting``,
+        ``version``, ``extensions``, ``healthy``
+    :param counts: per filter, how many pods it refused (operator)
+    """
+
+    code = "placement.no_valid_pod"
+
+    def __init__(self, message: str, *, refused_by: str, counts: Mapping[str, int]) -> None:
+        super().__init__(message)
+        self.refused_by = refused_by
+        self.counts = counts
+
+
+class DatabaseCollisionError(UnavailableError):
+    """Another transaction won (deadlock, lock wait, Galera certification); nothing was written, the whole may be run
+    again."""
+
+    code = "database.collision"
+
+
 class OutcomeUnknownError(TricircleError):
     """Sent, but no answer came: it may or may not have happened (504, no Retry-After)."""
 
@@ -113,6 +151,19 @@ class LeaseLostError(TricircleError):
     """Somebody else works on this routing now; the caller must not go on."""
 
     code = "routing.lease_lost"
+
+
+class RetryLaterError(TricircleError):
+    """A job's body asks to be run again later; this does not count as a failure.
+
+    :param after_s: seconds to wait at least
+    """
+
+    code = "job.retry_later"
+
+    def __init__(self, message: str, *, after_s: float) -> None:
+        super().__init__(message)
+        self.after_s = after_s
 
 
 class UpstreamStatusError(TricircleError):
