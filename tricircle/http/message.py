@@ -33,6 +33,9 @@ class Request:
     :ivar path: what stands behind the door's prefix, still percent-encoded: ``/v2.1/servers/<id>``
     :ivar query: the raw query string without ``?``
     :ivar params: values that the door's table found in the path (decoded)
+    :ivar root: version and, if the client wrote one, project id, as they stand in ``path``: ``/v3/<project id>``
+    :ivar microversion: what was negotiated; None where the door knows no microversions
+    :ivar timings: milliseconds by stage, for ``Server-Timing``
     """
 
     method: str
@@ -43,6 +46,9 @@ class Request:
     body_limit: int
     context: RequestContext
     params: dict[str, str] = field(default_factory=dict)
+    root: str = ""
+    microversion: tuple[int, int] | None = None
+    timings: dict[str, float] = field(default_factory=dict)
     _body: bytes | None = None
 
     def header(self, name: bytes) -> bytes | None:

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does the road ask of the rooms below? Only these calls; the classes that answer them are chosen in
+``app.py``."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod, Service
+from tricircle.model.routing import Kind, Routing
+from tricircle.upstream.reply import Call, Reply, Target
+
+
+class Upstreams(Protocol):
+    """Connections to pods and to the centre (``upstream/pool.py``)."""
+
+    async def send(self, target: Target, call: Call, deadline: Deadline) -> Reply:
+        """:raises UnavailableError: not sent, or a safe call without an answer. :raises OutcomeUnknownError: sent."""
+        ...
+
+
+class KnownPods(Protocol):
+    """The pods as last read (``pods/registry.py``)."""
+
+    async def pods(self) -> tuple[Pod, ...]:
+        """All pods, the central region's row included, in a stable order."""
+        ...
+
+    def target(self, pod: Pod, service: Service) -> Target:
+        """Where a pod serves an API. :raises UnavailableError: when it serves none."""
+        ...
+
+    def central(self, service: Service) -> Target:
+        """Where the centre serves an API."""
+        ...
+
+
+class KnownRoutings(Protocol):
+    """Which resource lives in which pod (``ledger/routings.py``)."""
+
+    async def owned(self, kind: Kind, id: str) -> Routing | None:  # noqa: A002  (the ledger's own word)
+        """The routing of an owned resource."""
+        ...
+
+    async def record(
+        self,
+        kind: Kind,
+        id: str,  # noqa: A002
+        pod_id: PodId,
+        project_id: ProjectId,
+        created_at: datetime | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> Routing:
+        """Write down where an owned resource lives; twice is once."""
+        ...
+
+    async def forget(self, routing_id: int) -> None:
+        """Strike a routing out."""
+        ...
+
+    async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Sequence[str]) -> dict[str, Routing]:
+        """The routings of copies in a pod, by their pod-side ids."""
+        ...
+
+
+class KnownPositions(Protocol):
+    """How far a client's list has come in each pod (``ledger/positions.py``)."""
+
+    async def load(self, list_key: str, marker: str) -> dict[PodId, str | None] | None:
+        """The positions behind a page that ended with ``marker``; None when nobody knows them any more."""
+        ...
+
+    async def save(self, list_key: str, marker: str, positions: Mapping[PodId, str | None]) -> None:
+        """Remember where a page that ends with ``marker`` stands in every pod."""
+        ...
+
+
+class JobFiles(Protocol):
+    """Where jobs are filed (``jobs/queue.py``)."""
+
+    async def append(self, type: JobType, resource_id: str, project_id: ProjectId) -> None:  # noqa: A002
+        """File a job for every pod that has a copy."""
+        ...
