@@ -20,7 +20,7 @@ $(STAMP): requirements/dev.lock pyproject.toml osc/pyproject.toml
 	@touch $(STAMP)
 
 packages: setup ## install the Debian packages that tests and the lab need (or say which)
-	$(PYTHON) -m lab packages
+	$(PYTHON) -m lab install
 
 check: setup ## lint, types, import floors, house rules
 	.venv/bin/ruff check .

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of the lab: up, down, status, logs, env."""
+"""The command line of the lab: up, demo, down, status, logs, env."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lab import clouds, status
+from lab import clouds, demo, status
 from lab.database import SqlFailed
 from lab.down import down
 from lab.environment import EnvironmentFailed
@@ -21,6 +21,7 @@ from lab.topology import DEFAULT_BASE, DEFAULT_PODS, Lab, load_choices, load_lab
 from lab.up import prepare, up
 
 ROOT = Path(__file__).resolve().parent.parent
+ADMIN_API = "http://127.0.0.1:19999/v1.0"
 FAILURES = (
     EnvironmentFailed,
     MigrationFailed,
@@ -49,6 +50,13 @@ def _up(options: argparse.Namespace) -> int:
     if options.fresh:
         down(load_lab(ROOT), wipe=True)
     up(_chosen(options))
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    lab = _chosen(options)
+    up(lab)
+    demo.show(lab.venv / "bin" / "python", lab.state / "clouds.yaml", ADMIN_API)
     return 0
 
 
@@ -112,6 +120,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--fresh", action="store_true", help="begin with no data")
     _add_choices(command)
     command.set_defaults(run=_up)
+
+    command = commands.add_parser("demo", help="up, then the walk-through with stock clients, step by step")
+    _add_choices(command)
+    command.set_defaults(run=_demo)
 
     command = commands.add_parser("install", help="only install the packages and the environment")
     _add_choices(command)
