@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tables are ours? They stand in the schema of the central Neutron; every name begins with ``tricircle_``.
 
-No foreign key leads to a table of Neutron: our rows outlive the objects they speak of. Times are UTC by the *database's* clock
-with microseconds; leases are compared in SQL only.
+No foreign key leads to a table of Neutron: our rows outlive the objects they speak of. Times are UTC by the
+*database's* clock with microseconds; leases are compared in SQL only. Columns with a ``default`` fill themselves in
+every INSERT made from these tables, also in those of the driver inside the central Neutron: an append of a job names
+only its facts.
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from tricircle.store.clock import Instant, now
+
 metadata = sa.MetaData()
 
-#: DATETIME(6) on MariaDB and MySQL, plain DATETIME elsewhere (SQLite in unit tests of the store).
-Instant = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+#: How every name of ours begins: the schema is shared with Neutron.
+PREFIX = "tricircle_"
 #: SQLite only counts up by itself on INTEGER.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 #: Ids and names compare byte by byte, whatever the server's default collation.
@@ -28,7 +34,12 @@ def _text(length: int) -> sa.types.TypeEngine[str]:
     )
 
 
-_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mariadb_engine": "InnoDB", "mariadb_charset": "utf8mb4"}
+_TABLE_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+}
 
 pods = sa.Table(
     "tricircle_pods",
@@ -39,8 +50,8 @@ pods = sa.Table(
     sa.Column("pod_az_name", _text(255), nullable=False, server_default=""),
     sa.Column("dc_name", _text(255), nullable=False, server_default=""),
     sa.Column("state", _ident(16), nullable=False, server_default="enabled"),
-    sa.Column("facts", sa.JSON, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False, default=dict),
+    sa.Column("created_at", Instant, nullable=False, default=now()),
     sa.Column("updated_at", Instant),
     **_TABLE_OPTIONS,
 )
@@ -64,7 +75,7 @@ bindings = sa.Table(
     sa.Column("project_id", _ident(64), nullable=False),
     sa.Column("pod_id", _ident(36), sa.ForeignKey("tricircle_pods.id"), nullable=False),
     sa.Column("are_limits_lifted", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False, default=now()),
     sa.Column("updated_at", Instant),
     sa.UniqueConstraint("project_id", "pod_id", name="uq_tricircle_bindings_project_pod"),
     **_TABLE_OPTIONS,
@@ -83,13 +94,16 @@ routings = sa.Table(
     sa.Column("owner", _ident(128)),
     sa.Column("lease_until", Instant),
     sa.Column("revision", _ident(64)),
-    sa.Column("details", sa.JSON, nullable=False),
-    sa.Column("resources", sa.JSON, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
+    # For a port: the server it belongs to, the same as in details, here for its index.
+    sa.Column("server_id", _ident(36)),
+    sa.Column("details", sa.JSON, nullable=False, default=dict),
+    sa.Column("resources", sa.JSON, nullable=False, default=dict),
+    sa.Column("created_at", Instant, nullable=False, default=now()),
     sa.Column("updated_at", Instant),
     sa.UniqueConstraint("central_id", "kind", "pod_id", name="uq_tricircle_routings_central_kind_pod"),
     sa.Index("ix_tricircle_routings_pod_resource", "pod_id", "kind", "pod_resource_id"),
     sa.Index("ix_tricircle_routings_project", "project_id", "kind", "pod_id"),
+    sa.Index("ix_tricircle_routings_server", "server_id"),
     **_TABLE_OPTIONS,
 )
 
@@ -101,7 +115,7 @@ cursors = sa.Table(
     sa.Column("marker", _text(255), primary_key=True),
     # Per pod id: the last id that was taken from it, or null when nothing was.
     sa.Column("positions", sa.JSON, nullable=False),
-    sa.Column("used_at", Instant, nullable=False),
+    sa.Column("used_at", Instant, nullable=False, default=now()),
     sa.Index("ix_tricircle_cursors_used_at", "used_at"),
     **_TABLE_OPTIONS,
 )
@@ -116,15 +130,33 @@ jobs = sa.Table(
     sa.Column("pod_id", _ident(36), nullable=False, server_default=""),
     sa.Column("project_id", _ident(64), nullable=False, server_default=""),
     sa.Column("revision", sa.BigInteger),
-    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("payload", sa.JSON, nullable=False, default=dict),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_error", sa.Text),
-    sa.Column("owner", _ident(128)),
-    sa.Column("lease_until", Instant),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("not_before", Instant, nullable=False),
-    sa.Index("ix_tricircle_jobs_due", "not_before", "id"),
+    # Set when the attempts are used up: the row stays, with its error, and is not run until somebody asks or the key
+    # changes.
+    sa.Column("failed_at", Instant),
+    sa.Column("created_at", Instant, nullable=False, default=now()),
+    sa.Column("not_before", Instant, nullable=False, default=now()),
+    # The pod stands in the index so that the many due rows of a pod that is busy or down are stepped over cheaply.
+    sa.Index("ix_tricircle_jobs_due", "failed_at", "not_before", "pod_id"),
     sa.Index("ix_tricircle_jobs_key", "resource_id", "type", "pod_id"),
+    **_TABLE_OPTIONS,
+)
+
+# Who runs a key now. A row of its own and not a column of the jobs: rows of one key may be committed at any time and in
+# any order, so no job row can stand for the key, and on Galera only a common row makes two claims collide.
+job_keys = sa.Table(
+    "tricircle_job_keys",
+    metadata,
+    sa.Column("type", _ident(32), primary_key=True),
+    sa.Column("resource_id", _text(320), primary_key=True),
+    sa.Column("pod_id", _ident(36), primary_key=True),
+    sa.Column("owner", _ident(128), nullable=False),
+    # Fresh for every claim: a worker that lost a key and took it again is not mistaken for its former self.
+    sa.Column("token", _ident(36), nullable=False),
+    sa.Column("taken_at", Instant, nullable=False, default=now()),
+    sa.Column("lease_until", Instant, nullable=False),
     **_TABLE_OPTIONS,
 )
 
@@ -140,7 +172,7 @@ job_history = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("error", sa.Text),
     sa.Column("started_at", Instant),
-    sa.Column("finished_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant, nullable=False, default=now()),
     sa.Index("ix_tricircle_job_history_finished", "finished_at"),
     **_TABLE_OPTIONS,
 )
