@@ -9,7 +9,7 @@ import io
 import nova.conf
 from nova import context as nova_context
 from nova import objects
-from nova.compute import power_state, task_states
+from nova.compute import power_state
 from nova.image import glance
 from nova.scheduler.client import report
 from nova.virt import fake
@@ -42,7 +42,6 @@ class LabHypervisor(fake.FakeDriverWithoutFakeNodes):
                 self._interfaces[vif["id"]] = vif
 
     def snapshot(self, context, instance, image_id, update_task_state):
-        update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
         super().snapshot(context, instance, image_id, update_task_state)
         api = glance.API()
         image = api.get(context, image_id)
