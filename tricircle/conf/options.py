@@ -124,13 +124,6 @@ GATEWAY = [
         "there, and the creation itself.",
     ),
     cfg.FloatOpt(
-        "stream_idle_s",
-        default=60.0,
-        min=0.1,
-        help="Seconds without a byte after which an upload or a download of image data is given up. The whole may "
-        "take longer than any other deadline.",
-    ),
-    cfg.FloatOpt(
         "stop_timeout_s",
         default=30.0,
         min=0.0,
@@ -209,6 +202,13 @@ UPSTREAM = [
         min=0.0,
         help="Seconds for which an unused connection is kept. Keep it below the keep-alive timeout of the services "
         "(Apache 5, nginx 75), so that no request meets a connection that the other side is closing.",
+    ),
+    cfg.FloatOpt(
+        "stream_idle_s",
+        default=60.0,
+        min=0.1,
+        help="Seconds without a byte after which an upload or a download of image data is given up. The whole may "
+        "take longer than any other deadline.",
     ),
     cfg.StrOpt(
         "ca_file",

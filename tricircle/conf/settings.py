@@ -41,7 +41,6 @@ class GatewaySettings:
     request_deadline_s: float = 60.0
     list_deadline_s: float = 5.0
     boot_deadline_s: float = 120.0
-    stream_idle_s: float = 60.0
     stop_timeout_s: float = 30.0
     backlog: int = 1024
     tls_certificate: str = ""
@@ -69,6 +68,7 @@ class UpstreamSettings:
     connect_timeout_s: float = 3.0
     connections_per_target: int = 64
     idle_s: float = 4.0
+    stream_idle_s: float = 60.0
     ca_file: str = ""
     insecure: bool = False
     breaker_failures: int = 3

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON calls of our own: identity, microversion, errors, pages."""
+
+import json
+
+import pytest
+from aiohttp import web
+
+from tests.unit.servers import serving, target
+from tricircle.context import Deadline, ProjectId, RequestContext
+from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
+from tricircle.upstream.client import Clients, collect
+from tricircle.upstream.pool import LINK_HOST, Pools
+
+
+class Tokens:
+    async def token(self, deadline: Deadline) -> str:
+        assert deadline.remaining_s() > 0
+        return "service-token"
+
+
+def soon() -> Deadline:
+    return Deadline.after(5.0)
+
+
+def caller() -> RequestContext:
+    return RequestContext(
+        request_id="req-1",
+        token="user-token",
+        user_id="u",
+        project_id=ProjectId("p"),
+        roles=frozenset({"member"}),
+        deadline=soon(),
+    )
+
+
+async def echo(request: web.Request) -> web.StreamResponse:
+    return web.json_response(
+        {
+            "method": request.method,
+            "path": request.raw_path,
+            "headers": {name.lower(): value for name, value in request.headers.items()},
+            "body": await request.text(),
+        }
+    )
+
+
+async def test_for_a_user_both_tokens_go_along(pools: Pools) -> None:
+    async with serving(echo) as port:
+        client = Clients(pools, Tokens()).as_user(caller(), target(port), "2.79")
+        got = await client.post("/v2.1/x", body={"a": 1}, params={"id": ["1", "2"]}, deadline=soon())
+    headers = got["headers"]
+    assert isinstance(headers, dict)
+    assert headers["x-auth-token"] == "user-token"
+    assert headers["x-service-token"] == "service-token"
+    assert headers["openstack-api-version"] == "compute 2.79"
+    assert headers["x-openstack-request-id"] == "req-1"
+    assert headers["accept-encoding"] == "identity"
+    assert headers["content-type"] == "application/json"
+    assert got["path"] == "/v2.1/x?id=1&id=2"
+    assert json.loads(str(got["body"])) == {"a": 1}
+
+
+async def test_as_the_service_user_only_its_token_goes(pools: Pools) -> None:
+    async with serving(echo) as port:
+        got = await Clients(pools, Tokens()).as_service(target(port)).get("/v2.1/x", deadline=soon())
+    headers = got["headers"]
+    assert isinstance(headers, dict)
+    assert headers["x-auth-token"] == "service-token"
+    assert "x-service-token" not in headers
+
+
+async def test_refusals_are_errors_unless_they_are_expected(pools: Pools) -> None:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        if request.path == "/empty":
+            return web.Response(status=202)
+        if request.path == "/list":
+            return web.json_response([1])
+        return web.json_response({"itemNotFound": {"message": "gone"}}, status=404)
+
+    async with serving(refuse) as port:
+        client = Clients(pools, Tokens()).as_service(target(port))
+        assert await client.delete("/v2.1/x", deadline=soon(), ok=(404,)) == {}
+        assert await client.post("/empty", deadline=soon()) == {}
+        with pytest.raises(UpstreamStatusError) as caught:
+            await client.get("/v2.1/x", deadline=soon())
+        assert (caught.value.status, "gone" in caught.value.body) == (404, True)
+        with pytest.raises(BadUpstreamAnswerError):
+            await client.get("/list", deadline=soon())
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        {"things_links": [{"rel": "next", "href": f"http://{LINK_HOST}/root/v2/things?marker=1"}]},
+        {"next": "/v2/things?marker=1"},
+        {"links": {"next": "http://keystone.example:5000/root/v2/things?marker=1", "previous": None}},
+    ],
+)
+async def test_all_pages_are_collected(pools: Pools, following: dict[str, object]) -> None:
+    async def page(request: web.Request) -> web.StreamResponse:
+        assert request.path == "/root/v2/things"
+        if "marker" in request.query:
+            return web.json_response({"things": [{"id": 2}], "links": {"next": None}})
+        return web.json_response({"things": [{"id": 1}], **following})
+
+    async with serving(page) as port:
+        client = Clients(pools, Tokens()).as_service(target(port, "/root"))
+        assert await collect(client, "/v2/things", "things", soon(), {"limit": 1}) == [{"id": 1}, {"id": 2}]
+
+
+async def test_pages_that_go_round_in_a_circle_are_refused(pools: Pools) -> None:
+    async def page(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"things": [], "next": "/v2/things"})
+
+    async with serving(page) as port:
+        client = Clients(pools, Tokens()).as_service(target(port))
+        with pytest.raises(BadUpstreamAnswerError):
+            await collect(client, "/v2/things", "things", soon())

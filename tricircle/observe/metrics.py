@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which numbers does a process count, and how are those of several processes shown as one?
+
+Names begin with ``tricircle_``; times are seconds. With ``PROMETHEUS_MULTIPROC_DIR`` in the environment when this
+module is first imported, all processes that share the folder show the same sums; ``tricircle-gateway`` sets it for
+its workers.
+"""
+
+import os
+from functools import cache
+
+from prometheus_client import REGISTRY as OWN
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+#: Content type of :func:`exposition`.
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+
+REQUESTS = Counter("tricircle_requests", "Answered requests of the listeners.", ("door", "status"))
+REQUEST_SECONDS = Histogram(
+    "tricircle_request_seconds",
+    "Time from a request's head to the end of its answer.",
+    ("door",),
+    buckets=_SECONDS,
+)
+IN_FLIGHT = Gauge("tricircle_requests_in_flight", "Requests that are being answered now.", multiprocess_mode="livesum")
+UPSTREAM_REQUESTS = Counter(
+    "tricircle_upstream_requests", "Answers of pods and central services, by class of status.", ("target", "status")
+)
+UPSTREAM_SECONDS = Histogram(
+    "tricircle_upstream_seconds", "Time until a pod or a central service had answered.", ("target",), buckets=_SECONDS
+)
+UPSTREAM_FAILURES = Counter(
+    "tricircle_upstream_failures", "Calls to pods and central services without an answer.", ("target", "reason")
+)
+TOKENS = Counter("tricircle_tokens", "Tokens checked, by where the result came from.", ("source",))
+
+_request_labels = cache(REQUESTS.labels)
+_request_seconds = cache(REQUEST_SECONDS.labels)
+_upstream_labels = cache(lambda target, status: UPSTREAM_REQUESTS.labels(target, f"{status}xx"))
+_upstream_seconds = cache(UPSTREAM_SECONDS.labels)
+_token_labels = cache(TOKENS.labels)
+
+
+def request_answered(door: str, status: int, seconds: float) -> None:
+    """A listener answered. ``door`` is one of a few names, never a path."""
+    _request_labels(door, status).inc()
+    _request_seconds(door).observe(seconds)
+
+
+def upstream_answered(target: str, status: int, seconds: float) -> None:
+    """An upstream answered."""
+    _upstream_labels(target, status // 100).inc()
+    _upstream_seconds(target).observe(seconds)
+
+
+def upstream_failed(target: str, reason: str) -> None:
+    """An upstream could not be reached or did not answer."""
+    UPSTREAM_FAILURES.labels(target, reason).inc()
+
+
+def upstream_refused(target: str) -> None:
+    """An upstream was not asked, because its breaker is open."""
+    UPSTREAM_FAILURES.labels(target, "breaker_open").inc()
+
+
+def token_checked(source: str) -> None:
+    """A token was checked: ``cache``, ``keystone`` or ``refused``."""
+    _token_labels(source).inc()
+
+
+def exposition() -> bytes:
+    """All numbers of all processes in the text form of Prometheus."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(OWN)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

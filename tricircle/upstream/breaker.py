@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is it worth asking this upstream, or is it known to be away?
+
+A breaker is *closed* (ask), *open* (do not ask) or *half open* (one probe is under way). It opens after some failures
+in a row, and lets one call through each probe interval; that call's success closes it. The clock is a parameter.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class BreakerState(StrEnum):
+    """What a breaker says."""
+
+    CLOSED = "closed"  # ask
+    OPEN = "open"  # do not ask before the probe is due
+    HALF_OPEN = "half_open"  # a probe is under way, nobody else asks
+
+
+class Breaker:
+    """The memory of one upstream's failures.
+
+    :param failures: failures in a row that open it
+    :param probe_s: seconds between an opening (or a failed probe) and the next probe
+    :param clock: seconds that only grow
+    """
+
+    __slots__ = ("_clock", "_failed", "_failures", "_is_probing", "_opened_at", "_probe_s")
+
+    def __init__(self, *, failures: int, probe_s: float, clock: Callable[[], float]) -> None:
+        self._failures = failures
+        self._probe_s = probe_s
+        self._clock = clock
+        self._failed = 0
+        self._opened_at: float | None = None
+        self._is_probing = False
+
+    @property
+    def state(self) -> BreakerState:
+        """The state now."""
+        if self._opened_at is None:
+            return BreakerState.CLOSED
+        return BreakerState.HALF_OPEN if self._is_probing else BreakerState.OPEN
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a call would be refused now."""
+        return self._opened_at is not None and (self._is_probing or self._clock() - self._opened_at < self._probe_s)
+
+    def allow(self) -> bool:
+        """Whether this call may be made. Whoever got True must report :meth:`succeed`, :meth:`fail` or
+        :meth:`give_up`.
+        """
+        if self._opened_at is None:
+            return True
+        if self.is_open:
+            return False
+        self._is_probing = True
+        return True
+
+    def succeed(self) -> None:
+        """The upstream answered (whatever the status)."""
+        self._failed = 0
+        self._opened_at = None
+        self._is_probing = False
+
+    def fail(self) -> None:
+        """The upstream could not be reached or did not answer in time."""
+        self._failed += 1
+        if self._opened_at is not None or self._failed >= self._failures:
+            self._opened_at = self._clock()
+        self._is_probing = False
+
+    def give_up(self) -> None:
+        """The call ended without news about the upstream (the client left): the next call may probe."""
+        self._is_probing = False

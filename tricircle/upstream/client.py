@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How do we ask a service something by ourselves, as JSON, for a user or as the service user?
+
+Calls that are *forwarded* do not come here: they carry the user's token alone. Calls that we make for a user carry
+the service token beside it, so that long work survives the end of the user's token.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Protocol
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from tricircle.context import Deadline, RequestContext
+from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
+from tricircle.model.pod import Service
+from tricircle.upstream.pool import Pools
+from tricircle.upstream.reply import Call, Headers, Reply, Target
+
+#: What the microversion header calls a service.
+_VERSION_NAMES = {Service.COMPUTE: "compute", Service.BLOCK_STORAGE: "volume", Service.PLACEMENT: "placement"}
+Params = Mapping[str, str | int | Collection[str]]
+
+
+class TokenSource(Protocol):
+    """Where the service user's token comes from."""
+
+    async def token(self, deadline: Deadline) -> str:
+        """A token that is valid for a while. :raises UnavailableError: when none can be had."""
+        ...
+
+
+class ServiceClient:
+    """One service of one pod (or of the centre), spoken to in JSON under one identity."""
+
+    __slots__ = ("_headers", "_identity", "_pools", "target")
+
+    def __init__(
+        self, pools: Pools, target: Target, *, headers: Headers, identity: Callable[[Deadline], Awaitable[Headers]]
+    ) -> None:
+        self._pools = pools
+        self._headers = headers
+        self._identity = identity
+        #: Whom this client asks.
+        self.target = target
+
+    async def get(
+        self, path: str, *, params: Params | None = None, deadline: Deadline, ok: Collection[int] = ()
+    ) -> dict[str, object]:
+        """The JSON object at ``path`` (behind the service root, version included). See :meth:`ask`."""
+        return await self.ask("GET", path, params=params, deadline=deadline, ok=ok)
+
+    async def post(
+        self,
+        path: str,
+        *,
+        body: object = None,
+        params: Params | None = None,
+        deadline: Deadline,
+        ok: Collection[int] = (),
+    ) -> dict[str, object]:
+        """See :meth:`ask`."""
+        return await self.ask("POST", path, body=body, params=params, deadline=deadline, ok=ok)
+
+    async def put(
+        self,
+        path: str,
+        *,
+        body: object = None,
+        params: Params | None = None,
+        deadline: Deadline,
+        ok: Collection[int] = (),
+    ) -> dict[str, object]:
+        """See :meth:`ask`."""
+        return await self.ask("PUT", path, body=body, params=params, deadline=deadline, ok=ok)
+
+    async def patch(
+        self,
+        path: str,
+        *,
+        body: object = None,
+        params: Params | None = None,
+        deadline: Deadline,
+        ok: Collection[int] = (),
+    ) -> dict[str, object]:
+        """See :meth:`ask`."""
+        return await self.ask("PATCH", path, body=body, params=params, deadline=deadline, ok=ok)
+
+    async def delete(
+        self, path: str, *, params: Params | None = None, deadline: Deadline, ok: Collection[int] = ()
+    ) -> dict[str, object]:
+        """See :meth:`ask`."""
+        return await self.ask("DELETE", path, params=params, deadline=deadline, ok=ok)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Params | None = None,
+        deadline: Deadline,
+        ok: Collection[int] = (),
+    ) -> dict[str, object]:
+        """The JSON object that came back; ``{}`` when there was no body, or for a refusal listed in ``ok``.
+
+        :param params: query; a collection of strings repeats its key
+        :param ok: statuses from 400 on that are no error to the caller, such as 404 of a deletion
+        :raises UpstreamStatusError: any other status from 300 on
+        :raises UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError: as :meth:`Pools.send` and ``Reply.json``
+        """
+        reply = await self.reply(method, path, body=body, params=params, deadline=deadline)
+        if reply.status in ok:
+            return {} if reply.status >= 400 else _json(reply)
+        if reply.status >= 300:
+            raise UpstreamStatusError(reply.status, _error_text(reply), self.target.label)
+        return _json(reply)
+
+    async def reply(
+        self, method: str, path: str, *, body: object = None, params: Params | None = None, deadline: Deadline
+    ) -> Reply:
+        """The whole reply, for callers that need its status or headers. Raises like ``Pools.send``."""
+        headers = [*self._headers, *await self._identity(deadline)]
+        data: bytes | None = None
+        if body is not None:
+            data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+            headers.append((b"content-type", b"application/json"))
+        if params:
+            path = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}"
+        return await self._pools.send(self.target, Call(method=method, path=path, headers=headers, body=data), deadline)
+
+
+class Clients:
+    """Makes clients. They are cheap: make one per use."""
+
+    def __init__(self, pools: Pools, service_tokens: TokenSource) -> None:
+        self._pools = pools
+        self._tokens = service_tokens
+
+    def as_user(self, context: RequestContext, target: Target, microversion: str | None = None) -> ServiceClient:
+        """Acts for the user of ``context`` with user and service token. Never use it to forward what the user sent."""
+
+        async def identity(deadline: Deadline) -> Headers:
+            service_token = await self._tokens.token(deadline)
+            return [(b"x-auth-token", context.token.encode()), (b"x-service-token", service_token.encode())]
+
+        request_id = context.global_request_id or context.request_id
+        return self._client(target, microversion, request_id, identity)
+
+    def as_service(
+        self, target: Target, microversion: str | None = None, *, request_id: str | None = None
+    ) -> ServiceClient:
+        """Acts as the service user alone. ``request_id`` is the global id to be found in the upstream's logs."""
+
+        async def identity(deadline: Deadline) -> Headers:
+            return [(b"x-auth-token", (await self._tokens.token(deadline)).encode())]
+
+        return self._client(target, microversion, request_id, identity)
+
+    def anonymous(self, target: Target) -> ServiceClient:
+        """Asks without any token, for version documents."""
+
+        async def identity(_deadline: Deadline) -> Headers:
+            return []
+
+        return self._client(target, None, None, identity)
+
+    def _client(
+        self,
+        target: Target,
+        microversion: str | None,
+        request_id: str | None,
+        identity: Callable[[Deadline], Awaitable[Headers]],
+    ) -> ServiceClient:
+        headers: Headers = [
+            (b"accept", b"application/json"),
+            (b"accept-encoding", b"identity"),
+            (b"user-agent", b"tricircle"),
+        ]
+        if microversion is not None and (name := _VERSION_NAMES.get(target.service)):
+            headers.append((b"openstack-api-version", f"{name} {microversion}".encode()))
+        if request_id is not None:
+            headers.append((b"x-openstack-request-id", request_id.encode()))
+        return ServiceClient(self._pools, target, headers=headers, identity=identity)
+
+
+async def collect(
+    client: ServiceClient, path: str, key: str, deadline: Deadline, params: Params | None = None
+) -> list[dict[str, object]]:
+    """All items of a list, page after page.
+
+    Follows ``<key>_links`` (Nova, Cinder, Neutron), ``next`` (Glance) and ``links.next`` (Keystone).
+
+    :param key: the JSON key of the list, such as ``servers``
+    :raises BadUpstreamAnswerError: when an answer has no such list, or pages go round in a circle
+    """
+    found: list[dict[str, object]] = []
+    seen: set[str] = set()
+    page = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}" if params else path
+    while page not in seen:
+        seen.add(page)
+        body = await client.get(page, deadline=deadline)
+        items = body.get(key)
+        if not isinstance(items, list):
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+        found += items
+        following = _next_page(body, key)
+        if following is None:
+            return found
+        page = _below_root(following, client.target)
+    raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+
+
+def _next_page(body: Mapping[str, object], key: str) -> str | None:
+    links = body.get(f"{key}_links")
+    if isinstance(links, list):
+        for link in links:
+            if isinstance(link, dict) and link.get("rel") == "next":
+                return str(link["href"])
+    following = body.get("next")
+    if isinstance(following, str):
+        return following
+    outer = body.get("links")
+    if isinstance(outer, dict) and isinstance(outer.get("next"), str):
+        return str(outer["next"])
+    return None
+
+
+def _below_root(href: str, target: Target) -> str:
+    """A link of an upstream as a path behind the root of its service."""
+    parts = urlsplit(href)
+    root = urlsplit(target.url).path.rstrip("/")
+    path = parts.path.removeprefix(root) if root and parts.path.startswith(root + "/") else parts.path
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def _json(reply: Reply) -> dict[str, object]:
+    return reply.json() if reply.body else {}
+
+
+def _error_text(reply: Reply) -> str:
+    return reply.body[:2000].decode("utf-8", "replace") if isinstance(reply.body, bytes) else ""
