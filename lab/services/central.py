@@ -19,7 +19,7 @@ VLANS = "stretch:1001:1999"
 # TRICIRCLE_NEUTRON=stock runs the centre without our drivers.
 STOCK = "stock"
 _STOCK_PLUGINS = ("router", "trunk", "qos", "network_ip_availability", "auto_allocate")
-_PLUGINS = ("tricircle_router", "qos", "network_ip_availability", "auto_allocate")
+_PLUGINS = ("tricircle_router", "trunk", "qos", "network_ip_availability", "auto_allocate")
 
 
 def services(lab: Lab) -> list[Service]:

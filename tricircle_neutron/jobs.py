@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is a job stored together with the change that causes it, or not at all?
+
+The row is inserted on Neutron's own session, inside the user's transaction. Insert only: the table has no unique key
+but its id, so no request ever waits for, or collides with, another one's row.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import orm
+
+from tricircle.model.job import JobType
+from tricircle.store import clock, tables
+
+
+def append(
+    session: orm.Session,
+    job_type: JobType,
+    resource_id: str,
+    *,
+    project_id: str | None,
+    revision: int | None = None,
+    payload: Mapping[str, object] | None = None,
+) -> None:
+    """Append "look at this object" for every pod that holds a copy, within the transaction that ``session`` is in."""
+    session.execute(
+        tables.jobs.insert().values(
+            type=job_type.value,
+            resource_id=resource_id,
+            project_id=project_id or "",
+            revision=revision,
+            payload=dict(payload or {}),
+            created_at=clock.now(),
+            not_before=clock.now(),
+        )
+    )

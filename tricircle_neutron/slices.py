@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may change or delete the ports that hold a pod's slice of a subnet?
+
+Tenants see these ports in their networks, as they see DHCP ports in any cloud. A tenant who deleted one would free
+addresses that a pod uses. Neutron itself deletes them with the network, in an elevated context, so "administrators
+only" is the whole rule; deleting a subnet takes their addresses away without a port hook, and the worker then deletes
+the empty port.
+"""
+
+from typing import Any
+
+from neutron_lib import exceptions
+from neutron_lib.callbacks import events, registry, resources
+
+from tricircle_neutron import changes
+
+
+class SlicePortProtectedError(exceptions.Conflict):
+    """A tenant tried to touch a slice port (409)."""
+
+    message = "Port %(port_id)s belongs to the DHCP service of its network and cannot be changed."
+
+
+def protect() -> None:
+    """Refuse what tenants may not do; called once per process."""
+    registry.subscribe(_refuse_creation, resources.PORT, events.BEFORE_CREATE)
+    registry.subscribe(_refuse_change, resources.PORT, events.BEFORE_UPDATE)
+    registry.subscribe(_refuse_deletion, resources.PORT, events.BEFORE_DELETE)
+
+
+def _refuse_creation(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
+    port = payload.states[0]
+    if changes.is_slice(port) and not payload.context.is_admin:
+        raise SlicePortProtectedError(port_id=port.get("id", ""))
+
+
+def _refuse_change(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
+    original, wanted = payload.states
+    # Status changes pass the model object here and have no tenant behind them.
+    if not isinstance(original, dict) or payload.context.is_admin:
+        return
+    if changes.is_slice(original) or changes.is_slice({**original, **wanted}):
+        raise SlicePortProtectedError(port_id=payload.resource_id)
+
+
+def _refuse_deletion(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
+    port = payload.metadata.get("port") or {}
+    if changes.is_slice(port) and not payload.context.is_admin:
+        raise SlicePortProtectedError(port_id=payload.resource_id)
