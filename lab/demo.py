@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How is the walk-through shown to a newcomer? ``make demo``: the lab, tricircle, and every step with what it answered."""
+"""How is the walk-through shown to a newcomer by ``make demo``, step by step with what it answered?"""
+answered."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,10 @@ class Talking(Narrator):
 
     def chapter(self, title: str) -> None:
         self._chapter += 1
-        print(f"\n{self._chapter}. {title}  [{time.monotonic() - self._started:.0f} s]\n" + "-" * (len(title) + 4), flush=True)
+        print(
+            f"\n{self._chapter}. {title}  [{time.monotonic() - self._started:.0f} s]\n" + "-" * (len(title) + 4),
+            flush=True,
+        )
 
     def command(self, line: str) -> None:
         print(f"  $ {line if len(line) < _WIDTH else line[:_WIDTH] + ' ...'}", flush=True)
@@ -62,12 +66,31 @@ def _table(rows: Sequence[object]) -> Sequence[str]:
     keys = list(shown[0])[:6]
     cells = [keys, *[[_short(row.get(key, ""))[:38] for key in keys] for row in shown]]
     widths = [max(len(line[i]) for line in cells) for i in range(len(keys))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()[:_WIDTH] for line in cells]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()[:_WIDTH]
+        for line in cells
+    ]
     return lines + ([f"... and {len(rows) - _ROWS} more"] if len(rows) > _ROWS else [])
 
 
-_TELLING = ("id", "name", "pod_name", "az_name", "status", "addresses", "availability_zone", "OS-EXT-AZ:availability_zone",
-            "security_groups", "key_name", "cidr", "size", "fixed_ips", "properties", "device", "state")  # fmt: skip
+_TELLING = (
+    "id",
+    "name",
+    "pod_name",
+    "az_name",
+    "status",
+    "addresses",
+    "availability_zone",
+    "OS-EXT-AZ:availability_zone",
+    "security_groups",
+    "key_name",
+    "cidr",
+    "size",
+    "fixed_ips",
+    "properties",
+    "device",
+    "state",
+)
 
 
 def _fields(value: Mapping[str, object]) -> Sequence[str]:

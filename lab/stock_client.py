@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How do we run the stock ``openstack`` client again and again without paying its start each time?
 
-One process imports python-openstackclient once and calls its own ``main(argv)`` for every command, exactly as the ``openstack``
-script does. ``StockClient`` is the side that asks; run as a script (with the lab's Python) this module is the side that answers:
+One process imports python-openstackclient once and calls its own ``main(argv)`` for every command, exactly as the
+``openstack``
+script does. ``StockClient`` is the side that asks; run as a script (with the lab's Python) this module is the side
+that answers:
 one JSON object a line in, one a line out.
 """
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does a newcomer do first? The classic walk-through, with stock clients against the central region only.
 
-``make demo`` shows it, the end-to-end test asserts on every answer. Each method is one chapter; it runs the commands a person would
+``make demo`` shows it, the end-to-end test asserts on every answer. Each method is one chapter; it runs the commands
+a person would
 type and returns what they answered. Nothing here knows a pod except by registering it.
 """
 
@@ -63,7 +64,7 @@ class Walkthrough:
         self.names = names
         self.narrator = narrator
 
-    # --- how commands are run -------------------------------------------------------------------------------------------------
+    # --- how commands are run ---------------------------------------------------------------------
 
     def ask(self, cloud: str, *argv: str) -> Any:
         """Run a command and parse its JSON."""
@@ -85,8 +86,23 @@ class Walkthrough:
         """Call the Admin API with curl, as the administrator. Returns the status and the decoded body."""
         token = self.client.run(ADMIN, "token", "issue", "-f", "value", "-c", "id").out.strip()
         shown = f"curl -X {method} {self.admin_url}{path} -H 'X-Auth-Token: ...'"
-        argv = ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "60", "-X", method, "--write-out",
-                "\n%{http_code}", "-H", f"X-Auth-Token: {token}", "-H", "Content-Type: application/json"]  # fmt: skip
+        argv = [
+            "curl",
+            "--silent",
+            "--show-error",
+            "--noproxy",
+            "*",
+            "--max-time",
+            "60",
+            "-X",
+            method,
+            "--write-out",
+            "\n%{http_code}",
+            "-H",
+            f"X-Auth-Token: {token}",
+            "-H",
+            "Content-Type: application/json",
+        ]
         if body is not None:
             argv += ["-d", json.dumps(body)]
             shown += f" -d '{json.dumps(body)}'"
@@ -130,9 +146,12 @@ class Walkthrough:
         return self.until(lambda: self._silently(TENANT, *noun.split(), "show", name), bad_or_good, f"{noun} {name}")
 
     def _wait_gone(self, noun: str, name: str) -> None:
-        self.until(lambda: self._show_or_none(*noun.split(), "show", name), lambda v: v is None, f"{noun} {name} gone")
+        def look() -> Any:
+            return self._show_or_none(*noun.split(), "show", name)
 
-    # --- the chapters -----------------------------------------------------------------------------------------------------------
+        self.until(look, lambda value: value is None, f"{noun} {name} gone")
+
+    # --- the chapters -----------------------------------------------------------------------------
 
     def catalog(self) -> dict[str, Any]:
         """One region for the tenant; the administrator sees the pods' regions as well."""
@@ -147,8 +166,14 @@ class Walkthrough:
         self.narrator.chapter("Register the pods")
         _, known = self.curl("GET", "/pods")
         have = {pod["pod_name"] for pod in known["pods"]}
-        wanted = [{"pod_name": "RegionOne"}, {"pod_name": "Pod1", "az_name": "az1"}, {"pod_name": "Pod2", "az_name": "az2"}]
-        answers = {pod["pod_name"]: self.curl("POST", "/pods", {"pod": pod}) for pod in wanted if pod["pod_name"] not in have}
+        wanted = [
+            {"pod_name": "RegionOne"},
+            {"pod_name": "Pod1", "az_name": "az1"},
+            {"pod_name": "Pod2", "az_name": "az2"},
+        ]
+        answers = {
+            pod["pod_name"]: self.curl("POST", "/pods", {"pod": pod}) for pod in wanted if pod["pod_name"] not in have
+        }
         return {
             "answers": answers,
             "pods": self.curl("GET", "/pods")[1]["pods"],
@@ -171,17 +196,46 @@ class Walkthrough:
             content = Path(folder, "walk.img")
             content.write_bytes(bytes(64 * 1024))
             facts["image"] = self.ask(
-                TENANT, "image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", str(content), n.image
+                TENANT,
+                "image",
+                "create",
+                "--disk-format",
+                "raw",
+                "--container-format",
+                "bare",
+                "--file",
+                str(content),
+                n.image,
             )
             facts["images"] = self.ask(TENANT, "image", "list")
             facts["private_key"] = self.do(TENANT, "keypair", "create", n.key)
         facts["network"] = self.ask(TENANT, "network", "create", n.network)
         facts["subnet"] = self.ask(
-            TENANT, "subnet", "create", "--network", n.network, "--subnet-range", n.cidr, "--dns-nameserver", "9.9.9.9", n.subnet
+            TENANT,
+            "subnet",
+            "create",
+            "--network",
+            n.network,
+            "--subnet-range",
+            n.cidr,
+            "--dns-nameserver",
+            "9.9.9.9",
+            n.subnet,
         )
         facts["group"] = self.ask(TENANT, "security", "group", "create", n.group)
         facts["rule"] = self.ask(
-            TENANT, "security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "80", "--remote-ip", "0.0.0.0/0", n.group
+            TENANT,
+            "security",
+            "group",
+            "rule",
+            "create",
+            "--protocol",
+            "tcp",
+            "--dst-port",
+            "80",
+            "--remote-ip",
+            "0.0.0.0/0",
+            n.group,
         )
         facts["own_port"] = self.ask(TENANT, "port", "create", "--network", n.network, n.own_port)
         return facts
@@ -193,9 +247,26 @@ class Walkthrough:
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder, "user-data")
             script.write_text(n.user_data)
-            argv = ["server", "create", "--flavor", n.flavor, "--image", n.image, "--network", n.network, "--security-group",
-                    n.group, "--security-group", "default", "--key-name", n.key, "--user-data", str(script),
-                    "--availability-zone", zone]  # fmt: skip
+            argv = [
+                "server",
+                "create",
+                "--flavor",
+                n.flavor,
+                "--image",
+                n.image,
+                "--network",
+                n.network,
+                "--security-group",
+                n.group,
+                "--security-group",
+                "default",
+                "--key-name",
+                n.key,
+                "--user-data",
+                str(script),
+                "--availability-zone",
+                zone,
+            ]
             argv += ["--port", n.own_port] if with_own_port else []
             for key, value in n.properties.items():
                 argv += ["--property", f"{key}={value}"]
@@ -229,7 +300,9 @@ class Walkthrough:
         facts["shown"] = self.ask(TENANT, "volume", "show", n.volume)
         facts["attached"] = self.ask(TENANT, "server", "add", "volume", server, n.volume)
         facts["in_use"] = self._wait_status("volume", n.volume, "in-use")
-        facts["snapshot"] = self.ask(TENANT, "volume", "snapshot", "create", "--volume", n.volume, "--force", n.snapshot)
+        facts["snapshot"] = self.ask(
+            TENANT, "volume", "snapshot", "create", "--volume", n.volume, "--force", n.snapshot
+        )
         self._wait_status("volume snapshot", n.snapshot, "available")
         facts["snapshots"] = self.ask(TENANT, "volume", "snapshot", "list")
         self.do(TENANT, "server", "remove", "volume", server, n.volume)
@@ -261,8 +334,20 @@ class Walkthrough:
         for server in n.servers.values():
             self._wait_gone("server", server)
         self.until(
-            lambda: [p["Name"] for p in self._silently(TENANT, "port", "list", "--network", n.network, "--device-owner", "compute:az1")]
-            + [p["Name"] for p in self._silently(TENANT, "port", "list", "--network", n.network, "--device-owner", "compute:az2")],
+            lambda: (
+                [
+                    p["Name"]
+                    for p in self._silently(
+                        TENANT, "port", "list", "--network", n.network, "--device-owner", "compute:az1"
+                    )
+                ]
+                + [
+                    p["Name"]
+                    for p in self._silently(
+                        TENANT, "port", "list", "--network", n.network, "--device-owner", "compute:az2"
+                    )
+                ]
+            ),
             lambda ports: not ports,
             "ports of deleted servers gone",
         )

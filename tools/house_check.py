@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does every file keep the house rules that no linter knows: sizes, names, first lines?
 
-Run by ``make check``. Prints one line per breach and exits 1 when there is any. Limits: a module at most 600 lines (400 wanted), a
-function at most 60 lines, nesting at most 4 levels, at most 6 positional parameters; no room or module named for leftovers; every
+Run by ``make check``. Prints one line per breach and exits 1 when there is any. Limits: a module at most 600 lines
+(400 wanted), a
+function at most 60 lines, nesting at most 4 levels, at most 6 positional parameters; no room or module named for
+leftovers; every
 module opens with the SPDX line and a docstring.
 """
 

@@ -33,8 +33,8 @@ class Deadline:
 class RequestContext:
     """The identified caller of one request, as validated by Keystone.
 
-    ``token`` is the caller's own token; it acts for the caller in pods and at the centre. ``is_admin`` is only a hint for what
-    an answer may show (policy decides what is allowed): true when the roles hold ``admin``.
+    ``token`` is the caller's own token; it acts for the caller in pods and at the centre. ``is_admin`` is only a
+    hint for what an answer may show (policy decides what is allowed): true when the roles hold ``admin``.
     """
 
     request_id: str

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the classic walk-through work with stock clients, and do the pods hold what they should, and nothing else?
 
-The chapters run in order, on the running lab, exactly as ``make demo`` shows them. What the tenant's client receives passes through a
+The chapters run in order, on the running lab, exactly as ``make demo`` shows them. What the tenant's client receives
+passes through a
 recorder; no canary word of a pod may be in it. The pods are looked into directly, as their operators.
 """
 
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
+from lab.walkthrough import ADMIN, OTHER_TENANT, TENANT, Names, Narrator, Walkthrough
 from tests.e2e.pods_behind import PodBehind
 from tests.e2e.recorder import Recorder
 from tests.e2e.split_client import SplitClient
-
-from lab.walkthrough import ADMIN, OTHER_TENANT, TENANT, Names, Narrator, Walkthrough
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -49,7 +50,16 @@ def scene(lab_paths: Any, canary_words: list[str]) -> Iterator[Scene]:
 def test_1_catalog(scene: Scene) -> None:
     facts = scene.walk.catalog()
     by_type = {service["Type"]: service["Endpoints"] for service in facts["catalog"]}
-    assert {"compute", "compute_legacy", "block-storage", "volumev3", "image", "network", "identity", "Cascading"} <= set(by_type)
+    assert {
+        "compute",
+        "compute_legacy",
+        "block-storage",
+        "volumev3",
+        "image",
+        "network",
+        "identity",
+        "Cascading",
+    } <= set(by_type)
     regions = {endpoint["region"] for endpoints in by_type.values() for endpoint in endpoints}
     assert regions == {"RegionOne"}
     assert {"RegionOne", "Pod1", "Pod2"} <= {endpoint["Region"] for endpoint in facts["endpoints"]}
@@ -60,7 +70,11 @@ def test_2_pods(scene: Scene) -> None:
     for name, (status, body) in facts["answers"].items():
         assert status == 200, body
         assert body["pod"]["pod_name"] == name
-    assert {(p["pod_name"], p["az_name"]) for p in facts["pods"]} >= {("RegionOne", ""), ("Pod1", "az1"), ("Pod2", "az2")}
+    assert {(p["pod_name"], p["az_name"]) for p in facts["pods"]} >= {
+        ("RegionOne", ""),
+        ("Pod1", "az1"),
+        ("Pod2", "az2"),
+    }
     aggregates = {a["Name"]: a["Availability Zone"] for a in facts["aggregates"]}
     assert aggregates["ag_Pod1"] == "az1"
     assert aggregates["ag_Pod2"] == "az2"
@@ -109,7 +123,9 @@ def test_4_boot(scene: Scene, zone: str, pod: str, other: str) -> None:
     for port in ports:
         copy = copies[port["MAC Address"]]
         assert copy["description"] == f"tricircle:{port['ID']}"
-        assert sorted(f["ip_address"] for f in copy["fixed_ips"]) == sorted(f["ip_address"] for f in port["Fixed IP Addresses"])
+        assert sorted(f["ip_address"] for f in copy["fixed_ips"]) == sorted(
+            f["ip_address"] for f in port["Fixed IP Addresses"]
+        )
         assert copy["device_id"] == shown["id"]
 
 
@@ -169,18 +185,24 @@ def test_6_delete_keeps_the_users_port(scene: Scene) -> None:
     assert own["device_id"] == ""
     assert own["status"] == "DOWN"
     for name, pod in scene.pods.items():
-        scene.eventually(lambda pod=pod: pod.marked().get("ports", []), lambda ports: ports == [], f"no port left in {name}")
+        scene.eventually(
+            lambda pod=pod: pod.marked().get("ports", []), lambda ports: ports == [], f"no port left in {name}"
+        )
 
 
 def test_6_clean_leaves_nothing(scene: Scene) -> None:
     scene.walk.clean()
     network = scene.facts["declared"]["network"]["id"]
     for name, pod in scene.pods.items():
-        scene.eventually(pod.marked, lambda left: left == {} or set(left) <= {"security_groups"}, f"nothing left in {name}")
+        scene.eventually(
+            pod.marked, lambda left: left == {} or set(left) <= {"security_groups"}, f"nothing left in {name}"
+        )
         mine = [g for g in pod.marked().get("security_groups", []) if not g["name"].startswith("tricircle-")]
         assert mine == [], "only the copy of the default group may stay: the group itself stays at the centre"
         assert pod.network_named(NAMES.network) == []
-        scene.eventually(lambda pod=pod: pod.flavors_named(NAMES.flavor), lambda left: left == [], f"no flavor left in {name}")
+        scene.eventually(
+            lambda pod=pod: pod.flavors_named(NAMES.flavor), lambda left: left == [], f"no flavor left in {name}"
+        )
     assert network
 
 

@@ -78,7 +78,9 @@ class Request:
             async for chunk in self.chunks():
                 size += len(chunk)
                 if size > self.body_limit:
-                    raise BodyTooLargeError(f"Request is too large. Larger than max_request_body_size ({self.body_limit}).")
+                    raise BodyTooLargeError(
+                        f"Request is too large. Larger than max_request_body_size ({self.body_limit})."
+                    )
                 parts.append(chunk)
             self._body = b"".join(parts)
         return self._body

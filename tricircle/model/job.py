@@ -28,9 +28,11 @@ EVERY_POD = PodId("")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One request "make pod P agree with central resource X". Rows with equal (type, resource_id, pod_id) are folded into one run.
+    """One request "make pod P agree with central resource X". Rows with equal (type, resource_id, pod_id) are folded
+    into one run.
 
-    :ivar revision: the central object's revision number at the time of the change; a reader that sees an older one retries
+    :ivar revision: the central object's revision number at the time of the change; a reader that sees an older one
+    retries
     :ivar payload: what cannot be read any more after a deletion
     """
 

@@ -10,7 +10,8 @@ from tricircle.context import PodId
 
 
 class Service(StrEnum):
-    """A service API that a pod or the centre serves. Values are Keystone service types (the service-types-authority's names)."""
+    """A service API that a pod or the centre serves. Values are Keystone service types (the
+    service-types-authority's names)."""
 
     COMPUTE = "compute"
     BLOCK_STORAGE = "block-storage"
@@ -44,7 +45,8 @@ class Endpoint:
     """Where a pod serves an API, and which microversions.
 
     ``url`` is the service root *without* version and project, no trailing slash: ``http://10.0.0.5:8774``, so that
-    ``url + '/v2.1/servers'`` is a call. ``prefix`` is what the catalog had behind the root (``/v2.1``, ``/v3``, ``''``).
+    ``url + '/v2.1/servers'`` is a call. ``prefix`` is what the catalog had behind the root (``/v2.1``, ``/v3``,
+    ``''``).
     """
 
     service: Service
@@ -62,7 +64,8 @@ class Pod:
     :ivar az_name: the AZ that tenants see
     :ivar pod_az_name: AZ to pass to the pod when it must be given one; empty = pass none
     :ivar dc_name: free text of the operator
-    :ivar facts: what was found out: ``network_extensions`` (list of aliases), ``physical_networks`` (map central -> pod),
+    :ivar facts: what was found out: ``network_extensions`` (list of aliases), ``physical_networks`` (map central ->
+    pod),
         ``aggregate_id`` (of ``ag_<name>`` at the central compute service)
     """
 

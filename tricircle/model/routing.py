@@ -41,7 +41,8 @@ class Routing:
     :ivar pod_resource_id: id in the pod; None until *bound*
     :ivar owner: who holds the lease (process and request), None when nobody does
     :ivar revision: what of the central object was last realised: a revision number, or a digest of its shape
-    :ivar details: facts of the kind; for ports ``origin`` ("gateway": made by us for a boot, "user": brought by the user) and
+    :ivar details: facts of the kind; for ports ``origin`` ("gateway": made by us for a boot, "user": brought by the
+    user) and
         ``server_id``; for subnets ``gateway_ip`` and ``slice_port_id``
     :ivar resources: the resource vector a reservation holds (``{"instances": 1, "cores": 2, ...}``)
     """
