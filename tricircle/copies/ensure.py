@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is a copy found or made exactly once, whoever asks and whoever crashes?
+
+The only get-or-create in the house. The routing row is the lock:
+
+1. *take* the row. Bound already: done. Held by somebody else: wait for him, until the deadline.
+2. An attempt of somebody else may have died after its POST: then look in the pod first (``find``), adopt what is there.
+3. Else ``create``. The natural key of the kind makes the pod refuse a duplicate of a *late* POST (409): look again.
+4. *bind* the id. Whoever lost the lease meanwhile begins anew, and finds what the other one bound or adopted.
+
+What is uncertain (a POST without an answer) leaves the row unbound: the next one looks before creating.
+"""
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from tricircle.context import Deadline, ProjectId
+from tricircle.errors import (
+    LeaseLostError,
+    OutcomeUnknownError,
+    TricircleError,
+    UnavailableError,
+    UpstreamStatusError,
+)
+from tricircle.ledger.leases import Lease, Leases
+from tricircle.ledger.routings import Routings
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind, Routing
+
+#: Seconds that a lease outlives the deadline of the call that it was taken for.
+_GRACE_S = 10.0
+#: Seconds between two looks at a row that somebody else holds, at first and at most.
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 0.5
+#: What of the owner's words operators see in the row.
+_OWNER = f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which copy is wanted where.
+
+    :ivar revision: what of the central object would be realised now, when the caller knows it; None when ``find`` and
+        ``create`` read it themselves
+    """
+
+    kind: Kind
+    central_id: str
+    pod: Pod
+    project_id: ProjectId
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What exists in the pod now.
+
+    :ivar details: facts of the kind for the routing
+    :ivar revision: what was realised, when it is not ``Wanted.revision``
+    """
+
+    pod_resource_id: str
+    details: Mapping[str, object] = field(default_factory=dict)
+    revision: str | None = None
+
+
+Find = Callable[[], Awaitable[Found | None]]
+Create = Callable[[], Awaitable[Found]]
+
+
+class Ensure:
+    """Finds or makes copies. ``find`` and ``create`` are given per call; they speak to the pod, never to the ledger."""
+
+    def __init__(self, leases: Leases, routings: Routings) -> None:
+        self._leases = leases
+        self._routings = routings
+
+    async def __call__(self, wanted: Wanted, *, find: Find, create: Create, deadline: Deadline) -> Routing:
+        """The bound routing of the copy.
+
+        :param find: looks in the pod for what an earlier attempt made; must check mark, project and natural key
+        :param create: makes the copy; may be called again after a lost lease. When it raises ``UnavailableError`` or
+            ``UpstreamStatusError`` nothing came to be in the pod, or only what a later ``create`` meets by its key
+        :raises UnavailableError: the time is up while somebody else works on it, or the pod was not reached
+        :raises OutcomeUnknownError: a call was sent and not answered, and the pod could not be asked what came of it
+        :raises UpstreamStatusError: the pod refused, and holds nothing of ours
+        """
+        pause_s = _FIRST_PAUSE_S
+        while deadline.remaining_s() > 0:
+            taken = await self._leases.take(
+                wanted.kind,
+                wanted.central_id,
+                wanted.pod.id,
+                wanted.project_id,
+                owner=_OWNER,
+                ttl_s=deadline.remaining_s() + _GRACE_S,
+            )
+            if isinstance(taken, Routing):
+                return taken
+            if isinstance(taken, Lease):
+                try:
+                    return await self._realise(taken, wanted, find, create)
+                except LeaseLostError:
+                    continue
+            await asyncio.sleep(min(random.uniform(pause_s / 2, pause_s), deadline.remaining_s()))
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        raise UnavailableError("The request could not be completed in time. Try again later.", retry_after_s=2)
+
+    async def _realise(self, lease: Lease, wanted: Wanted, find: Find, create: Create) -> Routing:
+        is_empty = lease.is_new  # certain that the pod holds nothing of ours
+        try:
+            found = None if lease.is_new else await find()
+            if found is None:
+                is_empty = True
+                found = await _create(find, create)
+        except (TricircleError, asyncio.CancelledError) as error:
+            if is_empty and isinstance(error, UnavailableError | UpstreamStatusError):
+                await asyncio.shield(self._leases.drop(lease))
+            else:
+                # Unknown what came to be: the row stays, and the next one looks.
+                await asyncio.shield(self._leases.release(lease))
+            raise
+        revision = wanted.revision if found.revision is None else found.revision
+        return await asyncio.shield(
+            self._leases.bind(lease, found.pod_resource_id, revision=revision, details=found.details)
+        )
+
+
+async def _create(find: Find, create: Create) -> Found:
+    try:
+        return await create()
+    except UpstreamStatusError as error:
+        if error.status != 409:
+            raise
+        found = await find()
+        if found is None:
+            raise
+        return found
+    except OutcomeUnknownError:
+        # The POST may still be under way; what it makes later meets the natural key or is found by the next one.
+        found = await find()
+        if found is None:
+            raise
+        return found
