@@ -117,10 +117,20 @@ class ServiceClient:
         return _json(reply)
 
     async def reply(
-        self, method: str, path: str, *, body: object = None, params: Params | None = None, deadline: Deadline
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        deadline: Deadline,
     ) -> Reply:
-        """The whole reply, for callers that need its status or headers. Raises like ``Pools.send``."""
-        headers = [*self._headers, *await self._identity(deadline)]
+        """The whole reply, for callers that need its status or headers. Raises like ``Pools.send``.
+
+        :param headers: more headers (lower-case names), such as ``if-match``
+        """
+        headers = [*self._headers, *(headers or ()), *await self._identity(deadline)]
         data: bytes | None = None
         if body is not None:
             data = body if isinstance(body, bytes) else msgspec.json.encode(body)
