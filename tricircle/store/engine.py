@@ -9,10 +9,11 @@ the gaps between them, so a claim of ours never makes a tenant's INSERT wait.
 
 import asyncio
 import logging
+import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -29,6 +30,7 @@ from tricircle.errors import (
 )
 
 LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 #: The words of other rooms, which may not import SQLAlchemy.
 Engine: TypeAlias = AsyncEngine
@@ -36,6 +38,8 @@ Connection: TypeAlias = AsyncConnection
 
 #: Seconds that a transaction may take from asking for a connection to the end of its commit.
 TRANSACTION_S = 8.0
+#: How often a transaction that another one pushed aside is run again.
+_COLLISIONS_BORNE = 4
 #: Seconds to wait for a row that another transaction holds; below TRANSACTION_S, so that the error says why.
 _LOCK_WAIT_S = 3
 _SESSION = f"SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = {_LOCK_WAIT_S}"
@@ -117,6 +121,23 @@ async def transaction(engine: AsyncEngine, *, within_s: float = TRANSACTION_S) -
         if translated is None:
             raise
         raise translated from error
+
+
+async def transact(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """The result of ``work`` in one transaction; run again, a few times, when another transaction won.
+
+    ``work`` may therefore be called more than once, and must do nothing but database calls. Raises like
+    :func:`transaction`.
+    """
+    for _ in range(_COLLISIONS_BORNE):
+        try:
+            async with transaction(engine) as connection:
+                return await work(connection)
+        except DatabaseCollisionError:
+            # Two that collided must not meet again at the same instant.
+            await asyncio.sleep(random.uniform(0.005, 0.05))
+    async with transaction(engine) as connection:
+        return await work(connection)
 
 
 def _translated(error: Exception) -> TricircleError | None:

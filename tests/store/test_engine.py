@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do other rooms hear when the database refuses, hangs, dies and comes back?"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests import mariadb
+from tricircle.conf.settings import DatabaseSettings
+from tricircle.context import PodId, ProjectId
+from tricircle.errors import DatabaseCollisionError, DuplicateRowError, ReferencedRowError, UnavailableError
+from tricircle.model.binding import Binding
+from tricircle.model.pod import Pod
+from tricircle.store.bindings import BindingRows
+from tricircle.store.engine import Engine, create_engine, transact, transaction
+from tricircle.store.pods import PodRows
+from tricircle.store.tables import pods
+
+pytestmark = pytest.mark.mariadb
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[mariadb.Server]:
+    """A server that a test may stop and freeze."""
+    with mariadb.server(tmp_path) as running:
+        running.run("CREATE DATABASE own")
+        yield running
+
+
+async def _one(engine: Engine, within_s: float = 8.0) -> int:
+    async with transaction(engine, within_s=within_s) as connection:
+        return int((await connection.execute(sa.text("SELECT 1"))).scalar_one())
+
+
+async def test_a_session_reads_what_is_committed_in_utc_and_strict(engine: Engine) -> None:
+    async with transaction(engine) as connection:
+        row = (
+            await connection.execute(
+                sa.text("SELECT @@tx_isolation, @@time_zone, @@sql_mode, @@innodb_lock_wait_timeout")
+            )
+        ).one()
+    assert row[0] == "READ-COMMITTED"
+    assert row[1] == "+00:00"
+    assert "STRICT_TRANS_TABLES" in row[2]
+    assert row[3] == 3
+
+
+async def test_an_error_in_the_block_rolls_back(engine: Engine) -> None:
+    async def fail_half_way() -> None:
+        async with transaction(engine) as connection:
+            await PodRows.insert(connection, Pod(id=PodId("p9"), name="P9", az_name="az9"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail_half_way()
+    async with transaction(engine) as connection:
+        assert await PodRows.get(connection, PodId("p9")) is None
+
+
+async def test_duplicates_and_references_have_names(engine: Engine) -> None:
+    with pytest.raises(DuplicateRowError):
+        async with transaction(engine) as connection:
+            await PodRows.insert(connection, Pod(id=PodId("other"), name="Pod1", az_name="az1"))
+    binding = Binding(id="b", project_id=ProjectId("p"), pod_id=PodId("none"))
+    with pytest.raises(ReferencedRowError):
+        async with transaction(engine) as connection:
+            await BindingRows.insert(connection, binding)
+
+
+async def test_a_mistake_in_our_sql_is_not_called_an_outage(engine: Engine) -> None:
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        async with transaction(engine) as connection:
+            await connection.execute(sa.text("SELECT no_such_column FROM tricircle_pods"))
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        async with transaction(engine) as connection:
+            await connection.execute(sa.text("SELECT 1 FROM no_such_table"))
+
+
+async def test_a_deadlock_is_a_collision_and_is_run_again(engine: Engine) -> None:
+    """Two transactions change the same two rows in opposite order; both succeed in the end."""
+    barrier = asyncio.Barrier(2)
+    tries: list[str] = []
+
+    async def change(first: str, second: str) -> None:
+        is_first_try = True
+
+        async def work(connection: sa.ext.asyncio.AsyncConnection) -> None:
+            nonlocal is_first_try
+            tries.append(first)
+            await connection.execute(sa.update(pods).where(pods.c.id == first).values(dc_name=first))
+            if is_first_try:
+                is_first_try = False
+                await barrier.wait()
+            await connection.execute(sa.update(pods).where(pods.c.id == second).values(dc_name=first))
+
+        await transact(engine, work)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(change("pod1", "pod2"))
+        group.create_task(change("pod2", "pod1"))
+    assert len(tries) > 2, "nobody collided, so this test showed nothing"
+
+
+async def test_a_row_that_stays_locked_is_a_collision(engine: Engine) -> None:
+    async with transaction(engine, within_s=30) as holder:
+        await holder.execute(sa.update(pods).where(pods.c.id == "pod1").values(dc_name="held"))
+        with pytest.raises(DatabaseCollisionError):
+            async with transaction(engine) as connection:
+                await connection.execute(sa.update(pods).where(pods.c.id == "pod1").values(dc_name="wanted"))
+
+
+async def test_a_server_that_is_not_there_is_said_at_once() -> None:
+    engine = create_engine(DatabaseSettings(connection="mysql+asyncmy://root@127.0.0.1:1/none"))
+    started = time.monotonic()
+    with pytest.raises(UnavailableError) as caught:
+        await _one(engine)
+    assert time.monotonic() - started < 2
+    assert "127.0.0.1" not in caught.value.message
+    await engine.dispose()
+
+
+async def test_an_exhausted_pool_is_said(server: mariadb.Server, database: str) -> None:
+    settings = DatabaseSettings(connection=server.url(database), pool_size=1, max_overflow=0, pool_timeout_s=0.2)
+    engine = create_engine(settings)
+    async with transaction(engine) as connection:
+        await connection.execute(sa.text("SELECT 1"))
+        with pytest.raises(UnavailableError):
+            await _one(engine)
+    await engine.dispose()
+
+
+async def test_a_restart_of_the_server_is_healed_without_help(own_server: mariadb.Server) -> None:
+    engine = create_engine(DatabaseSettings(connection=own_server.url("own"), pool_size=2))
+    assert await _one(engine) == 1
+    own_server.stop()
+    with pytest.raises(UnavailableError):
+        await _one(engine)
+    own_server.start()
+    assert await _one(engine) == 1
+    await engine.dispose()
+
+
+async def test_a_server_that_hangs_costs_seconds_and_is_healed(own_server: mariadb.Server) -> None:
+    engine = create_engine(DatabaseSettings(connection=own_server.url("own"), pool_size=2))
+    assert await _one(engine) == 1
+    os.kill(own_server.process.pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        with pytest.raises(UnavailableError):
+            await _one(engine, within_s=1.0)
+        assert time.monotonic() - started < 4
+    finally:
+        os.kill(own_server.process.pid, signal.SIGCONT)
+    assert await _one(engine) == 1
+    await engine.dispose()

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which resource lives in which pod under which id, and who works on it?
+
+A row is leased or not, bound or not; there is no further state. Every change of a lease is one conditional UPDATE, so
+that of many who try exactly one succeeds.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tricircle.context import PodId, ProjectId
+from tricircle.model.routing import Kind, Routing
+from tricircle.store.clock import now, now_plus
+from tricircle.store.tables import routings
+from tricircle.store.upsert import upsert
+
+#: How many ids one statement may name.
+_CHUNK = 1000
+_KEY = ("central_id", "kind", "pod_id")
+
+
+class RoutingRows:
+    """Routings and the leases on them. Every method runs in the caller's transaction."""
+
+    @staticmethod
+    async def get(connection: AsyncConnection, routing_id: int) -> Routing | None:
+        """One routing, or None."""
+        return await _first(connection, sa.select(routings).where(routings.c.id == routing_id))
+
+    @staticmethod
+    async def of(connection: AsyncConnection, kind: Kind, central_id: str) -> list[Routing]:
+        """All routings of a resource, bound ones first, then oldest first."""
+        statement = (
+            sa.select(routings)
+            .where(routings.c.central_id == central_id, routings.c.kind == kind.value)
+            .order_by(routings.c.pod_resource_id.is_(None), routings.c.id)
+        )
+        return [_record(row) for row in await connection.execute(statement)]
+
+    @staticmethod
+    async def in_pod(connection: AsyncConnection, kind: Kind, central_id: str, pod_id: PodId) -> Routing | None:
+        """The routing of a resource in one pod, bound or not, or None."""
+        return await _first(connection, sa.select(routings).where(*_is(kind, central_id, pod_id)))
+
+    @staticmethod
+    async def by_pod_resource(
+        connection: AsyncConnection, pod_id: PodId, kind: Kind, ids: Iterable[str]
+    ) -> dict[str, Routing]:
+        """Routings by their id in the pod."""
+        found: dict[str, Routing] = {}
+        for chunk in _chunks(ids):
+            statement = sa.select(routings).where(
+                routings.c.pod_id == pod_id, routings.c.kind == kind.value, routings.c.pod_resource_id.in_(chunk)
+            )
+            found.update({row.pod_resource_id: _record(row) for row in await connection.execute(statement)})
+        return found
+
+    @staticmethod
+    async def by_central(
+        connection: AsyncConnection, kind: Kind, ids: Iterable[str], pod_id: PodId
+    ) -> dict[str, Routing]:
+        """Bound routings in one pod by their id at the centre."""
+        found: dict[str, Routing] = {}
+        for chunk in _chunks(ids):
+            statement = sa.select(routings).where(
+                routings.c.central_id.in_(chunk),
+                routings.c.kind == kind.value,
+                routings.c.pod_id == pod_id,
+                routings.c.pod_resource_id.is_not(None),
+            )
+            found.update({row.central_id: _record(row) for row in await connection.execute(statement)})
+        return found
+
+    @staticmethod
+    async def counts(connection: AsyncConnection, pod_id: PodId) -> dict[Kind, int]:
+        """How many routings of each kind a pod has; kinds without any are left out."""
+        statement = (
+            sa.select(routings.c.kind, sa.func.count()).where(routings.c.pod_id == pod_id).group_by(routings.c.kind)
+        )
+        return {Kind(kind): count for kind, count in await connection.execute(statement)}
+
+    @staticmethod
+    async def ports_of_server(connection: AsyncConnection, server_id: str, pod_id: PodId) -> list[Routing]:
+        """Ports whose details name this server, oldest first."""
+        statement = (
+            sa.select(routings)
+            .where(routings.c.server_id == server_id, routings.c.pod_id == pod_id, routings.c.kind == Kind.PORT.value)
+            .order_by(routings.c.id)
+        )
+        return [_record(row) for row in await connection.execute(statement)]
+
+    @staticmethod
+    async def record(connection: AsyncConnection, routing: Routing) -> Routing:
+        """Write a bound routing, or bind the one that is there; ``id``, owner and ``revision`` are not looked at.
+
+        What the row already knows stays, but for what ``routing`` says anew: details are merged into those there.
+        """
+        values: dict[str, object] = {
+            "central_id": routing.central_id,
+            "kind": routing.kind.value,
+            "pod_id": routing.pod_id,
+            "project_id": routing.project_id,
+            "pod_resource_id": routing.pod_resource_id,
+            **_detail_columns(routing.details),
+            "details": dict(routing.details),
+        }
+        changed: dict[str, object] = {"project_id": routing.project_id, "updated_at": now()}
+        if routing.created_at is not None:
+            values["created_at"] = changed["created_at"] = routing.created_at
+        if routing.details:
+            changed |= _detail_columns(routing.details)
+            changed["details"] = _merged(connection, routing.details)
+        await upsert(
+            connection,
+            routings,
+            values,
+            keys=_KEY,
+            changes=lambda brought: {**changed, "pod_resource_id": brought("pod_resource_id")},
+        )
+        found = await RoutingRows.in_pod(connection, routing.kind, routing.central_id, routing.pod_id)
+        if found is None:  # pragma: no cover - written a statement ago, in this transaction
+            raise LookupError(routing.central_id)
+        return found
+
+    @staticmethod
+    async def update(
+        connection: AsyncConnection, routing_id: int, *, details: Mapping[str, object] | None, revision: str | None
+    ) -> bool:
+        """Merge details (None removes a key) and set the revision, each where given. False when the row is gone."""
+        changed = _facts(connection, details, revision)
+        statement = sa.update(routings).where(routings.c.id == routing_id).values(updated_at=now(), **changed)
+        return (await connection.execute(statement)).rowcount > 0
+
+    @staticmethod
+    async def delete(connection: AsyncConnection, routing_id: int) -> bool:
+        """Remove a routing. False when it was gone already."""
+        return (await connection.execute(sa.delete(routings).where(routings.c.id == routing_id))).rowcount > 0
+
+    @staticmethod
+    async def with_lease(
+        connection: AsyncConnection, kind: Kind, central_id: str, pod_id: PodId
+    ) -> tuple[Routing, bool] | None:
+        """The routing, and whether somebody holds a lease on it that has not run out; None when there is no row."""
+        is_held = sa.func.coalesce(routings.c.lease_until >= now(), sa.false()).label("is_held")
+        statement = sa.select(routings, is_held).where(*_is(kind, central_id, pod_id))
+        row = (await connection.execute(statement)).first()
+        return None if row is None else (_record(row), bool(row.is_held))
+
+    @staticmethod
+    async def insert_leased(connection: AsyncConnection, routing: Routing, *, ttl_s: float) -> int:
+        """Write a new unbound routing that is leased to ``routing.owner``; its id.
+
+        :raises DuplicateRowError: somebody else was first
+        :raises ReferencedRowError: there is no such pod
+        """
+        statement = sa.insert(routings).values(
+            central_id=routing.central_id,
+            kind=routing.kind.value,
+            pod_id=routing.pod_id,
+            project_id=routing.project_id,
+            owner=routing.owner,
+            lease_until=now_plus(ttl_s),
+        )
+        key = (await connection.execute(statement)).inserted_primary_key
+        return int(key[0]) if key else 0
+
+    @staticmethod
+    async def seize(connection: AsyncConnection, routing_id: int, owner: str, *, ttl_s: float, is_bound: bool) -> bool:
+        """Lease a row that nobody holds and that is (not) bound. False when somebody was faster."""
+        has_id = routings.c.pod_resource_id.is_not(None) if is_bound else routings.c.pod_resource_id.is_(None)
+        is_free = sa.or_(routings.c.owner.is_(None), routings.c.lease_until < now())
+        statement = (
+            sa.update(routings)
+            .where(routings.c.id == routing_id, has_id, is_free)
+            .values(owner=owner, lease_until=now_plus(ttl_s))
+        )
+        return (await connection.execute(statement)).rowcount > 0
+
+    @staticmethod
+    async def renew(connection: AsyncConnection, routing_id: int, owner: str, *, ttl_s: float) -> bool:
+        """Begin the lease's time anew. False when it is not ``owner``'s any more."""
+        statement = sa.update(routings).where(*_held(routing_id, owner)).values(lease_until=now_plus(ttl_s))
+        return (await connection.execute(statement)).rowcount > 0
+
+    @staticmethod
+    async def bind(
+        connection: AsyncConnection,
+        routing_id: int,
+        owner: str,
+        pod_resource_id: str,
+        *,
+        details: Mapping[str, object] | None,
+        revision: str | None,
+    ) -> bool:
+        """Write the id in the pod and end the lease. False when it is not ``owner``'s any more."""
+        statement = (
+            sa.update(routings)
+            .where(*_held(routing_id, owner))
+            .values(
+                pod_resource_id=pod_resource_id,
+                owner=None,
+                lease_until=None,
+                updated_at=now(),
+                **_facts(connection, details, revision),
+            )
+        )
+        return (await connection.execute(statement)).rowcount > 0
+
+    @staticmethod
+    async def release(connection: AsyncConnection, routing_id: int, owner: str) -> bool:
+        """End the lease, keep the row as it is. False when it is not ``owner``'s any more."""
+        statement = sa.update(routings).where(*_held(routing_id, owner)).values(owner=None, lease_until=None)
+        return (await connection.execute(statement)).rowcount > 0
+
+    @staticmethod
+    async def drop(connection: AsyncConnection, routing_id: int, owner: str) -> bool:
+        """Remove the row together with its lease. False when it is not ``owner``'s any more."""
+        return (await connection.execute(sa.delete(routings).where(*_held(routing_id, owner)))).rowcount > 0
+
+
+def _is(kind: Kind, central_id: str, pod_id: PodId) -> tuple[sa.ColumnElement[bool], ...]:
+    return (routings.c.central_id == central_id, routings.c.kind == kind.value, routings.c.pod_id == pod_id)
+
+
+def _held(routing_id: int, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
+    # Not "and the lease runs": as long as nobody else took the row, a late answer of a pod is still ours to write down.
+    return (routings.c.id == routing_id, routings.c.owner == owner)
+
+
+def _detail_columns(details: Mapping[str, object]) -> dict[str, object]:
+    return {"server_id": details["server_id"]} if "server_id" in details else {}
+
+
+def _facts(
+    connection: AsyncConnection, details: Mapping[str, object] | None, revision: str | None
+) -> dict[str, object]:
+    changed: dict[str, object] = {} if revision is None else {"revision": revision}
+    if details:
+        changed |= {"details": _merged(connection, details), **_detail_columns(details)}
+    return changed
+
+
+def _merged(connection: AsyncConnection, details: Mapping[str, object]) -> sa.ColumnElement[Any]:
+    """The details there with these on top, computed by the database: two writers of different keys both succeed."""
+    patch = sa.literal(json.dumps(dict(details)), sa.String)
+    name = "json_patch" if connection.dialect.name == "sqlite" else "json_merge_patch"
+    return sa.Function(name, routings.c.details, patch, type_=sa.String())
+
+
+def _chunks(ids: Iterable[str]) -> list[list[str]]:
+    unique = sorted(set(ids))
+    return [unique[at : at + _CHUNK] for at in range(0, len(unique), _CHUNK)]
+
+
+async def _first(connection: AsyncConnection, statement: sa.Select[*tuple[Any, ...]]) -> Routing | None:
+    row = (await connection.execute(statement)).first()
+    return None if row is None else _record(row)
+
+
+def _record(row: sa.Row[*tuple[Any, ...]]) -> Routing:
+    created_at: datetime = row.created_at
+    return Routing(
+        id=row.id,
+        central_id=row.central_id,
+        kind=Kind(row.kind),
+        pod_id=PodId(row.pod_id),
+        project_id=ProjectId(row.project_id),
+        pod_resource_id=row.pod_resource_id,
+        owner=row.owner,
+        revision=row.revision,
+        details=row.details,
+        resources=row.resources,
+        created_at=created_at,
+        updated_at=row.updated_at,
+    )
