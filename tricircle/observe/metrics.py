@@ -34,6 +34,9 @@ UPSTREAM_SECONDS = Histogram(
 UPSTREAM_FAILURES = Counter(
     "tricircle_upstream_failures", "Calls to pods and central services without an answer.", ("target", "reason")
 )
+LISTS_INCOMPLETE = Counter(
+    "tricircle_lists_incomplete", "Lists that lacked what a pod holds, by pod and why.", ("door", "pod", "reason")
+)
 TOKENS = Counter("tricircle_tokens", "Tokens checked, by where the result came from.", ("source",))
 
 _request_labels = cache(REQUESTS.labels)
@@ -63,6 +66,11 @@ def upstream_failed(target: str, reason: str) -> None:
 def upstream_refused(target: str) -> None:
     """An upstream was not asked, because its breaker is open."""
     UPSTREAM_FAILURES.labels(target, "breaker_open").inc()
+
+
+def list_incomplete(door: str, pod: str, reason: str) -> None:
+    """A merged list lacks what a pod holds. ``reason`` is the name of an error or a status, never a text."""
+    LISTS_INCOMPLETE.labels(door, pod, reason).inc()
 
 
 def token_checked(source: str) -> None:

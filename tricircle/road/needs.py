@@ -2,7 +2,7 @@
 """What does the road ask of the rooms below? Only these calls; the classes that answer them are chosen in
 ``app.py``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -40,14 +40,14 @@ class KnownPods(Protocol):
 class KnownRoutings(Protocol):
     """Which resource lives in which pod (``ledger/routings.py``)."""
 
-    async def owned(self, kind: Kind, id: str) -> Routing | None:  # noqa: A002  (the ledger's own word)
+    async def owned(self, kind: Kind, resource_id: str) -> Routing | None:
         """The routing of an owned resource."""
         ...
 
     async def record(
         self,
         kind: Kind,
-        id: str,  # noqa: A002
+        resource_id: str,
         pod_id: PodId,
         project_id: ProjectId,
         created_at: datetime | None = None,
@@ -56,11 +56,11 @@ class KnownRoutings(Protocol):
         """Write down where an owned resource lives; twice is once."""
         ...
 
-    async def forget(self, routing_id: int) -> None:
+    async def forget(self, routing_id: int) -> object:
         """Strike a routing out."""
         ...
 
-    async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Sequence[str]) -> dict[str, Routing]:
+    async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Iterable[str]) -> dict[str, Routing]:
         """The routings of copies in a pod, by their pod-side ids."""
         ...
 
@@ -80,6 +80,6 @@ class KnownPositions(Protocol):
 class JobFiles(Protocol):
     """Where jobs are filed (``jobs/queue.py``)."""
 
-    async def append(self, type: JobType, resource_id: str, project_id: ProjectId) -> None:  # noqa: A002
+    async def append(self, job_type: JobType, resource_id: str, project_id: ProjectId, /) -> object:
         """File a job for every pod that has a copy."""
         ...

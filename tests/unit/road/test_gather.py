@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the pages of a merged list make up the whole list, in order, whatever pods do?"""
+
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.road.fake_lists import FakeAccess, FakePod, FakePositions, cinder_row, nova_row, pod, request
+from tricircle.errors import InvalidRequestError, NotFoundError, UnavailableError
+from tricircle.http.message import Answer
+from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
+from tricircle.road.merge import Item, Listing, Paging
+from tricircle.road.row import Row
+
+NAMES = st.sampled_from([None, "a", "b", "B", "c", "", "zz", "A_1"])
+
+
+def item(item_id: str, n: int, second: int, name: str | None = None, **more: object) -> Item:
+    return {"id": item_id, "n": n, "created": f"2026-01-01T00:00:{second:02d}Z", "name": name, **more}
+
+
+def gatherer(pods: list[FakePod], row: Row, positions: FakePositions | None = None) -> Gatherer:
+    assert row.listing is not None
+    access = FakeAccess(pods, row.listing)
+    return Gatherer(access, positions or FakePositions(), list_deadline_s=5)
+
+
+async def page(
+    pods: list[FakePod], row: Row, query: str, positions: FakePositions | None = None
+) -> tuple[Answer, dict[str, object]]:
+    answer = await gatherer(pods, row, positions).gather(
+        request("/v2.1/servers/detail", query), row, [one.pod for one in pods]
+    )
+    assert isinstance(answer.body, bytes)
+    return answer, msgspec.json.decode(answer.body)
+
+
+def ids(body: dict[str, object]) -> list[str]:
+    members = body["servers"]
+    assert isinstance(members, list)
+    return [str(member["id"]) for member in members]
+
+
+def next_of(body: dict[str, object]) -> str | None:
+    links = body.get("servers_links")
+    if links is None:
+        return None
+    assert isinstance(links, list)
+    return urlsplit(links[0]["href"]).query
+
+
+async def walk(pods: list[FakePod], row: Row, query: str, positions: FakePositions | None = None) -> list[list[str]]:
+    """All pages, by following the next links."""
+    positions = positions or FakePositions()
+    pages: list[list[str]] = []
+    at: str | None = query
+    while at is not None:
+        _, body = await page(pods, row, at, positions)
+        pages.append(ids(body))
+        at = next_of(body)
+        assert len(pages) < 200
+    return pages
+
+
+def oracle(pods: list[FakePod], listing: Listing, query: str) -> list[str]:
+    """The order of a single service that holds everything; where keys are equal, the first pod goes first."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    one = FakePod(pod=pod("all"), items=[])
+    # The hidden number decides in the direction of the first key: make it so that an earlier pod wins.
+    for index, fake in enumerate(pods):
+        ordered = fake.ordered(pairs, listing)
+        one.items += [{**member, "n": (index, place)} for place, member in enumerate(ordered)]
+    return _sorted(one, pairs, listing)
+
+
+def _sorted(one: FakePod, pairs: list[tuple[str, str]], listing: Listing) -> list[str]:
+    from tricircle.road.paging import wish_of
+
+    is_falling = wish_of(pairs, listing).order[0][1]
+    if is_falling:
+        for member in one.items:
+            index, place = member["n"]  # type: ignore[misc]
+            member["n"] = (-index, -place)  # type: ignore[has-type]
+    return [str(member["id"]) for member in one.ordered(pairs, listing)]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[FakePod]:
+    """One to four pods with few seconds and few names, so that everything ties."""
+    pods = []
+    for index in range(draw(st.integers(1, 4))):
+        members = draw(st.lists(st.tuples(st.integers(0, 5), NAMES), max_size=12))
+        items = [item(f"{index}-{n}", n, second, name) for n, (second, name) in enumerate(members)]
+        pods.append(FakePod(pod=pod(f"P{index}"), items=items, max_limit=draw(st.sampled_from([1, 2, 3, 7, 1000]))))
+    return pods
+
+
+QUERIES = st.sampled_from(
+    [
+        "",
+        "sort_key=name&sort_dir=asc&",
+        "sort_key=name&",
+        "sort_key=created_at&sort_dir=asc&",
+        "sort_key=name&sort_key=created_at&sort_dir=asc&sort_dir=desc&",
+    ]
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(worlds(), QUERIES, st.integers(1, 9))
+async def test_union_of_pages_is_what_one_service_would_say(pods: list[FakePod], query: str, limit: int) -> None:
+    """No duplicate, no loss, in order, every page full but the last, a next link only when more is there."""
+    row = nova_row()
+    assert row.listing is not None
+    expected = oracle(pods, row.listing, query)
+    pages = await walk(pods, row, f"{query}limit={limit}")
+    assert [one for members in pages for one in members] == expected
+    assert all(len(members) == limit for members in pages[:-1])
+    assert pages[-1] or not expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds(), QUERIES, st.integers(1, 9))
+async def test_positions_are_found_again_when_they_were_lost(pods: list[FakePod], query: str, limit: int) -> None:
+    """A marker alone, without anything remembered, leads to the same pages."""
+    row = nova_row()
+    assert row.listing is not None
+    expected = oracle(pods, row.listing, query)
+    seen: list[str] = []
+    at: str | None = f"{query}limit={limit}"
+    while at is not None:
+        _, body = await page(pods, row, at, FakePositions())
+        seen += ids(body)
+        at = next_of(body)
+    assert seen == expected
+
+
+CINDER_QUERIES = st.sampled_from(
+    ["", "sort=name:asc&", "sort=name&", "sort_key=name&sort_dir=asc&", "sort=created_at:asc&"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds(), CINDER_QUERIES, st.integers(1, 9), st.data())
+async def test_deletions_between_pages_lose_nothing(
+    pods: list[FakePod], query: str, limit: int, data: st.DataObject
+) -> None:
+    """Block storage does not know deleted markers: what is left is still shown once and in order."""
+    row = cinder_row()
+    positions = FakePositions()
+    seen: list[str] = []
+    at: str | None = f"{query}limit={limit}"
+    gone: set[str] = set()
+    while at is not None:
+        _, body = await page(pods, row, at, positions)
+        seen += ids(body)
+        at = next_of(body)
+        left = sorted(str(member["id"]) for fake in pods for member in fake.items)
+        for item_id in data.draw(st.lists(st.sampled_from(left), unique=True)) if left else []:
+            gone.add(item_id)
+            for fake in pods:
+                fake.delete(item_id)
+    assert len(seen) == len(set(seen))
+    assert {str(member["id"]) for fake in pods for member in fake.items} <= set(seen)
+
+
+async def test_new_items_before_the_marker_are_not_shown_again() -> None:
+    """What is made while a client pages stays out of later pages and moves nothing."""
+    first = FakePod(pod=pod("P1"), items=[item(f"a{n}", n, n) for n in range(4)])
+    second = FakePod(pod=pod("P2"), items=[item(f"b{n}", n, n) for n in range(4)])
+    positions = FakePositions()
+    _, body = await page([first, second], nova_row(), "limit=3", positions)
+    assert ids(body) == ["a3", "b3", "a2"]
+    second.items.append(item("new", 9, 50))
+    _, body = await page([first, second], nova_row(), next_of(body) or "", positions)
+    assert ids(body) == ["b2", "a1", "b1"]
+
+
+async def test_a_dead_pod_is_named_by_its_zone_and_costs_nothing_else() -> None:
+    """The list is marked, and complete again when the pod is back, from its old place on."""
+    first = FakePod(pod=pod("P1", "az1"), items=[item(f"a{n}", n, n) for n in range(4)])
+    second = FakePod(pod=pod("P2", "az2"), items=[item(f"b{n}", n, n) for n in range(4)])
+    positions = FakePositions()
+    _, body = await page([first, second], nova_row(), "limit=2", positions)
+    second.failure = UnavailableError("down")
+    answer, body = await page([first, second], nova_row(), next_of(body) or "", positions)
+    assert ids(body) == ["a2", "a1"]
+    assert answer.header(INCOMPLETE_HEADER) == b"az2"
+    second.failure = None
+    answer, body = await page(
+        [first, second], nova_row(), (next_of(body) or "").replace("limit=2", "limit=9"), positions
+    )
+    assert ids(body) == ["b2", "b1", "a0", "b0"]
+    assert answer.header(INCOMPLETE_HEADER) is None
+
+
+async def test_a_marker_in_a_dead_pod_works_from_what_was_remembered() -> None:
+    """The page ended with an item of a pod that is gone now."""
+    first = FakePod(pod=pod("P1"), items=[item(f"a{n}", n, n) for n in range(4)])
+    second = FakePod(pod=pod("P2"), items=[item(f"b{n}", n, n) for n in range(4)])
+    positions = FakePositions()
+    _, body = await page([first, second], nova_row(), "limit=2", positions)
+    assert ids(body)[-1] == "b3"
+    second.failure = UnavailableError("down")
+    _, body = await page([first, second], nova_row(), next_of(body) or "", positions)
+    assert ids(body) == ["a2", "a1"]
+
+
+async def test_nobody_there_is_unavailable_not_empty() -> None:
+    """An empty list would say that nothing exists."""
+    dead = FakePod(pod=pod("P1"), items=[], failure=UnavailableError("down"))
+    with pytest.raises(UnavailableError):
+        await page([dead], nova_row(), "")
+
+
+async def test_no_pods_make_an_empty_list() -> None:
+    """Before the first pod is registered nothing exists."""
+    answer, body = await page([], nova_row(), "")
+    assert (answer.status, body) == (200, {"servers": []})
+
+
+async def test_a_refusal_that_all_share_is_the_answer() -> None:
+    """Bad input gets the service's own words."""
+    pods = [FakePod(pod=pod("P1"), items=[], refusal=400), FakePod(pod=pod("P2"), items=[], refusal=400)]
+    answer, _ = await page(pods, nova_row(), "limit=-1")
+    assert answer.status == 400
+
+
+async def test_a_refusal_of_one_pod_makes_the_list_incomplete() -> None:
+    """An older pod may not know a filter that the others answered."""
+    pods = [
+        FakePod(pod=pod("P1"), items=[item("a", 1, 1)]),
+        FakePod(pod=pod("P2", "az2"), items=[], refusal=403),
+    ]
+    answer, body = await page(pods, nova_row(), "")
+    assert ids(body) == ["a"]
+    assert answer.header(INCOMPLETE_HEADER) == b"az2"
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "text"),
+    [
+        (nova_row(), InvalidRequestError, "marker [x] not found"),
+        (cinder_row(), NotFoundError, "Volume x could not be found."),
+    ],
+)
+async def test_unknown_marker(row: Row, error: type[Exception], text: str) -> None:
+    """Compute says 400, block storage 404."""
+    pods = [FakePod(pod=pod("P1"), items=[item("a", 1, 1)])]
+    with pytest.raises(error) as caught:
+        await page(pods, row, "marker=x")
+    assert str(caught.value) == text
+
+
+async def test_limit_zero_is_an_empty_page_without_a_link() -> None:
+    """As both services answer it."""
+    pods = [FakePod(pod=pod("P1"), items=[item("a", 1, 1)])]
+    _, body = await page(pods, nova_row(), "limit=0")
+    assert body == {"servers": []}
+
+
+async def test_offset_and_count() -> None:
+    """The offset is counted over all pods; so is the count."""
+    pods = [
+        FakePod(pod=pod("P1"), items=[item(f"a{n}", n, n) for n in range(3)]),
+        FakePod(pod=pod("P2"), items=[item(f"b{n}", n, n) for n in range(2)], max_limit=1),
+    ]
+    _, body = await page(pods, cinder_row(), "offset=2&limit=2&with_count=true")
+    assert ids(body) == ["a1", "b0"]
+    assert body["count"] == 5
+    assert next_of(body) == "limit=2&with_count=true&marker=b0"
+
+
+async def test_brief_lists_are_cut_from_detailed_ones() -> None:
+    """Only the detailed list carries sort keys."""
+    pods = [FakePod(pod=pod("P1"), items=[item("a", 1, 1, "x")])]
+    _, body = await page(pods, nova_row(brief=("id", "name", "links")), "")
+    assert body["servers"] == [{"id": "a", "name": "x"}]
+
+
+async def test_an_az_filter_chooses_pods_and_is_not_passed_on() -> None:
+    """Pods call their zones differently."""
+    pods = [
+        FakePod(pod=pod("P1", "az1"), items=[item("a", 1, 1)]),
+        FakePod(pod=pod("P2", "az2"), items=[item("b", 1, 1)]),
+    ]
+    row = nova_row()
+    assert row.listing is not None
+    access = FakeAccess(pods, row.listing)
+    answer = await Gatherer(access, FakePositions(), list_deadline_s=5).gather(
+        request("/v2.1/servers/detail", "availability_zone=az2"), row, [one.pod for one in pods]
+    )
+    assert isinstance(answer.body, bytes)
+    assert ids(msgspec.json.decode(answer.body)) == ["b"]
+    assert access.queries == ["limit=1000"] or all("availability_zone" not in query for query in access.queries)
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds(), st.integers(1, 9), st.sets(st.integers(0, 11)))
+async def test_parts_of_a_pods_list_come_first_everywhere(pods: list[FakePod], limit: int, fresh: set[int]) -> None:
+    """Servers without a cell stand first in every pod; an old one there must not hold back the pod's newest."""
+
+    def rank(member: Item) -> int:
+        return 0 if member["status"] == "BUILD" else 1
+
+    for fake in pods:
+        for member in fake.items:
+            member["status"] = "BUILD" if member["n"] in fresh else "ACTIVE"
+    row = nova_row(rank=rank)
+    assert row.listing is not None
+    expected = oracle(pods, row.listing, "sort_key=name&")
+    pages = await walk(pods, row, f"sort_key=name&limit={limit}")
+    assert [one for members in pages for one in members] == expected
+
+
+async def test_a_list_without_page_links_is_asked_to_its_end() -> None:
+    """Some lists of block storage page without saying so."""
+    pods = [FakePod(pod=pod("P1"), items=[item(f"a{n}", n, n) for n in range(10)], max_limit=3)]
+    listing = Listing(paging=Paging.CINDER, fields={"created_at": "created"})
+    row = nova_row()
+    row = Row(("GET",), row.path, row.behaviour, collection="servers", listing=listing)
+    _, body = await page(pods, row, "")
+    assert len(ids(body)) == 10

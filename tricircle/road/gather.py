@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is one list made of many pods' lists, in the time that the slowest good pod takes? See
+``docs/decisions/0008-lists.md``."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tricircle.context import Deadline, PodId, RequestContext
+from tricircle.errors import (
+    BadUpstreamAnswerError,
+    InvalidRequestError,
+    NotFoundError,
+    OutcomeUnknownError,
+    TricircleError,
+    UnavailableError,
+)
+from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod
+from tricircle.observe import metrics
+from tricircle.road.merge import Floor, Item, Listing, Merge, Paging, Position, Stream, values_of
+from tricircle.road.needs import KnownPositions
+from tricircle.road.paging import Wish, in_zone, list_key, next_query, page_size, pod_query, wish_of
+from tricircle.road.rewrite import Shape
+from tricircle.road.row import Row
+from tricircle.upstream.reply import Reply
+
+LOG = logging.getLogger(__name__)
+
+#: Names the AZs from which a list may lack something; see ``docs/reference/headers.md``.
+INCOMPLETE_HEADER = b"openstack-incomplete-azs"
+#: Behind every pod.
+_LAST = 1 << 30
+_NOBODY = "No availability zone answers. Please try again later."
+
+
+class Access(Protocol):
+    """What gathering needs of a carrier."""
+
+    async def page(self, request: Request, pod: Pod, path: str, query: str, deadline: Deadline) -> Reply:
+        """One GET to this door's service of ``pod``; links in the body are ours already."""
+        ...
+
+    async def shaped_items(
+        self, items: Sequence[tuple[Pod, Item]], shape: Shape | None, context: RequestContext
+    ) -> list[Item]:
+        """Items of several pods made ours, in the given order."""
+        ...
+
+    async def find(self, request: Request, row: Row, marker: str) -> tuple[Pod, Item]:
+        """One item of a row's collection and its pod. Raises as ``Carrier.locate``."""
+        ...
+
+    def refusal(self, request: Request, pod: Pod, reply: Reply) -> Awaitable[Answer]:
+        """A pod's error as it leaves."""
+        ...
+
+    def page_link(self, request: Request, query: str) -> str:
+        """An absolute URL of the request's own path with another query."""
+        ...
+
+    @property
+    def door_name(self) -> str:
+        """For keys and metrics."""
+        ...
+
+
+@dataclass(slots=True)
+class _Run:
+    """What happens while one list is made."""
+
+    request: Request
+    row: Row
+    listing: Listing
+    wish: Wish
+    merge: Merge
+    path: str
+    list_deadline_s: float
+    loaded: dict[PodId, str | None] = field(default_factory=dict)
+    refusals: dict[PodId, Reply] = field(default_factory=dict)
+    answered: set[PodId] = field(default_factory=set)
+    counts: dict[PodId, int] = field(default_factory=dict)
+    missing: list[Pod] = field(default_factory=list)
+
+
+class Gatherer:
+    """Makes merged lists for one door.
+
+    :param list_deadline_s: how long one pod is waited for
+    """
+
+    def __init__(self, access: Access, positions: KnownPositions, *, list_deadline_s: float) -> None:
+        self._access = access
+        self._positions = positions
+        self._list_deadline_s = list_deadline_s
+
+    async def gather(self, request: Request, row: Row, pods: Sequence[Pod]) -> Answer:
+        """The merged list of ``pods`` as one service would answer it.
+
+        Pods that do not answer are named in ``INCOMPLETE_HEADER`` by their AZs.
+
+        :raises InvalidRequestError, NotFoundError: the marker names nothing (compute; block storage)
+        :raises UnavailableError: no pod answers, or the marker's place cannot be known now
+        """
+        run = await self._begin(request, row, pods)
+        items = await self._collect(run)
+        if run.merge.streams and not run.answered:
+            return await self._unanswered(run)
+        has_more = await self._has_more(run) if run.wish.limit else False
+        return await self._answer(run, items, has_more=has_more)
+
+    async def _begin(self, request: Request, row: Row, pods: Sequence[Pod]) -> _Run:
+        listing = row.listing
+        if listing is None or row.collection is None:
+            raise ValueError(f"{row.path} is not a list")
+        wish = wish_of(request.query_pairs(), listing)
+        asked = [
+            pod for pod in in_zone(pods, wish.zone) if pod_query(wish, listing, pod, size=0, marker=None) is not None
+        ]
+        path = request.root + (row.detail_path or request.path[len(request.root) :])
+        loaded = {} if wish.marker is None else await self._loaded(request, row, wish, wish.marker)
+        places = {pod.id: place for place, pod in enumerate(pods)}
+        positions, floor = await self._place(request, row, wish, places, loaded)
+        merge = Merge(listing, wish.order, asked, places=places, positions=positions, floor=floor)
+        return _Run(request, row, listing, wish, merge, path, self._list_deadline_s, loaded)
+
+    async def _place(
+        self, request: Request, row: Row, wish: Wish, places: Mapping[PodId, int], loaded: Mapping[PodId, str | None]
+    ) -> tuple[dict[PodId, Position | None], Floor | None]:
+        """Where the page begins: in each pod, or behind an item if that is not known."""
+        listing = row.listing
+        if wish.marker is None or listing is None:
+            return {}, None
+        positions = {pod_id: Position.of(text) if text else None for pod_id, text in loaded.items()}
+        for pod_id, position in positions.items():
+            if position is not None and position.ids[0] == wish.marker:
+                return positions, _floor(position, places.get(pod_id))
+        try:
+            pod, item = await self._access.find(request, row, wish.marker)
+        except NotFoundError as error:
+            raise _unknown_marker(listing, wish.marker) from error
+        part = 0 if listing.rank is None else listing.rank(item)
+        values = values_of(item, pod, listing, wish.order)
+        own = Position(part=part, values=values, ids=(wish.marker,))
+        return {pod.id: own}, _floor(own, places.get(pod.id))
+
+    async def _loaded(self, request: Request, row: Row, wish: Wish, marker: str) -> dict[PodId, str | None]:
+        try:
+            return await self._positions.load(self._key(request, row, wish), marker) or {}
+        except UnavailableError:
+            LOG.warning("positions of a list cannot be read; they are worked out anew")
+            return {}
+
+    async def _collect(self, run: _Run) -> list[tuple[Pod, Item]]:
+        """The page's items: take what is sure, ask whoever is in the way, again and again."""
+        wanted = run.wish.offset + run.wish.limit
+        items: list[tuple[Pod, Item]] = []
+        while True:
+            items += run.merge.take(wanted - len(items))
+            hungry = run.merge.hungry(wanted - len(items))
+            if not hungry or (len(items) == wanted and run.answered):
+                return items[run.wish.offset :]
+            await self._ask(run, hungry, page_size(wanted - len(items), len(run.merge.streams)))
+
+    async def _has_more(self, run: _Run) -> bool:
+        """Whether something is left behind a page. A pod's link is no proof: Nova sends one with every full page."""
+        if run.listing.paging is Paging.NONE:
+            return False
+        while not run.merge.has_waiting:
+            hungry = run.merge.hungry(1)
+            if not hungry:
+                return False
+            await self._ask(run, hungry, 1)
+        return True
+
+    async def _ask(self, run: _Run, streams: Sequence[Stream], size: int) -> None:
+        # What goes wrong with one pod is written down by its own task: none of them raises but for a bug.
+        async with asyncio.TaskGroup() as group:
+            for stream in streams:
+                group.create_task(self._ask_one(run, stream, size), name=f"gather {run.path}")
+
+    async def _ask_one(self, run: _Run, stream: Stream, size: int) -> None:
+        try:
+            body = await self._page(run, stream, size)
+        except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
+            self._miss(run, stream, type(error).__name__)
+            return
+        if body is None:
+            return
+        items = body.get(run.row.collection or "")
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            self._miss(run, stream, "BadUpstreamAnswerError")
+            return
+        run.answered.add(stream.pod.id)
+        if isinstance(count := body.get("count"), int):
+            run.counts.setdefault(stream.pod.id, count)
+        run.merge.feed(stream, items, has_more=_says_more(body, run))
+
+    async def _page(self, run: _Run, stream: Stream, size: int) -> dict[str, object] | None:
+        """One page of one pod; None when it has nothing to say (its refusal is written down)."""
+        while True:
+            marker = stream.marker
+            query = pod_query(run.wish, run.listing, stream.pod, size=size, marker=marker)
+            deadline = run.request.context.deadline.within(run.list_deadline_s)
+            reply = await self._access.page(run.request, stream.pod, run.path, query or "", deadline)
+            if reply.status < 300:
+                return reply.json()
+            if reply.status >= 500:
+                raise BadUpstreamAnswerError(f"status {reply.status}")
+            if not _is_about(reply, marker):
+                run.refusals[stream.pod.id] = reply
+                self._miss(run, stream, f"status {reply.status}")
+                return None
+            run.merge.refuse(stream)
+
+    def _miss(self, run: _Run, stream: Stream, reason: str) -> None:
+        run.merge.fail(stream)
+        run.missing.append(stream.pod)
+        metrics.list_incomplete(self._access.door_name, stream.pod.name, reason)
+        LOG.warning("list %s lacks pod %s: %s", run.row.path, stream.pod.name, reason)
+
+    async def _unanswered(self, run: _Run) -> Answer:
+        """What is said when no pod gave a list: their refusal, which they all share, or that nobody is there."""
+        for stream in run.merge.streams:
+            if stream.pod.id in run.refusals:
+                return await self._access.refusal(run.request, stream.pod, run.refusals[stream.pod.id])
+        raise UnavailableError(_NOBODY)
+
+    async def _answer(self, run: _Run, items: Sequence[tuple[Pod, Item]], *, has_more: bool) -> Answer:
+        shown = await self._access.shaped_items(items, run.row.shape, run.request.context)
+        if run.listing.brief is not None:
+            shown = [{key: item[key] for key in run.listing.brief if key in item} for item in shown]
+        body: dict[str, object] = {run.row.collection or "": shown}
+        if run.wish.is_counting and run.counts:
+            body["count"] = sum(run.counts.values())
+        if items and run.listing.paging is not Paging.NONE and (has_more or run.wish.is_bounded):
+            marker = str(items[-1][1].get(run.listing.id_key, ""))
+            await self._remember(run, marker)
+            if has_more and run.listing.links is not None:
+                href = self._access.page_link(run.request, next_query(run.request.query_pairs(), marker))
+                body[run.listing.links] = [{"rel": "next", "href": href}]
+        return Answer.json(200, body, _marks(run.missing))
+
+    async def _remember(self, run: _Run, marker: str) -> None:
+        # A pod that is switched off keeps its place until it is back.
+        positions = {**run.loaded, **run.merge.positions()}
+        try:
+            await self._positions.save(self._key(run.request, run.row, run.wish), marker, positions)
+        except TricircleError:
+            # The next page is worked out anew from the marker's sort values.
+            LOG.warning("positions of a list cannot be written")
+
+    def _key(self, request: Request, row: Row, wish: Wish) -> str:
+        path = row.detail_path or row.path
+        return list_key(request.context.project_id, self._access.door_name, path, wish)
+
+
+def _floor(position: Position, place: int | None) -> Floor:
+    """Behind an item; when its pod is not in use any more, behind everything that sorts equal to it."""
+    return Floor(part=position.part, values=position.values, place=_LAST if place is None else place)
+
+
+def _says_more(body: Mapping[str, object], run: _Run) -> bool:
+    if run.listing.paging is Paging.NONE:
+        return False
+    if run.listing.links is None:
+        return True
+    links = body.get(run.listing.links)
+    return isinstance(links, list) and any(isinstance(link, dict) and link.get("rel") == "next" for link in links)
+
+
+def _is_about(reply: Reply, marker: str | None) -> bool:
+    """Whether a refusal says that the marker is unknown: only then it names it."""
+    if marker is None or reply.status not in (400, 404) or not isinstance(reply.body, bytes):
+        return False
+    return marker.encode() in reply.body
+
+
+def _unknown_marker(listing: Listing, marker: str) -> TricircleError:
+    if listing.paging is Paging.CINDER:
+        return NotFoundError(f"{listing.noun} {marker} could not be found.")
+    return InvalidRequestError(f"marker [{marker}] not found")
+
+
+def _marks(missing: Sequence[Pod]) -> list[tuple[bytes, bytes]]:
+    """The header that names what is missing, by AZ: pods are nobody's business."""
+    zones = sorted({pod.az_name for pod in missing})
+    return [(INCOMPLETE_HEADER, ", ".join(zones).encode())] if zones else []

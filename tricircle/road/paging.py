@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does a client ask of a list, and how is each pod asked for its part? Pure."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from tricircle.model.pod import Pod
+from tricircle.road.merge import Listing, Order, Paging, Query
+
+#: The longest page that we make, and what a client gets who names no limit (Nova's and Cinder's own default).
+LONGEST_PAGE = 1000
+#: The smallest page that a pod is asked for when a list needs more: round trips cost more than items.
+_SHORTEST_ASK = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A client's query, taken apart.
+
+    :ivar limit: how many items the page may hold; at most ``LONGEST_PAGE``
+    :ivar offset: how many items behind the marker to leave out (block storage only)
+    :ivar zone: the AZ that the client filters by
+    :ivar filters: what is passed on to every pod: the query without place, limit and AZ
+    :ivar is_counting: whether the number of all items is asked for
+    :ivar is_bounded: whether the client named a limit
+    """
+
+    order: Order
+    limit: int = LONGEST_PAGE
+    offset: int = 0
+    marker: str | None = None
+    zone: str | None = None
+    filters: tuple[tuple[str, str], ...] = ()
+    is_counting: bool = False
+    is_bounded: bool = False
+
+
+def wish_of(query: Query, listing: Listing) -> Wish:
+    """What a query asks for.
+
+    What is malformed (``limit=-1``) stays among the filters: the pods refuse it in the service's own words.
+
+    >>> wish_of([("limit", "2"), ("sort_key", "name")], Listing(paging=Paging.NOVA)).order
+    (('name', True), ('created_at', True))
+    """
+    if listing.paging is Paging.NONE:
+        zone = _last(query, listing.zone_filter)
+        return Wish(order=listing.order, zone=zone, filters=_without(query, {listing.zone_filter}))
+    taken = {listing.zone_filter}
+    limit = _number(query, "limit")
+    if limit is not None:
+        taken.add("limit")
+    marker = _only(query, "marker")
+    if marker:
+        taken.add("marker")
+    offset = _number(query, "offset") if listing.paging is Paging.CINDER else None
+    if offset is not None:
+        taken.add("offset")
+    return Wish(
+        order=_order(query, listing),
+        limit=LONGEST_PAGE if limit is None else min(limit, LONGEST_PAGE),
+        offset=offset or 0,
+        marker=marker or None,
+        zone=_last(query, listing.zone_filter),
+        filters=_without(query, taken),
+        is_counting=listing.paging is Paging.CINDER and (_last(query, "with_count") or "").lower() in _TRUE,
+        is_bounded=limit is not None,
+    )
+
+
+def pod_query(wish: Wish, listing: Listing, pod: Pod, *, size: int, marker: str | None) -> str | None:
+    """The query to ask a pod with; None when it cannot hold an answer.
+
+    :param size: how many items are wanted; a pod may silently send fewer
+    """
+    query: Query | None = list(wish.filters)
+    if listing.adapt is not None:
+        query = listing.adapt(list(wish.filters), pod)
+    if query is None:
+        return None
+    # A central AZ is a whole pod unless the operator named one of the pod's own.
+    if wish.zone is not None and pod.pod_az_name and listing.zone_filter is not None:
+        query.append((listing.zone_filter, pod.pod_az_name))
+    if listing.paging is not Paging.NONE and not any(name == "limit" for name, _ in query):
+        query.append(("limit", str(size)))
+    if marker is not None:
+        query.append(("marker", marker))
+    return urlencode(query)
+
+
+def page_size(wanted: int, pods: int) -> int:
+    """How many items to ask each of several pods for when ``wanted`` more are needed: few rounds, little waste.
+
+    One more than is shown is asked for, so that the end is known without another call.
+
+    >>> page_size(10, 2), page_size(1000, 100), page_size(0, 3)
+    (11, 21, 0)
+    """
+    if wanted <= 0:
+        return 0
+    fair = 2 * (wanted + 1) // max(1, pods) + 1
+    return min(wanted + 1, max(fair, _SHORTEST_ASK))
+
+
+def next_query(query: Query, marker: str) -> str:
+    """The query of the next page. The offset is not repeated: it was taken from the beginning."""
+    kept = [(name, value) for name, value in query if name not in ("marker", "offset")]
+    return urlencode([*kept, ("marker", marker)])
+
+
+def list_key(project_id: str, door: str, path: str, wish: Wish) -> str:
+    """What makes two queries pages of one list: 64 hex digits. Limits may differ from page to page."""
+    text = "\0".join((project_id, door, path, str(wish.zone), urlencode(sorted(wish.filters))))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def in_zone(pods: Sequence[Pod], zone: str | None) -> tuple[Pod, ...]:
+    """The pods that a list filtered by an AZ is about."""
+    return tuple(pod for pod in pods if zone is None or pod.az_name == zone)
+
+
+_TRUE = frozenset(("1", "t", "true", "on", "y", "yes"))
+
+
+def _order(query: Query, listing: Listing) -> Order:
+    named = _nova_order(query) if listing.paging is Paging.NOVA else _cinder_order(query)
+    order = named or listing.order
+    first = order[0][1] if order else True
+    names = {name for name, _ in order}
+    return (*order, *((name, first) for name in listing.ties if name not in names))
+
+
+def _nova_order(query: Query) -> Order:
+    keys = [value.strip() for name, value in query if name == "sort_key"]
+    falls = [value.strip() != "asc" for name, value in query if name == "sort_dir"] or [True]
+    return tuple((key, falls[index] if index < len(falls) else falls[0]) for index, key in enumerate(keys))
+
+
+def _cinder_order(query: Query) -> Order:
+    sort = _last(query, "sort")
+    if sort is not None:
+        parts = [part.strip().partition(":") for part in sort.split(",")]
+        return tuple((key.strip(), direction.strip() != "asc") for key, _, direction in parts if key)
+    key = _last(query, "sort_key")
+    direction = _last(query, "sort_dir")
+    if key is None and direction is None:
+        return ()
+    return (((key or "created_at").strip(), (direction or "desc").strip() != "asc"),)
+
+
+def _number(query: Query, name: str) -> int | None:
+    value = _only(query, name)
+    return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+def _only(query: Query, name: str) -> str | None:
+    values = [value for key, value in query if key == name]
+    return values[0] if len(values) == 1 else None
+
+
+def _last(query: Query, name: str | None) -> str | None:
+    return next((value for key, value in reversed(query) if key == name), None)
+
+
+def _without(query: Query, names: set[str | None]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in query if name not in names)
