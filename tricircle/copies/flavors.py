@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a flavor of the centre come to be in a pod, under which id there, and how does it follow changes?
+
+A copy keeps id and name of the central flavor where the pod has them free, or has a flavor with exactly that content
+(then the pod's own is used and never touched). A pod that holds something else under the id or the name gets a
+*distinct* copy, whose id and name carry a prefix, so that answers can be mapped back without a look-up
+(``central_id``, ``central_name``).
+
+A flavor is immutable in Nova but for its extra specs; the routing's revision is a digest of the content, so one that
+was deleted and made again with other sizes under the same id is noticed by the next boot.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from tricircle.context import Deadline, ProjectId
+from tricircle.copies.ensure import Ensure, Found, Wanted
+from tricircle.copies.spoken import spoken
+from tricircle.errors import ConflictError, NotFoundError, UpstreamStatusError
+from tricircle.jobs.worker import JobRun
+from tricircle.ledger.routings import Routings
+from tricircle.model.pod import Pod, Service
+from tricircle.model.routing import Kind, Routing
+from tricircle.pods.registry import Registry
+from tricircle.upstream.client import Clients, ServiceClient
+
+#: What distinct copies begin with. A central flavor that begins with it always gets a distinct copy, so one strip is
+#: exact.
+PREFIX = "tricircle."
+_MARK = "tricircle:"
+#: From 2.86 a pod refuses extra specs that it does not know; ours may be meant for another pod.
+_VERSION = "2.85"
+#: Nova's column width for ids and names of flavors.
+_MAX_LENGTH = 255
+
+
+def central_id(pod_flavor_id: str) -> str:
+    """The flavor's id at the centre.
+
+    >>> central_id("tricircle.m1.small"), central_id("m1.small")
+    ('m1.small', 'm1.small')
+    """
+    return pod_flavor_id.removeprefix(PREFIX)
+
+
+def central_name(pod_flavor_name: str) -> str:
+    """The flavor's name at the centre (as servers embed it from microversion 2.47)."""
+    return pod_flavor_name.removeprefix(PREFIX)
+
+
+def _number(value: object) -> float:
+    """A size as a number; Nova shows "no swap" as an empty string below 2.75."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return 0.0
+    return float(value or 0)
+
+
+def _content(flavor: Mapping[str, object]) -> dict[str, object]:
+    """What can never change about a flavor, whatever microversion showed it."""
+    sizes = ("vcpus", "ram", "disk", "swap", "OS-FLV-EXT-DATA:ephemeral")
+    content: dict[str, object] = {name: _number(flavor.get(name)) for name in sizes}
+    content["rxtx_factor"] = _number(flavor.get("rxtx_factor", 1.0))
+    content["is_public"] = bool(flavor.get("os-flavor-access:is_public", True))
+    return content
+
+
+def _extra_specs(flavor: Mapping[str, object]) -> dict[str, str]:
+    specs = flavor.get("extra_specs")
+    return {str(key): str(value) for key, value in specs.items()} if isinstance(specs, Mapping) else {}
+
+
+def digest(flavor: Mapping[str, object]) -> str:
+    """A digest of name, sizes, visibility and extra specs (64 characters); the description does not count."""
+    shape = [str(flavor.get("name", "")), _content(flavor), _extra_specs(flavor)]
+    return hashlib.sha256(msgspec.json.encode(shape, order="sorted")).hexdigest()
+
+
+def _identities(flavor: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """(id, name) pairs under which a copy may stand in a pod, best first."""
+    own_id, own_name = str(flavor["id"]), str(flavor["name"])
+    if not own_id.startswith(PREFIX) and not own_name.startswith(PREFIX):
+        yield own_id, own_name
+    if len(PREFIX) + max(len(own_id), len(own_name)) <= _MAX_LENGTH:
+        yield PREFIX + own_id, PREFIX + own_name
+
+
+def _is_ours(present: Mapping[str, object], flavor_id: str) -> bool:
+    return present.get("description") == _MARK + flavor_id
+
+
+def _agrees(present: Mapping[str, object], name: str, flavor: Mapping[str, object]) -> bool:
+    return (
+        present.get("name") == name
+        and _content(present) == _content(flavor)
+        and _extra_specs(present) == _extra_specs(flavor)
+    )
+
+
+class Flavors:
+    """Copies of flavors. Everything here is done as the service user: flavors belong to nobody."""
+
+    def __init__(self, *, ensure: Ensure, routings: Routings, clients: Clients, registry: Registry) -> None:
+        self._ensure = ensure
+        self._routings = routings
+        self._clients = clients
+        self._registry = registry
+
+    async def ensure(self, pod: Pod, flavor: Mapping[str, object], *, project_id: ProjectId, deadline: Deadline) -> str:
+        """The id by which ``project_id`` can boot the flavor in the pod.
+
+        :param flavor: the central body (``extra_specs`` included)
+        :raises ConflictError: when the pod holds foreign flavors under all names that the copy may have
+        :raises UnavailableError: when the pod cannot be asked or the time is up
+        """
+        routing = await self._bound(pod, flavor, project_id, deadline)
+        if not _content(flavor)["is_public"]:
+            await self._allow(pod, routing, project_id, deadline)
+        return str(routing.pod_resource_id)
+
+    async def agree(self, run: JobRun) -> None:
+        """Job body: make the copies agree with the central flavor, or remove them when it is gone."""
+        copies = [
+            copy
+            for copy in await self._routings.copies_of(Kind.FLAVOR, run.resource_id)
+            if copy.is_bound and run.pod_id in ("", copy.pod_id)
+        ]
+        if not copies:
+            return
+        flavor = await self._central_flavor(run.resource_id, run.deadline)
+        allowed = await self._central_access(flavor, run.deadline) if flavor else frozenset()
+        for copy in copies:
+            pod = await self._registry.get(copy.pod_id)
+            if pod is None:
+                continue  # the pod goes, and its routings with it
+            if flavor is None:
+                await self._remove(pod, copy, run.deadline)
+                continue
+            bound = await self._bound(pod, flavor, copy.project_id, run.deadline)
+            await self._withdraw(pod, bound, allowed, run.deadline)
+
+    async def _bound(
+        self, pod: Pod, flavor: Mapping[str, object], project_id: ProjectId, deadline: Deadline
+    ) -> Routing:
+        wanted_revision = digest(flavor)
+        known = await self._routings.copy_in(Kind.FLAVOR, str(flavor["id"]), pod.id)
+        if known is not None and known.is_bound:
+            if known.revision == wanted_revision:
+                return known
+            # What stands in the pod is of an earlier content. Without the row the copy is looked at afresh, under the
+            # lease.
+            await self._routings.forget(known.id)
+        client = self._client(pod)
+        wanted = Wanted(
+            kind=Kind.FLAVOR, central_id=str(flavor["id"]), pod=pod, project_id=project_id, revision=wanted_revision
+        )
+
+        async def find() -> Found | None:
+            return await self._find(client, flavor, deadline)
+
+        async def create() -> Found:
+            return await find() or await self._create(client, flavor, deadline)
+
+        return await self._ensure(wanted, find=find, create=create, deadline=deadline)
+
+    async def _find(self, client: ServiceClient, flavor: Mapping[str, object], deadline: Deadline) -> Found | None:
+        for flavor_id, name in _identities(flavor):
+            present = await _show(client, flavor_id, deadline)
+            if present is not None and _agrees(present, name, flavor):
+                return _found(flavor_id, flavor, is_ours=_is_ours(present, str(flavor["id"])))
+        return None
+
+    async def _create(self, client: ServiceClient, flavor: Mapping[str, object], deadline: Deadline) -> Found:
+        refusal: UpstreamStatusError | None = None
+        for flavor_id, name in _identities(flavor):
+            present = await _show(client, flavor_id, deadline)
+            if present is not None:
+                if not _is_ours(present, str(flavor["id"])):
+                    continue
+                if present.get("name") == name and _content(present) == _content(flavor):
+                    await _respecify(client, flavor_id, _extra_specs(present), _extra_specs(flavor), deadline)
+                    return _found(flavor_id, flavor, is_ours=True)
+                await client.delete(_path(flavor_id), deadline=deadline, ok=(404,))
+            try:
+                await client.post("/v2.1/flavors", body=_body(flavor, flavor_id, name), deadline=deadline)
+            except UpstreamStatusError as error:
+                if error.status != 409:
+                    raise
+                refusal = error  # the name is taken: the next identity has another
+                continue
+            await _respecify(client, flavor_id, {}, _extra_specs(flavor), deadline)
+            return _found(flavor_id, flavor, is_ours=True)
+        if refusal is not None:
+            raise refusal
+        raise ConflictError(f"Flavor {flavor['id']} cannot be used there: its id and name are taken.")
+
+    async def _allow(self, pod: Pod, routing: Routing, project_id: ProjectId, deadline: Deadline) -> None:
+        """Give a project access to the copy of a private flavor, once."""
+        projects = _projects(routing)
+        if project_id in projects:
+            return
+        path = f"{_path(str(routing.pod_resource_id))}/action"
+        body: dict[str, object] = {"addTenantAccess": {"tenant": project_id}}
+        await self._client(pod).post(path, body=body, deadline=deadline, ok=(409,))
+        details = {**routing.details, "projects": sorted({*projects, project_id})}
+        await self._routings.update(routing.id, details=details)
+
+    async def _withdraw(self, pod: Pod, routing: Routing, allowed: frozenset[str], deadline: Deadline) -> None:
+        """Take access from projects that have it only in the pod."""
+        lost = _projects(routing) - allowed
+        if not lost:
+            return
+        path = f"{_path(str(routing.pod_resource_id))}/action"
+        for project in sorted(lost):
+            body: dict[str, object] = {"removeTenantAccess": {"tenant": project}}
+            await self._client(pod).post(path, body=body, deadline=deadline, ok=(404,))
+        details = {**routing.details, "projects": sorted(_projects(routing) - lost)}
+        await self._routings.update(routing.id, details=details)
+
+    async def _remove(self, pod: Pod, routing: Routing, deadline: Deadline) -> None:
+        if routing.details.get("is_ours"):
+            await self._client(pod).delete(_path(str(routing.pod_resource_id)), deadline=deadline, ok=(404,))
+        await self._routings.forget(routing.id)
+
+    async def _central_flavor(self, flavor_id: str, deadline: Deadline) -> Mapping[str, object] | None:
+        client = self._clients.as_service(self._registry.central(Service.COMPUTE), _VERSION)
+        return await _show(client, flavor_id, deadline)
+
+    async def _central_access(self, flavor: Mapping[str, object], deadline: Deadline) -> frozenset[str]:
+        if _content(flavor)["is_public"]:
+            return frozenset()
+        client = self._clients.as_service(self._registry.central(Service.COMPUTE), _VERSION)
+        answer = await client.get(_path(str(flavor["id"])) + "/os-flavor-access", deadline=deadline)
+        rows = answer.get("flavor_access")
+        return frozenset(str(row["tenant_id"]) for row in rows) if isinstance(rows, list) else frozenset()
+
+    def _client(self, pod: Pod) -> ServiceClient:
+        version = spoken(pod, Service.COMPUTE, _VERSION)
+        return self._clients.as_service(self._registry.target(pod, Service.COMPUTE), version)
+
+
+async def _respecify(
+    client: ServiceClient, flavor_id: str, present: Mapping[str, str], wanted: Mapping[str, str], deadline: Deadline
+) -> None:
+    """Make the extra specs of a copy equal to ``wanted``."""
+    path = _path(flavor_id) + "/os-extra_specs"
+    for name in present.keys() - wanted.keys():
+        await client.delete(f"{path}/{quote(name, safe='')}", deadline=deadline, ok=(404,))
+    if added := {name: value for name, value in wanted.items() if present.get(name) != value}:
+        await client.post(path, body={"extra_specs": added}, deadline=deadline)
+
+
+async def _show(client: ServiceClient, flavor_id: str, deadline: Deadline) -> Mapping[str, object] | None:
+    try:
+        answer = await client.get(_path(flavor_id), deadline=deadline)
+    except UpstreamStatusError as error:
+        if error.status == 404:
+            return None
+        raise
+    except NotFoundError:
+        return None
+    flavor = answer.get("flavor")
+    return flavor if isinstance(flavor, Mapping) else None
+
+
+def _path(flavor_id: str) -> str:
+    return f"/v2.1/flavors/{quote(flavor_id, safe='')}"
+
+
+def _projects(routing: Routing) -> frozenset[str]:
+    projects = routing.details.get("projects")
+    return frozenset(str(project) for project in projects) if isinstance(projects, list | tuple) else frozenset()
+
+
+def _found(flavor_id: str, flavor: Mapping[str, object], *, is_ours: bool) -> Found:
+    return Found(pod_resource_id=flavor_id, details={"is_ours": is_ours, "projects": []}, revision=digest(flavor))
+
+
+def _body(flavor: Mapping[str, object], flavor_id: str, name: str) -> dict[str, object]:
+    return {
+        "flavor": {
+            "id": flavor_id,
+            "name": name,
+            "vcpus": flavor.get("vcpus"),
+            "ram": flavor.get("ram"),
+            "disk": flavor.get("disk"),
+            "swap": int(_number(flavor.get("swap"))),
+            "OS-FLV-EXT-DATA:ephemeral": flavor.get("OS-FLV-EXT-DATA:ephemeral", 0),
+            "rxtx_factor": flavor.get("rxtx_factor", 1.0),
+            "os-flavor-access:is_public": _content(flavor)["is_public"],
+            "description": _MARK + str(flavor["id"]),
+        }
+    }

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How do the ports of a server come to be: claimed at the centre, made in the pod, given to the server, or taken back?
+
+A port that is being used carries a *claim* as its ``device_id`` from the first moment, so that no other boot takes
+it; the claim becomes the server's id when the pod has accepted the boot. A job for the claim is filed before anything
+is made: if this process dies, the worker finds no server of that id and cleans up as after a deleted server.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tricircle.context import Deadline, RequestContext
+from tricircle.doors.compute import words
+from tricircle.doors.compute.needs import Asking, JobFiles, KnownCopies, KnownPods, PortCopies
+from tricircle.doors.compute.networks import Nic
+from tricircle.errors import BadUpstreamAnswerError, TricircleError, UnavailableError, UpstreamStatusError
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod, Service
+from tricircle.model.routing import Routing
+from tricircle.upstream.client import ServiceClient
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Longer than any boot: only then may the worker take what a claim holds.
+_CLAIM_GRACE_S = 900.0
+#: Time to take back what was made, also when the request's own time is up.
+_RELEASE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedPort:
+    """A central port that is ours for the moment, as administrators see it.
+
+    :ivar is_users: the user brought it; otherwise we made it, and it ends with the server
+    """
+
+    body: Mapping[str, object]
+    is_users: bool
+    tag: str | None = None
+
+    @property
+    def port_id(self) -> str:
+        """Its central id."""
+        return str(self.body["id"])
+
+
+@dataclass(slots=True, kw_only=True)
+class Claim:
+    """The ports of one server that is being made (or of one interface that is being attached).
+
+    :ivar id: the ``device_id`` until the server's is known
+    :ivar copies: the copies in the pod, in the order of ``ports``
+    """
+
+    id: str
+    pod: Pod
+    context: RequestContext
+    ports: list[ClaimedPort] = field(default_factory=list)
+    copies: list[Routing] = field(default_factory=list)
+
+    def pod_networks(self) -> list[dict[str, object]]:
+        """The pod's ``networks`` value."""
+        return [
+            {"port": copy.pod_resource_id, **({"tag": port.tag} if port.tag else {})}
+            for port, copy in zip(self.ports, self.copies, strict=True)
+        ]
+
+
+class NicPorts:
+    """Makes, gives and takes back the ports of servers."""
+
+    def __init__(
+        self, *, clients: Asking, pods: KnownPods, copies: PortCopies, routings: KnownCopies, jobs: JobFiles
+    ) -> None:
+        self._clients = clients
+        self._pods = pods
+        self._copies = copies
+        self._routings = routings
+        self._jobs = jobs
+
+    async def claim(self, context: RequestContext, pod: Pod, nics: Sequence[Nic], deadline: Deadline) -> Claim:
+        """Central ports for ``nics``, bound to ``pod``. What was claimed is released again when one cannot be had.
+
+        :raises InvalidRequestError, ConflictError, ForbiddenError, QuotaExceededError: in Nova's words
+        """
+        claim = Claim(id=str(uuid.uuid4()), pod=pod, context=context)
+        if not nics:
+            return claim
+        await self._jobs.append(
+            JobType.SERVER_PORTS, claim.id, context.project_id, pod_id=pod.id, delay_s=_CLAIM_GRACE_S
+        )
+        outcomes = await settled([self._claim_one(claim, nic, deadline) for nic in nics])
+        claim.ports += [outcome for outcome in outcomes if isinstance(outcome, ClaimedPort)]
+        for outcome in outcomes:
+            if isinstance(outcome, TricircleError):
+                await self.release(claim)
+                raise outcome
+        return claim
+
+    async def realise(self, claim: Claim, deadline: Deadline) -> None:
+        """Make the claimed ports in the pod. Releases nothing when it fails: the caller does."""
+        outcomes = await settled(
+            [
+                self._copies.ensure(
+                    claim.pod,
+                    port.body,
+                    details={"origin": "user" if port.is_users else "gateway", "server_id": claim.id},
+                    deadline=deadline,
+                )
+                for port in claim.ports
+            ]
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, TricircleError):
+                raise outcome
+            claim.copies.append(outcome)
+
+    async def give(self, claim: Claim, server_id: str, deadline: Deadline) -> None:
+        """The ports belong to the server now. Never fails: what cannot be written is written by the job of the
+        server."""
+        outcomes = await settled(
+            [
+                self._give_one(claim, port, copy, server_id, deadline)
+                for port, copy in zip(claim.ports, claim.copies, strict=True)
+            ]
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, TricircleError):
+                LOG.warning("a port of server %s could not be marked: %s", server_id, outcome)
+
+    async def release(self, claim: Claim) -> None:
+        """Undo a claim as if it had never been. What cannot be undone now, the claim's job undoes later."""
+        deadline = Deadline.after(_RELEASE_S)
+        outcomes = await settled([self._release_one(claim, port, deadline) for port in claim.ports])
+        for outcome in outcomes:
+            if isinstance(outcome, TricircleError):
+                LOG.warning("ports of claim %s are left to its job: %s", claim.id, outcome)
+        claim.ports.clear()
+        claim.copies.clear()
+
+    async def _claim_one(self, claim: Claim, nic: Nic, deadline: Deadline) -> ClaimedPort:
+        binding: dict[str, object] = {"binding:host_id": claim.pod.name, "device_owner": _owner(claim.pod)}
+        if nic.port is not None:
+            body = await self._take(nic.port, {**binding, "device_id": claim.id}, deadline)
+            return ClaimedPort(body=body, is_users=True, tag=nic.tag)
+        made = await self._make(claim, nic, deadline)
+        try:
+            body = await self._write(str(made["id"]), binding, deadline)
+        except TricircleError:
+            await self._delete(str(made["id"]), Deadline.after(_RELEASE_S))
+            raise
+        return ClaimedPort(body=body, is_users=False, tag=nic.tag)
+
+    async def _make(self, claim: Claim, nic: Nic, deadline: Deadline) -> Mapping[str, object]:
+        """A central port by the user's own hand, so that quota and policy of the network service apply."""
+        port: dict[str, object] = {"network_id": nic.network_id, "admin_state_up": True, "device_id": claim.id}
+        if nic.address:
+            port["fixed_ips"] = [{"ip_address": nic.address}]
+        if nic.group_ids:
+            port["security_groups"] = list(nic.group_ids)
+        client = self._clients.as_user(claim.context, self._pods.central(Service.NETWORK))
+        try:
+            return _port(await client.post("/v2.0/ports", body={"port": port}, deadline=deadline))
+        except UpstreamStatusError as error:
+            raise words.network_refusal(error, network_id=nic.network_id, address=nic.address) from error
+
+    async def _take(
+        self, port: Mapping[str, object], change: Mapping[str, object], deadline: Deadline
+    ) -> Mapping[str, object]:
+        """Claim a user's port if nobody changed it since we saw it free: of two boots with one port, one gets it."""
+        port_id = str(port["id"])
+        condition = [(b"if-match", f"revision_number={port['revision_number']}".encode())]
+        reply = await self._service().reply(
+            "PUT", _path(port_id), body={"port": dict(change)}, headers=condition, deadline=deadline
+        )
+        if reply.status == 412:
+            raise words.port_in_use(port_id)
+        if reply.status >= 300:
+            raise UnavailableError(words.TRY_AGAIN)
+        return _port(reply.json())
+
+    async def _give_one(
+        self, claim: Claim, port: ClaimedPort, copy: Routing, server_id: str, deadline: Deadline
+    ) -> None:
+        await self._routings.update(copy.id, details={**copy.details, "server_id": server_id})
+        await self._write(port.port_id, {"device_id": server_id, "device_owner": _owner(claim.pod)}, deadline)
+
+    async def _release_one(self, claim: Claim, port: ClaimedPort, deadline: Deadline) -> None:
+        await self._copies.remove(claim.pod, port.port_id, deadline)
+        if not port.is_users:
+            await self._delete(port.port_id, deadline)
+            return
+        await self._write(port.port_id, {"device_id": "", "device_owner": "", "binding:host_id": ""}, deadline)
+
+    async def _write(self, port_id: str, change: Mapping[str, object], deadline: Deadline) -> Mapping[str, object]:
+        return _port(await self._service().put(_path(port_id), body={"port": dict(change)}, deadline=deadline))
+
+    async def _delete(self, port_id: str, deadline: Deadline) -> None:
+        await self._service().delete(_path(port_id), deadline=deadline, ok=(404,))
+
+    def _service(self) -> ServiceClient:
+        return self._clients.as_service(self._pods.central(Service.NETWORK))
+
+
+async def settled(calls: Sequence[Awaitable[T]]) -> list[T | TricircleError]:
+    """Results or errors of calls made at once, in order. None is broken off because another failed: each may have
+    made something."""
+
+    async def one(call: Awaitable[T]) -> T | TricircleError:
+        try:
+            return await call
+        except TricircleError as error:
+            return error
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(call)) for call in calls]
+    return [task.result() for task in tasks]
+
+
+def _owner(pod: Pod) -> str:
+    """What Nova writes: users see the AZ in it."""
+    return f"compute:{pod.az_name}"
+
+
+def _path(port_id: str) -> str:
+    return f"/v2.0/ports/{port_id}"
+
+
+def _port(answer: Mapping[str, object]) -> Mapping[str, object]:
+    port = answer.get("port")
+    if not isinstance(port, Mapping):
+        raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+    return port

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is a body one that Nova takes, and if not, in which words does Nova refuse it?
+
+Nova's schemas differ between a hundred microversions. Instead of keeping a second set, we let the central Nova read
+the body before anything is made anywhere, in a form that it can never carry out: a boot with a flavor that cannot
+exist, an action on a server that the centre does not have. Nova checks form and policy first and looks for flavor or
+server afterwards; so "not found" means that the body is good. See ``docs/decisions/0015-rehearsal.md``.
+"""
+
+import uuid
+from collections.abc import Mapping
+
+from tricircle.errors import BadUpstreamAnswerError
+from tricircle.http.message import Answer, Request
+from tricircle.road.carrier import Carrier
+
+
+async def rehearse_boot(carrier: Carrier, request: Request, document: Mapping[str, object]) -> Answer | None:
+    """Nova's refusal of the body of ``POST /servers``; None when form and policy are in order.
+
+    :raises UnavailableError: when the centre cannot be asked
+    :raises BadUpstreamAnswerError: when the centre took the body for good, which it cannot
+    """
+    server = document.get("server")
+    asked = server.get("flavorRef") if isinstance(server, Mapping) else None
+    probe = f"rehearsal-{uuid.uuid4()}"
+    is_readable = isinstance(asked, int | str) and not isinstance(asked, bool) and asked != ""
+    body = dict(document)
+    if is_readable and isinstance(server, Mapping):
+        body["server"] = {**server, "flavorRef": probe}
+    answer = await carrier.central(request, method="POST", path="/servers", query=b"", body=body)
+    text = answer.body if isinstance(answer.body, bytes) else b""
+    if answer.status == 400 and is_readable and f"Flavor {probe} could not be found.".encode() in text:
+        return None
+    if answer.status < 400:
+        raise BadUpstreamAnswerError("The central compute service did not refuse a rehearsal.")
+    # A message may quote the whole body: with the flavor that the user named, not with ours.
+    quoted = repr(asked).encode()
+    answer.body = text.replace(repr(probe).encode(), quoted).replace(probe.encode(), str(asked).encode())
+    return answer
+
+
+async def rehearse_on_server(carrier: Carrier, request: Request, document: Mapping[str, object]) -> Answer | None:
+    """Nova's refusal of a body that is about a server in a pod; None when its form is in order.
+
+    The centre has no servers, so a body in good form is answered with 404 there.
+    """
+    answer = await carrier.central(request, body=dict(document))
+    if answer.status == 404:
+        return None
+    if answer.status < 400:
+        raise BadUpstreamAnswerError("The central compute service did not refuse a rehearsal.")
+    return answer
