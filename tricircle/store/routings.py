@@ -6,7 +6,7 @@ that of many who try exactly one succeeds.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -140,6 +140,14 @@ class RoutingRows:
     async def delete(connection: AsyncConnection, routing_id: int) -> bool:
         """Remove a routing. False when it was gone already."""
         return (await connection.execute(sa.delete(routings).where(routings.c.id == routing_id))).rowcount > 0
+
+    @staticmethod
+    async def delete_of_pod(connection: AsyncConnection, pod_id: PodId, kinds: Collection[Kind]) -> int:
+        """Remove all routings of these kinds to a pod; how many there were."""
+        statement = sa.delete(routings).where(
+            routings.c.pod_id == pod_id, routings.c.kind.in_([kind.value for kind in kinds])
+        )
+        return (await connection.execute(statement)).rowcount
 
     @staticmethod
     async def with_lease(
