@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is the walk-through shown to a newcomer by ``make demo``, step by step with what it answered?"""
-answered."""
 
 import time
 from collections.abc import Mapping, Sequence
