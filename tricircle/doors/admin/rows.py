@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does the Admin API know? Every row is answered by ourselves, and policy is asked before its handler."""
+
+from tricircle.doors.admin.bindings import BindingCalls
+from tricircle.doors.admin.pods import PodCalls
+from tricircle.doors.admin.versions import VersionCalls
+from tricircle.http.message import Handler
+from tricircle.road.row import Behaviour, Row
+
+
+def _row(method: str, path: str, handler: Handler, policy: str) -> Row:
+    return Row((method,), path, Behaviour.OURS, handler=handler, policy=policy)
+
+
+def root_rows(versions: VersionCalls) -> tuple[Row, ...]:
+    """Rows in front of the version."""
+    return (Row(("GET",), "/", Behaviour.OURS, handler=versions.root, is_public=True),)
+
+
+def rows(pods: PodCalls, bindings: BindingCalls, versions: VersionCalls) -> tuple[Row, ...]:
+    """Rows under ``/v1.0``."""
+    return (
+        Row(("GET",), "/", Behaviour.OURS, handler=versions.v1, is_public=True),
+        _row("GET", "/pods", pods.list, "admin_api:pods:list"),
+        _row("POST", "/pods", pods.create, "admin_api:pods:create"),
+        _row("GET", "/pods/{pod_id}", pods.show, "admin_api:pods:show"),
+        _row("PUT", "/pods/{pod_id}", pods.update, "admin_api:pods:update"),
+        _row("DELETE", "/pods/{pod_id}", pods.delete, "admin_api:pods:delete"),
+        _row("GET", "/bindings", bindings.list, "admin_api:bindings:list"),
+        _row("POST", "/bindings", bindings.create, "admin_api:bindings:create"),
+        _row("GET", "/bindings/{binding_id}", bindings.show, "admin_api:bindings:show"),
+        _row("DELETE", "/bindings/{binding_id}", bindings.delete, "admin_api:bindings:delete"),
+    )
