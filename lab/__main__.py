@@ -7,29 +7,29 @@ import argparse
 import sys
 from pathlib import Path
 
-from lab import clouds, demo, status
-from lab.database import SqlFailed
+from lab import clouds, status
+from lab.database import SqlError
 from lab.down import down
-from lab.environment import EnvironmentFailed
-from lab.packages import PackagesMissing
-from lab.process import StartFailed, Supervisor
+from lab.environment import EnvironmentFailedError
+from lab.packages import PackagesError
+from lab.process import StartError, Supervisor
 from lab.progress import Progress
-from lab.rest import RestFailed
-from lab.schemas import MigrationFailed
-from lab.services.tricircle import TricircleFailed
+from lab.rest import RestError
+from lab.schemas import MigrationError
+from lab.services.tricircle import TricircleError
 from lab.topology import DEFAULT_BASE, DEFAULT_PODS, Lab, load_choices, load_lab, make_lab
 from lab.up import prepare, up
 
 ROOT = Path(__file__).resolve().parent.parent
 ADMIN_API = "http://127.0.0.1:19999/v1.0"
 FAILURES = (
-    EnvironmentFailed,
-    MigrationFailed,
-    PackagesMissing,
-    RestFailed,
-    SqlFailed,
-    StartFailed,
-    TricircleFailed,
+    EnvironmentFailedError,
+    MigrationError,
+    PackagesError,
+    RestError,
+    SqlError,
+    StartError,
+    TricircleError,
 )
 
 
@@ -56,6 +56,9 @@ def _up(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     lab = _chosen(options)
     up(lab)
+    # Only this command needs the walk-through: the others work without it.
+    from lab import demo
+
     demo.show(lab.venv / "bin" / "python", lab.state / "clouds.yaml", ADMIN_API)
     return 0
 
@@ -155,9 +158,7 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         metavar="POD",
         help="pods with RabbitMQ and a process for every service (e.g. --rabbit pod2; first: none)",
     )
-    command.add_argument(
-        "--port-base", type=int, metavar="N", help=f"lowest port but one (first: {DEFAULT_BASE})"
-    )
+    command.add_argument("--port-base", type=int, metavar="N", help=f"lowest port but one (first: {DEFAULT_BASE})")
     command.add_argument(
         "--pod-glance",
         action=argparse.BooleanOptionalAction,

@@ -12,7 +12,7 @@ from lab.services.sections import DATABASE_USER
 from lab.topology import HOST, PASSWORD, Lab
 
 
-class SqlFailed(Exception):
+class SqlError(Exception):
     """The database refused a statement; the text is its complaint."""
 
 
@@ -72,7 +72,7 @@ def prepare(lab: Lab) -> None:
         check=False,
     )
     if made.returncode:
-        raise SqlFailed(f"mariadb-install-db: {made.stderr or made.stdout}")
+        raise SqlError(f"mariadb-install-db: {made.stderr or made.stdout}")
 
 
 def grant(lab: Lab) -> None:
@@ -88,7 +88,7 @@ def grant(lab: Lab) -> None:
 def run(
     lab: Lab, sql: str, *, schema: str = "", user: str = DATABASE_USER, password: str = PASSWORD
 ) -> list[list[str]]:
-    """Run statements; the rows of their answers as text. Raises SqlFailed."""
+    """Run statements; the rows of their answers as text. Raises SqlError."""
     done = subprocess.run(
         client(lab, schema, user=user),
         input=sql,
@@ -98,7 +98,7 @@ def run(
         env=client_environment(password),
     )
     if done.returncode:
-        raise SqlFailed(done.stderr.strip())
+        raise SqlError(done.stderr.strip())
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 

@@ -16,7 +16,7 @@ _MARKER = ".lab-installed"
 _PROJECT_MARKER = ".lab-project"
 
 
-class EnvironmentFailed(Exception):
+class EnvironmentFailedError(Exception):
     """The environment cannot be made; the text says what to do or what uv said."""
 
 
@@ -70,7 +70,7 @@ def _into(lab: Lab) -> tuple[str, str]:
 def _uv(lab: Lab, *arguments: str) -> None:
     program = shutil.which("uv")
     if program is None:
-        raise EnvironmentFailed(
+        raise EnvironmentFailedError(
             "uv is missing. Install it: https://docs.astral.sh/uv/getting-started/installation/"
         )
     variables = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
@@ -84,4 +84,4 @@ def _uv(lab: Lab, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise EnvironmentFailed(f"uv {' '.join(arguments)}:\n{done.stdout[-4000:]}")
+        raise EnvironmentFailedError(f"uv {' '.join(arguments)}:\n{done.stdout[-4000:]}")

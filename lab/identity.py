@@ -161,7 +161,7 @@ class Keystone:
         self._rest.put(f"{self._url}/projects/{project}/users/{user}/roles/{role}")
 
     def _list(self, path: str) -> list[Json]:
-        kind = path.split("?")[0]
+        kind = path.split("?", maxsplit=1)[0]
         rows: list[Json] = self._rest.get(f"{self._url}/{path}")[kind]
         return rows
 

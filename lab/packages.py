@@ -25,7 +25,7 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 _DENY = "#!/bin/sh\nexit 101\n"
 
 
-class PackagesMissing(Exception):
+class PackagesError(Exception):
     """Packages are missing and cannot be installed; the text holds the line to run."""
 
 
@@ -39,20 +39,20 @@ def missing(lab: Lab) -> list[str]:
 
 
 def install(lab: Lab) -> list[str]:
-    """Install what is missing; the names. Raises PackagesMissing where that is not possible."""
+    """Install what is missing; the names. Raises PackagesError where that is not possible."""
     names = missing(lab)
     if not names:
         return []
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         line = f"sudo apt-get install --no-install-recommends {' '.join(names)}"
-        raise PackagesMissing(f"Debian packages are missing. Install them, then run this again:\n  {line}")
+        raise PackagesError(f"Debian packages are missing. Install them, then run this again:\n  {line}")
     with _no_services():
         # The lists may be old or absent: fetch them only when the first try fails.
         if _apt_get("install", *names).returncode:
             _apt_get("update")
             done = _apt_get("install", *names)
             if done.returncode:
-                raise PackagesMissing(f"apt-get install {' '.join(names)}:\n{done.stdout[-3000:]}")
+                raise PackagesError(f"apt-get install {' '.join(names)}:\n{done.stdout[-3000:]}")
     return names
 
 

@@ -23,7 +23,7 @@ READY_SECONDS = 120.0
 TAIL_LINES = 30
 
 
-class StartFailed(Exception):
+class StartError(Exception):
     """A process ended before it was ready, or was not ready in time; the text holds its log's tail."""
 
 
@@ -71,9 +71,7 @@ class Supervisor:
 
     def records(self) -> list[Record]:
         """The records of all processes, running or not, in order of their names."""
-        return [
-            Record(**json.loads(path.read_text())) for path in sorted(self._run.glob("*.process"))
-        ]
+        return [Record(**json.loads(path.read_text())) for path in sorted(self._run.glob("*.process"))]
 
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
@@ -128,7 +126,7 @@ class Supervisor:
         return True
 
     def wait_ready(self, services: Iterable[Service], seconds: float = READY_SECONDS) -> None:
-        """Poll until all are ready. Raises StartFailed with the tail of the log of the first that is not."""
+        """Poll until all are ready. Raises StartError with the tail of the log of the first that is not."""
         waiting = list(services)
         deadline = time.monotonic() + seconds
         while waiting:
@@ -136,7 +134,7 @@ class Supervisor:
             if not waiting:
                 return
             if time.monotonic() > deadline:
-                raise StartFailed(self._complaint(waiting[0].name, f"not ready after {seconds:.0f} s"))
+                raise StartError(self._complaint(waiting[0].name, f"not ready after {seconds:.0f} s"))
             time.sleep(0.1)
 
     def stop(self, records: Iterable[Record]) -> list[str]:
@@ -179,7 +177,7 @@ class Supervisor:
 
     def _settled(self, service: Service) -> bool:
         if self.running(service.name) is None:
-            raise StartFailed(self._complaint(service.name, "ended while starting"))
+            raise StartError(self._complaint(service.name, "ended while starting"))
         return service.probe.ready()
 
     def _complaint(self, name: str, what: str) -> str:

@@ -15,7 +15,7 @@ SECONDS = 60.0
 Json = dict[str, Any]
 
 
-class RestFailed(Exception):
+class RestError(Exception):
     """A service answered with an error; the text holds method, address, status and answer."""
 
     def __init__(self, text: str, status: int) -> None:
@@ -25,7 +25,7 @@ class RestFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
-    """A caller with one token. Every method raises RestFailed for a status of 400 and above."""
+    """A caller with one token. Every method raises RestError for a status of 400 and above."""
 
     token: str = ""
 
@@ -41,9 +41,7 @@ class Rest:
     def delete(self, url: str) -> None:
         self.call("DELETE", url)
 
-    def call(
-        self, method: str, url: str, body: Json | bytes | None = None, **headers: str
-    ) -> Json:
+    def call(self, method: str, url: str, body: Json | bytes | None = None, **headers: str) -> Json:
         """One call; bytes are sent as they are, an answer without a body is {}."""
         return self.answer(method, url, body, **headers)[0]
 
@@ -67,11 +65,11 @@ class Rest:
             answer = connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise RestFailed(f"{method} {url}: {error}", 0) from error
+            raise RestError(f"{method} {url}: {error}", 0) from error
         finally:
             connection.close()
         if answer.status >= 400:
-            raise RestFailed(f"{method} {url}: {answer.status} {text[:600]!r}", answer.status)
+            raise RestError(f"{method} {url}: {answer.status} {text[:600]!r}", answer.status)
         return (json.loads(text) if text else {}), answer.headers
 
 

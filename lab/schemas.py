@@ -27,7 +27,7 @@ GENERATION = 1
 _CELL0 = "00000000-0000-0000-0000-000000000000"
 
 
-class MigrationFailed(Exception):
+class MigrationError(Exception):
     """A service's migration ended with an error; the text is the end of its output."""
 
 
@@ -135,7 +135,7 @@ def _load(lab: Lab, schema: Schema) -> None:
     try:
         database.run(lab, f"CREATE DATABASE `{schema.name}`")
         database.run(lab, f"{quick}{dump}\nSET foreign_key_checks=1;\n{schema.after}", schema=schema.name)
-    except database.SqlFailed:
+    except database.SqlError:
         database.run(lab, f"DROP DATABASE IF EXISTS `{schema.name}`")
         raise
 
@@ -152,12 +152,10 @@ def _make_template(lab: Lab, name: str) -> None:
     schema = f"tpl_{name}"
     database.run(lab, f"DROP DATABASE IF EXISTS {schema}; CREATE DATABASE {schema}")
     for command in MIGRATIONS[name](lab, schema):
-        done = subprocess.run(
-            command, env=environment(lab), capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, env=environment(lab), capture_output=True, text=True, check=False)
         if done.returncode:
             end = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
-            raise MigrationFailed(f"{' '.join(command)}:\n{end}")
+            raise MigrationError(f"{' '.join(command)}:\n{end}")
     dumped = subprocess.run(
         [
             "mariadb-dump",
@@ -228,7 +226,5 @@ MIGRATIONS: dict[str, Callable[[Lab, str], Commands]] = {
     "nova_api": lambda lab, schema: _nova(lab, schema, "api_db", "sync"),
     "cinder": lambda lab, schema: _plain(lab, schema, "cinder-manage", "database", "db", "sync"),
     "glance": lambda lab, schema: _plain(lab, schema, "glance-manage", "database", "db_sync"),
-    "placement": lambda lab, schema: _plain(
-        lab, schema, "placement-manage", "placement_database", "db", "sync"
-    ),
+    "placement": lambda lab, schema: _plain(lab, schema, "placement-manage", "placement_database", "db", "sync"),
 }

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from lab import canaries, clouds, database, environment, identity, packages, schemas, seed
-from lab.process import StartFailed, Supervisor
+from lab.process import StartError, Supervisor
 from lab.progress import Progress
 from lab.service import Service
 from lab.services import central, cinder, glance, infrastructure, keystone, neutron, nova, tricircle
@@ -30,7 +30,7 @@ def prepare(lab: Lab, progress: Progress) -> None:
 def up(lab: Lab) -> None:
     """Bring up the lab until everything answers.
 
-    Raises StartFailed, SqlFailed, RestFailed, MigrationFailed, PackagesMissing or EnvironmentFailed,
+    Raises StartError, SqlError, RestError, MigrationError, PackagesError or EnvironmentFailedError,
     each with a text for the person who waits.
     """
     progress = Progress()
@@ -111,7 +111,7 @@ def _wait_for_hosts(lab: Lab, pod: Pod) -> None:
     while not schemas.map_hosts(lab, pod):
         if time.monotonic() > deadline:
             log = lab.logs / f"{pod.name}-nova.log"
-            raise StartFailed(f"{pod.name}: no compute host after {COMPUTE_SECONDS:.0f} s; see {log}")
+            raise StartError(f"{pod.name}: no compute host after {COMPUTE_SECONDS:.0f} s; see {log}")
         time.sleep(0.2)
 
 

@@ -5,15 +5,10 @@ The stock `fake://` transport is made for unit tests: it looks for messages ever
 messages for ever that nobody listens for.
 """
 
-import sys
 import threading
 import time
 
 from oslo_messaging._drivers import base, impl_fake
-
-# Threads wait for one lock to run Python. With the default of 5 ms every database round trip of a busy
-# process would wait that long for its turn.
-SWITCH_SECONDS = 0.0005
 
 
 class Exchange(impl_fake.FakeExchange):
@@ -83,4 +78,3 @@ def install():
     """Put the bus in place of the stock one; call before any transport is made."""
     impl_fake.FakeExchange = Exchange
     impl_fake.FakeListener = Listener
-    sys.setswitchinterval(SWITCH_SECONDS)

@@ -44,9 +44,7 @@ def main():
         CONF.register_opt(volume_command.host_opt, group=backend)
         host = f"{getattr(CONF, backend).backend_host or CONF.host}@{backend}"
         launcher.launch_service(
-            service.Service.create(
-                host=host, service_name=backend, binary=constants.VOLUME_BINARY, coordination=False
-            )
+            service.Service.create(host=host, service_name=backend, binary=constants.VOLUME_BINARY, coordination=False)
         )
     launcher.launch_service(service.WSGIService("osapi_volume"))
     launcher.wait()

@@ -16,7 +16,6 @@ PLUGINS = (
     "trunk",
     "qos",
     "port_forwarding",
-    "segments",
     "network_ip_availability",
     "auto_allocate",
     "lab.pod.neutron_agents.LabPlugin",
@@ -55,9 +54,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         "database": database(lab, f"neutron_{pod.name}"),
         "nova": {**credentials(lab, "nova"), "region_name": pod.region},
         "placement": {**credentials(lab, "placement"), "region_name": pod.region},
-        "quotas": {"default_quota": -1, **{f"quota_{name}": -1 for name in _LIFTED_QUOTAS}}
-        if pod.unlimited
-        else {},
+        "quotas": {"default_quota": -1, **{f"quota_{name}": -1 for name in _LIFTED_QUOTAS}} if pod.unlimited else {},
     }
     server_file = directory / "neutron.conf"
     ml2_file = directory / "plugins" / "ml2" / "ml2_conf.ini"

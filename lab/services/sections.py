@@ -7,8 +7,7 @@ from lab.ini import Section, Sections
 from lab.topology import HOST, PASSWORD, Lab, Mode, Pod
 
 QUIET = (
-    "amqp=WARN,sqlalchemy=WARN,oslo.messaging=INFO,oslo_policy=WARN,urllib3=WARN,"
-    "keystonemiddleware=WARN,stevedore=WARN"
+    "amqp=WARN,sqlalchemy=WARN,oslo.messaging=INFO,oslo_policy=WARN,urllib3=WARN,keystonemiddleware=WARN,stevedore=WARN"
 )
 DATABASE_USER = "lab"
 

@@ -15,7 +15,7 @@ WORKERS = 1
 GRACE = 10.0
 
 
-class TricircleFailed(Exception):
+class TricircleError(Exception):
     """A command of tricircle-manage failed; the text is its output."""
 
 
@@ -60,16 +60,16 @@ def write(lab: Lab) -> Path:
 
 
 def prepare(lab: Lab) -> None:
-    """Bring our tables and the central region's catalog up to date. Raises TricircleFailed."""
+    """Bring our tables and the central region's catalog up to date. Raises TricircleError."""
     path = write(lab)
     for arguments in (("db", "upgrade"), ("catalog", "sync")):
         command = [f"{_programs(lab)}/tricircle-manage", "--config-file", str(path), *arguments]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(lab))
         except OSError as error:
-            raise TricircleFailed(f"{command[0]}: {error}; `uv sync` makes it") from error
+            raise TricircleError(f"{command[0]}: {error}; `uv sync` makes it") from error
         if done.returncode:
-            raise TricircleFailed(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-4000:]}")
+            raise TricircleError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-4000:]}")
 
 
 def services(lab: Lab) -> list[Service]:
