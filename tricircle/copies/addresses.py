@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which addresses of a subnet may one pod use by itself?
+
+A pod's Neutron allocates some addresses without asking anybody: for DHCP, for metadata, for its gateway. So that no two
+pods, and no pod and the centre, ever hand out the same one, each pod gets a *slice* of every subnet: a port at the
+centre, whose addresses are the only ones in the pod's allocation pools. Its owner is ``network:dhcp``: with any other
+one, tenants could not delete their network. Tenants see the port; its ``device_id`` is a digest that names no pod.
+"""
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+
+from tricircle.context import Deadline
+from tricircle.copies.bodies import Body, member, rows, text
+from tricircle.copies.owner import Owner
+from tricircle.errors import ConflictError, UpstreamStatusError
+from tricircle.model.pod import Pod
+from tricircle.upstream.central import Central
+
+#: How slices are recognised; the driver inside Neutron protects ports that carry both.
+SLICE_OWNER = "network:dhcp"
+SLICE_PREFIX = "tricircle-"
+
+_EXHAUSTED = "IpAddressGenerationFailure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """The addresses of one subnet that one pod may use by itself, lowest first; no port when it needs none."""
+
+    port_id: str | None
+    addresses: tuple[str, ...]
+
+
+def device_id(pod_id: str, subnet_id: str) -> str:
+    """What identifies the slice port of a pod and a subnet, without naming either."""
+    digest = hashlib.sha256(f"{pod_id}/{subnet_id}".encode()).hexdigest()
+    return SLICE_PREFIX + digest[:40]
+
+
+class Addresses:
+    """Takes slices from the centre's own address management."""
+
+    def __init__(self, central: Central, owner: Owner) -> None:
+        self._central = central
+        self._owner = owner
+
+    async def hold(self, pod: Pod, subnet: Body, count: int, *, deadline: Deadline) -> Slice:
+        """A slice of at least ``count`` addresses: what the pod has, grown when it is too small. It never shrinks.
+
+        The caller holds the lease of the subnet's routing, so that two do not make two ports.
+
+        :raises ConflictError: the subnet has no addresses left
+        """
+        subnet_id = text(subnet, "id")
+        port = await self._port(pod, subnet, deadline)
+        held = [] if port is None else _addresses(port, subnet_id)
+        if len(held) >= count:
+            return Slice(port_id=text(port, "id") if port else None, addresses=tuple(held))
+        client = self._central.networking
+        await self._owner.project(client, deadline)
+        more = [{"subnet_id": subnet_id}] * (count - len(held))
+        try:
+            if port is None:
+                body = {"port": _slice_port(pod, subnet, more)}
+                answer = await client.post("/v2.0/ports", body=body, deadline=deadline)
+            else:
+                kept = [{"subnet_id": subnet_id, "ip_address": address} for address in held]
+                body = {"port": {"fixed_ips": kept + more}}
+                answer = await client.put(f"/v2.0/ports/{text(port, 'id')}", body=body, deadline=deadline)
+        except UpstreamStatusError as error:
+            if error.status == 409 and _EXHAUSTED in error.body:
+                network_id = text(subnet, "network_id")
+                raise ConflictError(f"No more IP addresses available on network {network_id}.") from error
+            raise
+        grown = member(answer, "port")
+        return Slice(port_id=text(grown, "id"), addresses=tuple(_addresses(grown, subnet_id)))
+
+    async def release(self, port_id: str, *, deadline: Deadline) -> None:
+        """Give a slice back; fine when the port went with its network."""
+        await self._central.networking.delete(f"/v2.0/ports/{port_id}", deadline=deadline, ok=(404,))
+
+    async def _port(self, pod: Pod, subnet: Body, deadline: Deadline) -> Body | None:
+        filters = {
+            "network_id": text(subnet, "network_id"),
+            "device_owner": SLICE_OWNER,
+            "device_id": device_id(pod.id, text(subnet, "id")),
+        }
+        found = await self._central.ports(filters, deadline=deadline)
+        return min(found, key=lambda port: text(port, "created_at"), default=None)
+
+
+def _slice_port(pod: Pod, subnet: Body, fixed_ips: list[dict[str, str]]) -> dict[str, object]:
+    return {
+        "network_id": text(subnet, "network_id"),
+        "device_owner": SLICE_OWNER,
+        "device_id": device_id(pod.id, text(subnet, "id")),
+        "fixed_ips": fixed_ips,
+        "name": "",
+        # Only administrators see it; it makes the port ACTIVE and says whose slice it is.
+        "binding:host_id": pod.name,
+    }
+
+
+def _addresses(port: Body, subnet_id: str) -> list[str]:
+    found = [text(fixed_ip, "ip_address") for fixed_ip in rows(port, "fixed_ips") if fixed_ip["subnet_id"] == subnet_id]
+    return sorted(found, key=lambda address: int(ipaddress.ip_address(address)))

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a network of the centre exist in a pod?
+
+As a VLAN network with the centre's segmentation id on the pod's name for the same physical network, so that its copies
+in several pods are one broadcast domain. It belongs to the service project and is shared, by RBAC, with each project
+that has a port on it there: such a tenant can boot on it and see its addresses, and cannot edit it.
+
+Natural key: physical network and VLAN id. A network that is no VLAN at the centre becomes one of the pod's own type;
+it can live in one pod only.
+"""
+
+from collections.abc import Mapping
+
+from tricircle.context import Deadline, ProjectId
+from tricircle.copies.bodies import Body, changed, mark, member, revision, text, words
+from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.reach import Reach, show
+from tricircle.copies.visit import expected, visit
+from tricircle.errors import ConflictError, NotFoundError
+from tricircle.jobs.worker import JobRun
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind, Routing
+from tricircle.upstream.client import collect
+
+_TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
+#: Network types that name a place outside of the pod, and so can be the same in several.
+_STRETCHED = ("vlan", "flat")
+_FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
+#: Router ports go with their router, not with the network.
+_ROUTER_OWNERS = ("network:router_",)
+
+
+def wanted_network(network: Body, physical_networks: Mapping[str, object]) -> dict[str, object]:
+    """The copy's body.
+
+    :param network: the central network as an administrator sees it
+    :param physical_networks: the pod's names of the centre's physical networks; one that is missing has the same name
+    """
+    wanted: dict[str, object] = {field: network[field] for field in _FOLLOWED if field in network}
+    wanted["description"] = mark(text(network, "id"))
+    if is_stretched(network):
+        physnet = text(network, _PHYSNET)
+        wanted[_TYPE] = network[_TYPE]
+        wanted[_PHYSNET] = physical_networks.get(physnet, physnet)
+        if network.get(_SEGMENT) is not None:
+            wanted[_SEGMENT] = network[_SEGMENT]
+    return wanted
+
+
+def is_stretched(network: Body) -> bool:
+    """Whether copies in several pods can be one network."""
+    return network.get(_TYPE) in _STRETCHED
+
+
+class Networks:
+    """Copies of networks."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def ensure(self, pod: Pod, network_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
+        """The routing of the copy, shared with ``project_id``, whose port is about to live there.
+
+        :raises NotFoundError: the network is gone at the centre
+        :raises ConflictError: the network can live in one pod only, and that is another
+        """
+        routing = await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id)
+        if routing is None or not routing.is_bound:
+            routing = await self._realise(pod, network_id, deadline)
+        if project_id not in words(routing.details, "projects"):
+            await self._share(pod, routing, project_id, deadline)
+        return routing
+
+    async def agree(self, run: JobRun) -> None:
+        """Job body: update the copies, or remove them with everything on them when the network is gone."""
+        try:
+            network = await self._reach.central.network(run.resource_id, at_least=expected(run), deadline=run.deadline)
+        except NotFoundError:
+            network = None
+
+        async def work(pod: Pod, copy: Routing) -> None:
+            if network is None:
+                await self._remove(pod, copy, run.deadline)
+            else:
+                await self._update(pod, copy, network, run.deadline)
+
+        async def find(pod: Pod, copy: Routing) -> Found | None:
+            return await self._find(pod, copy.central_id, network, run.deadline)
+
+        await visit(self._reach, run, Kind.NETWORK, work=work, find=find)
+
+    async def _realise(self, pod: Pod, network_id: str, deadline: Deadline) -> Routing:
+        seen = await self._reach.central.network(network_id, deadline=deadline)
+        if not is_stretched(seen):
+            await self._refuse_second_pod(pod, network_id)
+        wanted = Wanted(
+            kind=Kind.NETWORK, central_id=network_id, pod=pod, project_id=ProjectId(text(seen, "project_id"))
+        )
+
+        async def find() -> Found | None:
+            return await self._find(pod, network_id, seen, deadline)
+
+        async def create() -> Found:
+            # Read again under the lease: a change before it is in what is read now, a change after it finds the row
+            # and its job waits for us.
+            network = await self._reach.central.network(network_id, deadline=deadline)
+            client = self._reach.network(pod)
+            await self._reach.owner.project(client, deadline)
+            body = wanted_network(network, _physical_networks(pod))
+            answer = await client.post("/v2.0/networks", body={"network": body}, deadline=deadline)
+            made = member(answer, "network")
+            return Found(pod_resource_id=text(made, "id"), revision=revision(network))
+
+        routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+        await self._reach.recheck_adopted(routing, JobType.NETWORK)
+        return routing
+
+    async def _refuse_second_pod(self, pod: Pod, network_id: str) -> None:
+        for copy in await self._reach.routings.copies_of(Kind.NETWORK, network_id):
+            if copy.pod_id != pod.id:
+                raise ConflictError(f"Network {network_id} cannot span availability zones.")
+
+    async def _find(self, pod: Pod, network_id: str, network: Body | None, deadline: Deadline) -> Found | None:
+        """What is ours by mark and project, and has the network's natural key as far as that is known."""
+        client = self._reach.network(pod)
+        filters = {"description": mark(network_id), "project_id": await self._reach.owner.project(client, deadline)}
+        key = {} if network is None else wanted_network(network, _physical_networks(pod))
+        for present in await collect(client, "/v2.0/networks", "networks", deadline, filters):
+            if not changed(key, present, (_TYPE, _PHYSNET, _SEGMENT)):
+                return Found(pod_resource_id=text(present, "id"))
+        return None
+
+    async def _share(self, pod: Pod, routing: Routing, project_id: ProjectId, deadline: Deadline) -> None:
+        policy = {
+            "object_type": "network",
+            "object_id": routing.pod_resource_id,
+            "action": "access_as_shared",
+            "target_tenant": project_id,
+        }
+        client = self._reach.network(pod)
+        await client.post("/v2.0/rbac-policies", body={"rbac_policy": policy}, deadline=deadline, ok=(409,))
+        projects = sorted({*words(routing.details, "projects"), project_id})
+        # Two at once may lose one of the two names: it is then shared again, which the pod answers with 409.
+        await self._reach.routings.update(routing.id, details={"projects": projects})
+
+    async def _update(self, pod: Pod, copy: Routing, network: Body, deadline: Deadline) -> None:
+        client, path = self._reach.network(pod), f"/v2.0/networks/{copy.pod_resource_id}"
+        present = await show(client, path, "network", deadline)
+        if present is None:
+            await self._reach.routings.forget(copy.id)
+            return
+        difference = changed(wanted_network(network, _physical_networks(pod)), present, (*_FOLLOWED, "description"))
+        if difference:
+            await client.put(path, body={"network": difference}, deadline=deadline)
+        await self._reach.routings.update(copy.id, revision=revision(network))
+
+    async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
+        """Delete the copy and all ports on it: at the centre there is none left that one of them could be a copy of."""
+        client = self._reach.network(pod)
+        filters = {"network_id": str(copy.pod_resource_id)}
+        for port in await collect(client, "/v2.0/ports", "ports", deadline, filters):
+            if not text(port, "device_owner").startswith(_ROUTER_OWNERS):
+                await client.delete(f"/v2.0/ports/{text(port, 'id')}", deadline=deadline, ok=(404,))
+        await client.delete(f"/v2.0/networks/{copy.pod_resource_id}", deadline=deadline, ok=(404,))
+        await self._reach.routings.forget(copy.id)
+
+
+def _physical_networks(pod: Pod) -> Mapping[str, object]:
+    known = pod.facts.get("physical_networks")
+    return known if isinstance(known, Mapping) else {}

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a port of the centre exist in the pod that its host names?
+
+With the same MAC and addresses, in the tenant's project (Nova demands it), on the copies of its network, subnets and
+security groups, which are ensured first. ``device_id`` and ``device_owner`` are the pod's own: Nova writes them there.
+
+Natural key: MAC and address within the network's copy.
+"""
+
+from collections.abc import Mapping
+
+from tricircle.context import Deadline, ProjectId
+from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
+from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.networks import Networks
+from tricircle.copies.reach import Reach, show
+from tricircle.copies.security_groups import SecurityGroups
+from tricircle.copies.subnets import Subnets
+from tricircle.copies.visit import expected, visit
+from tricircle.errors import NotFoundError
+from tricircle.jobs.worker import JobRun
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind, Routing
+from tricircle.upstream.client import collect
+
+_COPIED = ("name", "admin_state_up", "mac_address", "port_security_enabled", "allowed_address_pairs")
+_FOLLOWED = (*_COPIED, "fixed_ips", "security_groups", "extra_dhcp_opts", "description")
+_HOST, _VNIC = "binding:host_id", "binding:vnic_type"
+_DNS_EXTENSION = "dns-integration"
+
+
+def wanted_port(port: Body, subnets: Mapping[str, Routing], groups: Mapping[str, Routing]) -> dict[str, object]:
+    """The copy's body as far as it may change.
+
+    :param subnets, groups: the bound routings of what the port names, by central id
+    """
+    wanted: dict[str, object] = {field: port[field] for field in _COPIED if field in port}
+    wanted["description"] = mark(text(port, "id"))
+    wanted["fixed_ips"] = [_fixed_ip(fixed_ip, subnets) for fixed_ip in rows(port, "fixed_ips")]
+    wanted["security_groups"] = [groups[group_id].pod_resource_id for group_id in words(port, "security_groups")]
+    wanted["extra_dhcp_opts"] = rows(port, "extra_dhcp_opts")
+    return wanted
+
+
+def difference(wanted: Body, present: Body) -> dict[str, object]:
+    """What to PUT so that ``present`` becomes ``wanted``; empty when it is.
+
+    Neutron merges DHCP options: one that has to go is named with no value. Addresses that follow from the MAC are the
+    pod's to compute.
+    """
+    # The pod shows the address that it computed; ours leaves it out.
+    computed = {text(ip, "subnet_id") for ip in rows(wanted, "fixed_ips") if "ip_address" not in ip}
+    shown = [
+        {"subnet_id": ip["subnet_id"]} if ip["subnet_id"] in computed else dict(ip) for ip in rows(present, "fixed_ips")
+    ]
+    found = changed(wanted, {**present, "fixed_ips": shown}, _FOLLOWED)
+    if "extra_dhcp_opts" in found:
+        kept = {(option["opt_name"], option.get("ip_version")) for option in rows(wanted, "extra_dhcp_opts")}
+        gone = [
+            {"opt_name": option["opt_name"], "opt_value": None, "ip_version": option.get("ip_version")}
+            for option in rows(present, "extra_dhcp_opts")
+            if (option["opt_name"], option.get("ip_version")) not in kept
+        ]
+        found["extra_dhcp_opts"] = rows(wanted, "extra_dhcp_opts") + gone
+    return found
+
+
+class Ports:
+    """Copies of ports."""
+
+    def __init__(self, reach: Reach, *, networks: Networks, subnets: Subnets, groups: SecurityGroups) -> None:
+        self._reach = reach
+        self._networks = networks
+        self._subnets = subnets
+        self._groups = groups
+
+    async def ensure(
+        self, pod: Pod, port: Body, *, details: Mapping[str, object] | None = None, deadline: Deadline
+    ) -> Routing:
+        """The routing of the copy; its ``pod_resource_id`` is what the pod's Nova is given.
+
+        :param port: what the centre answered when the port's host was set to this pod: later changes file jobs
+        :param details: facts for the routing, such as ``origin`` and ``server_id``; merged into what is there
+        :raises NotFoundError: something that the port names is gone at the centre
+        :raises ConflictError: the pod can have no copy, for a reason that the text tells the tenant
+        """
+        port_id, project_id = text(port, "id"), ProjectId(text(port, "project_id"))
+        known = await self._reach.routings.copy_in(Kind.PORT, port_id, pod.id)
+        if known is not None and known.is_bound:
+            if details:
+                await self._reach.routings.update(known.id, details=details)
+            return known
+        wanted = Wanted(kind=Kind.PORT, central_id=port_id, pod=pod, project_id=project_id)
+        network = await self._networks.ensure(pod, text(port, "network_id"), project_id, deadline=deadline)
+
+        async def find() -> Found | None:
+            return await self._find(pod, port, network, details or {}, deadline)
+
+        async def create() -> Found:
+            body = await self._body(pod, port, network, deadline)
+            client = self._reach.network(pod)
+            answer = await client.post("/v2.0/ports", body={"port": body}, deadline=deadline)
+            made = text(member(answer, "port"), "id")
+            return Found(pod_resource_id=made, details=details or {}, revision=revision(port))
+
+        routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+        await self._reach.recheck_adopted(routing, JobType.PORT)
+        return routing
+
+    async def remove(self, pod: Pod, port_id: str, deadline: Deadline) -> None:
+        """Delete the copy and forget its routing; fine when there is none."""
+        copy = await self._reach.routings.copy_in(Kind.PORT, port_id, pod.id)
+        if copy is not None and copy.is_bound:
+            await self.remove_copy(pod, copy, deadline=deadline)
+
+    async def remove_copy(self, pod: Pod, copy: Routing, *, deadline: Deadline) -> None:
+        """The same for a bound routing."""
+        path = f"/v2.0/ports/{copy.pod_resource_id}"
+        await self._reach.network(pod).delete(path, deadline=deadline, ok=(404,))
+        await self._reach.routings.forget(copy.id)
+
+    async def agree(self, run: JobRun) -> None:
+        """Job body: update the copy in the pod that the host names, remove it from every other one."""
+        try:
+            port = await self._reach.central.port(run.resource_id, at_least=expected(run), deadline=run.deadline)
+        except NotFoundError:
+            port = None
+
+        async def work(pod: Pod, copy: Routing) -> None:
+            if port is None or not _lives_in(port, pod, copy):
+                await self.remove_copy(pod, copy, deadline=run.deadline)
+            else:
+                await self._update(pod, copy, port, run.deadline)
+
+        async def find(pod: Pod, copy: Routing) -> Found | None:
+            return await self._find(pod, port or {"id": run.resource_id}, None, {}, run.deadline)
+
+        await visit(self._reach, run, Kind.PORT, work=work, find=find)
+
+    async def _body(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
+        body = await self._wanted(pod, port, network, deadline)
+        body["network_id"] = network.pod_resource_id
+        body["project_id"] = port["project_id"]
+        if port.get(_VNIC, "normal") != "normal":
+            body[_VNIC] = port[_VNIC]
+        if text(port, "dns_name") and _DNS_EXTENSION in words(pod.facts, "network_extensions"):
+            body["dns_name"] = port["dns_name"]
+        return body
+
+    async def _wanted(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
+        """The body, with everything that it names ensured in the pod."""
+        subnet_ids = {text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")}
+        subnets = await self._reach.routings.by_central(Kind.SUBNET, subnet_ids, pod.id)
+        for subnet_id in sorted(subnet_ids - set(subnets)):
+            subnets[subnet_id] = await self._subnets.ensure(pod, subnet_id, network, deadline=deadline)
+        group_ids = set(words(port, "security_groups"))
+        groups = await self._reach.routings.by_central(Kind.SECURITY_GROUP, group_ids, pod.id)
+        for group_id in sorted(group_ids):
+            if group_id not in groups or groups[group_id].revision is None:
+                groups[group_id] = await self._groups.ensure(pod, group_id, deadline=deadline)
+        return wanted_port(port, subnets, groups)
+
+    async def _find(
+        self, pod: Pod, port: Body, network: Routing | None, details: Mapping[str, object], deadline: Deadline
+    ) -> Found | None:
+        """What is ours by mark, and has project, network, MAC and addresses, as far as they are known."""
+        filters = {"description": mark(text(port, "id"))}
+        known = {"project_id": text(port, "project_id"), "mac_address": text(port, "mac_address")}
+        filters |= {key: value for key, value in known.items() if value}
+        if network is not None:
+            filters["network_id"] = str(network.pod_resource_id)
+        wanted = {text(fixed_ip, "ip_address") for fixed_ip in rows(port, "fixed_ips")}
+        for present in await collect(self._reach.network(pod), "/v2.0/ports", "ports", deadline, filters):
+            has = {text(fixed_ip, "ip_address") for fixed_ip in rows(present, "fixed_ips")}
+            if not wanted or wanted & has:
+                return Found(pod_resource_id=text(present, "id"), details=details)
+        return None
+
+    async def _update(self, pod: Pod, copy: Routing, port: Body, deadline: Deadline) -> None:
+        client, path = self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}"
+        present = await show(client, path, "port", deadline)
+        if present is None:
+            await self._reach.routings.forget(copy.id)
+            return
+        project_id = ProjectId(text(port, "project_id"))
+        network = await self._networks.ensure(pod, text(port, "network_id"), project_id, deadline=deadline)
+        wanted = await self._wanted(pod, port, network, deadline)
+        if put := difference(wanted, present):
+            await client.put(path, body={"port": put}, deadline=deadline)
+        await self._reach.routings.update(copy.id, revision=revision(port))
+
+
+def _lives_in(port: Body, pod: Pod, copy: Routing) -> bool:
+    """Whether the pod carries the port: the host says so, or the server that has it is the one it was copied for."""
+    if text(port, _HOST) == pod.name:
+        return True
+    server_id = copy.details.get("server_id")
+    return bool(server_id) and port.get("device_id") == server_id
+
+
+def _fixed_ip(fixed_ip: Body, subnets: Mapping[str, Routing]) -> dict[str, object]:
+    subnet = subnets[text(fixed_ip, "subnet_id")]
+    body: dict[str, object] = {"subnet_id": subnet.pod_resource_id}
+    if not subnet.details.get("is_automatic"):
+        body["ip_address"] = fixed_ip["ip_address"]
+    return body

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a server's ports when the server ends, or loses an interface, in whatever way?
+
+A pod's Nova never deletes a port that it was given by id. So a job for the server (or for the claim under which a boot
+held its ports) removes the copies in the pod; a port that the gateway made ends with its server, and one that the user
+brought stays, unbound, as in a single cloud.
+
+Order matters. The copy goes first, its routing second, the centre last: while the centre still names the server no
+other boot takes the port, so nobody is given the copy that is being deleted. A run that was interrupted finds the
+port again by what the centre says.
+"""
+
+from collections.abc import Mapping
+
+from tricircle.context import Deadline
+from tricircle.copies.bodies import Body, rows, text
+from tricircle.copies.ports import Ports
+from tricircle.copies.reach import Reach, show
+from tricircle.errors import NotFoundError, RetryLaterError
+from tricircle.jobs.worker import JobRun
+from tricircle.model.pod import Pod, PodState
+from tricircle.model.routing import Kind, Routing
+
+_VERSION = "2.1"
+_TASK_STATE = "OS-EXT-STS:task_state"
+_RELEASED = {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": {}}
+_SOON_S = 1.0
+_DISABLED_S = 60.0
+_DETACHED = "detached/"
+#: Values of ``origin`` in the details of a port's routing.
+GATEWAY, USER = "gateway", "user"
+
+
+def detached(port_id: str) -> dict[str, object]:
+    """The payload of a job for a server that is about to lose this port (central id): wait until the pod let go."""
+    return {_DETACHED + port_id: True}
+
+
+class ServerPorts:
+    """The job body of ``JobType.SERVER_PORTS``; the resource is the server's id, or a claim's."""
+
+    def __init__(self, reach: Reach, ports: Ports) -> None:
+        self._reach = reach
+        self._ports = ports
+
+    async def agree(self, run: JobRun) -> None:
+        """Job body: let go of every port that the server no longer has.
+
+        :raises RetryLaterError: the server is still ending, or on its way into another state
+        """
+        pod = await self._pod(run)
+        if pod is None:
+            return
+        client = self._reach.compute(pod, _VERSION)
+        server = await show(client, f"/v2.1/servers/{run.resource_id}", "server", run.deadline)
+        copies = await self._reach.routings.ports_of_server(run.resource_id, pod.id)
+        if server is not None:
+            await self._release_unattached(pod, run, server, copies)
+            return
+        for copy in copies:
+            await self._release(pod, copy, run)
+        await self._release_leftovers(pod, run)
+        routing = await self._reach.routings.owned(Kind.SERVER, run.resource_id)
+        if routing is not None and routing.pod_id == pod.id:
+            await self._reach.routings.forget(routing.id)
+
+    async def _pod(self, run: JobRun) -> Pod | None:
+        pod_id = run.pod_id
+        if not pod_id:
+            routing = await self._reach.routings.owned(Kind.SERVER, run.resource_id)
+            if routing is None:
+                return None
+            pod_id = routing.pod_id
+        pod = await self._reach.registry.get(pod_id)
+        if pod is not None and pod.state is PodState.DISABLED:
+            raise RetryLaterError("The pod is not asked for now.", after_s=_DISABLED_S)
+        return pod
+
+    async def _release_unattached(self, pod: Pod, run: JobRun, server: Body, copies: list[Routing]) -> None:
+        """The server stays. A port that it was given and does not show was detached, unless it is still building."""
+        if not copies:
+            return
+        if text(server, "status") in {"BUILD", "DELETED"} or server.get(_TASK_STATE):
+            raise RetryLaterError("The server is changing.", after_s=_SOON_S)
+        path = f"/v2.1/servers/{run.resource_id}/os-interface"
+        answer = await self._reach.compute(pod, _VERSION).get(path, deadline=run.deadline)
+        attached = {text(row, "port_id") for row in rows(answer, "interfaceAttachments")}
+        for copy in copies:
+            if copy.pod_resource_id not in attached:
+                await self._release(pod, copy, run)
+        leaving = {copy.central_id for copy in copies if copy.pod_resource_id in attached} & _leaving(run.payload)
+        if leaving:
+            raise RetryLaterError("An interface is being detached.", after_s=_SOON_S)
+
+    async def _release(self, pod: Pod, copy: Routing, run: JobRun) -> None:
+        if copy.is_bound:
+            path = f"/v2.0/ports/{copy.pod_resource_id}"
+            await self._reach.network(pod).delete(path, deadline=run.deadline, ok=(404,))
+        if copy.details.get("origin") == GATEWAY:
+            await self._delete(copy.central_id, run.deadline)
+            await self._reach.routings.forget(copy.id)
+            return
+        await self._reach.routings.forget(copy.id)
+        try:
+            port = await self._reach.central.port(copy.central_id, deadline=run.deadline)
+        except NotFoundError:
+            return
+        if port.get("device_id") in ("", run.resource_id):
+            await self._clear(port, run.deadline)
+
+    async def _release_leftovers(self, pod: Pod, run: JobRun) -> None:
+        """Ports that the centre still gives to the server: a run, or a boot, ended before it could write them down."""
+        for port in await self._reach.central.ports({"device_id": run.resource_id}, deadline=run.deadline):
+            owner = text(port, "device_owner")
+            if not owner:
+                # The gateway claims a port that the user brought with its owner in one call.
+                await self._delete(text(port, "id"), run.deadline)
+            elif owner.startswith("compute:") and text(port, "binding:host_id") in ("", pod.name):
+                await self._ports.remove(pod, text(port, "id"), run.deadline)
+                await self._clear(port, run.deadline)
+
+    async def _clear(self, port: Body, deadline: Deadline) -> None:
+        path = f"/v2.0/ports/{text(port, 'id')}"
+        await self._reach.central.networking.put(path, body={"port": _RELEASED}, deadline=deadline, ok=(404,))
+
+    async def _delete(self, port_id: str, deadline: Deadline) -> None:
+        await self._reach.central.networking.delete(f"/v2.0/ports/{port_id}", deadline=deadline, ok=(404,))
+
+
+def _leaving(payload: Mapping[str, object]) -> set[str]:
+    return {name.removeprefix(_DETACHED) for name in payload if name.startswith(_DETACHED)}

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a subnet of the centre exist in a pod: with which gateway, and which addresses to hand out?
+
+The pod that realised the subnet first is its *home*: there the gateway is the tenant's. Every other pod has a gateway
+of its own, from its slice, because one address in two pods on one VLAN would be two MACs for one address; servers learn
+theirs from their own pod's DHCP. Allocation pools are the rest of the slice, one pool for each address: enough for the
+pod's DHCP (or metadata) port. Addresses of servers are always given explicitly, from outside of the pools.
+
+IPv6: only ``dhcpv6-stateful`` and static subnets can be in several pods. With router advertisements two pods would
+answer on one VLAN, and addresses come from the MAC, so such a subnet has no slice and stays in one pod.
+
+Natural key: the CIDR within the network's copy.
+"""
+
+from collections.abc import Iterable
+
+from tricircle.context import Deadline, ProjectId
+from tricircle.copies.addresses import Addresses, Slice
+from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
+from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.reach import Reach, show
+from tricircle.copies.visit import expected, visit
+from tricircle.errors import ConflictError, NotFoundError, UnavailableError, UpstreamStatusError
+from tricircle.jobs.worker import JobRun
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind, Routing
+from tricircle.upstream.client import collect
+
+_COPIED = ("name", "enable_dhcp", "dns_nameservers", "host_routes")
+_FIXED = ("cidr", "ip_version", "ipv6_ra_mode", "ipv6_address_mode")
+_FOLLOWED = (*_COPIED, "gateway_ip", "allocation_pools", "description")
+_AUTOMATIC = ("slaac", "dhcpv6-stateless")
+
+
+def is_automatic(subnet: Body) -> bool:
+    """Whether addresses follow from the MAC; then they are not passed explicitly."""
+    return subnet.get("ipv6_address_mode") in _AUTOMATIC
+
+
+def addresses_needed(subnet: Body, *, is_home: bool) -> int:
+    """How many addresses the pod needs for itself: one for its DHCP, one for its gateway unless it has the tenant's.
+
+    >>> addresses_needed({"enable_dhcp": True, "gateway_ip": "10.0.0.1"}, is_home=False)
+    2
+    """
+    if is_automatic(subnet):
+        return 0
+    needs_gateway = bool(subnet.get("gateway_ip")) and not is_home
+    return int(bool(subnet.get("enable_dhcp"))) + int(needs_gateway)
+
+
+def gateway_of(subnet: Body, piece: Slice, *, is_home: bool, present: Body | None = None) -> str | None:
+    """The gateway in this pod; None when the tenant wants none.
+
+    :param present: the copy as it is. Its gateway is kept while it is in the slice, since guests learnt it; an address
+        in its pools may be in use already and is taken last.
+    """
+    wanted = text(subnet, "gateway_ip")
+    if not wanted:
+        return None
+    if is_home or is_automatic(subnet):
+        return wanted
+    before = present or {}
+    if before.get("gateway_ip") in piece.addresses:
+        return text(before, "gateway_ip")
+    pooled = {text(pool, "start") for pool in rows(before, "allocation_pools")}
+    return min(piece.addresses, key=lambda address: (address in pooled, piece.addresses.index(address)))
+
+
+def wanted_subnet(subnet: Body, piece: Slice, gateway_ip: str | None) -> dict[str, object]:
+    """The copy's body, without its network."""
+    wanted = {field: subnet[field] for field in (*_COPIED, *_FIXED) if subnet.get(field) is not None}
+    wanted["description"] = mark(text(subnet, "id"))
+    wanted["gateway_ip"] = gateway_ip
+    if not is_automatic(subnet):
+        free = [address for address in piece.addresses if address != gateway_ip]
+        wanted["allocation_pools"] = [{"start": address, "end": address} for address in free]
+    return wanted
+
+
+def home_of(copies: Iterable[Routing]) -> int | None:
+    """The routing whose pod has the tenant's gateway: the oldest that claims it, else the oldest.
+
+    Two pods that realise a subnet in the same instant may both claim it; whoever looks last sees both and files a job.
+    """
+    bound = [copy for copy in copies if copy.is_bound]
+    claiming = [copy.id for copy in bound if copy.details.get("is_home")]
+    return min(claiming or [copy.id for copy in bound], default=None)
+
+
+class Subnets:
+    """Copies of subnets."""
+
+    def __init__(self, reach: Reach, addresses: Addresses) -> None:
+        self._reach = reach
+        self._addresses = addresses
+
+    async def ensure(self, pod: Pod, subnet_id: str, network: Routing, *, deadline: Deadline) -> Routing:
+        """The routing of the copy; ``details`` hold ``gateway_ip``, ``slice_port_id``, ``is_home``, ``is_automatic``.
+
+        :param network: the bound routing of its network in the same pod
+        :raises NotFoundError: the subnet is gone at the centre
+        :raises ConflictError: no addresses are left, or the subnet cannot be in two pods
+        """
+        routing = await self._reach.routings.copy_in(Kind.SUBNET, subnet_id, pod.id)
+        if routing is not None and routing.is_bound:
+            return routing
+        return await self._realise(pod, subnet_id, network, deadline)
+
+    async def agree(self, run: JobRun) -> None:
+        """Job body: update the copies, or remove them and their slices when the subnet is gone."""
+        try:
+            subnet = await self._reach.central.subnet(run.resource_id, at_least=expected(run), deadline=run.deadline)
+        except NotFoundError:
+            subnet = None
+
+        async def work(pod: Pod, copy: Routing) -> None:
+            if subnet is None:
+                await self._remove(pod, copy, run.deadline)
+            else:
+                await self._update(pod, copy, subnet, run.deadline)
+
+        async def find(pod: Pod, copy: Routing) -> Found | None:
+            return await self._find(pod, copy.central_id, None, subnet, run.deadline)
+
+        await visit(self._reach, run, Kind.SUBNET, work=work, find=find)
+
+    async def _realise(self, pod: Pod, subnet_id: str, network: Routing, deadline: Deadline) -> Routing:
+        seen = await self._reach.central.subnet(subnet_id, deadline=deadline)
+        if is_automatic(seen):
+            await self._refuse_second_pod(pod, subnet_id)
+        wanted = Wanted(kind=Kind.SUBNET, central_id=subnet_id, pod=pod, project_id=ProjectId(text(seen, "project_id")))
+
+        async def find() -> Found | None:
+            return await self._find(pod, subnet_id, network.pod_resource_id, seen, deadline)
+
+        async def create() -> Found:
+            return await self._create(pod, subnet_id, network, deadline)
+
+        routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+        await self._reach.recheck_adopted(routing, JobType.SUBNET)
+        await self._settle_home(routing)
+        return routing
+
+    async def _create(self, pod: Pod, subnet_id: str, network: Routing, deadline: Deadline) -> Found:
+        # Read again under the lease, for the reason given in networks.py.
+        subnet = await self._reach.central.subnet(subnet_id, deadline=deadline)
+        others = [
+            copy for copy in await self._reach.routings.copies_of(Kind.SUBNET, subnet_id) if copy.pod_id != pod.id
+        ]
+        is_home = home_of(others) is None
+        count = addresses_needed(subnet, is_home=is_home)
+        piece = await self._addresses.hold(pod, subnet, count, deadline=deadline)
+        gateway_ip = gateway_of(subnet, piece, is_home=is_home)
+        client = self._reach.network(pod)
+        body = {**wanted_subnet(subnet, piece, gateway_ip), "network_id": network.pod_resource_id}
+        try:
+            answer = await client.post("/v2.0/subnets", body={"subnet": body}, deadline=deadline)
+        except (UnavailableError, UpstreamStatusError):
+            if piece.port_id is not None:
+                await self._addresses.release(piece.port_id, deadline=deadline)
+            raise
+        return Found(
+            pod_resource_id=text(member(answer, "subnet"), "id"),
+            details=_details(subnet, piece, gateway_ip, is_home=is_home),
+            revision=revision(subnet),
+        )
+
+    async def _refuse_second_pod(self, pod: Pod, subnet_id: str) -> None:
+        for copy in await self._reach.routings.copies_of(Kind.SUBNET, subnet_id):
+            if copy.pod_id != pod.id:
+                raise ConflictError(
+                    f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span "
+                    "availability zones."
+                )
+
+    async def _settle_home(self, routing: Routing) -> None:
+        """When two pods claim the tenant's gateway, the one that claimed it later gets a job."""
+        copies = await self._reach.routings.copies_of(Kind.SUBNET, routing.central_id)
+        claiming = [copy for copy in copies if copy.is_bound and copy.details.get("is_home")]
+        for copy in claiming:
+            if len(claiming) > 1 and copy.id != home_of(copies):
+                await self._reach.queue.append(
+                    JobType.SUBNET, routing.central_id, routing.project_id, pod_id=copy.pod_id
+                )
+
+    async def _find(
+        self, pod: Pod, subnet_id: str, pod_network_id: str | None, subnet: Body | None, deadline: Deadline
+    ) -> Found | None:
+        """What is ours by mark and project and has the CIDR; in the network's copy, where that is known."""
+        client = self._reach.network(pod)
+        filters = {"description": mark(subnet_id), "project_id": await self._reach.owner.project(client, deadline)}
+        if pod_network_id is not None:
+            filters["network_id"] = pod_network_id
+        if subnet is not None:
+            filters["cidr"] = text(subnet, "cidr")
+        for present in await collect(client, "/v2.0/subnets", "subnets", deadline, filters):
+            details = {} if subnet is None else {"is_automatic": is_automatic(subnet)}
+            return Found(pod_resource_id=text(present, "id"), details=details)
+        return None
+
+    async def _update(self, pod: Pod, copy: Routing, subnet: Body, deadline: Deadline) -> None:
+        client, path = self._reach.network(pod), f"/v2.0/subnets/{copy.pod_resource_id}"
+        present = await show(client, path, "subnet", deadline)
+        if present is None:
+            await self._reach.routings.forget(copy.id)
+            return
+        is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, copy.central_id)) == copy.id
+        count = addresses_needed(subnet, is_home=is_home)
+        piece = await self._addresses.hold(pod, subnet, count, deadline=deadline)
+        gateway_ip = gateway_of(subnet, piece, is_home=is_home, present=present)
+        difference = changed(wanted_subnet(subnet, piece, gateway_ip), present, _FOLLOWED)
+        if difference:
+            await client.put(path, body={"subnet": difference}, deadline=deadline)
+        await self._reach.routings.update(
+            copy.id, details=_details(subnet, piece, gateway_ip, is_home=is_home), revision=revision(subnet)
+        )
+
+    async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
+        client = self._reach.network(pod)
+        await client.delete(f"/v2.0/subnets/{copy.pod_resource_id}", deadline=deadline, ok=(404,))
+        slice_port_id = copy.details.get("slice_port_id")
+        if slice_port_id:
+            await self._addresses.release(str(slice_port_id), deadline=deadline)
+        await self._reach.routings.forget(copy.id)
+
+
+def _details(subnet: Body, piece: Slice, gateway_ip: str | None, *, is_home: bool) -> dict[str, object]:
+    return {
+        "gateway_ip": gateway_ip,
+        "slice_port_id": piece.port_id,
+        "is_home": is_home,
+        "is_automatic": is_automatic(subnet),
+    }

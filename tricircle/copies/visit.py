@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a job about one central object come to each pod that has a copy of it, one hand at a time?
+
+A job without a pod becomes one job for each pod as soon as there are several, so that a pod that is down holds up
+nobody but itself. Each visit holds the lease of the copy's routing. A row that nobody bound is an attempt: under way,
+then the job comes again; or dead, then the pod is asked what it left behind.
+"""
+
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+from tricircle.copies.ensure import Found
+from tricircle.copies.reach import Reach
+from tricircle.errors import RetryLaterError
+from tricircle.jobs.worker import JobRun
+from tricircle.ledger.leases import Lease
+from tricircle.model.job import EVERY_POD
+from tricircle.model.pod import Pod, PodState
+from tricircle.model.routing import Kind, Routing
+
+Work = Callable[[Pod, Routing], Awaitable[None]]
+Find = Callable[[Pod, Routing], Awaitable[Found | None]]
+
+_OWNER = f"{socket.gethostname()}:{os.getpid()}:job"
+_GRACE_S = 10.0
+#: Seconds after which a job looks again at a copy that somebody else works on, or at a pod that is not asked.
+_BUSY_S = 2.0
+_DISABLED_S = 60.0
+
+
+async def visit(reach: Reach, run: JobRun, kind: Kind, *, work: Work, find: Find) -> None:
+    """Do ``work`` on every copy that the job is about, or file a job for each pod.
+
+    :param work: makes one bound copy agree, or removes it; may forget the routing
+    :param find: what a dead attempt left in the pod, or None; checked as for adoption
+    :raises RetryLaterError: somebody else works on the copy
+    """
+    copies = [
+        copy for copy in await reach.routings.copies_of(kind, run.resource_id) if run.pod_id in (EVERY_POD, copy.pod_id)
+    ]
+    if len(copies) > 1:
+        for copy in copies:
+            await reach.queue.append(
+                run.type,
+                run.resource_id,
+                run.project_id,
+                pod_id=copy.pod_id,
+                revision=run.revision,
+                payload=run.payload,
+            )
+        return
+    for copy in copies:
+        await _visit_one(reach, run, copy, work, find)
+
+
+def expected(run: JobRun) -> int | None:
+    """The revision that a reader must see; None after a deletion, when there is nothing to wait for."""
+    return None if run.payload.get("deleted") else run.revision
+
+
+async def _visit_one(reach: Reach, run: JobRun, copy: Routing, work: Work, find: Find) -> None:
+    pod = await reach.registry.get(copy.pod_id)
+    if pod is None or pod.state is PodState.DISABLED:
+        raise RetryLaterError("The pod is not asked for now.", after_s=_DISABLED_S)
+    ttl_s = run.deadline.remaining_s() + _GRACE_S
+    if not copy.is_bound:
+        bound = await _settle(reach, copy, pod, ttl_s, find)
+        if bound is None:
+            return
+        copy = bound
+    lease = await reach.leases.hold(copy, owner=_OWNER, ttl_s=ttl_s)
+    if lease is None:
+        raise RetryLaterError("Somebody else works on the copy.", after_s=_BUSY_S)
+    try:
+        await work(pod, copy)
+    finally:
+        await reach.leases.release(lease)
+
+
+async def _settle(reach: Reach, copy: Routing, pod: Pod, ttl_s: float, find: Find) -> Routing | None:
+    """Bind what a dead attempt left in the pod; None when it left nothing, and the row is gone then."""
+    taken = await reach.leases.take(copy.kind, copy.central_id, copy.pod_id, copy.project_id, owner=_OWNER, ttl_s=ttl_s)
+    if isinstance(taken, Routing):
+        return taken
+    if not isinstance(taken, Lease):
+        raise RetryLaterError("Somebody else works on the copy.", after_s=_BUSY_S)
+    try:
+        found = await find(pod, copy)
+    except BaseException:
+        await reach.leases.release(taken)
+        raise
+    if found is None:
+        await reach.leases.drop(taken)
+        return None
+    return await reach.leases.bind(taken, found.pod_resource_id, revision=found.revision, details=found.details)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does the central Neutron say an object is now, and not what it was before the change that we were told of?
+
+Reads as the service user. A job row carries the revision number of the change that caused it; where databases are
+replicated, a reader can be faster than the commit it was told of. So what is older than ``at_least``, and a 404 when a
+revision is known, is asked for again for a short while, not believed.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from tricircle.context import Deadline
+from tricircle.errors import BadUpstreamAnswerError, NotFoundError, UnavailableError, UpstreamStatusError
+from tricircle.model.pod import Service
+from tricircle.upstream.client import Clients, Params, ServiceClient, collect
+from tricircle.upstream.reply import Target
+
+Body = Mapping[str, object]
+
+#: Seconds for which an answer that is too old is asked for again, and the pause between two questions.
+_PATIENCE_S = 3.0
+_PAUSE_S = 0.1
+
+
+class Central:
+    """The central Neutron as gateway and worker see it.
+
+    :param targets: where a central service is, such as ``Registry.central``
+    """
+
+    def __init__(self, clients: Clients, targets: Callable[[Service], Target]) -> None:
+        self._clients = clients
+        self._targets = targets
+
+    @property
+    def networking(self) -> ServiceClient:
+        """The central Neutron as the service user, for writing."""
+        return self._clients.as_service(self._targets(Service.NETWORK))
+
+    async def network(self, network_id: str, *, at_least: int | None = None, deadline: Deadline) -> Body:
+        """The network as an administrator sees it. Raises as :meth:`port`."""
+        return await self._read("networks", "network", network_id, at_least, deadline)
+
+    async def subnet(self, subnet_id: str, *, at_least: int | None = None, deadline: Deadline) -> Body:
+        """The subnet as an administrator sees it. Raises as :meth:`port`."""
+        return await self._read("subnets", "subnet", subnet_id, at_least, deadline)
+
+    async def port(self, port_id: str, *, at_least: int | None = None, deadline: Deadline) -> Body:
+        """The port as an administrator sees it.
+
+        :param at_least: the revision number that must be visible
+        :raises NotFoundError: there is no such object
+        :raises UnavailableError: only older revisions are to be seen, or Neutron cannot be asked
+        """
+        return await self._read("ports", "port", port_id, at_least, deadline)
+
+    async def security_group(self, group_id: str, *, at_least: int | None = None, deadline: Deadline) -> Body:
+        """The security group with its rules (``security_group_rules``). Raises as :meth:`port`."""
+        return await self._read("security-groups", "security_group", group_id, at_least, deadline)
+
+    async def ports(self, filters: Params, *, deadline: Deadline) -> list[dict[str, object]]:
+        """All ports that match, such as ``{"device_id": "..."}``."""
+        return await collect(self.networking, "/v2.0/ports", "ports", deadline, filters)
+
+    async def _read(
+        self, collection: str, member: str, object_id: str, at_least: int | None, deadline: Deadline
+    ) -> Body:
+        patience = deadline.within(_PATIENCE_S)
+        while True:
+            body = await self._look(f"/v2.0/{collection}/{object_id}", member, deadline)
+            if body is not None and (at_least is None or _revision(body) >= at_least):
+                return body
+            if at_least is None or patience.remaining_s() == 0:
+                break
+            await asyncio.sleep(_PAUSE_S)
+        if body is None:
+            raise NotFoundError(f"There is no {member} {object_id}.")
+        raise UnavailableError(f"The {member} {object_id} is seen only as it was before.", retry_after_s=1)
+
+    async def _look(self, path: str, member: str, deadline: Deadline) -> Body | None:
+        try:
+            answer = await self.networking.get(path, deadline=deadline)
+        except UpstreamStatusError as error:
+            if error.status == 404:
+                return None
+            raise
+        body = answer.get(member)
+        if not isinstance(body, dict):
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+        return body
+
+
+def _revision(body: Body) -> int:
+    number = body.get("revision_number")
+    return number if isinstance(number, int) else 0
