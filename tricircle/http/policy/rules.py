@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which rules are there, and what are their defaults?
+
+The Admin API's names are those of the original (``admin_api:pods:create``). Where we answer a call of Nova or Cinder
+ourselves, the rule has the service's own name and default, so that an operator's policy file means here what it means
+there.
+"""
+
+from collections.abc import Sequence
+
+from oslo_policy import policy
+
+_ADMIN = "role:admin"
+_READER = "role:reader"
+_ANYBODY = "@"
+
+
+def _rule(name: str, default: str, text: str, method: str, path: str) -> policy.DocumentedRuleDefault:
+    return policy.DocumentedRuleDefault(
+        name=name, check_str=default, description=text, operations=[{"method": method, "path": path}]
+    )
+
+
+_PODS = [
+    _rule("admin_api:pods:create", _ADMIN, "Register a pod.", "POST", "/v1.0/pods"),
+    _rule("admin_api:pods:show", _ADMIN, "Show a pod.", "GET", "/v1.0/pods/{pod_id}"),
+    _rule("admin_api:pods:list", _ADMIN, "List pods.", "GET", "/v1.0/pods"),
+    _rule("admin_api:pods:update", _ADMIN, "Change a pod: enable, drain, AZ.", "PUT", "/v1.0/pods/{pod_id}"),
+    _rule("admin_api:pods:delete", _ADMIN, "Remove a pod that holds nothing.", "DELETE", "/v1.0/pods/{pod_id}"),
+]
+_BINDINGS = [
+    _rule("admin_api:bindings:create", _ADMIN, "Bind a project to a pod.", "POST", "/v1.0/bindings"),
+    _rule("admin_api:bindings:show", _ADMIN, "Show a binding.", "GET", "/v1.0/bindings/{binding_id}"),
+    _rule("admin_api:bindings:list", _ADMIN, "List bindings.", "GET", "/v1.0/bindings"),
+    _rule("admin_api:bindings:delete", _ADMIN, "Remove a binding.", "DELETE", "/v1.0/bindings/{binding_id}"),
+]
+_ROUTINGS = [
+    _rule("admin_api:routings:show", _ADMIN, "Show a routing.", "GET", "/v1.0/routings/{id}"),
+    _rule("admin_api:routings:list", _ADMIN, "List routings.", "GET", "/v1.0/routings"),
+]
+_JOBS = [
+    _rule("admin_api:jobs:show", _ADMIN, "Show a job.", "GET", "/v1.0/jobs/{id}"),
+    _rule("admin_api:jobs:list", _ADMIN, "List jobs.", "GET", "/v1.0/jobs"),
+    _rule("admin_api:jobs:schema_list", _ADMIN, "List the types of jobs.", "GET", "/v1.0/jobs/schemas"),
+    _rule("admin_api:jobs:redo", _ADMIN, "Run a job again.", "PUT", "/v1.0/jobs/{id}"),
+    _rule("admin_api:jobs:delete", _ADMIN, "Remove a job that will not run again.", "DELETE", "/v1.0/jobs/{id}"),
+]
+_ZONES = [
+    _rule(
+        "os_compute_api:os-availability-zone:list",
+        _ANYBODY,
+        "List availability zones, without hosts.",
+        "GET",
+        "/compute/v2.1/os-availability-zone",
+    ),
+    _rule(
+        "os_compute_api:os-availability-zone:detail",
+        _ADMIN,
+        "List availability zones with their hosts.",
+        "GET",
+        "/compute/v2.1/os-availability-zone/detail",
+    ),
+    _rule(
+        "volume:availability_zone_list",
+        _ANYBODY,
+        "List availability zones of volumes.",
+        "GET",
+        "/volume/v3/{project_id}/os-availability-zone",
+    ),
+]
+_LIMITS = [
+    _rule("os_compute_api:limits", _ANYBODY, "Show limits and usage of one's project.", "GET", "/compute/v2.1/limits"),
+    _rule(
+        "os_compute_api:limits:other_project",
+        _ADMIN,
+        "Show limits and usage of another project.",
+        "GET",
+        "/compute/v2.1/limits?tenant_id={project_id}",
+    ),
+    _rule(
+        "limits_extension:used_limits",
+        _READER,
+        "Show limits and usage of one's project.",
+        "GET",
+        "/volume/v3/{project_id}/limits",
+    ),
+]
+
+
+def list_rules() -> Sequence[policy.DocumentedRuleDefault]:
+    """All rules, for the enforcer and ``oslopolicy-sample-generator`` (entry point ``oslo.policy.policies``)."""
+    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_ZONES, *_LIMITS]
