@@ -1,34 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 """With what does a door's special case reach pods and the centre? One carrier per door."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tricircle.context import RequestContext
+import msgspec
+
+from tricircle.context import Deadline, RequestContext
+from tricircle.errors import (
+    BadUpstreamAnswerError,
+    NotFoundError,
+    NotImplementedByUsError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod
+from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
+from tricircle.road.forward import Forwarder
+from tricircle.road.gather import Gatherer
+from tricircle.road.merge import Item
+from tricircle.road.needs import JobFiles, KnownPods, KnownPositions, KnownRoutings
 from tricircle.road.rewrite import Shape
+from tricircle.road.route import PROBES, Located, Locator
 from tricircle.road.row import Row
+from tricircle.road.shaping import Shaper
 from tricircle.upstream.reply import Reply
 
+LOG = logging.getLogger(__name__)
+
 Body = dict[str, object] | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """Where an owned resource lives."""
-
-    pod: Pod
-    routing: Routing
+_BODILESS = frozenset(("GET", "HEAD"))
 
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
     """What several pods answered to one question.
 
-    :ivar replies: by pod, in the pods' fixed order; any status below 500
+    :ivar replies: by pod, in the pods' fixed order; any status below 500, links not yet rewritten
     :ivar missing: pods that did not answer in time, refused the connection, or sent 5xx or nonsense
     """
 
@@ -36,12 +49,55 @@ class FanOut:
     missing: tuple[Pod, ...]
 
 
-class Carrier:
-    """Calls for one request at one door. All paths are *under the version* (``/servers/<id>/action``), percent-encoded.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What all carriers share."""
 
-    Calls go with the user's token and never with a service token; the version and, if the client wrote one, the
-    project id in front of the path are the client's, the microversion header is the negotiated one.
+    pods: KnownPods
+    routings: KnownRoutings
+    positions: KnownPositions
+    jobs: JobFiles
+    locator: Locator
+    list_deadline_s: float
+
+
+class Carrier:
+    """Calls for one request at one door.
+
+    Paths are *under the version* (``/servers/<id>/action``), percent-encoded; what is not given is the client's own.
+    Calls go with the user's token and never with a service token; version and project id in front of the path are the
+    client's, the microversion is the negotiated one.
+
+    :param door_name: as in the door's record
+    :param base: public endpoint and prefix of the door, no slash at the end
     """
+
+    def __init__(
+        self,
+        means: Means,
+        forwarder: Forwarder,
+        *,
+        door_name: str,
+        service: Service,
+        base: str,
+    ) -> None:
+        self._means = means
+        self._forwarder = forwarder
+        self._name = door_name
+        self._service = service
+        self._base = base
+        self._shaper = Shaper(means.routings)
+        self._gatherer = Gatherer(self, means.positions, list_deadline_s=means.list_deadline_s)
+
+    @property
+    def door_name(self) -> str:
+        """For keys and metrics."""
+        return self._name
+
+    @property
+    def service(self) -> Service:
+        """The service whose API the door speaks."""
+        return self._service
 
     async def central(
         self,
@@ -53,8 +109,24 @@ class Carrier:
         body: Body | None = None,
         is_streamed: bool = False,
     ) -> Answer:
-        """What the central service of this door answers, links rewritten. What is not given is the client's own."""
-        raise NotImplementedError
+        """What the central service of this door answers, links rewritten. Raises as ``Pools.send``."""
+        target = self._means.pods.central(self._service)
+        data: bytes | AsyncIterator[bytes] | None
+        if is_streamed and body is None and request.method not in _BODILESS:
+            data = request.chunks()
+        else:
+            data = await _body(request, method, body)
+        started = time.perf_counter()
+        reply = await self._forwarder.send(
+            request,
+            target,
+            _path(request, path, query),
+            method=method,
+            body=data,
+            is_streamed=is_streamed,
+        )
+        _note(request, "upstream", started)
+        return await self._forwarder.answer(reply, target)
 
     async def to_pod(
         self,
@@ -66,12 +138,23 @@ class Carrier:
         query: bytes | None = None,
         body: Body | None = None,
     ) -> Reply:
-        """What this door's service in ``pod`` answers, as it is. What is not given is the client's own.
+        """What this door's service in ``pod`` answers, as it is: links are not rewritten yet.
 
-        :raises UnavailableError: not sent; nothing happened
-        :raises OutcomeUnknownError: sent without an answer (verbs that change something)
+        :raises UnavailableError: not sent, or a safe call without an answer: nothing happened
+        :raises OutcomeUnknownError: sent without an answer
         """
-        raise NotImplementedError
+        target = self._means.pods.target(pod, self._service)
+        data = await _body(request, method, body)
+        started = time.perf_counter()
+        reply = await self._forwarder.send(
+            request,
+            target,
+            _path(request, path, query),
+            method=method,
+            body=data,
+        )
+        _note(request, "upstream", started)
+        return reply
 
     async def answer(
         self,
@@ -83,40 +166,68 @@ class Carrier:
         collection: str | None = None,
         shape: Shape | None = None,
     ) -> Answer:
-        """A pod's reply as it leaves: headers filtered, links rewritten, items (of 2xx answers) shaped."""
-        raise NotImplementedError
+        """A pod's reply as it leaves: headers filtered, links rewritten, the items of 2xx answers shaped."""
+        target = self._means.pods.target(pod, self._service)
+        if shape is None or not 200 <= reply.status < 300 or not reply.body:
+            return await self._forwarder.answer(reply, target)
+        body = await self._shaper.body(
+            reply.json(), shape, pod, request.context, singular=singular, collection=collection
+        )
+        return await self._forwarder.answer(reply, target, body=msgspec.json.encode(body))
 
-    async def answer_json(
-        self, request: Request, pod: Pod, reply: Reply, body: dict[str, object], *, status: int | None = None
-    ) -> Answer:
-        """As ``answer``, with a body that the caller made from the reply's; links in it are rewritten too."""
-        raise NotImplementedError
+    async def answer_json(self, request: Request, pod: Pod, reply: Reply, body: dict[str, object]) -> Answer:
+        """As ``answer``, with a body that the caller made of the reply's; links in it are rewritten too."""
+        target = self._means.pods.target(pod, self._service)
+        return await self._forwarder.answer(reply, target, body=msgspec.json.encode(body))
 
     async def locate(self, kind: Kind, resource_id: str, context: RequestContext) -> Located:
         """The pod in which an owned resource lives; asks the pods when no routing says so.
 
         :raises NotFoundError: every pod that could hold it said that it does not
-        :raises UnavailableError: its pod is disabled, or a pod that could hold it did not answer
+        :raises UnavailableError: its pod is switched off, or a pod that could hold it did not answer
         """
-        raise NotImplementedError
+        return await self._means.locator.locate(kind, resource_id, context)
 
     async def record(
         self, kind: Kind, resource_id: str, pod: Pod, context: RequestContext, *, created_at: datetime | None = None
     ) -> Routing:
-        """Write down that an owned resource was made in ``pod``."""
-        raise NotImplementedError
+        """Write down that an owned resource was made in ``pod`` for the caller's project."""
+        return await self._means.routings.record(kind, resource_id, pod.id, context.project_id, created_at)
 
     async def forget(self, kind: Kind, resource_id: str) -> None:
         """Strike out the routing of an owned resource that is gone."""
-        raise NotImplementedError
+        await self._means.locator.forget(kind, resource_id)
 
     async def route(self, request: Request, row: Row) -> Answer:
         """What ROUTE does without a handler: locate by ``row.kind``, forward, answer with ``row.shape``."""
-        raise NotImplementedError
+        if row.kind is None or row.id_param is None:
+            raise ValueError(f"{row.path} cannot be routed")
+        resource_id = request.params[row.id_param]
+        started = time.perf_counter()
+        located = await self._means.locator.locate(row.kind, resource_id, request.context)
+        _note(request, "locate", started)
+        reply = await self.to_pod(request, located.pod)
+        if reply.status == 404:
+            await self._perhaps_forget(request, row, located)
+        return await self.answer(
+            request, located.pod, reply, singular=row.singular, collection=row.collection, shape=row.shape
+        )
+
+    async def declare(self, request: Request, row: Row) -> Answer:
+        """What DECLARE does without a handler: the central service's answer; when it said yes, jobs are filed."""
+        answer = await self.central(request)
+        if 200 <= answer.status < 300:
+            for job_type, param in row.jobs:
+                await self._means.jobs.append(job_type, request.params[param], request.context.project_id)
+        return answer
 
     async def gather(self, request: Request, row: Row, *, pods: Sequence[Pod] | None = None) -> Answer:
-        """What GATHER does without a handler: one merged list of all pods (or of ``pods``)."""
-        raise NotImplementedError
+        """What GATHER does without a handler: one merged list of all pods in use (or of ``pods``)."""
+        members = await self.pods() if pods is None else pods
+        started = time.perf_counter()
+        answer = await self._gatherer.gather(request, row, [pod for pod in members if self._service in pod.endpoints])
+        _note(request, "gather", started)
+        return answer
 
     async def fan_out(
         self,
@@ -126,13 +237,118 @@ class Carrier:
         query: bytes | None = None,
         pods: Iterable[Pod] | None = None,
     ) -> FanOut:
-        """One GET to all pods that are in use (or to ``pods``) at once, each with the list deadline."""
-        raise NotImplementedError
+        """One GET to all pods in use (or to ``pods``) at once, each waited for at most the list deadline."""
+        members = await self.pods() if pods is None else tuple(pods)
+        asked = [pod for pod in members if self._service in pod.endpoints]
+        where = _path(request, path, query)
+        started = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            tasks = [(pod, group.create_task(self._ask(request, pod, where))) for pod in asked]
+        _note(request, "upstream", started)
+        replies = [(pod, task.result()) for pod, task in tasks]
+        return FanOut(
+            replies=tuple((pod, reply) for pod, reply in replies if reply is not None),
+            missing=tuple(pod for pod, reply in replies if reply is None),
+        )
 
     async def pods(self) -> tuple[Pod, ...]:
         """The pods in use (enabled or draining, not the centre), in their fixed order."""
-        raise NotImplementedError
+        return tuple(
+            pod for pod in await self._means.pods.pods() if not pod.is_central and pod.state is not PodState.DISABLED
+        )
 
     def link(self, path: str) -> str:
         """An absolute URL of this door: public endpoint + prefix + ``path`` (with version)."""
-        raise NotImplementedError
+        return self._base + path
+
+    # What the gatherer asks for.
+
+    async def page(self, request: Request, pod: Pod, path: str, query: str, deadline: Deadline) -> Reply:
+        """One GET to this door's service of ``pod``; ``path`` has its version; links in the body are ours already."""
+        target = self._means.pods.target(pod, self._service)
+        reply = await self._forwarder.send(
+            request,
+            target,
+            f"{path}?{query}" if query else path,
+            method="GET",
+            deadline=deadline,
+        )
+        if isinstance(reply.body, bytes):
+            reply.body = self._forwarder.relinked(reply.body, target)
+        return reply
+
+    async def shaped_items(
+        self, items: Sequence[tuple[Pod, Item]], shape: Shape | None, context: RequestContext
+    ) -> list[Item]:
+        """Items of several pods made ours, in the given order."""
+        return await self._shaper.items(items, shape, context)
+
+    async def find(self, request: Request, row: Row, marker: str) -> tuple[Pod, Item]:
+        """One item of a row's collection, as its list has it, and its pod. Raises as ``locate``."""
+        probe = None if row.kind is None else PROBES.get(row.kind)
+        if row.kind is None or probe is None:
+            raise NotFoundError(f"The marker {marker} could not be found.")
+        located = await self.locate(row.kind, marker, request.context)
+        deadline = request.context.deadline.within(self._means.list_deadline_s)
+        reply = await self.page(request, located.pod, probe.path + marker, "", deadline)
+        item = reply.json().get(probe.singular) if reply.status == 200 else None
+        if not isinstance(item, dict):
+            raise NotFoundError(f"The marker {marker} could not be found.")
+        return located.pod, item
+
+    async def refusal(self, request: Request, pod: Pod, reply: Reply) -> Answer:
+        """A pod's error as it leaves."""
+        return await self.answer(request, pod, reply)
+
+    def page_link(self, request: Request, query: str) -> str:
+        """An absolute URL of the request's own path with another query."""
+        return f"{self._base}{request.path}?{query}"
+
+    async def _ask(self, request: Request, pod: Pod, path: str) -> Reply | None:
+        deadline = request.context.deadline.within(self._means.list_deadline_s)
+        target = self._means.pods.target(pod, self._service)
+        try:
+            reply = await self._forwarder.send(
+                request,
+                target,
+                path,
+                method="GET",
+                deadline=deadline,
+            )
+        except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
+            LOG.warning("pod %s does not answer %s: %s", pod.name, self._name, error.code)
+            return None
+        return reply if reply.status < 500 else None
+
+    async def _perhaps_forget(self, request: Request, row: Row, located: Located) -> None:
+        """A pod's 404 is about the resource only when the path ends with its id, and true only for its owner."""
+        context = request.context
+        resource_id = request.params[row.id_param or ""]
+        is_about_it = request.path.rstrip("/").endswith("/" + resource_id) and request.method in ("GET", "DELETE")
+        is_owners = located.routing.project_id == context.project_id or context.is_admin
+        if is_about_it and is_owners and located.routing.id and row.kind is not None:
+            await self._means.locator.forget(row.kind, resource_id)
+
+
+def not_carried(request: Request) -> NotImplementedByUsError:
+    """What is said of a documented call that nobody carries yet."""
+    return NotImplementedByUsError(f"{request.method} {request.path} is not available in this cloud.")
+
+
+async def _body(request: Request, method: str | None, body: Body | None) -> bytes | None:
+    """The body to send: what is given, or the client's own when the verb is the client's own too."""
+    if body is not None:
+        return body if isinstance(body, bytes) else msgspec.json.encode(body)
+    if request.method in _BODILESS or (method is not None and method != request.method):
+        return None
+    return await request.body() or None
+
+
+def _path(request: Request, path: str | None, query: bytes | None) -> str:
+    where = request.path if path is None else request.root + path
+    text = (request.query if query is None else query).decode("latin-1")
+    return f"{where}?{text}" if text else where
+
+
+def _note(request: Request, stage: str, started: float) -> None:
+    request.timings[stage] = request.timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000

@@ -20,22 +20,24 @@ class ProjectInPath(StrEnum):
 class Door:
     """One service API that we speak.
 
-    :ivar name: ``compute``, ``block_storage``, ``image``, ``network``, ``identity``; for logs and metrics
-    :ivar prefix: first segment of its paths at the gateway, with a leading slash: ``/compute``
+    :ivar name: ``compute``, ``block_storage``, ``image``, ``network``, ``identity``, ``admin``; for logs and metrics
+    :ivar prefix: first segment of its paths, with a leading slash: ``/compute``; empty: the door has a listener of its
+        own
+    :ivar service: whose API it speaks; None is our own
     :ivar versions: first segments behind the prefix that ``rows`` are looked up under: ``{"v2.1", "v2"}``
     :ivar root_rows: rows that stand directly under the prefix (version documents): ``/``
-    :ivar microversion_type: the service's word in ``OpenStack-API-Version`` (``compute``, ``volume``); None: no
-        microversions
-    :ivar minimum: lowest microversion, and the one in use when the client names none
+    :ivar project_in_path: whether rows may be asked for with a project id in front
+    :ivar has_microversions: whether a version is negotiated; common to all pods in use
+    :ivar unversioned: members of ``versions`` under which the service knows no microversions (compute's ``v2``)
     """
 
     name: str
     prefix: str
-    service: Service
+    service: Service | None
     dialect: Dialect
     versions: frozenset[str]
     rows: tuple[Row, ...]
     root_rows: tuple[Row, ...] = ()
     project_in_path: ProjectInPath = ProjectInPath.NONE
-    microversion_type: str | None = None
-    minimum: str = ""
+    has_microversions: bool = False
+    unversioned: frozenset[str] = frozenset()

@@ -94,23 +94,31 @@ def zone(pod: Pod, pod_zone: object) -> object:
     return pod.az_name if isinstance(pod_zone, str) and pod_zone else pod_zone
 
 
-def link_pattern(link_host: str, target_url: str) -> re.Pattern[bytes]:
+def link_pattern(link_host: str, target_url: str, aliases: Sequence[str] = ()) -> re.Pattern[bytes]:
     """What links in answers of a target begin with, when we asked it under the name ``link_host``.
 
-    A service below a path (``http://10.0.0.5/volume``) puts the path into its links, some only into some of them.
+    A service below a path (``http://10.0.0.5/volume``) puts the path into its links, some only into some of them. Some
+    services name themselves by settings of their own, whatever they are called by: usually the URL that we know them
+    by, or one of ``aliases``.
     """
-    path = target_url.partition("://")[2].partition("/")[2].strip("/")
-    behind = f"(?:/{re.escape(path)}(?![\\w.-]))?" if path else ""
-    return re.compile(rf"https?://{re.escape(link_host)}{behind}".encode())
+    hosts, paths = {link_host}, set()
+    for url in (target_url, *aliases):
+        host, _, path = url.partition("://")[2].partition("/")
+        hosts.add(host)
+        if path.strip("/"):
+            paths.add(path.strip("/"))
+    host_part = "|".join(re.escape(host) for host in sorted(hosts))
+    # Neither a longer name, nor another port, nor a longer segment is meant.
+    path_part = "".join(f"(?:/{re.escape(path)}(?![\\w.-]))?" for path in sorted(paths, reverse=True))
+    return re.compile(rf"https?://(?:{host_part})(?![\w.:-]){path_part}".encode())
 
 
-def relink(body: bytes, link_host: bytes, pattern: re.Pattern[bytes], base: bytes) -> bytes:
-    """``body`` with every link of an upstream turned into one of ours; ``base`` is public endpoint + door prefix, no
-    slash at the end.
+def relink(text: bytes, pattern: re.Pattern[bytes], base: bytes) -> bytes:
+    """``text`` with every link of an upstream turned into one of ours.
 
-    >>> relink(b'"http://x.invalid/v2.1/servers"', b"x.invalid", link_pattern("x.invalid", "http://10.0.0.5"), b"https://c/compute")
+    :param base: public endpoint and prefix of the door, no slash at the end
+
+    >>> relink(b'"http://x.invalid/v2.1/servers"', link_pattern("x.invalid", "http://10.0.0.5"), b"https://c/compute")
     b'"https://c/compute/v2.1/servers"'
     """
-    if link_host not in body:
-        return body
-    return pattern.sub(base.replace(b"\\", b"\\\\"), body)
+    return pattern.sub(lambda _: base, text)

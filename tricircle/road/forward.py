@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a client's call reach an upstream, and how does the answer come back with nothing of the upstream in it?
+
+Headers pass by name in both directions; links are rewritten as bytes; a stream stays a stream. No service token goes
+with a forwarded call, and one that a client sent is not among the headers that pass.
+"""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+
+from tricircle.context import Deadline
+from tricircle.http import microversions
+from tricircle.http.headers import to_client, to_identity, to_upstream
+from tricircle.http.message import Answer, Headers, Request
+from tricircle.model.pod import Service
+from tricircle.road.needs import Upstreams
+from tricircle.road.rewrite import link_pattern, relink
+from tricircle.upstream.reply import Call, Reply, Target
+
+_LINKED = frozenset((b"location", b"link"))
+_VERSIONED = frozenset((microversions.HEADER, microversions.LEGACY_COMPUTE_HEADER))
+_TEXTUAL = (b"json", b"text/", b"xml")
+
+
+class Forwarder:
+    """Sends calls of one door on, and makes answers of replies.
+
+    :param base: public endpoint and prefix of the door, no slash at the end
+    :param identity_url: what ``WWW-Authenticate`` shall say
+    :param aliases: further URLs under which upstreams name themselves in answers
+    """
+
+    def __init__(
+        self,
+        upstreams: Upstreams,
+        *,
+        service: Service,
+        link_host: str,
+        base: str,
+        identity_url: str,
+        aliases: Sequence[str] = (),
+    ) -> None:
+        self._upstreams = upstreams
+        self._service = service
+        self._link_host = link_host.encode()
+        self._base = base.encode()
+        self._challenge = f'Keystone uri="{identity_url}"'.encode()
+        self._aliases = tuple(aliases)
+        self._patterns: dict[str, re.Pattern[bytes]] = {}
+
+    async def send(
+        self,
+        request: Request,
+        target: Target,
+        path: str,
+        *,
+        method: str | None = None,
+        body: bytes | AsyncIterator[bytes] | None = None,
+        is_streamed: bool = False,
+        deadline: Deadline | None = None,
+    ) -> Reply:
+        """The reply to a client's call with another path (query included) and body. Raises like ``Pools.send``."""
+        headers = self._outgoing(request)
+        call = Call(method=method or request.method, path=path, headers=headers, body=body, is_streamed=is_streamed)
+        return await self._upstreams.send(target, call, request.context.deadline if deadline is None else deadline)
+
+    def relinked(self, body: bytes, target: Target) -> bytes:
+        """A body with the links of ``target`` turned into links of this door."""
+        pattern = self._patterns.get(target.url)
+        if pattern is None:
+            pattern = link_pattern(self._link_host.decode(), target.url, self._aliases)
+            self._patterns[target.url] = pattern
+        return relink(body, pattern, self._base)
+
+    async def answer(self, reply: Reply, target: Target, *, body: bytes | None = None) -> Answer:
+        """A reply as it leaves. ``body`` replaces the reply's own, links in it rewritten either way."""
+        headers = self._headers(reply, target)
+        if body is not None:
+            return Answer(status=reply.status, headers=headers, body=self.relinked(body, target))
+        if isinstance(reply.body, bytes):
+            return Answer(status=reply.status, headers=headers, body=self.relinked(reply.body, target))
+        if _is_text(reply):
+            # Errors of a streamed call, and documents: short, and they may hold links.
+            whole = b"".join([chunk async for chunk in reply.body])
+            await _give_up(reply)
+            headers = [pair for pair in headers if pair[0] != b"content-length"]
+            return Answer(status=reply.status, headers=headers, body=self.relinked(whole, target))
+        return Answer(status=reply.status, headers=headers, body=reply.body, close=reply.close)
+
+    def _outgoing(self, request: Request) -> Headers:
+        context = request.context
+        if self._service is Service.IDENTITY:
+            return to_identity(request.headers, request_id=context.request_id)
+        headers = to_upstream(request.headers, token=context.token or None, request_id=context.request_id)
+        if request.microversion is None:
+            return headers
+        headers = [pair for pair in headers if pair[0] not in _VERSIONED]
+        return headers + microversions.request_headers(self._service, microversions.Version(*request.microversion))
+
+    def _headers(self, reply: Reply, target: Target) -> Headers:
+        kept = [
+            (name, self.relinked(value, target)) if name in _LINKED else (name, value)
+            for name, value in to_client(reply.headers)
+        ]
+        if reply.status == 401:
+            kept.append((b"www-authenticate", self._challenge))
+        return kept
+
+
+def _is_text(reply: Reply) -> bool:
+    kind = (reply.header(b"content-type") or b"").lower()
+    return any(word in kind for word in _TEXTUAL)
+
+
+async def _give_up(reply: Reply) -> None:
+    if reply.close is not None:
+        await reply.close()

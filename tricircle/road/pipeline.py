@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a request go from the listener to its row and back? The road as one function of named stages."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tricircle.context import Deadline, ProjectId, RequestContext
+from tricircle.errors import (
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotAcceptableError,
+    NotFoundError,
+    TricircleError,
+)
+from tricircle.http import microversions
+from tricircle.http.dialects import Dialect
+from tricircle.http.faults import answer_to
+from tricircle.http.message import Answer, Headers, Request, header
+from tricircle.model.pod import Pod, Service
+from tricircle.road.carrier import Carrier
+from tricircle.road.door import Door, ProjectInPath
+from tricircle.road.path import Path, canonical
+from tricircle.road.row import Behaviour, Row
+from tricircle.road.stray import Strays
+from tricircle.road.table import DoorTable, Match, NotAllowed, Split
+from tricircle.road.versions import Ranges, asked_out_of_range
+
+LOG = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, object]]]
+Send = Callable[[dict[str, object]], Awaitable[None]]
+
+#: Where the listener leaves what it knows of a request, and finds which door answered.
+REQUEST_ID_KEY = "tricircle.request_id"
+GLOBAL_REQUEST_ID_KEY = "tricircle.global_request_id"
+DOOR_KEY = "tricircle.door"
+_ANONYMOUS = ""
+_BODILESS_STATUSES = frozenset((204, 304))
+
+
+class Identifies(Protocol):
+    """Who asks (``keystone/tokens.py``)."""
+
+    async def identify(
+        self,
+        headers: Headers,
+        method: str,
+        path: str,
+        service: Service | None,
+        request_id: str,
+        deadline: Deadline,
+        *,
+        global_request_id: str | None = None,
+    ) -> RequestContext:
+        """The caller. :raises UnauthorizedError: no valid token"""
+        ...
+
+    def forget(self, token: str) -> None:
+        """Believe nothing of a token any more."""
+        ...
+
+
+class Authorises(Protocol):
+    """Who may do what we decide ourselves (``http/policy/enforcer.py``)."""
+
+    def authorize(self, context: RequestContext, rule: str, target: Mapping[str, object] | None = None) -> None:
+        """:raises ForbiddenError: the caller may not"""
+        ...
+
+
+class SeesPods(Protocol):
+    """The pods as last read (``pods/registry.py``)."""
+
+    async def pods(self) -> tuple[Pod, ...]:
+        """All pods, the central region's row included."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A door that is open: with its carrier, if it has calls to carry."""
+
+    door: Door
+    carrier: Carrier | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoadSettings:
+    """What the operator decided about the road.
+
+    :ivar identity_url: where callers without a token are sent
+    """
+
+    body_limit: int
+    request_deadline_s: float
+    identity_url: str
+
+
+@dataclass(slots=True)
+class _Trip:
+    """What is known of one request so far."""
+
+    method: str
+    headers: Headers
+    query: bytes
+    receive: Receive
+    request_id: str
+    global_request_id: str | None
+    deadline: Deadline
+    version: microversions.Version | None = None
+    request: Request | None = None
+
+
+class _OpenDoor:
+    """A door, its table, and how its requests are answered."""
+
+    def __init__(self, entrance: Entrance, road: "Road") -> None:
+        door = entrance.door
+        self.door = door
+        self._carrier = entrance.carrier
+        self._road = road
+        self._strays = None if entrance.carrier is None else Strays(entrance.carrier)
+        self._table = DoorTable(
+            door.rows,
+            versions=door.versions,
+            root_rows=door.root_rows,
+            is_project_optional=door.project_in_path is ProjectInPath.OPTIONAL,
+        )
+
+    async def answer(self, trip: _Trip, path: Path) -> Answer:
+        """The stages: parse, identify, negotiate, find the row, authorise, carry."""
+        split = self._table.split(path)
+        match = self._table.match(trip.method, split)
+        is_public = isinstance(match, Match) and match.is_public
+        started = time.perf_counter()
+        context = _anonymous(trip) if is_public else await self._identify(trip, path)
+        request = self._request(trip, path, split, context)
+        request.timings["identify"] = (time.perf_counter() - started) * 1000
+        self._check_project(split, context)
+        if not is_public:
+            await self._negotiate(trip, request, split)
+        if not isinstance(match, Match):
+            return await self._unnamed(request, split, match)
+        found = match.at(request.microversion)
+        if found is None:
+            raise NotFoundError(f"API version {trip.version} is not supported on this method.")
+        row, request.params = found
+        if row.policy is not None:
+            self._road.enforcer.authorize(context, row.policy)
+        answer = await self._carry(request, row)
+        if answer.status == 401 and context.token:
+            self._road.validator.forget(context.token)
+        return answer
+
+    async def _identify(self, trip: _Trip, path: Path) -> RequestContext:
+        return await self._road.validator.identify(
+            trip.headers,
+            trip.method,
+            path.text,
+            self.door.service,
+            trip.request_id,
+            trip.deadline,
+            global_request_id=trip.global_request_id,
+        )
+
+    def _request(self, trip: _Trip, path: Path, split: Split, context: RequestContext) -> Request:
+        trip.request = Request(
+            method=trip.method,
+            path=path.text,
+            query=trip.query,
+            headers=trip.headers,
+            receive=trip.receive,
+            body_limit=self._road.settings.body_limit,
+            context=context,
+            root=split.root,
+        )
+        return trip.request
+
+    def _check_project(self, split: Split, context: RequestContext) -> None:
+        """Refuse a foreign project id in the path, in the words of Nova and Cinder."""
+        if split.project_id is None or split.project_id == context.project_id:
+            return
+        if self.door.dialect is Dialect.COMPUTE:
+            text = (
+                f"Malformed request URL: URL's project_id '{split.project_id}' doesn't match Context's project_id "
+                f"'{context.project_id}'"
+            )
+            raise InvalidRequestError(text)
+        raise InvalidRequestError("Malformed request url")
+
+    async def _negotiate(self, trip: _Trip, request: Request, split: Split) -> None:
+        service = self.door.service
+        version = split.root.split("/")[1] if split.root else ""
+        if not self.door.has_microversions or service is None or version in self.door.unversioned or not split.root:
+            return
+        served = self._road.ranges.of(service, await self._road.pods.pods())
+        try:
+            trip.version = microversions.negotiate(trip.headers, service, served.lowest, served.highest)
+        except NotAcceptableError:
+            trip.version = asked_out_of_range(trip.headers, service)
+            raise
+        request.microversion = trip.version
+
+    async def _carry(self, request: Request, row: Row) -> Answer:
+        if row.handler is not None:
+            return await row.handler(request)
+        carrier = self._carrier
+        if carrier is None:
+            raise ValueError(f"{row.path}: the door {self.door.name} has no carrier")
+        if row.behaviour is Behaviour.ROUTE:
+            return await carrier.route(request, row)
+        if row.behaviour is Behaviour.GATHER:
+            return await carrier.gather(request, row)
+        if row.behaviour is Behaviour.DECLARE:
+            return await carrier.declare(request, row)
+        return await carrier.central(request, is_streamed=row.is_streamed)
+
+    async def _unnamed(self, request: Request, split: Split, match: NotAllowed | None) -> Answer:
+        """What no row names: by an id in the path if there is one that we know, else said clearly."""
+        if self._strays is not None and split.root:
+            answer = await self._strays.answer(request, split.rest)
+            if answer is not None:
+                return answer
+        if match is not None:
+            text = f"The method {request.method} is not allowed for this resource."
+            raise MethodNotAllowedError(text, match.methods)
+        return self.door.dialect.unknown_path(accept=request.header(b"accept") or b"*/*")
+
+    def fault(self, error: TricircleError, trip: _Trip) -> Answer:
+        """The error in this door's words."""
+        LOG.info("%s %s: %s", self.door.name, error.code, error.message)
+        return answer_to(
+            error,
+            self.door.dialect,
+            identity_uri=self._road.settings.identity_url,
+            accept=header(trip.headers, b"accept") or b"*/*",
+        )
+
+    def finish(self, answer: Answer, trip: _Trip) -> None:
+        """Add what every answer of this door carries."""
+        is_silent = answer.header(microversions.HEADER) is None
+        if is_silent and trip.version is not None and self.door.service is not None:
+            answer.headers += microversions.answer_headers(self.door.service, trip.version)
+        if trip.request is not None and trip.request.timings:
+            stages = (f"{stage};dur={spent:.2f}" for stage, spent in trip.request.timings.items())
+            answer.headers.append((b"server-timing", ", ".join(stages).encode()))
+
+
+class Road:
+    """The doors as one ASGI application. Request ids, logs and the last net are the listener's.
+
+    :param root: what is answered at ``/``; None where a door without a prefix answers everything
+    """
+
+    def __init__(
+        self,
+        entrances: Sequence[Entrance],
+        *,
+        validator: Identifies,
+        enforcer: Authorises,
+        pods: SeesPods,
+        settings: RoadSettings,
+        root: Callable[[], Answer] | None = None,
+    ) -> None:
+        self.validator = validator
+        self.enforcer = enforcer
+        self.pods = pods
+        self.settings = settings
+        self.ranges = Ranges()
+        self._root = root
+        self._doors = {entrance.door.prefix.strip("/"): _OpenDoor(entrance, self) for entrance in entrances}
+        self._only = self._doors.get("")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        started = time.perf_counter()
+        trip = _Trip(
+            method=scope["method"],
+            headers=list(scope["headers"]),
+            query=scope.get("query_string", b""),
+            receive=receive,
+            request_id=scope.get(REQUEST_ID_KEY, ""),
+            global_request_id=scope.get(GLOBAL_REQUEST_ID_KEY),
+            deadline=Deadline.after(self.settings.request_deadline_s),
+        )
+        raw = scope.get("raw_path") or scope["path"].encode()
+        door = self._door_of(raw)
+        if door is not None:
+            scope[DOOR_KEY] = door.door.name
+        answer = await self._answer(door, trip, raw.decode("latin-1"))
+        if trip.request is not None:
+            trip.request.timings["total"] = (time.perf_counter() - started) * 1000
+        if door is not None:
+            door.finish(answer, trip)
+        await _send(answer, trip.method, send)
+
+    def _door_of(self, raw: bytes) -> _OpenDoor | None:
+        if self._only is not None:
+            return self._only
+        first = raw.decode("latin-1").lstrip("/").partition("/")[0]
+        return self._doors.get(first)
+
+    async def _answer(self, door: _OpenDoor | None, trip: _Trip, raw: str) -> Answer:
+        if door is None:
+            if self._root is not None and not raw.strip("/"):
+                return self._root()
+            return Dialect.ADMIN.render(404, "There is no API at this path.")
+        try:
+            path = canonical(raw)
+            return await door.answer(trip, path if door is self._only else path.behind(1))
+        except TricircleError as error:
+            return door.fault(error, trip)
+        except BaseExceptionGroup as group:
+            # Several things were done at once; what went wrong first is what is said.
+            first = _first(group)
+            if first is None:
+                raise
+            return door.fault(first, trip)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> TricircleError | None:
+    """The first error of ours in a group that holds nothing else."""
+    ours, others = group.split(TricircleError)
+    if ours is None or others is not None:
+        return None
+    leaf: BaseException = ours
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf if isinstance(leaf, TricircleError) else None
+
+
+def _anonymous(trip: _Trip) -> RequestContext:
+    return RequestContext(
+        request_id=trip.request_id,
+        global_request_id=trip.global_request_id,
+        token=_ANONYMOUS,
+        user_id=_ANONYMOUS,
+        project_id=ProjectId(_ANONYMOUS),
+        roles=frozenset(),
+        deadline=trip.deadline,
+    )
+
+
+async def _send(answer: Answer, method: str, send: Send) -> None:
+    body = answer.body
+    headers = answer.headers
+    try:
+        if isinstance(body, bytes):
+            if method != "HEAD" and answer.status not in _BODILESS_STATUSES:
+                headers = [pair for pair in headers if pair[0] != b"content-length"]
+                headers.append((b"content-length", str(len(body)).encode()))
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+            return
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        async for chunk in body:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        if answer.close is not None:
+            await answer.close()

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a call that no row names? It goes where an id in its path lives, if one does.
+
+A pod of a newer release may serve paths that our tables do not have yet; an accidental 404 of ours would tell a client
+that its resource is gone.
+"""
+
+import re
+
+from tricircle.errors import NotFoundError
+from tricircle.http.message import Answer, Request
+from tricircle.road.carrier import Carrier, not_carried
+from tricircle.road.path import Path
+from tricircle.road.route import PROBES
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
+
+
+class Strays:
+    """Calls without a row at one door."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
+        #: By the segment that stands in front of an id: ``servers`` -> server.
+        self._kinds = {
+            probe.path.strip("/").split("/")[-1]: kind
+            for kind, probe in PROBES.items()
+            if probe.service is carrier.service
+        }
+
+    async def answer(self, request: Request, rest: Path) -> Answer | None:
+        """The pod's answer; None when nothing in the path can be located.
+
+        :raises NotFoundError, UnavailableError: as ``Carrier.locate``
+        :raises NotImplementedByUsError: an id stands there, but nobody knows of what
+        """
+        segments = rest.segments
+        if len(segments) >= 2 and segments[0] in self._kinds:
+            located = await self._carrier.locate(self._kinds[segments[0]], segments[1], request.context)
+            reply = await self._carrier.to_pod(request, located.pod)
+            return await self._carrier.answer(request, located.pod, reply)
+        ids = [segment for segment in segments if _UUID.match(segment)]
+        for resource_id in ids:
+            for kind in self._kinds.values():
+                try:
+                    located = await self._carrier.locate(kind, resource_id, request.context)
+                except NotFoundError:
+                    continue
+                reply = await self._carrier.to_pod(request, located.pod)
+                return await self._carrier.answer(request, located.pod, reply)
+        if ids:
+            raise not_carried(request)
+        return None
