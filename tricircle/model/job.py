@@ -26,6 +26,15 @@ class JobType(StrEnum):
 EVERY_POD = PodId("")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class JobKey:
+    """What a job is about. Of all rows with one key at most one run happens at a time."""
+
+    type: JobType
+    resource_id: str
+    pod_id: PodId = EVERY_POD
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One request "make pod P agree with central resource X". Rows with equal (type, resource_id, pod_id) are folded
@@ -34,6 +43,10 @@ class Job:
     :ivar revision: the central object's revision number at the time of the change; a reader that sees an older one
     retries
     :ivar payload: what cannot be read any more after a deletion
+    :ivar attempts: runs that failed
+    :ivar failed_at: when the attempts were used up; the row stays, and runs again when somebody asks, or together with
+        a new row of its key
+    :ivar not_before: not due before this instant
     """
 
     id: int
@@ -45,5 +58,11 @@ class Job:
     payload: Mapping[str, object] = field(default_factory=dict)
     attempts: int = 0
     last_error: str | None = None
+    failed_at: datetime | None = None
     created_at: datetime | None = None
     not_before: datetime | None = None
+
+    @property
+    def key(self) -> JobKey:
+        """What the row is folded by."""
+        return JobKey(type=self.type, resource_id=self.resource_id, pod_id=self.pod_id)

@@ -38,6 +38,8 @@ LISTS_INCOMPLETE = Counter(
     "tricircle_lists_incomplete", "Lists that lacked what a pod holds, by pod and why.", ("door", "pod", "reason")
 )
 TOKENS = Counter("tricircle_tokens", "Tokens checked, by where the result came from.", ("source",))
+JOBS = Counter("tricircle_jobs", "Runs of jobs that ended, by type and how.", ("type", "outcome"))
+JOB_SECONDS = Histogram("tricircle_job_seconds", "Time that runs of jobs took.", ("type",), buckets=_SECONDS)
 
 _request_labels = cache(REQUESTS.labels)
 _request_seconds = cache(REQUEST_SECONDS.labels)
@@ -76,6 +78,12 @@ def list_incomplete(door: str, pod: str, reason: str) -> None:
 def token_checked(source: str) -> None:
     """A token was checked: ``cache``, ``keystone`` or ``refused``."""
     _token_labels(source).inc()
+
+
+def job_ended(type_: str, outcome: str, seconds: float) -> None:
+    """A run ended: ``done``, ``later``, ``failed``, ``stopped``, ``interrupted`` or ``lost``."""
+    JOBS.labels(type_, outcome).inc()
+    JOB_SECONDS.labels(type_).observe(seconds)
 
 
 def exposition() -> bytes:

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is work filed, taken, and settled?
+
+Filing only ever appends a row. Taking a key is one transaction: rows that are due are locked (those locked by others
+are stepped over), the key's own row is written, and the ids that the run settles are read. What is appended after that
+is not among them and runs next. Every way of settling first asks whether the key is still ours; if not, nothing is
+written.
+"""
+
+import secrets
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tricircle.context import PodId, ProjectId
+from tricircle.errors import DatabaseCollisionError, LeaseLostError
+from tricircle.model.job import EVERY_POD, Job, JobKey, JobType
+from tricircle.store.engine import Connection, Engine, transact, transaction
+from tricircle.store.jobs import JobRows
+
+#: Rows that a claim looks at for each key that it may take: some fold into one key, some are taken by others meanwhile.
+_ROWS_PER_KEY = 4
+_ROWS_AT_LEAST = 20
+#: Lines of history that one transaction of a purge removes.
+_PURGE_ROWS = 1000
+#: How long the history is kept.
+KEEP_S = 7 * 86_400.0
+_ABANDONED = "The worker that ran this did not give it back."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A key that is ours to run, and the rows that the run settles.
+
+    :ivar jobs: oldest id first, never empty; with rows that had used up their attempts before
+    :ivar waited_s: how long the oldest of the rows that were due has waited
+    """
+
+    key: JobKey
+    jobs: tuple[Job, ...]
+    token: str
+    lease_s: float
+    waited_s: float
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The rows that the run settles, and no others."""
+        return tuple(job.id for job in self.jobs)
+
+    @property
+    def attempts(self) -> int:
+        """Failed attempts so far; rows that had used theirs up and only come along do not count."""
+        return max((job.attempts for job in self.jobs if job.failed_at is None), default=0)
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the newest row that has failed did."""
+        return next((job.last_error for job in reversed(self.jobs) if job.last_error), None)
+
+    @property
+    def revision(self) -> int | None:
+        """The newest revision that any row speaks of."""
+        return max((job.revision for job in self.jobs if job.revision is not None), default=None)
+
+    @property
+    def payload(self) -> dict[str, object]:
+        """What the rows carry; of one name the newest row's value."""
+        merged: dict[str, object] = {}
+        for job in self.jobs:
+            merged.update(job.payload)
+        return merged
+
+    @property
+    def project_id(self) -> ProjectId:
+        """The project that the newest row names."""
+        return next((job.project_id for job in reversed(self.jobs) if job.project_id), ProjectId(""))
+
+
+class Queue:
+    """The queue of all workers, in the database.
+
+    Every method raises ``UnavailableError`` when the database does not answer.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def append(
+        self,
+        type: JobType,  # noqa: A002 - the word of the table, the record and the interface
+        resource_id: str,
+        project_id: ProjectId,
+        *,
+        pod_id: PodId = EVERY_POD,
+        revision: int | None = None,
+        payload: Mapping[str, object] | None = None,
+        delay_s: float = 0,
+    ) -> int:
+        """File a job, due in ``delay_s`` seconds; the row's id. Equal jobs are folded when they run, not here."""
+        key = JobKey(type=type, resource_id=resource_id, pod_id=pod_id)
+
+        async def work(connection: Connection) -> int:
+            return await JobRows.append(
+                connection, key, project_id, revision=revision, payload=payload or {}, delay_s=delay_s
+            )
+
+        return await transact(self._engine, work)
+
+    async def claim(
+        self,
+        owner: str,
+        lease_s: float,
+        limit: int,
+        running: Mapping[PodId, int] | None = None,
+        *,
+        per_pod: int | None = None,
+        types: Collection[JobType] = tuple(JobType),
+    ) -> list[Claim]:
+        """Take up to ``limit`` keys that are due and that nobody runs, those that have waited longest first.
+
+        Empty when nothing is due, and when another worker won the race for the same keys.
+
+        :param owner: who asks, for operators: host and process
+        :param running: how many keys of each pod the asker runs already
+        :param per_pod: how many keys of one pod the asker may run at once, these included; jobs for every pod are free
+        :param types: what the asker can run; rows of a newer release wait for a newer worker
+        """
+        load = dict(running or {})
+        busy = [pod for pod, count in load.items() if per_pod is not None and pod != EVERY_POD and count >= per_pod]
+        rows = max(_ROWS_AT_LEAST, limit * _ROWS_PER_KEY)
+        try:
+            async with transaction(self._engine) as connection:
+                due = await JobRows.due_keys(connection, types=types, busy_pods=busy, limit=rows)
+                # Sorted, so that two workers that want the same keys ask for them in the same order.
+                wanted = sorted(_with_room(due, load, per_pod, limit))
+                return [claim for key in wanted if (claim := await _take(connection, key, owner, lease_s)) is not None]
+        except DatabaseCollisionError:
+            return []
+
+    async def renew(self, claim: Claim) -> None:
+        """Begin the lease's time anew. :raises LeaseLostError: somebody else runs the key now."""
+        is_ours = await transact(
+            self._engine, lambda c: JobRows.renew_key(c, claim.key, claim.token, lease_s=claim.lease_s)
+        )
+        if not is_ours:
+            raise _lost(claim)
+
+    async def finish(self, claim: Claim, *, ran_s: float = 0) -> None:
+        """The run succeeded: remove exactly the rows claimed, write one line of history.
+
+        :raises LeaseLostError: somebody else runs the key now; nothing was written
+        """
+
+        async def work(connection: Connection) -> None:
+            await JobRows.delete(connection, claim.ids)
+            await _give_back(connection, claim)
+            await JobRows.log(connection, claim.key, claim.project_id, attempts=claim.attempts + 1, started_s=ran_s)
+
+        await transact(self._engine, work)
+
+    async def retry(self, claim: Claim, error: str, delay_s: float, *, is_failure: bool = True) -> None:
+        """The run did not succeed: its rows are due again, together, in ``delay_s`` seconds.
+
+        :raises LeaseLostError: somebody else runs the key now; nothing was written
+        """
+        attempts = claim.attempts + (1 if is_failure else 0)
+
+        async def work(connection: Connection) -> None:
+            await JobRows.reschedule(connection, claim.ids, attempts=attempts, error=error, delay_s=delay_s)
+            await _give_back(connection, claim)
+
+        await transact(self._engine, work)
+
+    async def fail(self, claim: Claim, error: str) -> None:
+        """The run failed for the last time: its rows rest with the error.
+
+        :raises LeaseLostError: somebody else runs the key now; nothing was written
+        """
+
+        async def work(connection: Connection) -> None:
+            await JobRows.stop(connection, claim.ids, attempts=claim.attempts + 1, error=error)
+            await _give_back(connection, claim)
+
+        await transact(self._engine, work)
+
+    async def release(self, claim: Claim) -> None:
+        """The run was not carried out: its rows are as they were. Fine when the key was lost."""
+        await transact(self._engine, lambda c: JobRows.give_key_back(c, claim.key, claim.token))
+
+    async def stopped(self, limit: int = 1000) -> list[Job]:
+        """Rows whose attempts are used up, oldest first."""
+        async with transaction(self._engine) as connection:
+            return await JobRows.list(connection, only_stopped=True, limit=limit)
+
+    async def waiting(self, limit: int = 1000) -> list[Job]:
+        """All rows, oldest first, those that run now and those that rest included."""
+        async with transaction(self._engine) as connection:
+            return await JobRows.list(connection, only_stopped=False, limit=limit)
+
+    async def redo(self, ids: Sequence[int] | None = None) -> int:
+        """Give rows whose attempts are used up a fresh start: these, or all; how many."""
+        return await transact(self._engine, lambda c: JobRows.redo(c, ids))
+
+    async def purge(self, *, older_s: float = KEEP_S) -> int:
+        """Remove old lines of history in small transactions; how many went."""
+        total = 0
+        while True:
+            gone = await transact(self._engine, lambda c: JobRows.purge_history(c, older_s=older_s, limit=_PURGE_ROWS))
+            total += gone
+            if gone < _PURGE_ROWS:
+                return total
+
+
+def _with_room(due: Sequence[JobKey], load: dict[PodId, int], per_pod: int | None, limit: int) -> Iterator[JobKey]:
+    """The first ``limit`` keys whose pods are not at their limit, counting those that are taken here."""
+    taken = 0
+    for key in due:
+        count = load.get(key.pod_id, 0)
+        is_full = per_pod is not None and key.pod_id != EVERY_POD and count >= per_pod
+        if taken < limit and not is_full:
+            load[key.pod_id] = count + 1
+            taken += 1
+            yield key
+
+
+async def _take(connection: Connection, key: JobKey, owner: str, lease_s: float) -> Claim | None:
+    token = secrets.token_hex(16)
+    lease = await JobRows.take_key(connection, key, owner=owner, token=token, lease_s=lease_s)
+    if lease is None:
+        return None
+    jobs, waited_s = await JobRows.rows_of(connection, key)
+    if not jobs:
+        # Somebody settled them between our look and our taking.
+        await JobRows.give_key_back(connection, key, token)
+        return None
+    if lease.was_abandoned:
+        # A run that takes its worker down with it must not go round for ever.
+        await JobRows.count_failure(connection, [job.id for job in jobs], _ABANDONED)
+        jobs = [replace(job, attempts=job.attempts + 1, last_error=_ABANDONED) for job in jobs]
+    return Claim(key=key, jobs=tuple(jobs), token=token, lease_s=lease_s, waited_s=waited_s)
+
+
+async def _give_back(connection: Connection, claim: Claim) -> None:
+    """Last in its transaction: rows first and key then, the order in which a claim locks them."""
+    if not await JobRows.give_key_back(connection, claim.key, claim.token):
+        raise _lost(claim)
+
+
+def _lost(claim: Claim) -> LeaseLostError:
+    return LeaseLostError(f"Another worker runs {claim.key.type.value} {claim.key.resource_id} now.")

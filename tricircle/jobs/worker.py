@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who carries jobs out, how many at once, and what becomes of a run that fails, hangs or is interrupted?
+
+A run may be cut short in three ways: its deadline passes, its key is lost (or may be lost, because the database does
+not answer), or the worker is stopping and the grace is over. In all of them the body is cancelled where it waits, and
+nothing of the key is written unless it is still ours.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from time import monotonic
+
+from tricircle.conf.settings import WorkerSettings
+from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.errors import LeaseLostError, TricircleError, UnavailableError
+from tricircle.jobs.queue import Claim, Queue
+from tricircle.jobs.retry import RetryRules, decide
+from tricircle.model.job import JobKey, JobType
+from tricircle.observe import metrics
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds between two tries to write an outcome, or to renew a lease, while the database does not answer.
+_WRITE_AGAIN_S = 0.5
+#: Seconds between two rounds of tidying.
+_TIDY_S = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRun:
+    """What a body is told: look at this resource, and make this pod (or every pod that has a copy) agree.
+
+    :ivar pod_id: ``EVERY_POD`` when no single pod is meant
+    :ivar revision: the newest that any request spoke of; older reads are to be retried, not believed
+    :ivar payload: of all requests together, the newest request's value for each name
+    :ivar deadline: the body is cancelled then; calls to others should not wait longer
+    """
+
+    type: JobType
+    resource_id: str
+    pod_id: PodId
+    project_id: ProjectId
+    revision: int | None
+    payload: Mapping[str, object]
+    deadline: Deadline
+
+
+#: Returns when the pod agrees; raises ``RetryLaterError`` to be called again without fault, anything else if it failed.
+Body = Callable[[JobRun], Awaitable[None]]
+#: Something to be done now and then that may fail.
+Chore = Callable[[], Awaitable[object]]
+
+
+class _Cut(StrEnum):
+    """Why a body was cancelled before its deadline."""
+
+    LOST = "lost"  # somebody else has the key, or may have it
+    STOPPING = "stopping"  # the grace of a stopping worker is over
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """One key that is being run. ``valid_until`` is when the lease may be over, by our clock, on the safe side."""
+
+    claim: Claim
+    valid_until: float
+    started: float = field(default_factory=monotonic)
+    cut: _Cut | None = None
+    scope: asyncio.Timeout | None = None
+
+    def cut_short(self, why: _Cut) -> None:
+        """Cancel the body, unless it has ended or is being cancelled already."""
+        if self.cut is None and self.scope is not None and not self.scope.expired():
+            self.cut = why
+            self.scope.reschedule(asyncio.get_running_loop().time())
+
+
+class Worker:
+    """Claims due jobs and runs their bodies until :meth:`stop` is called.
+
+    :param bodies: what to do, by type; rows of other types are left for other workers
+    :param chores: done every quarter of an hour beside the queue's own tidying
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        bodies: Mapping[JobType, Body],
+        settings: WorkerSettings,
+        *,
+        owner: str | None = None,
+        chores: Sequence[Chore] = (),
+    ) -> None:
+        self._queue = queue
+        self._bodies = dict(bodies)
+        self._settings = settings
+        self._rules = RetryRules(
+            first_s=settings.retry_s, most_s=settings.retry_max_s, max_attempts=settings.max_attempts
+        )
+        self._owner = owner or f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._chores = (queue.purge, *chores)
+        self._running: dict[JobKey, _Running] = {}
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+
+    @property
+    def running(self) -> tuple[JobKey, ...]:
+        """The keys that are being run now."""
+        return tuple(self._running)
+
+    def stop(self) -> None:
+        """Take nothing new; :meth:`run` returns when what runs has ended, or the grace is over. May be called twice."""
+        self._is_stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until stopped. Outages of the database are waited out, failures of bodies become retries."""
+        LOG.info("worker %s carries out: %s", self._owner, ", ".join(sorted(self._bodies)))
+        async with asyncio.TaskGroup() as group:
+            tidying = group.create_task(self._tidy())
+            while not self._is_stopping:
+                await self._look_once(group)
+            tidying.cancel()
+            await self._wind_down()
+        LOG.info("worker %s has stopped", self._owner)
+
+    async def _look_once(self, group: asyncio.TaskGroup) -> None:
+        """Claim what there is room for and start it; when there was nothing to do, wait a little."""
+        self._wake.clear()
+        free = self._settings.concurrency - len(self._running)
+        asked = monotonic()
+        claims = await self._claim(free) if free > 0 else []
+        for claim in claims:
+            running = _Running(claim=claim, valid_until=asked + claim.lease_s)
+            self._running[claim.key] = running
+            group.create_task(self._carry_out(running))
+        if not claims:
+            await self._wait(self._settings.poll_s * random.uniform(0.75, 1.25))
+
+    async def _claim(self, limit: int) -> list[Claim]:
+        try:
+            return await self._queue.claim(
+                self._owner,
+                self._settings.lease_s,
+                limit,
+                Counter(key.pod_id for key in self._running),
+                per_pod=self._settings.per_pod,
+                types=self._bodies.keys(),
+            )
+        except UnavailableError as error:
+            LOG.warning("no jobs can be claimed: %s", error.message)
+            return []
+
+    async def _wait(self, seconds: float) -> None:
+        """Until a run ends, the worker is stopped, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    async def _wind_down(self) -> None:
+        """Let what runs end within the grace, then cut it short and let its keys be given back."""
+        until = monotonic() + self._settings.stop_timeout_s
+        while self._running and (left := until - monotonic()) > 0:
+            self._wake.clear()
+            await self._wait(left)
+        for running in self._running.values():
+            LOG.warning("%s is interrupted: the worker stops", _words(running.claim))
+            running.cut_short(_Cut.STOPPING)
+
+    async def _carry_out(self, running: _Running) -> None:
+        """One run from claim to outcome. The border: no failure of one job reaches another."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                renewal = group.create_task(self._keep(running))
+                error = await self._run_body(running)
+                await self._settle(running, error)
+                renewal.cancel()
+        except Exception:  # whatever it was, the lease runs out and somebody tries again
+            LOG.exception("%s: its outcome could not be written", _words(running.claim))
+        finally:
+            self._running.pop(running.claim.key, None)
+            self._wake.set()
+
+    async def _run_body(self, running: _Running) -> BaseException | None:
+        """Run the body within its deadline. None: it succeeded; otherwise why not."""
+        claim, limit_s = running.claim, self._settings.job_deadline_s
+        if claim.attempts >= self._rules.max_attempts:
+            return RuntimeError(claim.last_error or "too many attempts")
+        run = JobRun(
+            type=claim.key.type,
+            resource_id=claim.key.resource_id,
+            pod_id=claim.key.pod_id,
+            project_id=claim.project_id,
+            revision=claim.revision,
+            payload=claim.payload,
+            deadline=Deadline.after(limit_s),
+        )
+        try:
+            async with asyncio.timeout(limit_s) as running.scope:
+                await self._bodies[claim.key.type](run)
+        except TimeoutError as error:
+            if running.cut is None and running.scope is not None and running.scope.expired():
+                return TimeoutError(f"did not end within {limit_s:g} s")
+            return error
+        except Exception as error:  # noqa: BLE001 - a body may fail in any way; each becomes a retry
+            return error
+        finally:
+            # What has ended cannot be cut short any more.
+            running.scope = None
+        return None
+
+    async def _keep(self, running: _Running) -> None:
+        """Renew the lease until cancelled; when it is lost, or may be, cut the body short."""
+        claim = running.claim
+        pause = claim.lease_s / 3
+        while True:
+            await asyncio.sleep(max(0.0, min(pause, running.valid_until - monotonic())))
+            asked = monotonic()
+            try:
+                async with asyncio.timeout(max(0.0, running.valid_until - asked)):
+                    await self._queue.renew(claim)
+            except LeaseLostError:
+                running.cut_short(_Cut.LOST)
+                return
+            except (UnavailableError, TimeoutError):
+                pause = _WRITE_AGAIN_S
+                if monotonic() >= running.valid_until:
+                    running.cut_short(_Cut.LOST)
+                    return
+            else:
+                running.valid_until = asked + claim.lease_s
+                pause = claim.lease_s / 3
+
+    async def _settle(self, running: _Running, error: BaseException | None) -> None:
+        """Write the outcome, again and again while the database does not answer and the key is still ours."""
+        claim, ran_s = running.claim, monotonic() - running.started
+        if running.cut is _Cut.LOST:
+            LOG.warning("%s was cut short: its key is lost", _words(claim))
+            metrics.job_ended(claim.key.type, "lost", ran_s)
+            return
+        outcome, write = self._outcome(running, error, ran_s)
+        metrics.job_ended(claim.key.type, outcome, ran_s)
+        while True:
+            try:
+                await write()
+            except LeaseLostError:
+                LOG.warning("%s: its key was lost before the outcome was written", _words(claim))
+                return
+            except UnavailableError:
+                if monotonic() + _WRITE_AGAIN_S >= running.valid_until:
+                    raise
+                await asyncio.sleep(_WRITE_AGAIN_S)
+            else:
+                return
+
+    def _outcome(
+        self, running: _Running, error: BaseException | None, ran_s: float
+    ) -> tuple[str, Callable[[], Awaitable[None]]]:
+        """What to call the run's end, and how to write it down."""
+        claim = running.claim
+        if running.cut is _Cut.STOPPING:
+            return "interrupted", lambda: self._queue.release(claim)
+        if error is None:
+            LOG.info("%s: done in %.3f s", _words(claim), ran_s)
+            return "done", lambda: self._queue.finish(claim, ran_s=ran_s)
+        text = f"{type(error).__name__}: {error}"
+        waited_s = claim.waited_s + ran_s
+        again = decide(error, attempts=claim.attempts, waited_s=waited_s, rules=self._rules, chance=random.random())
+        # The trace helps with defects of ours only; refusals of others say all in one line.
+        trace = None if isinstance(error, TricircleError | TimeoutError) else error
+        if again is None:
+            LOG.error("%s: given up after %d attempts: %s", _words(claim), claim.attempts + 1, text, exc_info=trace)
+            return "stopped", lambda: self._queue.fail(claim, text)
+        if again.is_failure:
+            LOG.warning("%s: failed, again in %.1f s: %s", _words(claim), again.delay_s, text, exc_info=trace)
+        else:
+            LOG.info("%s: not now, again in %.1f s: %s", _words(claim), again.delay_s, text)
+        return (
+            "failed" if again.is_failure else "later",
+            lambda: self._queue.retry(claim, text, again.delay_s, is_failure=again.is_failure),
+        )
+
+    async def _tidy(self) -> None:
+        """Do the chores for ever; one that fails is done next time."""
+        while True:
+            await asyncio.sleep(_TIDY_S * random.uniform(0.5, 1.5))
+            for chore in self._chores:
+                try:
+                    await chore()
+                except UnavailableError as error:
+                    LOG.warning("tidying is not possible now: %s", error.message)
+                except Exception:
+                    LOG.exception("tidying failed")
+
+
+def _words(claim: Claim) -> str:
+    """A claim as operators read it in a log line."""
+    where = f" in pod {claim.key.pod_id}" if claim.key.pod_id else ""
+    return f"job {claim.key.type.value} {claim.key.resource_id}{where} ({len(claim.jobs)} requests)"
