@@ -211,6 +211,14 @@ UPSTREAM = [
         "take longer than any other deadline.",
     ),
     cfg.StrOpt(
+        "interface",
+        default="public",
+        choices=["public", "internal", "admin"],
+        help="Which of a pod's endpoints in Keystone's catalog to call. Set it to internal where the public ones are "
+        "not meant for servers, or should not be reachable at all. A service without such an endpoint is called at "
+        "its public one. Read when a pod is registered or enabled.",
+    ),
+    cfg.StrOpt(
         "ca_file",
         default="",
         help="PEM file of the certificate authorities to trust for https:// services. Empty: those of the operating "

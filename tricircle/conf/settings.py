@@ -68,6 +68,7 @@ class UpstreamSettings:
     connect_timeout_s: float = 3.0
     connections_per_target: int = 64
     idle_s: float = 4.0
+    interface: str = "public"
     stream_idle_s: float = 60.0
     ca_file: str = ""
     insecure: bool = False

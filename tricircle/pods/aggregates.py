@@ -9,8 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tricircle.context import Deadline
-from tricircle.errors import BadUpstreamAnswerError, UnprocessableError, UpstreamStatusError
-from tricircle.upstream.client import Clients, ServiceClient
+from tricircle.errors import (
+    BadUpstreamAnswerError,
+    OutcomeUnknownError,
+    UnavailableError,
+    UnprocessableError,
+    UpstreamStatusError,
+)
+from tricircle.upstream.client import Clients
 from tricircle.upstream.reply import Target
 
 _PATH = "/v2.1/os-aggregates"
@@ -49,10 +55,10 @@ class Aggregates:
         name = aggregate_name(pod_name)
         body = {"aggregate": {"name": name, "availability_zone": az_name}}
         try:
-            made = await self._client().post(_PATH, body=body, deadline=deadline)
+            made = await self._ask("POST", _PATH, deadline, body=body)
         except UpstreamStatusError as error:
             if error.status != 409:
-                raise _refusal(error) from error
+                raise
             found = await self.find(pod_name, deadline)
             if found is None:
                 raise
@@ -62,7 +68,7 @@ class Aggregates:
 
     async def find(self, pod_name: str, deadline: Deadline) -> Aggregate | None:
         """The pod's aggregate, or None."""
-        listed = (await self._client().get(_PATH, deadline=deadline)).get("aggregates")
+        listed = (await self._ask("GET", _PATH, deadline)).get("aggregates")
         for item in listed if isinstance(listed, list) else []:
             aggregate = _aggregate(item)
             if aggregate.name == aggregate_name(pod_name):
@@ -74,28 +80,34 @@ class Aggregates:
         found = await self.find(pod_name, deadline)
         if found is None:
             return False
-        await self._client().delete(f"{_PATH}/{found.id}", deadline=deadline, ok=(404,))
+        await self._ask("DELETE", f"{_PATH}/{found.id}", deadline)
         return True
 
     async def _move(self, aggregate: Aggregate, az_name: str, deadline: Deadline) -> Aggregate:
         body = {"aggregate": {"availability_zone": az_name}}
-        try:
-            moved = await self._client().put(f"{_PATH}/{aggregate.id}", body=body, deadline=deadline)
-        except UpstreamStatusError as error:
-            raise _refusal(error) from error
+        moved = await self._ask("PUT", f"{_PATH}/{aggregate.id}", deadline, body=body)
         return _aggregate(moved.get("aggregate"))
 
-    def _client(self) -> ServiceClient:
-        return self._clients.as_service(self._target)
+    async def _ask(self, method: str, path: str, deadline: Deadline, *, body: object = None) -> dict[str, object]:
+        """One call. A refusal is an UpstreamStatusError, or an UnprocessableError for what Nova says of the values."""
+        client = self._clients.as_service(self._target)
+        ok = (404,) if method == "DELETE" else ()
+        try:
+            return await client.ask(method, path, body=body, deadline=deadline, ok=ok)
+        except UpstreamStatusError as error:
+            if error.status != 400:
+                raise
+            raise UnprocessableError(
+                f"The central compute service refuses the aggregate: {error.body[:300]}"
+            ) from error
+        except (UnavailableError, OutcomeUnknownError) as error:
+            # Every step may be repeated, so the operator need not know whether it was carried out.
+            raise UnavailableError(
+                f"The central compute service does not answer: {error.__cause__ or error}"
+            ) from error
 
 
 def _aggregate(item: object) -> Aggregate:
     if not isinstance(item, Mapping) or not isinstance(item.get("id"), int):
         raise BadUpstreamAnswerError("The central compute service sent an answer that cannot be read.")
     return Aggregate(id=item["id"], name=str(item.get("name")), az_name=item.get("availability_zone"))
-
-
-def _refusal(error: UpstreamStatusError) -> Exception:
-    if error.status == 400:
-        return UnprocessableError(f"The central compute service refuses the aggregate: {error.body[:300]}")
-    return error

@@ -133,6 +133,16 @@ class Bindings:
                 self._lifted.pop((found.project_id, found.pod_id), None)
             return await BindingRows.delete(connection, binding_id)
 
+    async def bounded(self, project_id: ProjectId, pod: Pod, deadline: Deadline) -> list[str]:
+        """The limits of a project in a pod that are finite, as ``compute instances``. Changes nothing."""
+        found: list[str] = []
+        for service, limits in _LIMITS.items():
+            if service in pod.endpoints:
+                client = self._client(pod, service)
+                path = limits.path.format(project=project_id)
+                found += [f"{service} {name}" for name in await self._finite(client, path, limits.key, deadline)]
+        return found
+
     async def _of(self, project_id: ProjectId, pod_id: PodId) -> Binding | None:
         async with transaction(self._engine) as connection:
             return await BindingRows.of(connection, project_id, pod_id)
@@ -165,11 +175,9 @@ class Bindings:
     async def _lift_in(self, project_id: ProjectId, pod: Pod, service: Service, deadline: Deadline) -> None:
         """Set every limit to -1 and read the answer back. Done twice, the second time only reads."""
         limits = _LIMITS[service]
-        client = self._clients.as_service(
-            self._registry.target(pod, service), _spoken(pod, service, limits.microversion)
-        )
+        client = self._client(pod, service)
         path = limits.path.format(project=project_id)
-        bounded = await self._bounded(client, path, limits.key, deadline)
+        bounded = await self._finite(client, path, limits.key, deadline)
         if not bounded:
             return
         answer = await client.put(path, body={limits.key: dict.fromkeys(bounded, _UNLIMITED)}, deadline=deadline)
@@ -184,8 +192,12 @@ class Bindings:
                 left,
             )
 
+    def _client(self, pod: Pod, service: Service) -> ServiceClient:
+        version = _spoken(pod, service, _LIMITS[service].microversion)
+        return self._clients.as_service(self._registry.target(pod, service), version)
+
     @staticmethod
-    async def _bounded(client: ServiceClient, path: str, key: str, deadline: Deadline) -> list[str]:
+    async def _finite(client: ServiceClient, path: str, key: str, deadline: Deadline) -> list[str]:
         return _bounded_names((await client.get(path, deadline=deadline)).get(key))
 
 
