@@ -17,20 +17,20 @@ from urllib.parse import quote
 import msgspec
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.ensure import Ensure, Found, Wanted
+from tricircle.copies.bodies import mark, rows, text, words
+from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
-from tricircle.errors import ConflictError, NotFoundError, UpstreamStatusError
+from tricircle.copies.visit import visit
+from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
-from tricircle.ledger.routings import Routings
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
-from tricircle.pods.registry import Registry
-from tricircle.upstream.client import Clients, ServiceClient
+from tricircle.upstream.client import ServiceClient
 
 #: What distinct copies begin with. A central flavor that begins with it always gets a distinct copy, so one strip is
 #: exact.
 PREFIX = "tricircle."
-_MARK = "tricircle:"
 #: From 2.86 a pod refuses extra specs that it does not know; ours may be meant for another pod.
 _VERSION = "2.85"
 #: Nova's column width for ids and names of flavors.
@@ -88,7 +88,7 @@ def _identities(flavor: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _is_ours(present: Mapping[str, object], flavor_id: str) -> bool:
-    return present.get("description") == _MARK + flavor_id
+    return present.get("description") == mark(flavor_id)
 
 
 def _agrees(present: Mapping[str, object], name: str, flavor: Mapping[str, object]) -> bool:
@@ -102,11 +102,8 @@ def _agrees(present: Mapping[str, object], name: str, flavor: Mapping[str, objec
 class Flavors:
     """Copies of flavors. Everything here is done as the service user: flavors belong to nobody."""
 
-    def __init__(self, *, ensure: Ensure, routings: Routings, clients: Clients, registry: Registry) -> None:
-        self._ensure = ensure
-        self._routings = routings
-        self._clients = clients
-        self._registry = registry
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
 
     async def ensure(self, pod: Pod, flavor: Mapping[str, object], *, project_id: ProjectId, deadline: Deadline) -> str:
         """The id by which ``project_id`` can boot the flavor in the pod.
@@ -121,37 +118,36 @@ class Flavors:
         return str(routing.pod_resource_id)
 
     async def agree(self, run: JobRun) -> None:
-        """Job body: make the copies agree with the central flavor, or remove them when it is gone."""
-        copies = [
-            copy
-            for copy in await self._routings.copies_of(Kind.FLAVOR, run.resource_id)
-            if copy.is_bound and run.pod_id in ("", copy.pod_id)
-        ]
-        if not copies:
-            return
-        flavor = await self._central_flavor(run.resource_id, run.deadline)
-        allowed = await self._central_access(flavor, run.deadline) if flavor else frozenset()
-        for copy in copies:
-            pod = await self._registry.get(copy.pod_id)
-            if pod is None:
-                continue  # the pod goes, and its routings with it
-            if flavor is None:
+        """Job body: make the copies agree with the central flavor, or remove them when it is gone.
+
+        A copy of another content is removed, not made anew: the next boot that wants one makes it.
+        """
+        central = self._central()
+        flavor = await _show(central, run.resource_id, run.deadline)
+        allowed = await _access(central, flavor, run.deadline) if flavor else frozenset()
+
+        async def work(pod: Pod, copy: Routing) -> None:
+            if flavor is None or not await self._follow(pod, copy, flavor, run.deadline):
                 await self._remove(pod, copy, run.deadline)
-                continue
-            bound = await self._bound(pod, flavor, copy.project_id, run.deadline)
-            await self._withdraw(pod, bound, allowed, run.deadline)
+            else:
+                await self._withdraw(pod, copy, allowed, run.deadline)
+
+        async def find(pod: Pod, _copy: Routing) -> Found | None:
+            return await _find_ours(self._client(pod), run.resource_id, run.deadline)
+
+        await visit(self._reach, run, Kind.FLAVOR, work=work, find=find)
 
     async def _bound(
         self, pod: Pod, flavor: Mapping[str, object], project_id: ProjectId, deadline: Deadline
     ) -> Routing:
         wanted_revision = digest(flavor)
-        known = await self._routings.copy_in(Kind.FLAVOR, str(flavor["id"]), pod.id)
+        known = await self._reach.routings.copy_in(Kind.FLAVOR, str(flavor["id"]), pod.id)
         if known is not None and known.is_bound:
             if known.revision == wanted_revision:
                 return known
             # What stands in the pod is of an earlier content. Without the row the copy is looked at afresh, under the
             # lease.
-            await self._routings.forget(known.id)
+            await self._reach.routings.forget(known.id)
         client = self._client(pod)
         wanted = Wanted(
             kind=Kind.FLAVOR, central_id=str(flavor["id"]), pod=pod, project_id=project_id, revision=wanted_revision
@@ -163,7 +159,21 @@ class Flavors:
         async def create() -> Found:
             return await find() or await self._create(client, flavor, deadline)
 
-        return await self._ensure(wanted, find=find, create=create, deadline=deadline)
+        return await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+
+    async def _follow(self, pod: Pod, copy: Routing, flavor: Mapping[str, object], deadline: Deadline) -> bool:
+        """Give a copy the extra specs of the centre; False when that does not make it agree."""
+        if copy.revision == digest(flavor):
+            return True
+        pod_id = str(copy.pod_resource_id)
+        present = await _show(self._client(pod), pod_id, deadline)
+        if present is None or not _is_ours(present, str(flavor["id"])) or _content(present) != _content(flavor):
+            return False
+        if central_name(str(present.get("name"))) != central_name(str(flavor["name"])):
+            return False
+        await _respecify(self._client(pod), pod_id, _extra_specs(present), _extra_specs(flavor), deadline)
+        await self._reach.routings.update(copy.id, revision=digest(flavor))
+        return True
 
     async def _find(self, client: ServiceClient, flavor: Mapping[str, object], deadline: Deadline) -> Found | None:
         for flavor_id, name in _identities(flavor):
@@ -204,8 +214,7 @@ class Flavors:
         path = f"{_path(str(routing.pod_resource_id))}/action"
         body: dict[str, object] = {"addTenantAccess": {"tenant": project_id}}
         await self._client(pod).post(path, body=body, deadline=deadline, ok=(409,))
-        details = {**routing.details, "projects": sorted({*projects, project_id})}
-        await self._routings.update(routing.id, details=details)
+        await self._reach.routings.update(routing.id, details={"projects": sorted({*projects, project_id})})
 
     async def _withdraw(self, pod: Pod, routing: Routing, allowed: frozenset[str], deadline: Deadline) -> None:
         """Take access from projects that have it only in the pod."""
@@ -216,29 +225,35 @@ class Flavors:
         for project in sorted(lost):
             body: dict[str, object] = {"removeTenantAccess": {"tenant": project}}
             await self._client(pod).post(path, body=body, deadline=deadline, ok=(404,))
-        details = {**routing.details, "projects": sorted(_projects(routing) - lost)}
-        await self._routings.update(routing.id, details=details)
+        await self._reach.routings.update(routing.id, details={"projects": sorted(_projects(routing) - lost)})
 
     async def _remove(self, pod: Pod, routing: Routing, deadline: Deadline) -> None:
         if routing.details.get("is_ours"):
             await self._client(pod).delete(_path(str(routing.pod_resource_id)), deadline=deadline, ok=(404,))
-        await self._routings.forget(routing.id)
+        await self._reach.routings.forget(routing.id)
 
-    async def _central_flavor(self, flavor_id: str, deadline: Deadline) -> Mapping[str, object] | None:
-        client = self._clients.as_service(self._registry.central(Service.COMPUTE), _VERSION)
-        return await _show(client, flavor_id, deadline)
-
-    async def _central_access(self, flavor: Mapping[str, object], deadline: Deadline) -> frozenset[str]:
-        if _content(flavor)["is_public"]:
-            return frozenset()
-        client = self._clients.as_service(self._registry.central(Service.COMPUTE), _VERSION)
-        answer = await client.get(_path(str(flavor["id"])) + "/os-flavor-access", deadline=deadline)
-        rows = answer.get("flavor_access")
-        return frozenset(str(row["tenant_id"]) for row in rows) if isinstance(rows, list) else frozenset()
+    def _central(self) -> ServiceClient:
+        return self._reach.clients.as_service(self._reach.registry.central(Service.COMPUTE), _VERSION)
 
     def _client(self, pod: Pod) -> ServiceClient:
-        version = spoken(pod, Service.COMPUTE, _VERSION)
-        return self._clients.as_service(self._registry.target(pod, Service.COMPUTE), version)
+        return self._reach.compute(pod, spoken(pod, Service.COMPUTE, _VERSION))
+
+
+async def _access(client: ServiceClient, flavor: Mapping[str, object], deadline: Deadline) -> frozenset[str]:
+    """The projects that may use a private flavor at the centre."""
+    if _content(flavor)["is_public"]:
+        return frozenset()
+    answer = await client.get(_path(str(flavor["id"])) + "/os-flavor-access", deadline=deadline)
+    return frozenset(text(row, "tenant_id") for row in rows(answer, "flavor_access"))
+
+
+async def _find_ours(client: ServiceClient, flavor_id: str, deadline: Deadline) -> Found | None:
+    """What an attempt that died left in a pod, whatever its content."""
+    for pod_id in (flavor_id, PREFIX + flavor_id):
+        present = await _show(client, pod_id, deadline)
+        if present is not None and _is_ours(present, flavor_id):
+            return Found(pod_resource_id=pod_id, details={"is_ours": True, "projects": []}, revision="")
+    return None
 
 
 async def _respecify(
@@ -252,17 +267,8 @@ async def _respecify(
         await client.post(path, body={"extra_specs": added}, deadline=deadline)
 
 
-async def _show(client: ServiceClient, flavor_id: str, deadline: Deadline) -> Mapping[str, object] | None:
-    try:
-        answer = await client.get(_path(flavor_id), deadline=deadline)
-    except UpstreamStatusError as error:
-        if error.status == 404:
-            return None
-        raise
-    except NotFoundError:
-        return None
-    flavor = answer.get("flavor")
-    return flavor if isinstance(flavor, Mapping) else None
+async def _show(client: ServiceClient, flavor_id: str, deadline: Deadline) -> dict[str, object] | None:
+    return await show(client, _path(flavor_id), "flavor", deadline)
 
 
 def _path(flavor_id: str) -> str:
@@ -270,8 +276,7 @@ def _path(flavor_id: str) -> str:
 
 
 def _projects(routing: Routing) -> frozenset[str]:
-    projects = routing.details.get("projects")
-    return frozenset(str(project) for project in projects) if isinstance(projects, list | tuple) else frozenset()
+    return frozenset(words(routing.details, "projects"))
 
 
 def _found(flavor_id: str, flavor: Mapping[str, object], *, is_ours: bool) -> Found:
@@ -290,6 +295,6 @@ def _body(flavor: Mapping[str, object], flavor_id: str, name: str) -> dict[str, 
             "OS-FLV-EXT-DATA:ephemeral": flavor.get("OS-FLV-EXT-DATA:ephemeral", 0),
             "rxtx_factor": flavor.get("rxtx_factor", 1.0),
             "os-flavor-access:is_public": _content(flavor)["is_public"],
-            "description": _MARK + str(flavor["id"]),
+            "description": mark(str(flavor["id"])),
         }
     }

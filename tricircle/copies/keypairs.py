@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.copies.ensure import Ensure, Found, Wanted
+from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
-from tricircle.errors import NotFoundError, UpstreamStatusError
+from tricircle.copies.visit import visit
 from tricircle.jobs.worker import JobRun
-from tricircle.ledger.routings import Routings
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
-from tricircle.pods.registry import Registry
-from tricircle.upstream.client import Clients, ServiceClient
+from tricircle.upstream.client import ServiceClient
 
 #: Below 2.92 names with ``@`` or ``.`` are refused; a pod whose API ends earlier cannot have such pairs at all.
 _VERSION = "2.92"
@@ -40,11 +39,8 @@ def digest(keypair: Mapping[str, object]) -> str:
 class Keypairs:
     """Copies of key pairs."""
 
-    def __init__(self, *, ensure: Ensure, routings: Routings, clients: Clients, registry: Registry) -> None:
-        self._ensure = ensure
-        self._routings = routings
-        self._clients = clients
-        self._registry = registry
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
 
     async def ensure(
         self, pod: Pod, context: RequestContext, keypair: Mapping[str, object], deadline: Deadline
@@ -56,13 +52,13 @@ class Keypairs:
         """
         name, revision = str(keypair["name"]), digest(keypair)
         central_id = routing_id(context.user_id, name)
-        known = await self._routings.copy_in(Kind.KEYPAIR, central_id, pod.id)
+        known = await self._reach.routings.copy_in(Kind.KEYPAIR, central_id, pod.id)
         if known is not None and known.is_bound:
             if known.revision == revision:
                 return
-            await self._routings.forget(known.id)  # another key has the name now
+            await self._reach.routings.forget(known.id)  # another key has the name now
         version = spoken(pod, Service.COMPUTE, _VERSION)
-        client = self._clients.as_user(context, self._registry.target(pod, Service.COMPUTE), version)
+        client = self._reach.clients.as_user(context, self._reach.registry.target(pod, Service.COMPUTE), version)
         wanted = Wanted(
             kind=Kind.KEYPAIR, central_id=central_id, pod=pod, project_id=context.project_id, revision=revision
         )
@@ -76,31 +72,27 @@ class Keypairs:
         async def create() -> Found:
             return await find() or await _replace(client, keypair, deadline)
 
-        await self._ensure(wanted, find=find, create=create, deadline=deadline)
+        await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
 
     async def agree(self, run: JobRun) -> None:
         """Job body: remove the copies of a key pair that is gone at the centre or has another key there."""
         user_id, _, name = run.resource_id.partition("/")
-        copies = [
-            copy
-            for copy in await self._routings.copies_of(Kind.KEYPAIR, run.resource_id)
-            if copy.is_bound and run.pod_id in ("", copy.pod_id)
-        ]
-        if not copies:
-            return
-        central = self._clients.as_service(self._registry.central(Service.COMPUTE), _ADMIN_VERSION)
+        central = self._reach.clients.as_service(self._reach.registry.central(Service.COMPUTE), _ADMIN_VERSION)
         wanted = await _show(central, name, run.deadline, user_id)
-        for copy in copies:
-            if wanted is None or digest(wanted) != copy.revision:
-                await self._remove(copy, user_id, name, run.deadline)
 
-    async def _remove(self, copy: Routing, user_id: str, name: str, deadline: Deadline) -> None:
-        pod = await self._registry.get(copy.pod_id)
-        if pod is None:
-            return  # the pod goes, and its routings with it
-        client = self._clients.as_service(self._registry.target(pod, Service.COMPUTE), _ADMIN_VERSION)
-        await client.delete(_path(name), params={"user_id": user_id}, deadline=deadline, ok=(404,))
-        await self._routings.forget(copy.id)
+        async def work(pod: Pod, copy: Routing) -> None:
+            if wanted is not None and digest(wanted) == copy.revision:
+                return
+            client = self._reach.compute(pod, spoken(pod, Service.COMPUTE, _ADMIN_VERSION))
+            await client.delete(_path(name), params={"user_id": user_id}, deadline=run.deadline, ok=(404,))
+            await self._reach.routings.forget(copy.id)
+
+        async def find(pod: Pod, _copy: Routing) -> Found | None:
+            client = self._reach.compute(pod, spoken(pod, Service.COMPUTE, _ADMIN_VERSION))
+            present = await _show(client, name, run.deadline, user_id)
+            return None if present is None else Found(pod_resource_id=name, revision=digest(present))
+
+        await visit(self._reach, run, Kind.KEYPAIR, work=work, find=find)
 
 
 async def _replace(client: ServiceClient, keypair: Mapping[str, object], deadline: Deadline) -> Found:
@@ -116,17 +108,8 @@ async def _replace(client: ServiceClient, keypair: Mapping[str, object], deadlin
 async def _show(
     client: ServiceClient, name: str, deadline: Deadline, user_id: str | None = None
 ) -> Mapping[str, object] | None:
-    params = {"user_id": user_id} if user_id else None
-    try:
-        answer = await client.get(_path(name), params=params, deadline=deadline)
-    except UpstreamStatusError as error:
-        if error.status == 404:
-            return None
-        raise
-    except NotFoundError:
-        return None
-    keypair = answer.get("keypair")
-    return keypair if isinstance(keypair, Mapping) else None
+    owner = f"?user_id={quote(user_id, safe='')}" if user_id else ""
+    return await show(client, _path(name) + owner, "keypair", deadline)
 
 
 def _path(name: str) -> str:

@@ -74,7 +74,6 @@ class Choice:
         context: RequestContext,
         *,
         held_by: frozenset[PodId] | None,
-        microversion: str | None,
         deadline: Deadline,
     ) -> Pod:
         """The pod for a server.
@@ -82,7 +81,7 @@ class Choice:
         :raises InvalidRequestError: no such AZ, or what is referred to is elsewhere
         :raises NoValidPodError: nobody can take it now (503)
         """
-        wish = Wish(az_name=request.zone.name, microversion=microversion, pod_ids=held_by, seed=context.project_id)
+        wish = Wish(az_name=request.zone.name, pod_ids=held_by, seed=context.project_id)
         try:
             return await self._selection.choose(
                 wish, project_id=context.project_id, demand=demand(request, flavor), deadline=deadline

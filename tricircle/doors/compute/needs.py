@@ -2,6 +2,7 @@
 """What does the compute door ask of the rooms below, beside the road's carrier? Only these calls."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
@@ -84,8 +85,20 @@ class ProjectBindings(Protocol):
         ...
 
 
-class KnownCopies(Protocol):
-    """Routings of copies (``ledger/routings.py``)."""
+class KnownRoutings(Protocol):
+    """Routings (``ledger/routings.py``)."""
+
+    async def record(
+        self,
+        kind: Kind,
+        resource_id: str,
+        pod_id: PodId,
+        project_id: ProjectId,
+        created_at: datetime | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> Routing:
+        """Write down where an owned resource lives."""
+        ...
 
     async def copy_in(self, kind: Kind, central_id: str, pod_id: PodId) -> Routing | None:
         """The copy of one declared resource in one pod."""

@@ -6,17 +6,16 @@ it; the claim becomes the server's id when the pod has accepted the boot. A job 
 is made: if this process dies, the worker finds no server of that id and cleans up as after a deleted server.
 """
 
-import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from tricircle.context import Deadline, RequestContext
 from tricircle.doors.compute import words
-from tricircle.doors.compute.needs import Asking, JobFiles, KnownCopies, KnownPods, PortCopies
-from tricircle.doors.compute.networks import Nic
+from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
+from tricircle.doors.compute.nics import Nic
+from tricircle.doors.compute.together import settled, value
 from tricircle.errors import BadUpstreamAnswerError, TricircleError, UnavailableError, UpstreamStatusError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
@@ -24,7 +23,6 @@ from tricircle.model.routing import Routing
 from tricircle.upstream.client import ServiceClient
 
 LOG = logging.getLogger(__name__)
-T = TypeVar("T")
 
 #: Longer than any boot: only then may the worker take what a claim holds.
 _CLAIM_GRACE_S = 900.0
@@ -75,7 +73,7 @@ class NicPorts:
     """Makes, gives and takes back the ports of servers."""
 
     def __init__(
-        self, *, clients: Asking, pods: KnownPods, copies: PortCopies, routings: KnownCopies, jobs: JobFiles
+        self, *, clients: Asking, pods: KnownPods, copies: PortCopies, routings: KnownRoutings, jobs: JobFiles
     ) -> None:
         self._clients = clients
         self._pods = pods
@@ -115,10 +113,7 @@ class NicPorts:
                 for port in claim.ports
             ]
         )
-        for outcome in outcomes:
-            if isinstance(outcome, TricircleError):
-                raise outcome
-            claim.copies.append(outcome)
+        claim.copies += [value(outcome) for outcome in outcomes]
 
     async def give(self, claim: Claim, server_id: str, deadline: Deadline) -> None:
         """The ports belong to the server now. Never fails: what cannot be written is written by the job of the
@@ -205,21 +200,6 @@ class NicPorts:
 
     def _service(self) -> ServiceClient:
         return self._clients.as_service(self._pods.central(Service.NETWORK))
-
-
-async def settled(calls: Sequence[Awaitable[T]]) -> list[T | TricircleError]:
-    """Results or errors of calls made at once, in order. None is broken off because another failed: each may have
-    made something."""
-
-    async def one(call: Awaitable[T]) -> T | TricircleError:
-        try:
-            return await call
-        except TricircleError as error:
-            return error
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(call)) for call in calls]
-    return [task.result() for task in tasks]
 
 
 def _owner(pod: Pod) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, KnownPods, ProjectBindings
-from tricircle.doors.compute.nic_ports import settled
-from tricircle.errors import BadUpstreamAnswerError, TricircleError
+from tricircle.doors.compute.together import settled, value
+from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
 from tricircle.model.pod import Pod, Service
 
 #: Old enough for every pod; the fields that count are the same at every version.
@@ -60,11 +60,29 @@ class Quota:
         :raises QuotaExceededError: not even the least (Nova's words)
         """
         limits, usage = await settled([self._limits(context, deadline), self.usage(context, deadline)])
-        if isinstance(limits, TricircleError):
-            raise limits
-        if isinstance(usage, TricircleError):
-            raise usage
-        return fitting(limits, usage, _one(flavor), counts)
+        return fitting(value(limits), value(usage), _one(flavor), counts)
+
+    async def check_resize(
+        self, context: RequestContext, pod: Pod, server_id: str, flavor: Mapping[str, object], deadline: Deadline
+    ) -> None:
+        """Whether a server may grow to ``flavor``. One that shrinks, or that the pod does not show, always may.
+
+        :raises QuotaExceededError: it may not
+        """
+        client = self._clients.as_user(context, self._pods.target(pod, Service.COMPUTE), _VERSION)
+        try:
+            server = (await client.get(f"/v2.1/servers/{server_id}", deadline=deadline)).get("server")
+        except UpstreamStatusError:
+            return  # the pod says so itself, when it is asked to resize
+        present = server.get("flavor") if isinstance(server, Mapping) else None
+        if not isinstance(present, Mapping):
+            return
+        old, new = _one(present), _one(flavor)
+        grown = Amounts(0, max(0, new.cores - old.cores), max(0, new.ram - old.ram))
+        if not grown.cores and not grown.ram:
+            return
+        limits, usage = await settled([self._limits(context, deadline), self.usage(context, deadline)])
+        fitting(value(limits), value(usage), grown, (1, 1))
 
     async def usage(self, context: RequestContext, deadline: Deadline) -> Amounts:
         """What the caller's project uses in all pods that it is bound to; of a pod that does not answer, what it said

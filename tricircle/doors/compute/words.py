@@ -105,9 +105,14 @@ def server_group_not_found(group_id: str) -> InvalidRequestError:
     return InvalidRequestError(f"Instance group {group_id} could not be found.")
 
 
-def address_in_use(address: str, server_id: str) -> InvalidRequestError:
-    """A fixed address that a port has already."""
-    return InvalidRequestError(f"Fixed IP address {address} is already in use on instance {server_id}.")
+def address_in_use(address: str, server_id: str) -> str:
+    """A fixed address that a port has already: 400 in a boot, 409 when attaching."""
+    return f"Fixed IP address {address} is already in use on instance {server_id}."
+
+
+def no_network(project_id: str) -> str:
+    """An attach that names no network, of a project that sees none."""
+    return f"No specific network was requested and none are available for project '{project_id}'."
 
 
 def device_not_found(kind: str, identifier: str) -> InvalidRequestError:
@@ -152,7 +157,7 @@ def network_refusal(error: UpstreamStatusError, *, network_id: str, address: str
             f"Invalid input received: Fixed IP {address} is not a valid ip address for network {network_id}."
         )
     if kind in ("IpAddressInUse", "IpAddressAlreadyAllocated"):
-        return address_in_use(address or "", "")
+        return InvalidRequestError(address_in_use(address or "", ""))
     if kind == "IpAddressGenerationFailure":
         return InvalidRequestError(f"No fixed IP addresses available for network: {network_id}")
     if error.status == 403:

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is everything that a boot names there, and what is it? Read only, all at once; nothing is made before all is good."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tricircle.context import Deadline, PodId, RequestContext
+from tricircle.doors.compute.boot_request import BootRequest
+from tricircle.doors.compute.choice import Choice
+from tricircle.doors.compute.declared import Body, Declared
+from tricircle.doors.compute.needs import KnownRoutings
+from tricircle.doors.compute.nics import Nic, Nics
+from tricircle.doors.compute.together import caught, value
+from tricircle.errors import InvalidRequestError
+from tricircle.model.routing import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a boot is made of, as the centre has it.
+
+    :ivar volume_types: by what the request calls them
+    :ivar held_by: the pods that hold all that the request refers to; None: it refers to nothing that runs
+    """
+
+    flavor: Body
+    keypair: Body | None = None
+    server_group: Body | None = None
+    volume_types: Mapping[str, Body] = field(default_factory=dict)
+    nics: tuple[Nic, ...] = ()
+    held_by: frozenset[PodId] | None = None
+
+
+class Checks:
+    """Looks up what boots name."""
+
+    def __init__(self, *, declared: Declared, nics: Nics, choice: Choice, routings: KnownRoutings) -> None:
+        self._declared = declared
+        self._nics = nics
+        self._choice = choice
+        self._routings = routings
+
+    async def parts(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Parts:
+        """All parts of a boot. Of several mistakes the one is told that Nova would find first.
+
+        :raises InvalidRequestError, ConflictError, ForbiddenError: in Nova's words
+        """
+        refuse_several(wanted)
+        await self._choice.check_zone(wanted)
+        async with asyncio.TaskGroup() as group:
+            flavor = group.create_task(caught(self._declared.flavor(context, wanted.flavor_id, deadline)))
+            images = group.create_task(caught(self._images(wanted, context, deadline)))
+            nics = group.create_task(
+                caught(self._nics.of_boot(context, wanted.networking, wanted.nics, wanted.group_names, deadline))
+            )
+            keypair = group.create_task(caught(self._keypair(wanted, context, deadline)))
+            held_by = group.create_task(caught(self._choice.held_by(wanted, context)))
+            server_group = group.create_task(caught(self._server_group(wanted, context, deadline)))
+            volume_types = group.create_task(caught(self._volume_types(wanted, context, deadline)))
+        found_flavor = value(flavor.result())
+        value(images.result())
+        return Parts(
+            flavor=found_flavor,
+            nics=value(nics.result()),
+            keypair=value(keypair.result()),
+            held_by=await self._beside(value(held_by.result()), group_of := value(server_group.result())),
+            server_group=group_of,
+            volume_types=value(volume_types.result()),
+        )
+
+    async def _images(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> None:
+        if wanted.image_id is not None:
+            await self._declared.check_image(context, wanted.image_id, deadline)
+        for image_id in wanted.device_image_ids:
+            if image_id != wanted.image_id:
+                await self._declared.check_device_image(context, image_id, deadline)
+
+    async def _keypair(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Body | None:
+        return None if wanted.key_name is None else await self._declared.keypair(context, wanted.key_name, deadline)
+
+    async def _server_group(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Body | None:
+        if wanted.server_group_id is None:
+            return None
+        return await self._declared.server_group(context, wanted.server_group_id, deadline)
+
+    async def _volume_types(
+        self, wanted: BootRequest, context: RequestContext, deadline: Deadline
+    ) -> Mapping[str, Body]:
+        return {asked: await self._declared.volume_type(context, asked, deadline) for asked in wanted.volume_types}
+
+    async def _beside(self, held_by: frozenset[PodId] | None, group: Body | None) -> frozenset[PodId] | None:
+        """Servers of an affinity group share a host, so they share a pod: where the group has its first copy."""
+        if group is None or group.get("policy") != "affinity":
+            return held_by
+        copies = await self._routings.copies_of(Kind.SERVER_GROUP, str(group["id"]))
+        pods = frozenset(copy.pod_id for copy in copies if copy.is_bound)
+        if not pods:
+            return held_by
+        return pods if held_by is None else pods & held_by
+
+
+def refuse_several(wanted: BootRequest) -> None:
+    """What several servers by one call cannot have.
+
+    :raises InvalidRequestError: Nova's words; the last one is ours
+    """
+    if wanted.max_count <= 1:
+        return
+    if any(nic.fixed_ip for nic in wanted.nics):
+        raise InvalidRequestError(
+            "Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified."
+        )
+    if any(nic.port_id for nic in wanted.nics):
+        raise InvalidRequestError(
+            "Failed to launch instances: Unable to launch multiple instances with a single configured port ID. "
+            "Please launch your instance one by one with different ports."
+        )
+    if wanted.server.get("hostname"):
+        raise InvalidRequestError("Unable to allocate a single hostname to multiple instances")
+    if wanted.volume_ids:
+        raise InvalidRequestError("Cannot attach one or more volumes to multiple instances")
+    if wanted.wants_reservation_id:
+        raise InvalidRequestError(
+            "return_reservation_id cannot be used together with min_count or max_count above 1 in this cloud: "
+            "the servers are made one by one."
+        )

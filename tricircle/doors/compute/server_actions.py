@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which actions on a server need more than being passed on, and what?
+
+The action is the only key of the body. Those that name something declared need its copy in the pod first; those that
+name an AZ need it translated; those that end the server look after its ports. All others go as they are.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
+
+from tricircle.doors.compute import words
+from tricircle.doors.compute.declared import Declared
+from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
+from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods
+from tricircle.doors.compute.pod_faults import PodFaults
+from tricircle.doors.compute.quota import Quota
+from tricircle.doors.compute.rehearsal import rehearse_on_server
+from tricircle.doors.compute.server_views import SERVER
+from tricircle.doors.compute.servers import ServerEnds
+from tricircle.errors import InvalidRequestError, NotImplementedByUsError
+from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
+from tricircle.road.carrier import Carrier
+from tricircle.road.row import Row
+
+Document = dict[str, object]
+Special = Callable[[Request, Document], Awaitable[Answer]]
+
+#: Answered by the pod's own console proxy, whose address no user may see.
+_CONSOLES = ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole", "os-getSerialConsole", "os-getMKSConsole")
+#: Deprecated ways to change addresses past the network service (up to 2.43).
+_ADDRESSES = ("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp")
+
+
+class ServerActions:
+    """``POST /servers/{server_id}/action``.
+
+    :param row: the row itself, for what is only passed on
+    :param image_base: where users find images: public endpoint, door prefix and version, no slash at the end
+    """
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier,
+        row: Row,
+        image_base: str,
+        groups: GroupActions,
+        ends: ServerEnds,
+        declared: Declared,
+        flavors: FlavorCopies,
+        keypairs: KeypairCopies,
+        quota: Quota,
+        pods: KnownPods,
+        faults: PodFaults,
+    ) -> None:
+        self._carrier = carrier
+        self._row = row
+        self._image_base = image_base
+        self._groups = groups
+        self._ends = ends
+        self._declared = declared
+        self._flavors = flavors
+        self._keypairs = keypairs
+        self._quota = quota
+        self._pods = pods
+        self._faults = faults
+        self._special: Mapping[str, Special] = {
+            ADD: self._change_groups,
+            REMOVE: self._change_groups,
+            "forceDelete": self._end,
+            "resize": self._resize,
+            "rebuild": self._rebuild,
+            "unshelve": self._unshelve,
+            "createImage": self._create_image,
+            "createBackup": self._create_image,
+            **dict.fromkeys(_CONSOLES, no_console),
+            **dict.fromkeys(_ADDRESSES, _no_address),
+        }
+
+    async def act(self, request: Request) -> Answer:
+        """Carry out whatever action the body names."""
+        document = await request.json() if await request.body() else {}
+        special = self._special.get(next(iter(document), ""))
+        return await (special(request, document) if special else self._carrier.route(request, self._row))
+
+    async def _change_groups(self, request: Request, document: Document) -> Answer:
+        return await self._groups.change(request, document, next(iter(document)))
+
+    async def _end(self, request: Request, _document: Document) -> Answer:
+        return await self._ends.end(request, self._row)
+
+    async def _resize(self, request: Request, document: Document) -> Answer:
+        pod = await self._pod(request)
+        if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
+            return refusal
+        context, asked = request.context, document["resize"]
+        resize = dict(asked) if isinstance(asked, Mapping) else {}
+        flavor = await self._declared.flavor(context, str(resize.get("flavorRef", "")), context.deadline)
+        await self._quota.check_resize(context, pod, request.params["server_id"], flavor, context.deadline)
+        resize["flavorRef"] = await self._flavors.ensure(
+            pod, flavor, project_id=context.project_id, deadline=context.deadline
+        )
+        return await self._forward(request, pod, {"resize": resize})
+
+    async def _rebuild(self, request: Request, document: Document) -> Answer:
+        """A new image, and from 2.54 on perhaps a new key."""
+        pod = await self._pod(request)
+        asked = document["rebuild"]
+        name = asked.get("key_name") if isinstance(asked, Mapping) else None
+        if isinstance(name, str) and (request.microversion or (2, 1)) >= (2, 54):
+            if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
+                return refusal
+            keypair = await self._declared.keypair(request.context, name, request.context.deadline)
+            await self._keypairs.ensure(pod, request.context, keypair, request.context.deadline)
+        return await self._forward(request, pod, document)
+
+    async def _unshelve(self, request: Request, document: Document) -> Answer:
+        """From 2.77 on an AZ may be named: it must be the server's own, since a server does not change pods."""
+        pod = await self._pod(request)
+        asked = document["unshelve"]
+        if not isinstance(asked, Mapping) or not isinstance(asked.get("availability_zone"), str):
+            return await self._forward(request, pod, document)
+        if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
+            return refusal
+        zone = asked["availability_zone"]
+        if zone not in await self._pods.az_names():
+            raise InvalidRequestError(words.AZ_NOT_AVAILABLE)
+        if zone != pod.az_name:
+            raise InvalidRequestError(
+                f"The server is in availability zone {pod.az_name} and cannot be unshelved in {zone}."
+            )
+        change = {key: value for key, value in asked.items() if key != "availability_zone"}
+        if pod.pod_az_name:
+            change["availability_zone"] = pod.pod_az_name
+        return await self._forward(request, pod, {"unshelve": change or None})
+
+    async def _create_image(self, request: Request, document: Document) -> Answer:
+        """Below 2.45 the new image's id is only in a ``Location`` that is the pod's."""
+        pod = await self._pod(request)
+        reply = await self._carrier.to_pod(request, pod, body=document)
+        if reply.status >= 300:
+            return await self._faults.answer(request, pod, reply)
+        reply.headers = [
+            (name, self._image_url(value) if name == b"location" else value) for name, value in reply.headers
+        ]
+        return await self._carrier.answer(request, pod, reply)
+
+    def _image_url(self, location: bytes) -> bytes:
+        image_id = urlsplit(location.decode("latin-1")).path.rsplit("/", 1)[-1]
+        return f"{self._image_base}/images/{image_id}".encode()
+
+    async def _forward(self, request: Request, pod: Pod, document: Document) -> Answer:
+        reply = await self._carrier.to_pod(request, pod, body=document)
+        if reply.status >= 300:
+            return await self._faults.answer(request, pod, reply)
+        return await self._carrier.answer(request, pod, reply, singular="server", shape=SERVER)
+
+    async def _pod(self, request: Request) -> Pod:
+        return (await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)).pod
+
+
+async def no_console(_request: Request, _document: Document) -> Answer:
+    """:raises NotImplementedByUsError: always, in Nova's words"""
+    raise NotImplementedByUsError("Unable to get console, functionality not implemented")
+
+
+async def _no_address(_request: Request, _document: Document) -> Answer:
+    raise NotImplementedByUsError(
+        "Changing addresses of a server through the compute API is not available in this cloud; use the network API."
+    )

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do we do ourselves when a server is made or deleted?"""
+
+from collections.abc import Mapping
+
+from tricircle.doors.compute.boot import Boot, Made, Order
+from tricircle.doors.compute.boot_request import BootRequest, parse
+from tricircle.doors.compute.checks import Checks
+from tricircle.doors.compute.choice import Choice
+from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods
+from tricircle.doors.compute.quota import Quota
+from tricircle.doors.compute.rehearsal import rehearse_boot
+from tricircle.errors import BadUpstreamAnswerError
+from tricircle.http.message import Answer, Request
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod, Service
+from tricircle.model.routing import Kind
+from tricircle.road.carrier import Carrier
+from tricircle.road.row import Row
+
+#: The first version that shows a reservation id (to the service user).
+_RESERVATION_VERSION = "2.3"
+#: Seconds until the worker looks whether a deleted server's ports are free: at once, and if this process dies.
+_SOON_S, _LATER_S = 1.0, 60.0
+
+
+class Servers:
+    """``POST /servers`` and ``DELETE /servers/{server_id}``."""
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier,
+        checks: Checks,
+        quota: Quota,
+        choice: Choice,
+        boot: Boot,
+        jobs: JobFiles,
+        clients: Asking,
+        pods: KnownPods,
+    ) -> None:
+        self._carrier = carrier
+        self._checks = checks
+        self._quota = quota
+        self._choice = choice
+        self._boot = boot
+        self._jobs = jobs
+        self._clients = clients
+        self._pods = pods
+
+    async def create(self, request: Request) -> Answer:
+        """Boot a server: nothing is made before everything that the request says is known to be good."""
+        document = await request.json()
+        refusal = await rehearse_boot(self._carrier, request, document)
+        if refusal is not None:
+            return refusal
+        wanted = parse(document)
+        context, deadline = request.context, request.context.deadline
+        parts = await self._checks.parts(wanted, context, deadline)
+        count = await self._quota.allowed(context, parts.flavor, (wanted.min_count, wanted.max_count), deadline)
+        pod = await self._choice.pod(wanted, parts.flavor, context, held_by=parts.held_by, deadline=deadline)
+        made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, count=count))
+        return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
+
+    async def _answer(self, request: Request, pod: Pod, wanted: BootRequest, made: Made) -> Answer:
+        if wanted.wants_reservation_id:
+            made.reply.headers = [pair for pair in made.reply.headers if pair[0] != b"location"]
+            body: dict[str, object] = {"reservation_id": await self._reservation_id(request, pod, made.server_id)}
+            return await self._carrier.answer_json(request, pod, made.reply, body)
+        body = made.reply.json()
+        if isinstance(server := body.get("server"), dict):
+            # Nova repeats what was asked for; it was not passed on, because the ports carry the groups.
+            server["security_groups"] = wanted.server.get("security_groups", [{"name": "default"}])
+        return await self._carrier.answer_json(request, pod, made.reply, body)
+
+    async def _reservation_id(self, request: Request, pod: Pod, server_id: str) -> str:
+        client = self._clients.as_service(self._pods.target(pod, Service.COMPUTE), _RESERVATION_VERSION)
+        answer = await client.get(f"/v2.1/servers/{server_id}", deadline=request.context.deadline)
+        server = answer.get("server")
+        if not isinstance(server, Mapping):
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+        return str(server.get("OS-EXT-SRV-ATTR:reservation_id", ""))
+
+
+class ServerEnds:
+    """Whatever ends a server: its ports are looked after by a job.
+
+    The job is filed before the call as well, for later, in case this process does not live to file it afterwards.
+    """
+
+    def __init__(self, *, carrier: Carrier, jobs: JobFiles) -> None:
+        self._carrier = carrier
+        self._jobs = jobs
+
+    async def end(self, request: Request, row: Row) -> Answer:
+        """Carry out ``row`` (a call that ends the server of the path, or takes something from it)."""
+        server_id = request.params["server_id"]
+        located = await self._carrier.locate(Kind.SERVER, server_id, request.context)
+        project_id = located.routing.project_id
+        for_pod = located.pod.id
+        await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
+        answer = await self._carrier.route(request, row)
+        if answer.status < 300:
+            await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
+        return answer
