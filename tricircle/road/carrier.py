@@ -70,6 +70,7 @@ class Carrier:
 
     :param door_name: as in the door's record
     :param base: public endpoint and prefix of the door, no slash at the end
+    :param fault_shape: how the errors of pods are made ours; applied to every object in the body of an error
     """
 
     def __init__(
@@ -80,12 +81,14 @@ class Carrier:
         door_name: str,
         service: Service,
         base: str,
+        fault_shape: Shape | None = None,
     ) -> None:
         self._means = means
         self._forwarder = forwarder
         self._name = door_name
         self._service = service
         self._base = base
+        self._fault_shape = fault_shape
         self._shaper = Shaper(means.routings)
         self._gatherer = Gatherer(self, means.positions, list_deadline_s=means.list_deadline_s)
 
@@ -166,8 +169,11 @@ class Carrier:
         collection: str | None = None,
         shape: Shape | None = None,
     ) -> Answer:
-        """A pod's reply as it leaves: headers filtered, links rewritten, the items of 2xx answers shaped."""
+        """A pod's reply as it leaves: headers filtered, links rewritten, the items of 2xx answers and errors shaped."""
         target = self._means.pods.target(pod, self._service)
+        if reply.status >= 400 and self._fault_shape is not None:
+            fault = await self._shaper.fault(reply, self._fault_shape, pod, request.context)
+            return await self._forwarder.answer(reply, target, body=fault)
         if shape is None or not 200 <= reply.status < 300 or not reply.body:
             return await self._forwarder.answer(reply, target)
         body = await self._shaper.body(

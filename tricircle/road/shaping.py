@@ -4,11 +4,15 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from tricircle.context import RequestContext
+from tricircle.errors import BadUpstreamAnswerError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.needs import KnownRoutings
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, items_of, shaped
+from tricircle.upstream.reply import Reply
 
 
 class Shaper:
@@ -33,6 +37,17 @@ class Shaper:
             return dict(body)
         facts = await self.facts(items, shape, pod, context)
         return shaped(body, facts, shape, singular=singular, collection=collection)
+
+    async def fault(self, reply: Reply, shape: Shape, pod: Pod, context: RequestContext) -> bytes | None:
+        """The body of a pod's error with every object in it made ours; None to leave it, when it is no JSON object."""
+        try:
+            body = reply.json()
+        except BadUpstreamAnswerError:
+            return None
+        items = [value for value in body.values() if isinstance(value, dict)]
+        facts = await self.facts(items, shape, pod, context)
+        made = {key: shape.apply(value, facts) if isinstance(value, dict) else value for key, value in body.items()}
+        return msgspec.json.encode(made)
 
     async def items(
         self, items: Sequence[tuple[Pod, Item]], shape: Shape | None, context: RequestContext

@@ -24,7 +24,7 @@ from tricircle.doors.compute.needs import (
     VolumeTypeCopies,
 )
 from tricircle.doors.compute.nic_ports import Claim, NicPorts
-from tricircle.doors.compute.pod_faults import PodFaults
+from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.together import caught, value
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
@@ -96,7 +96,6 @@ class Boot:
         ports: NicPorts,
         routings: KnownRoutings,
         jobs: JobFiles,
-        faults: PodFaults,
     ) -> None:
         self._carrier = carrier
         self._bindings = bindings
@@ -104,7 +103,6 @@ class Boot:
         self._ports = ports
         self._routings = routings
         self._jobs = jobs
-        self._faults = faults
 
     async def run(self, order: Order) -> Made | Answer:
         """The first server that was made, or the pod's refusal.
@@ -125,7 +123,7 @@ class Boot:
             return made[0]
         await self._take_back(order, made)
         if isinstance(outcome, Reply):
-            return await self._faults.answer(order.request, order.pod, outcome)
+            return await refused(self._carrier, order.request, order.pod, outcome)
         raise outcome
 
     async def _prepare(self, order: Order) -> tuple[PodNaming, Claim]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import GroupCopies, KnownRoutings
 from tricircle.doors.compute.networks import Body, Networks
-from tricircle.doors.compute.pod_faults import PodFaults
+from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
 from tricircle.errors import ConflictError, InvalidRequestError, TricircleError, UpstreamStatusError
 from tricircle.http.message import Answer, Request
@@ -35,13 +35,11 @@ class GroupActions:
         networks: Networks,
         copies: GroupCopies,
         routings: KnownRoutings,
-        faults: PodFaults,
     ) -> None:
         self._carrier = carrier
         self._networks = networks
         self._copies = copies
         self._routings = routings
-        self._faults = faults
 
     async def change(self, request: Request, document: Mapping[str, object], action: str) -> Answer:
         """Add a group to a server or remove it."""
@@ -57,7 +55,7 @@ class GroupActions:
         copy_id = str((await self._copies.ensure(pod, group_id, context.deadline)).pod_resource_id)
         reply = await self._carrier.to_pod(request, pod, body={action: {"name": copy_id}})
         if reply.status >= 300:
-            return await self._faults.answer(request, pod, reply, named={copy_id: name})
+            return await refused(self._carrier, request, pod, reply, named={copy_id: name})
         try:
             await self._write(request, server_id, group_id, action)
         except TricircleError as error:
@@ -71,7 +69,7 @@ class GroupActions:
         pod = (await self._carrier.locate(Kind.SERVER, request.params["server_id"], context)).pod
         reply = await self._carrier.to_pod(request, pod)
         if reply.status != 200:
-            return await self._faults.answer(request, pod, reply)
+            return await refused(self._carrier, request, pod, reply)
         found = reply.json().get("security_groups")
         present = {str(group["id"]): group for group in found} if isinstance(found, list) else {}
         copies = await self._routings.by_pod_resource(pod.id, Kind.SECURITY_GROUP, present)

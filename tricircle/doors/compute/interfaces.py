@@ -13,7 +13,7 @@ from tricircle.doors.compute.boot_request import NicWish, network_id
 from tricircle.doors.compute.needs import JobFiles, KnownRoutings
 from tricircle.doors.compute.nic_ports import NicPorts
 from tricircle.doors.compute.nics import Nics
-from tricircle.doors.compute.pod_faults import PodFaults
+from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
 from tricircle.doors.compute.server_views import INTERFACE
 from tricircle.errors import InvalidRequestError, OutcomeUnknownError, TricircleError
@@ -39,21 +39,19 @@ class Interfaces:
         ports: NicPorts,
         routings: KnownRoutings,
         jobs: JobFiles,
-        faults: PodFaults,
     ) -> None:
         self._carrier = carrier
         self._nics = nics
         self._ports = ports
         self._routings = routings
         self._jobs = jobs
-        self._faults = faults
 
     async def show(self, request: Request) -> Answer:
         """One interface, by its central port id."""
         pod = (await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)).pod
         reply = await self._carrier.to_pod(request, pod, path=await self._path(request, pod))
         if reply.status >= 300:
-            return await self._faults.answer(request, pod, reply)
+            return await refused(self._carrier, request, pod, reply)
         return await self._carrier.answer(request, pod, reply, singular=_KEY, shape=INTERFACE)
 
     async def attach(self, request: Request) -> Answer:
@@ -79,7 +77,7 @@ class Interfaces:
             raise
         if reply.status >= 300:
             await self._ports.release(claim)
-            return await self._faults.answer(request, located.pod, reply)
+            return await refused(self._carrier, request, located.pod, reply)
         await self._ports.give(claim, server_id, context.deadline)
         return await self._carrier.answer(request, located.pod, reply, singular=_KEY, shape=INTERFACE)
 
@@ -92,7 +90,7 @@ class Interfaces:
         await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, delay_s=_LATER_S)
         reply = await self._carrier.to_pod(request, pod, path=path)
         if reply.status >= 300:
-            return await self._faults.answer(request, pod, reply)
+            return await refused(self._carrier, request, pod, reply)
         await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, delay_s=_SOON_S)
         return await self._carrier.answer(request, pod, reply)
 

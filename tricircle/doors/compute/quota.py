@@ -139,7 +139,7 @@ def fitting(limits: Amounts, usage: Amounts, one: Amounts, counts: tuple[int, in
     overs: dict[str, tuple[object, int, int]] = {
         name: (asked[name], used[name], allowed[name])
         for name in each
-        if allowed[name] >= 0 and used[name] + asked[name] > allowed[name]
+        if asked[name] and 0 <= allowed[name] < used[name] + asked[name]
     }
     if "instances" in overs and least != most:
         overs["instances"] = (f"{least}-{most}", used["instances"], allowed["instances"])

@@ -12,7 +12,7 @@ from tricircle.doors.compute import words
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
 from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods
-from tricircle.doors.compute.pod_faults import PodFaults
+from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.quota import Quota
 from tricircle.doors.compute.rehearsal import rehearse_on_server
 from tricircle.doors.compute.server_views import SERVER
@@ -53,7 +53,6 @@ class ServerActions:
         keypairs: KeypairCopies,
         quota: Quota,
         pods: KnownPods,
-        faults: PodFaults,
     ) -> None:
         self._carrier = carrier
         self._row = row
@@ -65,7 +64,6 @@ class ServerActions:
         self._keypairs = keypairs
         self._quota = quota
         self._pods = pods
-        self._faults = faults
         self._special: Mapping[str, Special] = {
             ADD: self._change_groups,
             REMOVE: self._change_groups,
@@ -141,7 +139,7 @@ class ServerActions:
         pod = await self._pod(request)
         reply = await self._carrier.to_pod(request, pod, body=document)
         if reply.status >= 300:
-            return await self._faults.answer(request, pod, reply)
+            return await refused(self._carrier, request, pod, reply)
         reply.headers = [
             (name, self._image_url(value) if name == b"location" else value) for name, value in reply.headers
         ]
@@ -154,7 +152,7 @@ class ServerActions:
     async def _forward(self, request: Request, pod: Pod, document: Document) -> Answer:
         reply = await self._carrier.to_pod(request, pod, body=document)
         if reply.status >= 300:
-            return await self._faults.answer(request, pod, reply)
+            return await refused(self._carrier, request, pod, reply)
         return await self._carrier.answer(request, pod, reply, singular="server", shape=SERVER)
 
     async def _pod(self, request: Request) -> Pod:

@@ -9,7 +9,7 @@ and the ``default`` security group, of which every pod has one of its own, so th
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from tricircle.copies.flavors import central_id, central_name
+from tricircle.copies.flavors import PREFIX, central_id, central_name
 from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, host_id, zone
 
@@ -26,6 +26,8 @@ _HOSTS = tuple(
         r"(?<=[Hh]ost: )([\w.-]*\w)",
     )
 )
+#: How a pod calls a flavor that had to take another name there.
+_DISTINCT_FLAVOR = re.compile(rf"(?<=Flavor ){re.escape(PREFIX)}")
 #: Kinds whose ids differ between pod and centre and stand in texts.
 TEXT_KINDS = (Kind.PORT, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
@@ -59,7 +61,7 @@ def clean_text(text: str, facts: Facts) -> str:
                 return found
         return match.group()
 
-    text = _UUID.sub(central, text)
+    text = _DISTINCT_FLAVOR.sub("", _UUID.sub(central, text))
     if facts.context.is_admin:
         return text
     for pattern in _HOSTS:
@@ -184,6 +186,16 @@ def _apply_instance_action(item: Item, facts: Facts) -> Item:
     return item
 
 
+def _collect_fault(item: Item) -> Iterator[PodSideId]:
+    return collect_text(item.get("message"))
+
+
+def _apply_fault(item: Item, facts: Facts) -> Item:
+    if isinstance(message := item.get("message"), str):
+        item["message"] = clean_text(message, facts)
+    return item
+
+
 def _texts(value: object) -> Iterator[str]:
     members = value if isinstance(value, list) else [value]
     return (member for member in members if isinstance(member, str))
@@ -193,5 +205,7 @@ def _texts(value: object) -> Iterator[str]:
 SERVER = Shape(apply=_apply_server, collect=_collect_server)
 #: One entry of ``os-interface``.
 INTERFACE = Shape(apply=_apply_interface, collect=_collect_interface)
+#: What an error's body holds.
+FAULT = Shape(apply=_apply_fault, collect=_collect_fault)
 #: One entry of ``os-instance-actions``.
 INSTANCE_ACTION = Shape(apply=_apply_instance_action)
