@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How do log lines come about, and how does each one know its request?
+
+oslo.log decides where lines go and how they look (``[DEFAULT]``). Every line written while a request or a job is
+worked on carries its request id. Access lines go to the same place in the same form, by a shorter way: there is one
+per request.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any
+
+from oslo_log import log
+from oslo_log.formatters import ContextFormatter
+
+from tricircle import __version__
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+#: Libraries whose lines would repeat what we say ourselves, or warn of what we chose.
+_LEVELS = (
+    "keystonemiddleware.auth_token=ERROR",
+    "asyncio=WARNING",
+    "aiosqlite=WARNING",
+    "alembic.runtime=INFO",
+    "granian=INFO",
+)
+_CURRENT: ContextVar[Mapping[str, str | None] | None] = ContextVar("tricircle_log_context", default=None)
+
+
+def prepare() -> None:
+    """Set our defaults of oslo.log's options. To be called before the configuration is parsed."""
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *_LEVELS])
+
+
+def setup(conf: "cfg.ConfigOpts", product: str) -> None:
+    """Begin to log as the operator wants. Once per process.
+
+    :param product: the program's name, for syslog and journal
+    """
+    log.setup(conf, product, __version__, fix_eventlet=False)
+    logging.setLogRecordFactory(_record)
+    logging.captureWarnings(capture=True)
+
+
+def begin(request_id: str, global_request_id: str | None = None) -> Token[Mapping[str, str | None] | None]:
+    """Let every line of this task carry these ids, until :func:`end`."""
+    return _CURRENT.set({"request_id": request_id, "global_request_id": global_request_id or "-"})
+
+
+def end(token: Token[Mapping[str, str | None] | None]) -> None:
+    """Go back to what was before :func:`begin`."""
+    _CURRENT.reset(token)
+
+
+def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    record = logging.LogRecord(*args, **kwargs)
+    context = _CURRENT.get()
+    if context is not None:
+        record.context = context
+    return record
+
+
+class AccessLog:
+    """Writes one line per request, to the places where all other lines go.
+
+    Made after :func:`setup`. A place that is a stream or a file in the usual form is written to directly; others (JSON,
+    syslog, journal) get an ordinary record.
+    """
+
+    def __init__(self) -> None:
+        self._logger = logging.getLogger("tricircle.access")
+        self._is_on = self._logger.isEnabledFor(logging.INFO)
+        self._streams: list[logging.StreamHandler[Any]] = []
+        self._others: list[logging.Handler] = []
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler) and isinstance(handler.formatter, ContextFormatter):
+                self._streams.append(handler)
+            else:
+                self._others.append(handler)
+        self._head = f"{os.getpid()} INFO tricircle.access"
+        self._second = 0
+        self._stamp = ""
+
+    def write(self, *, request_id: str, global_request_id: str | None, user: str, project: str, text: str) -> None:
+        """Write a line. ``text`` holds no secrets: a verb, a path, a status, times."""
+        if not self._is_on:
+            return
+        if self._others:
+            self._write_record(request_id, global_request_id, text)
+        if not self._streams:
+            return
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        line = (
+            f"{self._stamp}.{int((now - second) * 1000):03d} {self._head} "
+            f"[{global_request_id or '-'} {request_id} {user} {project}] {text}\n"
+        )
+        for handler in self._streams:
+            handler.acquire()
+            try:
+                # A rotated file is opened anew, as the handler does for its own lines.
+                reopen = getattr(handler, "reopenIfNeeded", None)
+                if reopen is not None:
+                    reopen()
+                handler.stream.write(line)
+                handler.flush()
+            except (OSError, ValueError):
+                # A full disk or a closed stream must not cost an answer.
+                pass
+            finally:
+                handler.release()
+
+    def _write_record(self, request_id: str, global_request_id: str | None, text: str) -> None:
+        record = self._logger.makeRecord(self._logger.name, logging.INFO, "", 0, "%s", (text,), None)
+        record.context = {"request_id": request_id, "global_request_id": global_request_id or "-"}
+        for handler in self._others:
+            handler.handle(record)
