@@ -267,6 +267,10 @@ class Carrier:
         """An absolute URL of this door: public endpoint + prefix + ``path`` (with version)."""
         return self._base + path
 
+    def know_alias(self, url: str) -> None:
+        """The central service also names itself by ``url`` in its links."""
+        self._forwarder.know_alias(url)
+
     # What the gatherer asks for.
 
     async def page(self, request: Request, pod: Pod, path: str, query: str, deadline: Deadline) -> Reply:

@@ -64,6 +64,12 @@ class Forwarder:
         call = Call(method=method or request.method, path=path, headers=headers, body=body, is_streamed=is_streamed)
         return await self._upstreams.send(target, call, request.context.deadline if deadline is None else deadline)
 
+    def know_alias(self, url: str) -> None:
+        """Upstreams also name themselves by ``url``: links that begin with it are rewritten too."""
+        if url not in self._aliases:
+            self._aliases = (*self._aliases, url)
+            self._patterns.clear()
+
     def relinked(self, body: bytes, target: Target) -> bytes:
         """A body with the links of ``target`` turned into links of this door."""
         pattern = self._patterns.get(target.url)

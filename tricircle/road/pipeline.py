@@ -18,6 +18,7 @@ from tricircle.errors import (
 from tricircle.http import microversions
 from tricircle.http.dialects import Dialect
 from tricircle.http.faults import answer_to
+from tricircle.http.listener import CONTEXT_KEY, GLOBAL_REQUEST_ID_KEY, REQUEST_ID_KEY
 from tricircle.http.message import Answer, Headers, Request, header
 from tricircle.model.pod import Pod, Service
 from tricircle.road.carrier import Carrier
@@ -31,13 +32,9 @@ from tricircle.road.versions import Ranges, asked_out_of_range
 LOG = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[dict[str, object]]]
-Send = Callable[[dict[str, object]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-#: Where the listener leaves what it knows of a request, and finds which door answered.
-REQUEST_ID_KEY = "tricircle.request_id"
-GLOBAL_REQUEST_ID_KEY = "tricircle.global_request_id"
-DOOR_KEY = "tricircle.door"
 _ANONYMOUS = ""
 _BODILESS_STATUSES = frozenset((204, 304))
 
@@ -289,11 +286,11 @@ class Road:
         )
         raw = scope.get("raw_path") or scope["path"].encode()
         door = self._door_of(raw)
-        if door is not None:
-            scope[DOOR_KEY] = door.door.name
         answer = await self._answer(door, trip, raw.decode("latin-1"))
         if trip.request is not None:
             trip.request.timings["total"] = (time.perf_counter() - started) * 1000
+            if trip.request.context.token:
+                scope[CONTEXT_KEY] = trip.request.context
         if door is not None:
             door.finish(answer, trip)
         await _send(answer, trip.method, send)
