@@ -20,7 +20,7 @@ from tricircle.copies.bodies import Body, changed, mark, member, revision, rows,
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.visit import expected, visit
-from tricircle.errors import ConflictError, NotFoundError, UnavailableError, UpstreamStatusError
+from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -31,6 +31,7 @@ _COPIED = ("name", "enable_dhcp", "dns_nameservers", "host_routes")
 _FIXED = ("cidr", "ip_version", "ipv6_ra_mode", "ipv6_address_mode")
 _FOLLOWED = (*_COPIED, "gateway_ip", "allocation_pools", "description")
 _AUTOMATIC = ("slaac", "dhcpv6-stateless")
+_SOON_S = 0.5
 
 
 def is_automatic(subnet: Body) -> bool:
@@ -117,7 +118,7 @@ class Subnets:
 
         async def work(pod: Pod, copy: Routing) -> None:
             if subnet is None:
-                await self._remove(pod, copy, run.deadline)
+                await self._remove(pod, copy, run)
             else:
                 await self._update(pod, copy, subnet, run.deadline)
 
@@ -217,13 +218,28 @@ class Subnets:
             copy.id, details=_details(subnet, piece, gateway_ip, is_home=is_home), revision=revision(subnet)
         )
 
-    async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        client = self._reach.network(pod)
-        await client.delete(f"/v2.0/subnets/{copy.pod_resource_id}", deadline=deadline, ok=(404,))
+    async def _remove(self, pod: Pod, copy: Routing, run: JobRun) -> None:
+        client, path = self._reach.network(pod), f"/v2.0/subnets/{copy.pod_resource_id}"
+        try:
+            await client.delete(path, deadline=run.deadline, ok=(404,))
+        except UpstreamStatusError as error:
+            if error.status == 409 and await self._is_network_gone(run):
+                raise RetryLaterError("The subnet goes with its network.", after_s=_SOON_S) from error
+            raise
         slice_port_id = copy.details.get("slice_port_id")
         if slice_port_id:
-            await self._addresses.release(str(slice_port_id), deadline=deadline)
+            await self._addresses.release(str(slice_port_id), deadline=run.deadline)
         await self._reach.routings.forget(copy.id)
+
+    async def _is_network_gone(self, run: JobRun) -> bool:
+        network_id = run.payload.get("network_id")
+        if network_id is None:
+            return False
+        try:
+            await self._reach.central.network(str(network_id), deadline=run.deadline)
+        except NotFoundError:
+            return True
+        return False
 
 
 def _details(subnet: Body, piece: Slice, gateway_ip: str | None, *, is_home: bool) -> dict[str, object]:
