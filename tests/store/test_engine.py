@@ -120,7 +120,7 @@ async def test_a_server_that_is_not_there_is_said_at_once() -> None:
     started = time.monotonic()
     with pytest.raises(UnavailableError) as caught:
         await _one(engine)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
     assert "127.0.0.1" not in caught.value.message
     await engine.dispose()
 
@@ -154,7 +154,7 @@ async def test_a_server_that_hangs_costs_seconds_and_is_healed(own_server: maria
         started = time.monotonic()
         with pytest.raises(UnavailableError):
             await _one(engine, within_s=1.0)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 7
     finally:
         os.kill(own_server.process.pid, signal.SIGCONT)
     assert await _one(engine) == 1

@@ -237,9 +237,8 @@ async def test_workers_that_look_together_get_different_keys_without_waiting(eng
     types = list(JobType)
     async with transaction(engine) as one, transaction(engine) as two:
         first = await JobRows.due_keys(one, types=types, busy_pods=(), limit=20)
-        started = time.monotonic()
+        # Were it to wait for the first one's locks, the server would refuse it after three seconds.
         second = await JobRows.due_keys(two, types=types, busy_pods=(), limit=20)
-        assert time.monotonic() - started < 1
     assert len(first) == len(second) == 20
     assert not set(first) & set(second)
 
@@ -250,9 +249,7 @@ async def test_a_claim_does_not_hold_up_renewals_of_others(engine: Engine, queue
     await _file(queue, "net1")
     async with transaction(engine) as connection:
         assert await JobRows.due_keys(connection, types=list(JobType), busy_pods=(), limit=20) == []
-        started = time.monotonic()
         await queue.renew(running)
-        assert time.monotonic() - started < 1
 
 
 def _append(session: orm.Session, resource_id: str) -> int:
@@ -279,7 +276,7 @@ async def test_an_open_transaction_of_a_tenant_holds_up_no_worker(foreign: sa.En
         await _file(queue)
         _append(session, "net1")
         _append(session, "net2")
-        started = time.monotonic()
+        # Whatever waits for the tenant's rows is refused by the server, and this test fails.
         claim = await _one(queue)
         assert len(claim.ids) == 2
         await queue.renew(claim)
@@ -287,7 +284,6 @@ async def test_an_open_transaction_of_a_tenant_holds_up_no_worker(foreign: sa.En
         await queue.fail(await _one(queue), "broken")
         assert await queue.redo() == 2
         await queue.finish(await _one(queue))
-        assert time.monotonic() - started < 2
         session.commit()
     assert {claim.key.resource_id for claim in await _claim(queue)} == {"net1", "net2"}
 
@@ -301,15 +297,14 @@ async def test_an_open_claim_holds_up_no_tenant(foreign: sa.Engine, engine: Engi
             await JobRows.take_key(connection, key, owner="w", token=f"t-{key.resource_id}", lease_s=30)
             await JobRows.rows_of(connection, key)
 
-        def tenant() -> float:
-            started = time.monotonic()
+        def tenant() -> None:
             with orm.Session(foreign) as session:
+                session.execute(sa.text("SET SESSION innodb_lock_wait_timeout = 1"))
                 for number in range(30):
                     _append(session, f"net{number}")
                 session.commit()
-            return time.monotonic() - started
 
-        assert await asyncio.to_thread(tenant) < 1.5
+        await asyncio.to_thread(tenant)
 
 
 async def test_rows_that_commit_out_of_order_are_all_run(foreign: sa.Engine, queue: Queue) -> None:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import monotonic
+from uuid import uuid4
 
 from tricircle.conf.settings import WorkerSettings
 from tricircle.context import Deadline, PodId, ProjectId
@@ -25,14 +26,14 @@ from tricircle.errors import LeaseLostError, TricircleError, UnavailableError
 from tricircle.jobs.queue import Claim, Queue
 from tricircle.jobs.retry import RetryRules, decide
 from tricircle.model.job import JobKey, JobType
-from tricircle.observe import metrics
+from tricircle.observe import logs, metrics
 
 LOG = logging.getLogger(__name__)
 
+#: Seconds between two looks for work while the database does not answer, at least.
+_OUTAGE_POLL_S = 2.0
 #: Seconds between two tries to write an outcome, or to renew a lease, while the database does not answer.
 _WRITE_AGAIN_S = 0.5
-#: Seconds between two rounds of tidying.
-_TIDY_S = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ class Worker:
     """Claims due jobs and runs their bodies until :meth:`stop` is called.
 
     :param bodies: what to do, by type; rows of other types are left for other workers
-    :param chores: done every quarter of an hour beside the queue's own tidying
+    :param chores: done about every ``tidy_s`` seconds, after the queue's own tidying
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Worker:
         *,
         owner: str | None = None,
         chores: Sequence[Chore] = (),
+        tidy_s: float = 900.0,
     ) -> None:
         self._queue = queue
         self._bodies = dict(bodies)
@@ -108,14 +110,21 @@ class Worker:
         )
         self._owner = owner or f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(3)}"
         self._chores = (queue.purge, *chores)
+        self._tidy_s = tidy_s
         self._running: dict[JobKey, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
+        self._is_outage = False
 
     @property
     def running(self) -> tuple[JobKey, ...]:
         """The keys that are being run now."""
         return tuple(self._running)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether :meth:`stop` was called."""
+        return self._is_stopping
 
     def stop(self) -> None:
         """Take nothing new; :meth:`run` returns when what runs has ended, or the grace is over. May be called twice."""
@@ -144,11 +153,12 @@ class Worker:
             self._running[claim.key] = running
             group.create_task(self._carry_out(running))
         if not claims:
-            await self._wait(self._settings.poll_s * random.uniform(0.75, 1.25))
+            pause = max(self._settings.poll_s, _OUTAGE_POLL_S if self._is_outage else 0)
+            await self._wait(pause * random.uniform(0.75, 1.25))
 
     async def _claim(self, limit: int) -> list[Claim]:
         try:
-            return await self._queue.claim(
+            claims = await self._queue.claim(
                 self._owner,
                 self._settings.lease_s,
                 limit,
@@ -157,8 +167,14 @@ class Worker:
                 types=self._bodies.keys(),
             )
         except UnavailableError as error:
-            LOG.warning("no jobs can be claimed: %s", error.message)
+            if not self._is_outage:
+                LOG.warning("no jobs can be claimed for now: %s", error.message)
+            self._is_outage = True
             return []
+        if self._is_outage:
+            LOG.info("jobs can be claimed again")
+        self._is_outage = False
+        return claims
 
     async def _wait(self, seconds: float) -> None:
         """Until a run ends, the worker is stopped, or the time is over."""
@@ -178,6 +194,8 @@ class Worker:
 
     async def _carry_out(self, running: _Running) -> None:
         """One run from claim to outcome. The border: no failure of one job reaches another."""
+        # Each run is a task of its own, so what is begun here ends with it.
+        logs.begin(f"req-{uuid4()}")
         try:
             async with asyncio.TaskGroup() as group:
                 renewal = group.create_task(self._keep(running))
@@ -292,7 +310,7 @@ class Worker:
     async def _tidy(self) -> None:
         """Do the chores for ever; one that fails is done next time."""
         while True:
-            await asyncio.sleep(_TIDY_S * random.uniform(0.5, 1.5))
+            await asyncio.sleep(self._tidy_s * random.uniform(0.5, 1.5))
             for chore in self._chores:
                 try:
                     await chore()
