@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does an inspection see what drifted, and change nothing?"""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from tests.unit.pods.conftest import Bench, soon
+from tricircle.conf.settings import GatewaySettings
+from tricircle.context import ProjectId
+from tricircle.model.pod import Endpoint, Pod, Service
+from tricircle.pods.inspection import Finding, Inspection, Level, ceilings
+from tricircle.pods.registration import Change, Draft
+
+
+@pytest.fixture
+async def pod(bench: Bench) -> Pod:
+    bench.pod1.zone = "az1"
+    return await bench.registration.register(Draft(name="Pod1", az_name="az1"), soon())
+
+
+@pytest.fixture
+def inspection(bench: Bench) -> Inspection:
+    return Inspection(
+        bench.registry,
+        bench.surveyor,
+        bench.clients,
+        bench.catalog,
+        aggregates=bench.aggregates,
+        bindings=bench.bindings,
+        gateway=GatewaySettings(public_endpoint="https://cloud.example"),
+    )
+
+
+async def findings(inspection: Inspection, pod: Pod) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in await inspection.inspect(pod, soon()):
+        assert finding.pod == pod.name
+        found.setdefault(finding.check, []).append(finding)
+    return found
+
+
+async def worst(inspection: Inspection, pod: Pod, check: str) -> Finding:
+    order = list(Level)
+    return max((await findings(inspection, pod))[check], key=lambda finding: order.index(finding.level))
+
+
+async def test_a_good_pod_has_no_failure_and_nothing_is_changed(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    await bench.bindings.ensure(ProjectId("p1"), pod, soon())
+    for region in (bench.pod1, bench.centre):
+        region.calls.clear()
+    found = await findings(inspection, pod)
+    levels = {finding.level for check in found.values() for finding in check}
+    assert levels <= {Level.OK, Level.NOTE}
+    assert len(found["services"]) == 5
+    assert "1 projects bound; none of the 1 that were looked at is limited" in found["limits"][0].text
+    assert {call.split()[0] for call in bench.pod1.calls + bench.centre.calls} == {"GET"}
+    assert bench.catalog.changes == []
+
+
+async def test_services_that_fail_or_moved(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    bench.catalog.put("id-image", "public", "Pod1", bench.pod2.catalog_url("image"))
+    moved = await worst(inspection, pod, "services")
+    assert moved.level is Level.WARNING
+    assert f"image was at {bench.pod1.url('image')}" in moved.text
+    assert moved.remedy == "openstack multiregion networking pod set --enable Pod1"
+    bench.pod1.broken["network"] = 502
+    failed = await worst(inspection, pod, "services")
+    assert failed.level is Level.FAILURE
+    assert "network at" in failed.text
+
+
+async def test_the_region_s_parent(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    bench.catalog.add("Pod1", {})
+    finding = await worst(inspection, pod, "region")
+    assert (finding.level, finding.remedy) == (Level.WARNING, "tricircle-manage catalog sync")
+
+
+async def test_the_aggregate(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    bench.centre.aggregates.clear()
+    assert (await worst(inspection, pod, "aggregate")).text == "aggregate ag_Pod1 at the central Nova is missing"
+
+
+@pytest.mark.parametrize(("skew_s", "level"), [(0, Level.OK), (-20, Level.WARNING), (3600, Level.FAILURE)])
+async def test_the_clock(bench: Bench, inspection: Inspection, pod: Pod, skew_s: int, level: Level) -> None:
+    bench.pod1.date = format_datetime(datetime.now(UTC) + timedelta(seconds=skew_s), usegmt=True)
+    assert (await worst(inspection, pod, "clock")).level is level
+
+
+async def test_extensions(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    bench.pod1.extensions = ["router", "quotas"]
+    finding = await worst(inspection, pod, "extensions")
+    assert finding.level is Level.FAILURE
+    assert finding.text == "the network service lacks provider, security-group, standard-attr-description"
+
+
+async def test_zones(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    bench.pod1.zone = "nova"
+    finding = await worst(inspection, pod, "zones")
+    assert finding.level is Level.WARNING
+    assert finding.text == "compute, block-storage, network name their zones nova; users see az1"
+    given = await bench.registration.change(pod.id, Change(pod_az_name="elsewhere"), soon())
+    assert (await worst(inspection, given, "zones")).level is Level.FAILURE
+    given = await bench.registration.change(pod.id, Change(pod_az_name="nova"), soon())
+    assert (await worst(inspection, given, "zones")).level is Level.WARNING
+
+
+async def test_limits_that_came_back_and_projects_that_are_gone(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    binding = await bench.bindings.ensure(ProjectId("p1"), pod, soon())
+    bench.pod1.quotas["compute", "p1"]["cores"] = 4
+    finding = await worst(inspection, pod, "limits")
+    assert (finding.level, finding.text) == (Level.WARNING, "project p1 is limited in the pod: compute cores")
+    bench.pod1.projects.clear()
+    finding = await worst(inspection, pod, "limits")
+    assert finding.text == "project p1 does not exist any more"
+    assert finding.remedy == f"openstack multiregion networking binding delete {binding.id}"
+
+
+async def test_the_doors_own_address(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    assert (await worst(inspection, pod, "reach")).level is Level.NOTE
+    near = Inspection(
+        bench.registry,
+        bench.surveyor,
+        bench.clients,
+        bench.catalog,
+        aggregates=bench.aggregates,
+        bindings=bench.bindings,
+        gateway=GatewaySettings(public_endpoint="http://127.0.0.1:20080"),
+    )
+    assert (await worst(near, pod, "reach")).level is Level.WARNING
+
+
+async def test_a_dead_pod_is_told_check_by_check(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    bench.pod1.broken = dict.fromkeys(("compute", "network", "block-storage", "image", "placement"), 500)
+    found = await findings(inspection, pod)
+    assert found["zones"][0].level is Level.FAILURE
+    assert "could not be checked" in found["zones"][0].text
+    assert found["aggregate"][0].level is Level.OK
+
+
+def test_ceilings_name_who_keeps_them_low() -> None:
+    def a_pod(name: str, top: str) -> Pod:
+        endpoint = Endpoint(service=Service.COMPUTE, url="http://x", max_version=top)
+        return Pod(id=name, name=name, az_name="az", endpoints={Service.COMPUTE: endpoint})  # type: ignore[arg-type]
+
+    assert ceilings([a_pod("Pod1", "2.96"), a_pod("Pod2", "2.104")]) == {Service.COMPUTE: ("2.96", ("Pod1",))}
+    assert ceilings([a_pod("Pod1", "2.96"), a_pod("Pod2", "2.96")]) == {Service.COMPUTE: ("2.96", ())}
+    assert ceilings([]) == {}
