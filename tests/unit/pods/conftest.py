@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A centre and two pods on real sockets, a catalog in memory, and an empty database file."""
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.region import SERVICES, FakeRegion, region
 from tricircle.conf.settings import CentralSettings, DatabaseSettings, GatewaySettings, UpstreamSettings
@@ -124,11 +126,20 @@ class Bench:
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with our tables, to be copied: making them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("pods") / "empty.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+async def engine(tmp_path: Path, empty_database: Path) -> AsyncIterator[Engine]:
+    shutil.copy(empty_database, tmp_path / "pods.db")
     made = create_engine(DatabaseSettings(connection=f"sqlite:///{tmp_path}/pods.db"))
-    async with made.begin() as connection:
-        await connection.run_sync(metadata.create_all)
     yield made
     await made.dispose()
 

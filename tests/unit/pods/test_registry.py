@@ -2,8 +2,6 @@
 """Is the snapshot of the pods fresh, cheap, and there when the database is not?"""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,7 +13,6 @@ from tricircle.model.pod import Endpoint, Pod, PodState, Service
 from tricircle.pods.registry import FRESH_S, STALE_S, Registry
 from tricircle.store.engine import create_engine, transaction
 from tricircle.store.pods import PodRows
-from tricircle.store.tables import metadata
 from tricircle.upstream.reply import Target
 
 CENTRAL = CentralSettings(
@@ -55,10 +52,7 @@ class Clock:
 
 
 @pytest.fixture
-async def switch(tmp_path: Path) -> AsyncIterator[Switch]:
-    engine = create_engine(DatabaseSettings(connection=f"sqlite:///{tmp_path}/pods.db"))
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
+async def switch(engine: AsyncEngine) -> Switch:
     async with transaction(engine) as connection:
         for pod in (
             a_pod("RegionOne", ""),
@@ -68,8 +62,7 @@ async def switch(tmp_path: Path) -> AsyncIterator[Switch]:
             a_pod("Pod4", "az1"),
         ):
             await PodRows.insert(connection, pod)
-    yield Switch(engine)
-    await engine.dispose()
+    return Switch(engine)
 
 
 @pytest.fixture

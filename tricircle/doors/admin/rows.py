@@ -4,8 +4,23 @@
 from tricircle.doors.admin.bindings import BindingCalls
 from tricircle.doors.admin.pods import PodCalls
 from tricircle.doors.admin.versions import VersionCalls
+from tricircle.http.dialects import Dialect
 from tricircle.http.message import Handler
+from tricircle.road.door import Door
 from tricircle.road.row import Behaviour, Row
+
+
+def door(pods: PodCalls, bindings: BindingCalls, versions: VersionCalls) -> Door:
+    """The Admin API, for a listener of its own."""
+    return Door(
+        name="admin",
+        prefix="",
+        service=None,
+        dialect=Dialect.ADMIN,
+        versions=frozenset({"v1.0"}),
+        rows=rows(pods, bindings, versions),
+        root_rows=root_rows(versions),
+    )
 
 
 def _row(method: str, path: str, handler: Handler, policy: str) -> Row:
