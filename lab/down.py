@@ -8,6 +8,7 @@ import shutil
 from lab.process import Supervisor
 from lab.progress import Progress
 from lab.topology import Lab
+from lab.turn import turn
 
 _LAST = "infrastructure"
 
@@ -17,7 +18,11 @@ def down(lab: Lab, *, wipe: bool = False) -> None:
 
     With `wipe` the data, the configuration and the logs go too; templates and environment stay.
     """
-    progress = Progress()
+    with turn(lab):
+        _down(lab, wipe, Progress())
+
+
+def _down(lab: Lab, wipe: bool, progress: Progress) -> None:
     supervisor = Supervisor(lab.run, lab.logs)
     records = supervisor.records()
     with progress.step("ending services") as notes:

@@ -6,6 +6,8 @@ Every step looks first, so that it can be repeated.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -82,16 +84,31 @@ def direct_endpoints(lab: Lab) -> dict[str, str]:
     }
 
 
+def all_endpoints(lab: Lab) -> dict[str, dict[str, str]]:
+    """Region -> service type -> address of everything that the lab itself registers."""
+    regions = {pod.region: pod_endpoints(lab, pod) for pod in lab.pods}
+    return regions if lab.tricircle else {**regions, CENTRAL_REGION: direct_endpoints(lab)}
+
+
+def digest(lab: Lab) -> str:
+    """Changes when Keystone shall hold something else."""
+    wanted = {
+        "keystone": lab.keystone,
+        "endpoints": all_endpoints(lab),
+        "services": _POD_TYPES,
+        "grants": [(grant.user, grant.project, grant.role) for grant in grants()],
+    }
+    return hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:12]
+
+
 def populate(lab: Lab) -> None:
     """Make everything that is missing. Keystone must be bootstrapped and answer."""
     keystone = Keystone(lab)
     keystone.ensure_regions(lab.pods)
     keystone.ensure_users()
     keystone.ensure_services(_POD_TYPES)
-    for pod in lab.pods:
-        keystone.ensure_endpoints(pod.region, pod_endpoints(lab, pod))
-    if not lab.tricircle:
-        keystone.ensure_endpoints(CENTRAL_REGION, direct_endpoints(lab))
+    for region, addresses in all_endpoints(lab).items():
+        keystone.ensure_endpoints(region, addresses)
 
 
 @dataclass(slots=True)

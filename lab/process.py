@@ -37,6 +37,7 @@ class Record:
     fingerprint: str
     grace: float
     group: str
+    began: float = 0.0  # seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,7 @@ class Supervisor:
                 fingerprint=service.fingerprint,
                 grace=service.grace,
                 group=service.group,
+                began=time.time(),
             )
         )
         return True

@@ -64,7 +64,7 @@ class Service:
     probe: Probe
     files: tuple[Path, ...] = ()  # its configuration; a change of them asks for a restart
     grace: float = 2.0  # seconds between SIGTERM and SIGKILL
-    nice: int = 5
+    nice: int = 8
     group: str = "centre"
     notes: Mapping[str, str] = field(default_factory=dict)
 

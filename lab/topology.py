@@ -129,6 +129,11 @@ class Lab:
         return self.run / "mysql.sock"
 
     @property
+    def identity_ready(self) -> Path:
+        """Exists while Keystone runs and knows all regions, users and endpoints."""
+        return self.run / "identity.ready"
+
+    @property
     def rabbit_pods(self) -> tuple[Pod, ...]:
         return tuple(pod for pod in self.pods if pod.mode is Mode.RABBIT)
 

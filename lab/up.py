@@ -12,6 +12,7 @@ from lab.progress import Progress
 from lab.service import Service
 from lab.services import central, cinder, glance, infrastructure, keystone, neutron, nova, tricircle
 from lab.topology import Lab, Pod, save_lab
+from lab.turn import turn
 
 COMPUTE_SECONDS = 90.0
 
@@ -33,12 +34,18 @@ def up(lab: Lab) -> None:
     Raises StartError, SqlError, RestError, MigrationError, PackagesError or EnvironmentFailedError,
     each with a text for the person who waits.
     """
-    progress = Progress()
+    with turn(lab):
+        _up(lab, Progress())
+
+
+def _up(lab: Lab, progress: Progress) -> None:
     prepare(lab, progress)
     save_lab(lab)
     _make_directories(lab)
     supervisor = Supervisor(lab.run, lab.logs)
     _stop_strangers(lab, supervisor)
+    if supervisor.running(keystone.service(lab).name) is None:
+        lab.identity_ready.unlink(missing_ok=True)
     with progress.step("MariaDB, memcached") as notes:
         database.prepare(lab)
         # Only MariaDB and memcached are waited for: RabbitMQ may take its time until it is needed.
@@ -51,25 +58,31 @@ def up(lab: Lab) -> None:
         if made:
             notes.append(f"{len(made)} made")
     with progress.step("Keystone") as notes:
-        notes += _start_ready(supervisor, [keystone.service(lab)])
+        services = [keystone.service(lab), *openstack(lab)]
+        # All at once: most of a start is the loading of Python, and Keystone alone would leave cores idle.
+        started = _start(supervisor, services)
+        if started:
+            notes.append(f"and {len(started) - 1} more started" if len(started) > 1 else "started")
+        supervisor.wait_ready(services[:1])
     with progress.step("regions, users, endpoints"):
         identity.populate(lab)
+        if schemas.KEYSTONE in made:
+            schemas.keep_identity(lab)
+        lab.identity_ready.touch()
+    if lab.tricircle:
+        with progress.step("tables and catalog of tricircle"):
+            tricircle.prepare(lab)
+            services += tricircle.services(lab)
+            _start(supervisor, services)
     with progress.step("centre and pods") as notes:
-        supervisor.wait_ready(infra)
-        services = openstack(lab)
-        notes += _start(supervisor, services)
-        supervisor.wait_ready(services)
+        supervisor.wait_ready([*infra, *services])
     with progress.step("compute hosts"):
         for pod in lab.pods:
-            _wait_for_hosts(lab, pod)
+            _wait_for_hosts(lab, supervisor, pod)
     with progress.step("flavors, images, networks"):
         seed.seed(lab)
         clouds.write(lab)
         canaries.write(lab)
-    if lab.tricircle:
-        with progress.step("tricircle") as notes:
-            tricircle.prepare(lab)
-            notes += _start_ready(supervisor, tricircle.services(lab))
     progress.end("The lab is up")
 
 
@@ -94,24 +107,21 @@ def _start(supervisor: Supervisor, services: Sequence[Service]) -> list[str]:
     return [f"{service.name}" for service in services if supervisor.start(service)]
 
 
-def _start_ready(supervisor: Supervisor, services: Sequence[Service]) -> list[str]:
-    started = _start(supervisor, services)
-    supervisor.wait_ready(services)
-    return started
-
-
 def _stop_strangers(lab: Lab, supervisor: Supervisor) -> None:
     """End what an earlier start with other choices left running."""
     wanted = {service.name for service in everything(lab)}
     supervisor.stop([record for record in supervisor.records() if record.name not in wanted])
 
 
-def _wait_for_hosts(lab: Lab, pod: Pod) -> None:
+def _wait_for_hosts(lab: Lab, supervisor: Supervisor, pod: Pod) -> None:
+    """Wait until the pod's compute host has reported after its start: until then nobody boots on it."""
+    record = supervisor.running(nova.compute_name(pod))
     deadline = time.monotonic() + COMPUTE_SECONDS
-    while not schemas.map_hosts(lab, pod):
+    while record is None or not schemas.map_hosts(lab, pod, int(record.began)):
         if time.monotonic() > deadline:
-            log = lab.logs / f"{pod.name}-nova.log"
-            raise StartError(f"{pod.name}: no compute host after {COMPUTE_SECONDS:.0f} s; see {log}")
+            name = nova.compute_name(pod)
+            late = f"{pod.name}: no compute host after {COMPUTE_SECONDS:.0f} s"
+            raise StartError(f"{late}. The end of {supervisor.log(name)}:\n{supervisor.tail(name)}")
         time.sleep(0.2)
 
 

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole block storage service of a pod in one process: Cinder's API, scheduler and volume service."""
 
-from cinder import monkey_patch
+import gc
+
+gc.disable()  # until everything is loaded, see lab.pod.wsgi
+
+from cinder import monkey_patch  # noqa: E402
 
 monkey_patch.patch()
 
@@ -47,6 +51,8 @@ def main():
             service.Service.create(host=host, service_name=backend, binary=constants.VOLUME_BINARY, coordination=False)
         )
     launcher.launch_service(service.WSGIService("osapi_volume"))
+    gc.freeze()
+    gc.enable()
     launcher.wait()
 
 

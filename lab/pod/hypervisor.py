@@ -12,6 +12,7 @@ from nova import objects
 from nova.compute import power_state
 from nova.image import glance
 from nova.scheduler.client import report
+from nova.servicegroup import api as servicegroup
 from nova.virt import fake
 
 CONF = nova.conf.CONF
@@ -66,4 +67,5 @@ def _no_allocations(client, context, nodename):
 def install():
     """Make the driver loadable as `fake.LabHypervisor`: Nova looks only below nova.virt."""
     fake.LabHypervisor = LabHypervisor
+    servicegroup.INITIAL_REPORTING_DELAY = 0  # a host that is back is used at once, not after 5 s
     report.SchedulerReportClient.get_allocations_for_provider_tree = _no_allocations

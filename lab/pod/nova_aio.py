@@ -19,7 +19,7 @@ from nova.conf import CONF
 from nova.scheduler import rpcapi as scheduler_rpcapi
 from oslo_log import log as logging
 
-from lab.pod import bus, hypervisor
+from lab.pod import bus, hypervisor, patience
 
 LOG = logging.getLogger(__name__)
 # Placement asks for two answers of this process while it starts; nothing may block the loading.
@@ -34,6 +34,7 @@ _running = []
 
 
 def _start_services():
+    patience.wait_for_identity()
     for binary, topic, second_topic in SERVICES:
         try:
             made = service.Service.create(binary=binary, topic=topic, topic_alt=second_topic)

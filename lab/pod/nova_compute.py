@@ -3,8 +3,9 @@
 
 from nova.cmd import compute  # isort: skip  (first: it decides for native threads)
 
-from lab.pod import hypervisor
+from lab.pod import hypervisor, patience
 
 if __name__ == "__main__":
     hypervisor.install()
+    patience.wait_for_identity()
     compute.main()

@@ -11,6 +11,7 @@ from lab.service import HttpAnswers, Service
 from lab.services import cinder, glance, nova
 from lab.services.processes import environment, uwsgi
 from lab.services.sections import credentials, database, shared
+from lab.services.tricircle import sources
 from lab.topology import CENTRAL_REGION, Lab
 
 THREADS = 6
@@ -35,7 +36,7 @@ def services(lab: Lab) -> list[Service]:
 def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
     """Write neutron.conf and ml2_conf.ini; returns both."""
     directory = lab.etc / "central" / "neutron"
-    server = {
+    server: dict[str, ini.Section] = {
         "DEFAULT": {
             "core_plugin": "ml2",
             "service_plugins": _STOCK_PLUGINS if stock else _PLUGINS,
@@ -53,7 +54,7 @@ def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
         "nova": {**credentials(lab, "nova"), "region_name": CENTRAL_REGION},
         "placement": {**credentials(lab, "placement"), "region_name": CENTRAL_REGION},
     }
-    ml2 = {
+    ml2: dict[str, ini.Section] = {
         "ml2": {
             "type_drivers": "local,flat,vlan",
             "tenant_network_types": "vlan",
@@ -80,5 +81,10 @@ def _neutron(lab: Lab) -> Service:
         command=uwsgi(lab, "lab.pod.neutron_api", lab.port("neutron"), threads=THREADS),
         environment=environment(lab, OS_NEUTRON_CONFIG_DIR=str(files[0].parent)),
         probe=HttpAnswers(port=lab.port("neutron")),
-        files=files,
+        files=files if stock else (*files, *_driver_sources(lab)),
     )
+
+
+def _driver_sources(lab: Lab) -> tuple[Path, ...]:
+    """The code of ours that runs inside: its process starts anew when it changes."""
+    return (*sources(lab, "tricircle_neutron"), *sources(lab, "tricircle/store"))

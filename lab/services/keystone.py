@@ -45,7 +45,7 @@ def service(lab: Lab) -> Service:
         environment=environment(lab, OS_KEYSTONE_CONFIG_DIR=str(path.parent)),
         probe=HttpAnswers(port=lab.port("keystone"), path="/v3"),
         files=(path,),
-        nice=2,
+        nice=0,  # first of all: the others need what is then put into it
     )
 
 

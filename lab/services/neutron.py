@@ -35,7 +35,7 @@ _LIFTED_QUOTAS = (
 def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
     """Write neutron.conf and ml2_conf.ini; returns both."""
     directory = lab.etc / pod.name / "neutron"
-    server = {
+    server: dict[str, ini.Section] = {
         "DEFAULT": {
             "core_plugin": "ml2",
             "service_plugins": PLUGINS,
@@ -78,6 +78,7 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
 
 
 def _ml2(pod: Pod) -> ini.Sections:
+    # The ranges are short: Neutron reads a row for every number at every start.
     n = pod.number
     return {
         "ml2": {
@@ -91,10 +92,10 @@ def _ml2(pod: Pod) -> ini.Sections:
         "ml2_type_vlan": {
             # stretch, which spans pods, has no range: tenants of the pod get nothing from it, while
             # an administrator may name a segment.
-            "network_vlan_ranges": "stretch,bridge:2001:2999,extern:3001:3999",
+            "network_vlan_ranges": "stretch,bridge:2001:2099,extern:3001:3099",
         },
-        "ml2_type_vxlan": {"vni_ranges": f"{n}001:{n}999"},
-        "ml2_type_geneve": {"vni_ranges": f"{n}0001:{n}0999", "max_header_size": 38},
+        "ml2_type_vxlan": {"vni_ranges": f"{n}001:{n}199"},
+        "ml2_type_geneve": {"vni_ranges": f"{n}0001:{n}0199", "max_header_size": 38},
         "securitygroup": {"enable_security_group": True, "firewall_driver": "openvswitch"},
         "lab": {
             "host": COMPUTE_HOST,

@@ -104,6 +104,11 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     ]
 
 
+def compute_name(pod: Pod) -> str:
+    """The name of the process in which the pod's nova-compute runs."""
+    return f"{pod.name}-nova" if pod.mode is Mode.AIO else f"{pod.name}-nova-compute"
+
+
 def central_service(lab: Lab) -> Service:
     files = write_central(lab)
     return Service(

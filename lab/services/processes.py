@@ -21,6 +21,7 @@ def environment(lab: Lab, **extra: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
         "OS_NOVA_DISABLE_EVENTLET_PATCHING": "true",
+        "LAB_IDENTITY_READY": str(lab.identity_ready),
         **extra,
     }
 
@@ -40,7 +41,7 @@ def uwsgi(
     return (
         f"{lab.venv}/bin/uwsgi",
         *sockets,
-        *("--module", f"{module}:application"),
+        *("--module", "lab.pod.wsgi:application", "--env", f"LAB_APPLICATION={module}"),
         *("--enable-threads", "--threads", str(threads)),
         *("--die-on-term", "--need-app", "--disable-logging"),
         *("--buffer-size", "65535", "--http-chunked-input"),
