@@ -241,7 +241,7 @@ class Gatherer:
             if has_more and run.listing.links is not None:
                 href = self._access.page_link(run.request, next_query(run.request.query_pairs(), marker))
                 body[run.listing.links] = [{"rel": "next", "href": href}]
-        return Answer.json(200, body, _marks(run.missing))
+        return Answer.json(200, body, marks(run.missing))
 
     async def _remember(self, run: _Run, marker: str) -> None:
         # A pod that is switched off keeps its place until it is back.
@@ -284,7 +284,7 @@ def _unknown_marker(listing: Listing, marker: str) -> TricircleError:
     return InvalidRequestError(f"marker [{marker}] not found")
 
 
-def _marks(missing: Sequence[Pod]) -> list[tuple[bytes, bytes]]:
+def marks(missing: Sequence[Pod]) -> list[tuple[bytes, bytes]]:
     """The header that names what is missing, by AZ: pods are nobody's business."""
     zones = sorted({pod.az_name for pod in missing})
     return [(INCOMPLETE_HEADER, ", ".join(zones).encode())] if zones else []

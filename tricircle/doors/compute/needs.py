@@ -45,6 +45,14 @@ class PodSelection(Protocol):
         ...
 
 
+class Pulses(Protocol):
+    """Which pods answer (``pods/health.py``)."""
+
+    def answers(self, pod: Pod, service: Service) -> bool:
+        """Whether calls to the service are not refused at once."""
+        ...
+
+
 class KnownPods(Protocol):
     """The pods as last read (``pods/registry.py``)."""
 
@@ -186,6 +194,10 @@ class ServerGroupCopies(Protocol):
 
     async def ensure(self, pod: Pod, context: RequestContext, group: Mapping[str, object], deadline: Deadline) -> str:
         """The group's id there."""
+        ...
+
+    async def remove(self, context: RequestContext, group_id: str, deadline: Deadline) -> None:
+        """Delete the copies of a group that is gone."""
         ...
 
 

@@ -186,6 +186,12 @@ def _apply_instance_action(item: Item, facts: Facts) -> Item:
     return item
 
 
+def _apply_service(item: Item, facts: Facts) -> Item:
+    if item.get("zone") != "internal" and "zone" in item:
+        item["zone"] = zone(facts.pod, item["zone"])
+    return item
+
+
 def _collect_fault(item: Item) -> Iterator[PodSideId]:
     return collect_text(item.get("message"))
 
@@ -209,3 +215,5 @@ INTERFACE = Shape(apply=_apply_interface, collect=_collect_interface)
 FAULT = Shape(apply=_apply_fault, collect=_collect_fault)
 #: One entry of ``os-instance-actions``.
 INSTANCE_ACTION = Shape(apply=_apply_instance_action)
+#: A service or host as administrators list them.
+SERVICE = Shape(apply=_apply_service)

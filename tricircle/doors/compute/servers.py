@@ -35,7 +35,6 @@ class Servers:
         quota: Quota,
         choice: Choice,
         boot: Boot,
-        jobs: JobFiles,
         clients: Asking,
         pods: KnownPods,
     ) -> None:
@@ -44,7 +43,6 @@ class Servers:
         self._quota = quota
         self._choice = choice
         self._boot = boot
-        self._jobs = jobs
         self._clients = clients
         self._pods = pods
 

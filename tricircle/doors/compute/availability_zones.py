@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which AZs are there, and which of them can be used now? Answered from the pods that are registered."""
+
+import msgspec
+
+from tricircle.doors.compute.needs import KnownPods, Pulses
+from tricircle.errors import BadUpstreamAnswerError
+from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod, PodState, Service
+from tricircle.road.carrier import Carrier
+from tricircle.upstream.reply import Reply
+
+#: Where Nova keeps the services that run no servers.
+_INTERNAL = "internal"
+
+
+class AvailabilityZones:
+    """``GET /os-availability-zone`` and, for administrators, ``.../detail``."""
+
+    def __init__(self, *, carrier: Carrier, pods: KnownPods, health: Pulses) -> None:
+        self._carrier = carrier
+        self._pods = pods
+        self._health = health
+
+    async def index(self, _request: Request) -> Answer:
+        """All AZs without hosts, those that can be used first, as Nova has it."""
+        return Answer.json(200, {"availabilityZoneInfo": [_zone(name, up, None) for name, up in await self._zones()]})
+
+    async def detail(self, request: Request) -> Answer:
+        """All AZs with the hosts of their pods. Hosts of one name in several pods of an AZ bear the pod's name too."""
+        fan = await self._carrier.fan_out(request)
+        hosts: dict[str, dict[str, object]] = {}
+        for pod, reply in fan.replies:
+            if reply.status >= 400:
+                return await self._carrier.answer(request, pod, reply)
+            for zone, members in _hosts(reply).items():
+                known = hosts.setdefault(_INTERNAL if zone == _INTERNAL else pod.az_name, {})
+                for host, services in members.items():
+                    known[f"{host} ({pod.name})" if host in known else host] = services
+        shown = [_zone(name, up, hosts.get(name, {}) if up else None) for name, up in await self._zones()]
+        if _INTERNAL in hosts:
+            shown.insert(0, _zone(_INTERNAL, True, hosts[_INTERNAL]))
+        return Answer.json(200, {"availabilityZoneInfo": shown})
+
+    async def _zones(self) -> list[tuple[str, bool]]:
+        """Names, and whether a pod of the AZ can be used."""
+        usable: dict[str, bool] = {}
+        for pod in await self._pods.pods():
+            if not pod.is_central:
+                usable[pod.az_name] = usable.get(pod.az_name, False) or self._is_usable(pod)
+        return sorted(usable.items(), key=lambda zone: (not zone[1], zone[0]))
+
+    def _is_usable(self, pod: Pod) -> bool:
+        return pod.state is not PodState.DISABLED and self._health.answers(pod, Service.COMPUTE)
+
+
+def _zone(name: str, is_available: bool, hosts: object) -> dict[str, object]:
+    return {"zoneName": name, "zoneState": {"available": is_available}, "hosts": hosts}
+
+
+def _hosts(reply: Reply) -> dict[str, dict[str, object]]:
+    """Hosts by zone, as one pod says."""
+    try:
+        found = msgspec.convert(reply.json(), _Detail)
+    except msgspec.ValidationError as error:
+        raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.") from error
+    return {zone.zoneName: zone.hosts or {} for zone in found.availabilityZoneInfo}
+
+
+class _Zone(msgspec.Struct):
+    zoneName: str  # noqa: N815  (Nova's word)
+    hosts: dict[str, object] | None = None
+
+
+class _Detail(msgspec.Struct):
+    availabilityZoneInfo: list[_Zone]  # noqa: N815  (Nova's word)

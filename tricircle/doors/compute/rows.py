@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to each call of Nova's API? The table; paths are those of Nova's own ``ROUTE_LIST``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tricircle.doors.compute.availability_zones import AvailabilityZones
+from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
+from tricircle.doors.compute.declared_rows import declared_rows, flavor_rows
+from tricircle.doors.compute.fleet import Fleet
+from tricircle.doors.compute.limits import Limits
+from tricircle.doors.compute.operator_rows import operator_rows
+from tricircle.doors.compute.proxy_rows import gone_rows, proxy_rows
+from tricircle.doors.compute.server_rows import ServerSpecials, server_rows
+from tricircle.doors.compute.usage import Usage
+from tricircle.doors.compute.versions import Versions
+from tricircle.http.dialects import Dialect
+from tricircle.model.pod import Service
+from tricircle.road.door import Door, ProjectInPath
+from tricircle.road.row import Behaviour, Row
+
+NAME, PREFIX = "compute", "/compute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specials:
+    """The door's special cases; what they need is put together by the composition root."""
+
+    servers: ServerSpecials
+    zones: AvailabilityZones
+    limits: Limits
+    usage: Usage
+    fleet: Fleet
+    keypairs: KeypairChanges
+    server_groups: ServerGroupChanges
+    versions: Versions
+
+
+def rows(specials: Specials) -> tuple[Row, ...]:
+    """The table under a version."""
+    return (
+        *_version_rows(specials.versions),
+        *server_rows(specials.servers),
+        *flavor_rows(),
+        *declared_rows(specials.keypairs, specials.server_groups, specials.limits),
+        *_sums_and_zones(specials),
+        *operator_rows(specials.fleet),
+        *proxy_rows(),
+        *gone_rows(),
+    )
+
+
+def door(specials: Specials) -> Door:
+    """The compute door. ``/v2`` is the same API without microversions."""
+    return Door(
+        name=NAME,
+        prefix=PREFIX,
+        service=Service.COMPUTE,
+        dialect=Dialect.COMPUTE,
+        versions=frozenset({"v2.1", "v2"}),
+        unversioned=frozenset({"v2"}),
+        rows=rows(specials),
+        root_rows=(Row(("GET",), "/", Behaviour.OURS, handler=specials.versions.all, is_public=True),),
+        project_in_path=ProjectInPath.OPTIONAL,
+        has_microversions=True,
+    )
+
+
+def _version_rows(versions: Versions) -> Iterator[Row]:
+    yield Row(("GET",), "/", Behaviour.OURS, handler=versions.one, is_public=True)
+    yield Row(("GET",), "/versions/{version_id}", Behaviour.OURS, handler=versions.one)
+    yield Row(("GET",), "/extensions", Behaviour.CENTRAL)
+    yield Row(("GET",), "/extensions/{alias}", Behaviour.CENTRAL)
+
+
+def _sums_and_zones(specials: Specials) -> Iterator[Row]:
+    policy = "os_compute_api:os-availability-zone:"
+    zones = "/os-availability-zone"
+    yield Row(("GET",), zones, Behaviour.OURS, handler=specials.zones.index, policy=policy + "list")
+    yield Row(("GET",), zones + "/detail", Behaviour.OURS, handler=specials.zones.detail, policy=policy + "detail")
+    yield Row(("GET",), "/limits", Behaviour.SUM, handler=specials.limits.limits)
+    yield Row(("GET",), "/os-simple-tenant-usage", Behaviour.SUM, handler=specials.usage.index)
+    yield Row(("GET",), "/os-simple-tenant-usage/{project_id}", Behaviour.SUM, handler=specials.usage.show)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much did projects use in a period? What the pods say, added up per project."""
+
+from collections.abc import Iterable, Mapping
+
+from tricircle.http.message import Answer, Request
+from tricircle.road.carrier import Carrier
+from tricircle.road.gather import marks
+
+_TOTALS = ("total_hours", "total_local_gb_usage", "total_memory_mb_usage", "total_vcpus_usage")
+
+
+class Usage:
+    """``GET /os-simple-tenant-usage`` and ``.../{project_id}``.
+
+    Answers whole: a page of one pod's servers is no page of the sum, so ``limit`` and ``marker`` (2.40 and later) are
+    not passed on, and there is no next page.
+    """
+
+    def __init__(self, *, carrier: Carrier) -> None:
+        self._carrier = carrier
+
+    async def index(self, request: Request) -> Answer:
+        """Every project's usage."""
+        return await self._summed(request, "tenant_usages")
+
+    async def show(self, request: Request) -> Answer:
+        """One project's usage; empty when it used nothing."""
+        return await self._summed(request, "tenant_usage")
+
+    async def _summed(self, request: Request, key: str) -> Answer:
+        query = [pair for pair in request.query.split(b"&") if not pair.startswith((b"limit=", b"marker="))]
+        fan = await self._carrier.fan_out(request, query=b"&".join(query))
+        parts: list[Mapping[str, object]] = []
+        for pod, reply in fan.replies:
+            if reply.status >= 400:
+                return await self._carrier.answer(request, pod, reply)
+            found = reply.json().get(key)
+            parts += found if isinstance(found, list) else [found] if isinstance(found, dict) and found else []
+        usages = summed(parts)
+        value: object = usages if key == "tenant_usages" else next(iter(usages), {})
+        return Answer.json(200, {key: value}, marks(fan.missing))
+
+
+def summed(parts: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
+    """One entry per project.
+
+    >>> summed([{"tenant_id": "a", "total_hours": 1.5}, {"tenant_id": "a", "total_hours": 2.0}])[0]["total_hours"]
+    3.5
+    """
+    usages: dict[str, dict[str, object]] = {}
+    for part in parts:
+        known = usages.setdefault(str(part.get("tenant_id")), {})
+        for name, value in part.items():
+            before = known.get(name)
+            if name in _TOTALS and isinstance(value, int | float):
+                known[name] = value + (before if isinstance(before, int | float) else 0)
+            elif name == "server_usages" and isinstance(value, list):
+                known[name] = [*(before if isinstance(before, list) else []), *value]
+            elif name not in known:
+                known[name] = value
+    return list(usages.values())
