@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be chosen in a pod's Neutron, what conflicts, and how is a copy found again?"""
+
+from collections.abc import Callable
+
+from tests.contract.cloud import Cloud, unique
+from tests.contract.conftest import Undo
+
+Port = Callable[..., dict]
+
+
+def test_the_operator_chooses_everything_of_a_port(
+    cloud: Cloud, port: Port, network: dict[str, str], undo: Undo
+) -> None:
+    body = {"security_group": {"name": unique("web"), "project_id": cloud.tenant.project_id}}
+    group = cloud.admin.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+    undo(cloud.admin, "network", f"/v2.0/security-groups/{group['id']}")
+    address = {"ip_address": "10.77.0.50", "subnet_id": network["subnet_id"]}
+    made = port(
+        mac_address="fa:16:3e:00:77:50",
+        fixed_ips=[address],
+        security_groups=[group["id"]],
+        description="tricircle:central",
+        name="chosen",
+        admin_state_up=True,
+    )
+    assert made["project_id"] == cloud.tenant.project_id
+    assert made["fixed_ips"] == [address]
+    assert made["mac_address"] == "fa:16:3e:00:77:50"
+    assert made["security_groups"] == [group["id"]]
+    assert made["description"] == "tricircle:central"
+    assert (made["status"], made["device_id"], made["device_owner"]) == ("DOWN", "", "")
+
+
+def test_a_tenant_sees_no_binding_and_no_provider(cloud: Cloud, port: Port, network: dict[str, str]) -> None:
+    made = port()
+    seen = cloud.tenant.good("GET", "network", f"/v2.0/ports/{made['id']}")["port"]
+    assert "binding:host_id" in made
+    assert "binding:host_id" not in seen
+    assert (
+        "provider:network_type" not in cloud.tenant.good("GET", "network", f"/v2.0/networks/{network['id']}")["network"]
+    )
+
+
+def test_a_taken_address_is_409(cloud: Cloud, port: Port, network: dict[str, str]) -> None:
+    address = [{"ip_address": "10.77.0.60", "subnet_id": network["subnet_id"]}]
+    port(fixed_ips=address)
+    body = {"port": {"network_id": network["id"], "fixed_ips": address}}
+    answer = cloud.admin("POST", "network", "/v2.0/ports", body)
+    assert answer.status_code == 409
+    assert answer.json()["NeutronError"]["type"] == "IpAddressAlreadyAllocated"
+    assert network["subnet_id"] in answer.json()["NeutronError"]["message"]
+
+
+def test_a_taken_mac_is_409(cloud: Cloud, port: Port, network: dict[str, str]) -> None:
+    port(mac_address="fa:16:3e:00:77:61")
+    body = {"port": {"network_id": network["id"], "mac_address": "fa:16:3e:00:77:61"}}
+    answer = cloud.admin("POST", "network", "/v2.0/ports", body)
+    assert answer.status_code == 409
+    assert answer.json()["NeutronError"]["type"] == "MacAddressInUse"
+
+
+def test_copies_are_found_by_their_description(cloud: Cloud, port: Port, network: dict[str, str]) -> None:
+    mark = unique("tricircle:central")
+    made = port(description=mark)
+    port(description="tricircle:another")
+    found = cloud.admin.good("GET", "network", f"/v2.0/ports?description={mark}")["ports"]
+    assert [one["id"] for one in found] == [made["id"]]
+    path = f"/v2.0/ports?description={mark}&project_id={cloud.other.project_id}"
+    assert cloud.admin.good("GET", "network", path)["ports"] == []
+
+
+def test_a_description_is_not_unique(cloud: Cloud, undo: Undo) -> None:
+    name, mark = unique("twin"), unique("tricircle:central")
+    for _ in range(2):
+        body = {"security_group": {"name": name, "description": mark}}
+        made = cloud.tenant.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+        undo(cloud.tenant, "network", f"/v2.0/security-groups/{made['id']}")
+    path = f"/v2.0/security-groups?description={mark}"
+    assert len(cloud.tenant.good("GET", "network", path)["security_groups"]) == 2
+
+
+def test_fields_are_repeated_not_joined(cloud: Cloud, network: dict[str, str]) -> None:
+    path = f"/v2.0/networks?id={network['id']}"
+    assert set(cloud.tenant.good("GET", "network", f"{path}&fields=id&fields=name")["networks"][0]) == {"id", "name"}
+    assert cloud.tenant.good("GET", "network", f"{path}&fields=id,name")["networks"] == [{}]
+
+
+def test_a_second_default_group_is_409(cloud: Cloud) -> None:
+    cloud.tenant.good("GET", "network", "/v2.0/security-groups")  # makes the first one
+    answer = cloud.tenant("POST", "network", "/v2.0/security-groups", {"security_group": {"name": "default"}})
+    assert answer.status_code == 409
+    assert answer.json()["NeutronError"]["type"] == "SecurityGroupDefaultAlreadyExists"
+
+
+def test_every_project_has_a_default_group(cloud: Cloud) -> None:
+    groups = cloud.other.good("GET", "network", "/v2.0/security-groups?name=default")["security_groups"]
+    assert [group["project_id"] for group in groups] == [cloud.other.project_id]
+    assert len(groups[0]["security_group_rules"]) == 4
+
+
+def test_rules_of_a_new_group_let_everything_out(cloud: Cloud, undo: Undo) -> None:
+    body = {"security_group": {"name": unique("fresh")}}
+    group = cloud.tenant.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+    undo(cloud.tenant, "network", f"/v2.0/security-groups/{group['id']}")
+    rules = {(rule["direction"], rule["ethertype"]) for rule in group["security_group_rules"]}
+    assert rules == {("egress", "IPv4"), ("egress", "IPv6")}
+    rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp", "port_range_min": 22}
+    rule |= {"port_range_max": 22, "remote_ip_prefix": "0.0.0.0/0", "ethertype": "IPv4"}
+    made = cloud.tenant("POST", "network", "/v2.0/security-group-rules", {"security_group_rule": rule})
+    assert made.status_code == 201
+    again = cloud.tenant("POST", "network", "/v2.0/security-group-rules", {"security_group_rule": rule})
+    assert again.status_code == 409
+    assert again.json()["NeutronError"]["type"] == "SecurityGroupRuleExists"
+
+
+def test_a_group_in_use_and_a_network_in_use_stay(
+    cloud: Cloud, port: Port, network: dict[str, str], undo: Undo
+) -> None:
+    body = {"security_group": {"name": unique("used"), "project_id": cloud.tenant.project_id}}
+    group = cloud.admin.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+    undo(cloud.admin, "network", f"/v2.0/security-groups/{group['id']}")
+    made = port(security_groups=[group["id"]])
+    for path, kind in (
+        (f"/v2.0/security-groups/{group['id']}", "SecurityGroupInUse"),
+        (f"/v2.0/networks/{network['id']}", "NetworkInUse"),
+    ):
+        answer = cloud.admin("DELETE", "network", path)
+        assert (answer.status_code, answer.json()["NeutronError"]["type"]) == (409, kind)
+    assert cloud.admin("DELETE", "network", f"/v2.0/ports/{made['id']}").status_code == 204
+
+
+def test_a_revision_grows_with_every_change(cloud: Cloud, network: dict[str, str]) -> None:
+    path = f"/v2.0/networks/{network['id']}"
+    before = cloud.tenant.good("GET", "network", path)["network"]["revision_number"]
+    after = cloud.tenant.good("PUT", "network", path, {"network": {"name": unique("renamed")}})["network"]
+    assert after["revision_number"] > before
+
+
+def test_a_subnet_takes_its_pools_and_its_gateway(cloud: Cloud, undo: Undo) -> None:
+    made = cloud.admin.good("POST", "network", "/v2.0/networks", {"network": {"name": unique("net")}})["network"]
+    undo(cloud.admin, "network", f"/v2.0/networks/{made['id']}")
+    body = {
+        "subnet": {
+            "network_id": made["id"],
+            "ip_version": 4,
+            "cidr": "10.78.0.0/24",
+            "allocation_pools": [{"start": "10.78.0.200", "end": "10.78.0.210"}],
+            "gateway_ip": "10.78.0.254",
+            "description": "tricircle:subnet",
+        }
+    }
+    subnet = cloud.admin.good("POST", "network", "/v2.0/subnets", body)["subnet"]
+    assert subnet["allocation_pools"] == [{"start": "10.78.0.200", "end": "10.78.0.210"}]
+    assert subnet["gateway_ip"] == "10.78.0.254"
+    # An address outside of the pools may be named all the same.
+    outside = {"port": {"network_id": made["id"], "fixed_ips": [{"ip_address": "10.78.0.9"}]}}
+    port = cloud.admin.good("POST", "network", "/v2.0/ports", outside)["port"]
+    undo(cloud.admin, "network", f"/v2.0/ports/{port['id']}")
+    assert port["fixed_ips"] == [{"ip_address": "10.78.0.9", "subnet_id": subnet["id"]}]
+
+
+def test_neutron_pages_only_when_asked(cloud: Cloud, port: Port) -> None:
+    made = {port()["id"], port()["id"]}
+    seen: list[str] = []
+    query = "limit=1&sort_key=id&sort_dir=asc"
+    while query:
+        body = cloud.admin.good("GET", "network", f"/v2.0/ports?{query}&project_id={cloud.tenant.project_id}")
+        seen += [one["id"] for one in body["ports"]]
+        if not any(link["rel"] == "next" for link in body.get("ports_links", [])):
+            break
+        query = f"limit=1&sort_key=id&sort_dir=asc&marker={seen[-1]}"
+    assert made <= set(seen)
+    assert len(seen) == len(set(seen))

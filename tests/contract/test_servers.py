@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a server come, what does it show, and what does it leave behind?"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.contract.cloud import Cloud, eventually, unique
+from tests.contract.conftest import Undo
+
+Boot = Callable[..., str]
+V = {"OpenStack-API-Version": "compute 2.96"}
+
+
+def test_a_boot_is_202_with_a_location_and_little_else(cloud: Cloud, undo: Undo) -> None:
+    fields = {"name": unique("server"), "flavorRef": cloud.flavor_id, "imageRef": cloud.image_id, "networks": "none"}
+    answer = cloud.tenant("POST", "compute", "/v2.1/servers", {"server": fields}, V)
+    assert answer.status_code == 202
+    server = answer.json()["server"]
+    undo(cloud.tenant, "compute", f"/v2.1/servers/{server['id']}")
+    assert set(server) == {"id", "links", "OS-DCF:diskConfig", "security_groups", "adminPass"}
+    assert server["security_groups"] == [{"name": "default"}]
+    hrefs = {link["rel"]: link["href"] for link in server["links"]}
+    assert answer.headers["Location"] == hrefs["self"]
+    assert hrefs["self"].endswith(f"/v2.1/servers/{server['id']}")
+    assert hrefs["bookmark"].endswith(f"/servers/{server['id']}")
+    assert "/v2.1/" not in hrefs["bookmark"]
+
+
+def test_the_answer_repeats_the_security_groups_that_were_asked_for(
+    cloud: Cloud, port: Callable[..., dict], undo: Undo
+) -> None:
+    made = port()
+    fields = {
+        "name": unique("server"),
+        "flavorRef": cloud.flavor_id,
+        "imageRef": cloud.image_id,
+        "networks": [{"port": made["id"]}],
+        "security_groups": [{"name": "default"}],
+    }
+    server = cloud.tenant.good("POST", "compute", "/v2.1/servers", {"server": fields})["server"]
+    undo(cloud.tenant, "compute", f"/v2.1/servers/{server['id']}")
+    assert server["security_groups"] == [{"name": "default"}]
+
+
+def test_a_server_becomes_active(cloud: Cloud, boot: Boot) -> None:
+    server_id = boot(metadata={"purpose": "contract"})
+    server = cloud.tenant.good("GET", "compute", f"/v2.1/servers/{server_id}", OpenStack_API_Version="compute 2.96")
+    server = server["server"]
+    assert server["metadata"] == {"purpose": "contract"}
+    assert server["tenant_id"] == cloud.tenant.project_id
+    assert server["image"]["id"] == cloud.image_id
+    assert server["OS-EXT-AZ:availability_zone"] == cloud.zone
+    assert server["pinned_availability_zone"] is None
+    assert server["hostId"]
+    assert "OS-EXT-SRV-ATTR:host" not in server
+    assert cloud.admin.good("GET", "compute", f"/v2.1/servers/{server_id}")["server"]["OS-EXT-SRV-ATTR:host"]
+
+
+def test_the_flavor_is_a_link_until_2_46_and_embedded_without_id_from_2_47(cloud: Cloud, boot: Boot) -> None:
+    path = f"/v2.1/servers/{boot()}"
+    old = cloud.tenant.good("GET", "compute", path, OpenStack_API_Version="compute 2.46")["server"]["flavor"]
+    new = cloud.tenant.good("GET", "compute", path, OpenStack_API_Version="compute 2.47")["server"]["flavor"]
+    assert old["id"] == cloud.flavor_id
+    assert old["links"][0]["rel"] == "bookmark"
+    assert "id" not in new
+    assert new["original_name"] == cloud.flavor_id
+
+
+def test_a_server_without_a_port_shows_no_addresses_and_no_groups(cloud: Cloud, boot: Boot) -> None:
+    server = cloud.tenant.good("GET", "compute", f"/v2.1/servers/{boot()}")["server"]
+    assert server["addresses"] == {}
+    assert "security_groups" not in server
+
+
+def test_a_boot_with_a_given_port_uses_it(cloud: Cloud, boot: Boot, port: Callable[..., dict]) -> None:
+    made = port(description="tricircle:central-id")
+    server_id = boot(networks=[{"port": made["id"]}])
+    used = cloud.admin.good("GET", "network", f"/v2.0/ports/{made['id']}")["port"]
+    assert used["device_id"] == server_id
+    assert used["device_owner"] == f"compute:{cloud.zone}"
+    assert used["description"] == "tricircle:central-id"
+    server = cloud.tenant.good("GET", "compute", f"/v2.1/servers/{server_id}")["server"]
+    addresses = [address["addr"] for net in server["addresses"].values() for address in net]
+    assert addresses == [made["fixed_ips"][0]["ip_address"]]
+    assert server["security_groups"] == [{"name": "default"}]
+
+
+def test_deleting_the_server_leaves_a_given_port(cloud: Cloud, boot: Boot, port: Callable[..., dict]) -> None:
+    made = port(description="tricircle:central-id")
+    server_id = boot(networks=[{"port": made["id"]}])
+    assert cloud.tenant("DELETE", "compute", f"/v2.1/servers/{server_id}").status_code == 204
+    freed = eventually(
+        lambda: cloud.admin.good("GET", "network", f"/v2.0/ports/{made['id']}")["port"],
+        lambda seen: seen["device_id"] == "",
+    )
+    assert freed["status"] == "DOWN"
+    assert freed["device_owner"] == ""
+    assert freed["description"] == "tricircle:central-id"
+    eventually(
+        lambda: cloud.tenant("GET", "compute", f"/v2.1/servers/{server_id}").status_code, lambda code: code == 404
+    )
+
+
+def test_a_port_in_use_is_refused(cloud: Cloud, boot: Boot, port: Callable[..., dict]) -> None:
+    made = port()
+    boot(networks=[{"port": made["id"]}])
+    fields = {
+        "name": unique("server"),
+        "flavorRef": cloud.flavor_id,
+        "imageRef": cloud.image_id,
+        "networks": [{"port": made["id"]}],
+    }
+    answer = cloud.tenant("POST", "compute", "/v2.1/servers", {"server": fields})
+    assert answer.status_code == 409
+    assert answer.json()["conflictingRequest"]["message"] == f"Port {made['id']} is still in use."
+
+
+BAD = [
+    ({"networks": [{"port": "00000000-0000-4000-8000-000000000000"}]}, 400,
+     "Port id 00000000-0000-4000-8000-000000000000 could not be found."),
+    ({"flavorRef": "no-such-flavor"}, 400, "Flavor no-such-flavor could not be found."),
+    ({"imageRef": "00000000-0000-4000-8000-000000000000"}, 400, "Can not find requested image"),
+    ({"key_name": "no-such-key"}, 400, "Invalid key_name provided."),
+    ({"availability_zone": "no-such-zone"}, 400, "The requested availability zone is not available"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "status", "message"), BAD)
+def test_a_boot_that_names_what_is_not_there(cloud: Cloud, fields: dict, status: int, message: str) -> None:
+    body = {"name": "x", "flavorRef": cloud.flavor_id, "imageRef": cloud.image_id, "networks": "none", **fields}
+    answer = cloud.tenant("POST", "compute", "/v2.1/servers", {"server": body}, V)
+    assert answer.status_code == status
+    assert answer.json()["badRequest"] == {"code": status, "message": message}
+
+
+def test_an_unknown_group_is_refused_even_with_given_ports(cloud: Cloud, port: Callable[..., dict]) -> None:
+    made = port()
+    body = {
+        "name": "x",
+        "flavorRef": cloud.flavor_id,
+        "imageRef": cloud.image_id,
+        "networks": [{"port": made["id"]}],
+        "security_groups": [{"name": "no-such-group"}],
+    }
+    answer = cloud.tenant("POST", "compute", "/v2.1/servers", {"server": body})
+    assert answer.status_code == 400
+    assert answer.json()["badRequest"]["message"] == "Unable to find security_group with name or id 'no-such-group'"
+
+
+def test_stop_and_start(cloud: Cloud, boot: Boot) -> None:
+    path = f"/v2.1/servers/{boot()}"
+    assert cloud.tenant("POST", "compute", f"{path}/action", {"os-stop": None}).status_code == 202
+    status = lambda: cloud.tenant.good("GET", "compute", path)["server"]["status"]  # noqa: E731
+    eventually(status, lambda seen: seen == "SHUTOFF")
+    again = cloud.tenant("POST", "compute", f"{path}/action", {"os-stop": None})
+    assert again.status_code == 409
+    assert "conflictingRequest" in again.json()
+    assert cloud.tenant("POST", "compute", f"{path}/action", {"os-start": None}).status_code == 202
+    eventually(status, lambda seen: seen == "ACTIVE")
+
+
+def test_a_server_is_not_there_for_another_tenant(cloud: Cloud, boot: Boot) -> None:
+    server_id = boot()
+    answer = cloud.other("GET", "compute", f"/v2.1/servers/{server_id}")
+    assert answer.status_code == 404
+    assert answer.json()["itemNotFound"]["message"] == f"Instance {server_id} could not be found."
+    assert cloud.admin("GET", "compute", f"/v2.1/servers/{server_id}").status_code == 200
+
+
+def test_interfaces_name_port_and_network(cloud: Cloud, boot: Boot, port: Callable[..., dict]) -> None:
+    made = port()
+    server_id = boot(networks=[{"port": made["id"]}])
+    found = cloud.tenant.good("GET", "compute", f"/v2.1/servers/{server_id}/os-interface")["interfaceAttachments"]
+    assert [(one["port_id"], one["net_id"]) for one in found] == [(made["id"], made["network_id"])]
+    assert cloud.tenant("DELETE", "compute", f"/v2.1/servers/{server_id}/os-interface/{made['id']}").status_code == 202
+    freed = eventually(
+        lambda: cloud.admin.good("GET", "network", f"/v2.0/ports/{made['id']}")["port"],
+        lambda seen: seen["device_id"] == "",
+    )
+    assert freed["id"] == made["id"]

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does the fake Glance do? Images with their data; a deleted id never comes back."""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, route, webob_error
+from tricircle.testing.lists import Manner, matching, next_href, page
+
+_NAMES = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 400: "Bad Request"}
+
+
+class Glance:
+    """The fake image service of one pod."""
+
+    name = "image"
+    public = re.compile(r"/?|/versions/?")
+
+    def __init__(self) -> None:
+        self.images: dict[str, Json] = {}
+        self.data: dict[str, bytes] = {}
+        self._gone: set[str] = set()
+        self._numbers = itertools.count(1)
+
+    def routes(self) -> Sequence[Route]:
+        """Glance's paths."""
+        return [
+            route("GET", "/", self._versions),
+            route("GET", "/versions", self._versions),
+            route("GET", "/v2/images", self._list),
+            route("POST", "/v2/images", self._create),
+            route("GET", "/v2/images/{image_id}", self._show),
+            route("DELETE", "/v2/images/{image_id}", self._delete),
+            route("PUT", "/v2/images/{image_id}/file", self._upload),
+            route("GET", "/v2/images/{image_id}/file", self._download),
+        ]
+
+    def understand(self, asked: Asked) -> str:
+        """Glance has no microversions."""
+        return asked.path
+
+    def refuse(self, asked: Asked, refusal: Refusal) -> Said:
+        """A page, or JSON of webob's own for who wants JSON."""
+        status = 404 if refusal.kind == UNROUTED else refusal.status
+        said = webob_error(asked, status, _NAMES.get(status, "Error"), refusal.message)
+        said.headers |= refusal.headers
+        return said
+
+    def finish(self, asked: Asked, said: Said) -> Said:
+        """Glance takes the caller's request id for its own."""
+        if (mine := asked.headers.get("x-openstack-request-id")) is not None:
+            said.headers["X-OpenStack-Request-ID"] = mine
+        return said
+
+    def has(self, image_id: str) -> bool:
+        """Whether a server or volume can be made from it."""
+        return self.images.get(image_id, {}).get("status") == "active"
+
+    def active(self) -> list[str]:
+        """Ids of images that are ready."""
+        return [image_id for image_id in self.images if self.has(image_id)]
+
+    def add(self, name: str, data: bytes, project_id: str) -> str:
+        """A public image that is ready; returns its id."""
+        made = self._new(
+            {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}, project_id
+        )
+        self._fill(made, data)
+        return str(made["id"])
+
+    def _versions(self, asked: Asked) -> Said:
+        links = [{"rel": "self", "href": f"{asked.root}/v2/"}]
+        versions = [{"id": "v2.17", "status": "CURRENT", "links": links}]
+        return Said(status=300 if asked.path == "/" else 200, body={"versions": versions})
+
+    def _list(self, asked: Asked) -> Said:
+        caller = asked.caller
+        mine = [one for one in self.images.values()
+                if one["visibility"] == "public" or one["owner"] == caller.project_id or caller.is_admin]  # fmt: skip
+        keys = {"created_at": "created_at", "name": "name"}
+        refuse = lambda marker: Refusal(400, f"Invalid marker. Image {marker} could not be found.")  # noqa: E731
+        found = matching(mine, asked, ("name", "owner", "status", "visibility"))
+        taken, more = page(found, asked, Manner(sort_keys=keys, marker_refusal=refuse, max_limit=25))
+        body: Json = {"images": [_shown(one) for one in taken], "schema": "/v2/schemas/images", "first": "/v2/images"}
+        query = "&".join(f"{name}={value}" for name, value in asked.query if name != "marker")
+        body["first"] += f"?{query}" if query else ""
+        if more:
+            body["next"] = next_href(asked, "/v2/images", taken[-1]["id"]).removeprefix(asked.root)
+        return Said(body=body)
+
+    def _create(self, asked: Asked) -> Said:
+        given, caller = asked.json(), asked.caller
+        if not caller.is_admin and given.get("visibility") == "public":
+            raise Refusal(403, "You are not authorized to complete publicize_image action.")
+        if not caller.is_admin and given.get("owner", caller.project_id) != caller.project_id:
+            raise Refusal(403, "You are not permitted to create images owned by another tenant.")
+        image_id = given.get("id")
+        if image_id in self.images or image_id in self._gone:
+            raise Refusal(409, f"Image ID {image_id} already exists!")
+        made = self._new(given, caller.project_id)
+        return Said(status=201, body=_shown(made), headers={"Location": f"{asked.root}{made['self']}"})
+
+    def _new(self, given: Json, project_id: str) -> Json:
+        image_id = str(given.get("id") or new_id())
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        made = {
+            "visibility": "shared", "owner": project_id, "tags": [], "min_disk": 0, "min_ram": 0, "protected": False,
+            "os_hidden": False, **given, "id": image_id, "status": "queued", "size": None, "checksum": None,
+            "created_at": now, "updated_at": now, "self": f"/v2/images/{image_id}",
+            "file": f"/v2/images/{image_id}/file", "schema": "/v2/schemas/image", "_number": next(self._numbers),
+        }  # fmt: skip
+        self.images[image_id] = made
+        return made
+
+    def _fill(self, image: Json, data: bytes) -> None:
+        self.data[image["id"]] = data
+        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        image |= {"status": "active", "size": len(data), "checksum": digest}
+
+    def _get(self, asked: Asked, image_id: str) -> Json:
+        image = self.images.get(image_id)
+        if image is None or not (image["visibility"] == "public" or asked.sees(image["owner"])):
+            raise Refusal(404, f"No image found with ID {image_id}")
+        return image
+
+    def _show(self, asked: Asked, image_id: str) -> Said:
+        return Said(body=_shown(self._get(asked, image_id)))
+
+    def _delete(self, asked: Asked, image_id: str) -> Said:
+        self._get(asked, image_id)
+        del self.images[image_id]
+        self._gone.add(image_id)
+        return Said(status=204)
+
+    def _upload(self, asked: Asked, image_id: str) -> Said:
+        self._fill(self._get(asked, image_id), asked.body)
+        return Said(status=204)
+
+    def _download(self, asked: Asked, image_id: str) -> Said:
+        self._get(asked, image_id)
+        return Said(body=self.data.get(image_id, b""), headers={"Content-Type": "application/octet-stream"})
+
+
+def _shown(image: Json) -> Json:
+    return {key: value for key, value in image.items() if not key.startswith("_")}

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a fake cut a list into pages, in the manner of Nova, Cinder and Neutron?"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from tricircle.testing.exchange import Asked, Json, Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How one service lists one collection.
+
+    :ivar sort_keys: name in the query -> field of the stored resource
+    :ivar marker_refusal: what an unknown marker is answered with
+    :ivar limit_refusal: status and text builder of a bad limit
+    """
+
+    sort_keys: dict[str, str]
+    marker_refusal: Callable[[str], Refusal]
+    max_limit: int = 1000
+
+
+def page(resources: Iterable[Json], asked: Asked, manner: Manner) -> tuple[list[Json], bool]:
+    """One page, newest first unless the query says otherwise, and whether a ``next`` link belongs to it."""
+    ordered = in_order(resources, asked, manner.sort_keys)
+    limit = _limit(asked, manner.max_limit)
+    start = 0
+    if marker := asked.one("marker"):
+        start = next((i + 1 for i, one in enumerate(ordered) if one["id"] == marker), -1)
+        if start < 0:
+            raise manner.marker_refusal(marker)
+    start += int(asked.one("offset") or 0)
+    taken = ordered[start : start + limit]
+    return taken, bool(taken) and len(taken) == limit
+
+
+def in_order(resources: Iterable[Json], asked: Asked, sort_keys: dict[str, str]) -> list[Json]:
+    """Sorted as the query says. Later made means greater: the hidden number breaks ties, as a database's id does."""
+    ordered = sorted(resources, key=lambda one: int(one["_number"]), reverse=True)
+    for name, descending in reversed(_sorting(asked)):
+        if name not in sort_keys:
+            raise Refusal(400, f"Sort key supplied is invalid: {name}")
+        ordered.sort(key=lambda one, n=sort_keys[name]: _sortable(one.get(n)), reverse=descending)  # type: ignore[misc]
+    return ordered
+
+
+def next_href(asked: Asked, path: str, last_id: str) -> str:
+    """The address of the page behind ``last_id``, as services write it."""
+    query = [(name, value) for name, value in asked.query if name != "marker"]
+    return f"{asked.root}{path}?{urlencode([*query, ('marker', last_id)])}"
+
+
+def matching(resources: Iterable[Json], asked: Asked, fields: Sequence[str]) -> list[Json]:
+    """Those whose fields equal what the query names; several values of one name mean any of them."""
+    wanted: dict[str, set[str]] = {}
+    for name, value in asked.query:
+        if name in fields:
+            wanted.setdefault(name, set()).add(value)
+    return [one for one in resources if all(_text(one.get(name)) in values for name, values in wanted.items())]
+
+
+def _sorting(asked: Asked) -> list[tuple[str, bool]]:
+    if (sort := asked.one("sort")) is not None:
+        pairs = [part.partition(":") for part in sort.split(",")]
+        return [(name.strip(), direction != "asc") for name, _, direction in pairs]
+    keys = [value for name, value in asked.query if name == "sort_key"] or ["created_at"]
+    directions = [value for name, value in asked.query if name == "sort_dir"]
+    padded = directions + ["desc"] * (len(keys) - len(directions))
+    return [(key, direction != "asc") for key, direction in zip(keys, padded, strict=False)]
+
+
+def _limit(asked: Asked, max_limit: int) -> int:
+    text = asked.one("limit")
+    if text is None:
+        return max_limit
+    if not text.isdigit():
+        raise Refusal(400, f"Invalid input for query parameters limit. Value: {text}.")
+    return min(int(text), max_limit)
+
+
+def _sortable(value: Any) -> tuple[int, Any]:
+    # NULL comes first in MariaDB; fields of one name have one type.
+    return (0, "") if value is None else (1, value)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
