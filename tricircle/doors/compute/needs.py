@@ -144,7 +144,7 @@ class JobFiles(Protocol):
         revision: int | None = None,
         payload: Mapping[str, object] | None = None,
         delay_s: float = 0,
-    ) -> None:
+    ) -> object:
         """File a job for one pod, or for all that have a copy."""
         ...
 
