@@ -6,6 +6,7 @@ split, refuse what could climb, match on the decoded segments and send on a path
 table decided about is what the service is asked.
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
@@ -13,6 +14,8 @@ from tricircle.errors import InvalidRequestError
 
 #: What a path segment may hold unencoded (RFC 3986, pchar).
 _SEGMENT_SAFE = "!$&'()*+,;=:@-._~"
+#: Nothing to decode, nothing to encode.
+_PLAIN = re.compile(r"/[A-Za-z0-9/!$&'()*+,;=:@._~-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ def canonical(raw: str) -> Path:
 
     :raises InvalidRequestError: for ``.`` and ``..``, control characters and what is not UTF-8
     """
-    if "%" not in raw and "//" not in raw and "/." not in raw and raw.isascii() and raw.isprintable():
-        return Path(tuple(part for part in raw.split("/") if part), raw if raw.startswith("/") else "/" + raw)
+    if _PLAIN.fullmatch(raw) and "//" not in raw and "/." not in raw:
+        return Path(tuple(part for part in raw.split("/") if part), raw)
     try:
         decoded = unquote_to_bytes(raw).decode()
     except UnicodeDecodeError as error:

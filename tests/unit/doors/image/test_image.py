@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is everything of the image API the centre's, and is image data only passed on?"""
+
+import pytest
+
+from tests.unit.road.asgi import ask
+from tests.unit.road.scripted import PUBLIC, World, caller, json_reply
+from tests.unit.road.test_pipeline import Enforcer
+from tricircle.doors.image.rows import door
+from tricircle.model.pod import Service
+from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.upstream.reply import Reply
+
+
+class House:
+    """The image door in front of a scripted Glance."""
+
+    def __init__(self) -> None:
+        self.world = World((), service=Service.IMAGE, prefix="/image")
+        self.world.validator.known = {"users-token": caller()}
+        self.said = self.world.upstreams.said
+        self.road = Road(
+            [Entrance(door(), self.world.carrier)],
+            validator=self.world.validator,
+            enforcer=Enforcer(),
+            pods=self.world.registry,
+            settings=RoadSettings(body_limit=10, request_deadline_s=30, identity_url=f"{PUBLIC}/identity"),
+        )
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.mark.parametrize("path", ["/v2/images/i/file", "/v2/images/i/stage"])
+async def test_uploads_know_no_limit_and_are_not_held(house: House, path: str) -> None:
+    """The limit of bodies is for what we hold."""
+    house.said["central", path] = Reply(status=204, headers=[])
+    got = await ask(house.road, "PUT", f"/image{path}", body=b"x" * 100, headers=[(b"content-length", b"100")])
+    assert (got.status, got.header(b"content-length")) == (204, None)
+    assert house.world.upstreams.bodies == [b"x" * 100]
+    assert house.world.upstreams.calls[0][1].is_streamed
+
+
+async def test_other_bodies_have_a_limit(house: House) -> None:
+    """In the service's own form."""
+    got = await ask(house.road, "PATCH", "/image/v2/images/i", body=b"x" * 11)
+    assert got.status == 413
+    assert house.world.upstreams.calls == []
+
+
+async def test_links_are_paths_and_location_is_ours(house: House) -> None:
+    """Clients join the paths with the endpoint by themselves."""
+    house.said["central", "/v2/images"] = json_reply(
+        201, {"self": "/v2/images/i"}, (b"location", b"http://upstream.invalid/v2/images/i")
+    )
+    got = await ask(house.road, "POST", "/image/v2/images", body=b"{}")
+    assert got.json() == {"self": "/v2/images/i"}
+    assert got.header(b"location") == b"https://cloud.example/image/v2/images/i"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 300), ("/versions", 200)])
+async def test_version_documents(house: House, path: str, status: int) -> None:
+    """Without a token, with our links."""
+    house.said["central", path] = json_reply(status, {"versions": [{"href": "http://upstream.invalid/v2/"}]})
+    got = await ask(house.road, "GET", f"/image{path}", token=None)
+    assert got.status == status
+    assert got.json() == {"versions": [{"href": "https://cloud.example/image/v2/"}]}
+
+
+async def test_a_minor_version_in_the_path(house: House) -> None:
+    """Glance takes it for version 2."""
+    house.said["central", "/v2.9/images"] = json_reply(200, {"images": []})
+    assert (await ask(house.road, "GET", "/image/v2.9/images?limit=1")).json() == {"images": []}
+
+
+async def test_without_a_token_a_page(house: House) -> None:
+    """Glance's errors are pages."""
+    got = await ask(house.road, "GET", "/image/v2/images", token=None)
+    assert (got.status, got.header(b"content-type")) == (401, b"text/html; charset=UTF-8")

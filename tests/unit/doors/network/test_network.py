@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is everything of the network API the centre's, and the copy of a port gone before its removal is answered?"""
+
+import pytest
+
+from tests.unit.road.asgi import ask
+from tests.unit.road.scripted import PUBLIC, World, caller, json_reply, pod
+from tests.unit.road.test_pipeline import Enforcer
+from tricircle.context import Deadline, ProjectId
+from tricircle.doors.network.ports import PortRemoval
+from tricircle.doors.network.rows import door
+from tricircle.errors import UnavailableError
+from tricircle.model.pod import Pod, Service
+from tricircle.model.routing import Kind, Routing
+from tricircle.road.pipeline import Entrance, Road, RoadSettings
+
+ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
+
+
+class House:
+    """The network door in front of a scripted Neutron; the port ``port`` has a copy in Pod2."""
+
+    def __init__(self) -> None:
+        self.world = World((ONE, TWO), service=Service.NETWORK, prefix="/network")
+        self.world.validator.known = {"users-token": caller()}
+        self.removed: list[tuple[str, str]] = []
+        self.failure: Exception | None = None
+        removal = PortRemoval(carrier=self.world.carrier, copies=self, pods=self.world.registry, ports=self)
+        self.road = Road(
+            [Entrance(door(removal), self.world.carrier)],
+            validator=self.world.validator,
+            enforcer=Enforcer(),
+            pods=self.world.registry,
+            settings=RoadSettings(body_limit=1000, request_deadline_s=30, identity_url=f"{PUBLIC}/identity"),
+        )
+
+    async def copies_of(self, kind: Kind, central_id: str) -> list[Routing]:
+        assert kind is Kind.PORT
+        if central_id != "port":
+            return []
+        row = Routing(
+            id=1, central_id="port", kind=kind, pod_id=TWO.id, project_id=ProjectId("p1"), pod_resource_id="there"
+        )
+        return [row]
+
+    async def remove(self, pod: Pod, port_id: str, deadline: Deadline) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.removed.append((pod.name, port_id))
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v2.0/"),
+        ("GET", "/v2.0/networks?fields=id&fields=name"),
+        ("POST", "/v2.0/networks"),
+        ("PUT", "/v2.0/routers/r/add_router_interface"),
+        ("DELETE", "/v2.0/networks/n"),
+        ("GET", "/v2.0/extensions/Availability%20Zone"),
+    ],
+)
+async def test_everything_is_the_centres(house: House, method: str, path: str) -> None:
+    """Unchanged."""
+    house.world.upstreams.said["central", path.partition("?")[0]] = json_reply(200, {"ok": 1})
+    got = await ask(house.road, method, f"/network{path}", body=b"{}" if method == "POST" else b"")
+    assert got.json() == {"ok": 1}
+    assert house.world.upstreams.asked() == [("central", method, path)]
+
+
+async def test_version_document_needs_no_token(house: House) -> None:
+    """Its links are ours."""
+    house.world.upstreams.said["central", "/"] = json_reply(
+        200, {"versions": [{"href": "http://upstream.invalid/v2.0/"}]}
+    )
+    got = await ask(house.road, "GET", "/network/", token=None)
+    assert got.json() == {"versions": [{"href": "https://cloud.example/network/v2.0/"}]}
+    assert (await ask(house.road, "GET", "/network/v2.0/", token=None)).status == 401
+
+
+async def test_the_copy_goes_before_the_answer(house: House) -> None:
+    """Only after the centre said yes."""
+    got = await ask(house.road, "DELETE", "/network/v2.0/ports/port")
+    assert (got.status, house.removed) == (404, [])
+    house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(204, {})
+    got = await ask(house.road, "DELETE", "/network/v2.0/ports/port")
+    assert (got.status, house.removed) == (204, [("Pod2", "port")])
+
+
+async def test_a_port_without_copy(house: House) -> None:
+    """Nothing more is done."""
+    house.world.upstreams.said["central", "/v2.0/ports/other"] = json_reply(204, {})
+    assert (await ask(house.road, "DELETE", "/network/v2.0/ports/other")).status == 204
+    assert house.removed == []
+
+
+async def test_a_dead_pod_does_not_undo_the_answer(house: House) -> None:
+    """The driver's job does the rest."""
+    house.failure = UnavailableError("down")
+    house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(204, {})
+    assert (await ask(house.road, "DELETE", "/network/v2.0/ports/port")).status == 204

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the examples in the pure modules' docstrings hold?"""
+
+import doctest
+from types import ModuleType
+
+import pytest
+
+from tricircle.doors.identity import catalogs
+from tricircle.road import merge, paging, path, rewrite, table
+
+
+@pytest.mark.parametrize("module", [merge, paging, path, rewrite, table, catalogs], ids=lambda module: module.__name__)
+def test_examples(module: ModuleType) -> None:
+    """Each module has some, and all are true."""
+    result = doctest.testmod(module)
+    assert result.attempted
+    assert not result.failed

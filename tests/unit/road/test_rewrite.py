@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does nothing of a pod stay in what leaves?"""
+
+import pytest
+
+from tests.unit.road.scripted import caller, pod
+from tricircle.context import ProjectId
+from tricircle.model.routing import Kind, Routing
+from tricircle.road.rewrite import Facts, Item, Shape, host_id, items_of, link_pattern, relink, shaped, zone
+
+POD = pod("Pod1", "az1")
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "expected"),
+    [
+        ("http://10.0.0.5:8774", b'"http://l.invalid/v2.1/servers"', b'"B/v2.1/servers"'),
+        ("http://10.0.0.5:8774", b'"https://l.invalid/servers/7"', b'"B/servers/7"'),
+        ("http://10.0.0.5:8774", b'"http://l.invalid"', b'"B"'),
+        ("http://10.0.0.5:8774", b'"http://10.0.0.5:8774/v2.1/"', b'"B/v2.1/"'),
+        ("http://10.0.0.5:8774", b'"http://10.0.0.5:87741/"', b'"http://10.0.0.5:87741/"'),
+        ("http://10.0.0.5", b'"http://10.0.0.5:9292/images/1"', b'"http://10.0.0.5:9292/images/1"'),
+        ("http://10.0.0.5/volume", b'"http://l.invalid/volume/v3/volumes"', b'"B/v3/volumes"'),
+        ("http://10.0.0.5/volume", b'"http://l.invalid/v3/volumes"', b'"B/v3/volumes"'),
+        ("http://10.0.0.5/volume", b'"http://l.invalid/volumes/7"', b'"B/volumes/7"'),
+        ("http://10.0.0.5", b'"http://l.invalid.example/"', b'"http://l.invalid.example/"'),
+    ],
+)
+def test_links(target: str, text: bytes, expected: bytes) -> None:
+    """Every link of the upstream, and only those."""
+    assert relink(text, link_pattern("l.invalid", target), b"B") == expected
+
+
+def test_aliases() -> None:
+    """A service that names itself by a setting of its own."""
+    pattern = link_pattern("l.invalid", "http://10.0.0.5:5000", ["https://keys.example/identity"])
+    assert relink(b"https://keys.example/identity/v3", pattern, b"B") == b"B/v3"
+
+
+def test_a_base_with_a_backslash_is_taken_literally() -> None:
+    """Patterns have words of their own."""
+    assert relink(b"http://l.invalid/x", link_pattern("l.invalid", "http://h"), b"B\\1") == b"B\\1/x"
+
+
+def test_host_ids_differ_between_pods() -> None:
+    """Equal host names in two pods make equal hostIds there."""
+    assert host_id("a", "f00") != host_id("b", "f00")
+    assert len(str(host_id("a", "f00"))) == 56
+    assert host_id("a", "") == ""
+    assert host_id("a", None) is None
+
+
+def test_zones() -> None:
+    """What runs somewhere is in the pod's AZ; what does not has none."""
+    assert zone(POD, "nova") == "az1"
+    assert zone(POD, "") == ""
+    assert zone(POD, None) is None
+
+
+def test_shaped() -> None:
+    """Only items change; ids that are not copies of ours are known as such."""
+    copy = Routing(
+        id=1,
+        central_id="central",
+        kind=Kind.NETWORK,
+        pod_id=POD.id,
+        project_id=ProjectId("p1"),
+        pod_resource_id="theirs",
+    )
+    facts = Facts(pod=POD, context=caller(), ids={(Kind.NETWORK, "theirs"): copy})
+
+    def apply(item: Item, facts: Facts) -> Item:
+        return {**item, "net": facts.central_id(Kind.NETWORK, str(item["net"]))}
+
+    shape = Shape(apply=apply)
+    body = {"ports": [{"net": "theirs"}, {"net": "other"}, "odd"], "more": 1}
+    assert shaped(body, facts, shape, singular=None, collection="ports") == {
+        "ports": [{"net": "central"}, {"net": None}, "odd"],
+        "more": 1,
+    }
+    assert shaped({"port": {"net": "theirs"}}, facts, shape, singular="port", collection=None) == {
+        "port": {"net": "central"}
+    }
+    assert shaped({"x": 1}, facts, shape, singular="port", collection=None) == {"x": 1}
+
+
+def test_items_of() -> None:
+    """Lists and single items; everything else has none."""
+    assert items_of({"ports": [{"id": 1}, 2]}, singular=None, collection="ports") == [{"id": 1}]
+    assert items_of({"ports": None}, singular="port", collection="ports") == []
