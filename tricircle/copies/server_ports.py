@@ -58,7 +58,11 @@ class ServerPorts:
             await self._release_unattached(pod, run, server, copies)
             return
         for copy in copies:
-            await self._release(pod, copy, run)
+            holder = await self._holder(pod, copy, run)
+            if holder:
+                await self._give(pod, copy, holder, run.deadline)
+            else:
+                await self._release(pod, copy, run)
         await self._release_leftovers(pod, run)
         routing = await self._reach.routings.owned(Kind.SERVER, run.resource_id)
         if routing is not None and routing.pod_id == pod.id:
@@ -91,6 +95,20 @@ class ServerPorts:
         leaving = {copy.central_id for copy in copies if copy.pod_resource_id in attached} & _leaving(run.payload)
         if leaving:
             raise RetryLaterError("An interface is being detached.", after_s=_SOON_S)
+
+    async def _holder(self, pod: Pod, copy: Routing, run: JobRun) -> str:
+        """The other server that has the port in the pod: a boot under a claim was answered by nobody, but carried out."""
+        if not copy.is_bound:
+            return ""
+        port = await show(self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}", "port", run.deadline)
+        device_id = text(port, "device_id") if port is not None else ""
+        return device_id if device_id != run.resource_id else ""
+
+    async def _give(self, pod: Pod, copy: Routing, server_id: str, deadline: Deadline) -> None:
+        await self._reach.routings.update(copy.id, details={"server_id": server_id})
+        change = {"device_id": server_id, "device_owner": f"compute:{pod.az_name}"}
+        path = f"/v2.0/ports/{copy.central_id}"
+        await self._reach.central.networking.put(path, body={"port": change}, deadline=deadline, ok=(404,))
 
     async def _release(self, pod: Pod, copy: Routing, run: JobRun) -> None:
         if copy.is_bound:

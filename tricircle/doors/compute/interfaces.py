@@ -9,6 +9,7 @@ and the pod's on the other.
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from tricircle.copies.server_ports import detached
 from tricircle.doors.compute.boot_request import NicWish, network_id
 from tricircle.doors.compute.needs import JobFiles, KnownRoutings
 from tricircle.doors.compute.nic_ports import NicPorts
@@ -86,12 +87,17 @@ class Interfaces:
         server_id = request.params["server_id"]
         located = await self._carrier.locate(Kind.SERVER, server_id, request.context)
         project_id, pod = located.routing.project_id, located.pod
-        path = await self._path(request, pod)
-        await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, delay_s=_LATER_S)
+        path, payload = await self._path(request, pod), detached(request.params["port_id"])
+        # Before the call for the case that this process dies in it, afterwards to be quick.
+        await self._jobs.append(
+            JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, payload=payload, delay_s=_LATER_S
+        )
         reply = await self._carrier.to_pod(request, pod, path=path)
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
-        await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, delay_s=_SOON_S)
+        await self._jobs.append(
+            JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, payload=payload, delay_s=_SOON_S
+        )
         return await self._carrier.answer(request, pod, reply)
 
     async def _path(self, request: Request, pod: Pod) -> str:

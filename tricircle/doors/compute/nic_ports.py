@@ -3,7 +3,7 @@
 
 A port that is being used carries a *claim* as its ``device_id`` from the first moment, so that no other boot takes
 it; the claim becomes the server's id when the pod has accepted the boot. A job for the claim is filed before anything
-is made: if this process dies, the worker finds no server of that id and cleans up as after a deleted server.
+is made: if this process dies, the worker finds no server of that id and cleans up as after a deleted server (``copies/server_ports.py``).
 """
 
 import logging
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, RequestContext
+from tricircle.copies.server_ports import GATEWAY, USER
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
 from tricircle.doors.compute.nics import Nic
@@ -107,7 +108,7 @@ class NicPorts:
                 self._copies.ensure(
                     claim.pod,
                     port.body,
-                    details={"origin": "user" if port.is_users else "gateway", "server_id": claim.id},
+                    details={"origin": USER if port.is_users else GATEWAY, "server_id": claim.id},
                     deadline=deadline,
                 )
                 for port in claim.ports
@@ -139,10 +140,11 @@ class NicPorts:
         claim.copies.clear()
 
     async def _claim_one(self, claim: Claim, nic: Nic, deadline: Deadline) -> ClaimedPort:
-        binding: dict[str, object] = {"binding:host_id": claim.pod.name, "device_owner": _owner(claim.pod)}
+        binding: dict[str, object] = {"binding:host_id": claim.pod.name}
         if nic.port is not None:
-            body = await self._take(nic.port, {**binding, "device_id": claim.id}, deadline)
-            return ClaimedPort(body=body, is_users=True, tag=nic.tag)
+            taken = {**binding, "device_id": claim.id, "device_owner": _owner(claim.pod)}
+            return ClaimedPort(body=await self._take(nic.port, taken, deadline), is_users=True, tag=nic.tag)
+        # Until the server has it, a port of ours has no owner: so the claim's job knows that it may delete it.
         made = await self._make(claim, nic, deadline)
         try:
             body = await self._write(str(made["id"]), binding, deadline)
