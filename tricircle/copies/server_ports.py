@@ -97,7 +97,7 @@ class ServerPorts:
             raise RetryLaterError("An interface is being detached.", after_s=_SOON_S)
 
     async def _holder(self, pod: Pod, copy: Routing, run: JobRun) -> str:
-        """The other server that has the port in the pod: a boot under a claim was answered by nobody, but carried out."""
+        """The other server that has the port in the pod: of a boot that was carried out although no answer came."""
         if not copy.is_bound:
             return ""
         port = await show(self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}", "port", run.deadline)

@@ -3,7 +3,8 @@
 
 A port that is being used carries a *claim* as its ``device_id`` from the first moment, so that no other boot takes
 it; the claim becomes the server's id when the pod has accepted the boot. A job for the claim is filed before anything
-is made: if this process dies, the worker finds no server of that id and cleans up as after a deleted server (``copies/server_ports.py``).
+is made: if this process dies, the worker finds no server of that id and cleans up as after a deleted server
+(``copies/server_ports.py``).
 """
 
 import logging
