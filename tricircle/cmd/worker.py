@@ -53,12 +53,12 @@ async def _work(settings: Settings, build: Build) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker with the bodies of all jobs. Returns the exit code; wrong settings end the process with 64."""
-    from tricircle import app
+    from tricircle.app.worker import worker
 
     logs.prepare()
     settings = load_or_exit(argv, prog=PROG)
     logs.setup(settings.raw, PROG)
-    return run(settings, app.worker)
+    return run(settings, worker)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,12 @@ async def transaction(engine: AsyncEngine, *, within_s: float = TRANSACTION_S) -
         raise translated from error
 
 
+async def ping(engine: AsyncEngine) -> None:
+    """Ask the database whether it is there. :raises UnavailableError: it is not"""
+    async with transaction(engine) as connection:
+        await connection.execute(sa.text("SELECT 1"))
+
+
 async def transact(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
     """The result of ``work`` in one transaction; run again, a few times, when another transaction won.
 

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does every process of ours hold, once: connections, books, and the makers of copies?"""
+
+from dataclasses import dataclass
+
+from tricircle.conf.settings import Settings
+from tricircle.copies.addresses import Addresses
+from tricircle.copies.ensure import Ensure
+from tricircle.copies.flavors import Flavors
+from tricircle.copies.keypairs import Keypairs
+from tricircle.copies.networks import Networks
+from tricircle.copies.owner import Owner
+from tricircle.copies.ports import Ports
+from tricircle.copies.reach import Reach
+from tricircle.copies.security_groups import SecurityGroups
+from tricircle.copies.server_groups import ServerGroups
+from tricircle.copies.subnets import Subnets
+from tricircle.copies.volume_types import VolumeTypes
+from tricircle.jobs.queue import Queue
+from tricircle.keystone.session import ServiceTokens
+from tricircle.ledger.leases import Leases
+from tricircle.ledger.routings import Routings
+from tricircle.pods.bindings import Bindings
+from tricircle.pods.registry import Registry
+from tricircle.store.engine import Engine, create_engine
+from tricircle.upstream.central import Central
+from tricircle.upstream.client import Clients
+from tricircle.upstream.pool import Pools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copies:
+    """The makers of copies, by noun."""
+
+    flavors: Flavors
+    keypairs: Keypairs
+    server_groups: ServerGroups
+    volume_types: VolumeTypes
+    networks: Networks
+    subnets: Subnets
+    groups: SecurityGroups
+    ports: Ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """Everything that is shared within a process; opened by ``open_rooms``, closed once at its end."""
+
+    settings: Settings
+    engine: Engine
+    pools: Pools
+    tokens: ServiceTokens
+    clients: Clients
+    registry: Registry
+    routings: Routings
+    queue: Queue
+    bindings: Bindings
+    reach: Reach
+    copies: Copies
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        self.tokens.close()
+        await self.pools.close()
+        await self.engine.dispose()
+
+
+def open_rooms(settings: Settings) -> Rooms:
+    """Everything, put together. Nothing is connected yet."""
+    engine = create_engine(settings.database)
+    pools = Pools(settings.upstream)
+    tokens = ServiceTokens(settings)
+    clients = Clients(pools, tokens)
+    registry = Registry(engine, settings.central)
+    routings = Routings(engine)
+    leases = Leases(engine)
+    queue = Queue(engine)
+    reach = Reach(
+        ensure=Ensure(leases, routings),
+        leases=leases,
+        routings=routings,
+        registry=registry,
+        clients=clients,
+        central=Central(clients, registry.central),
+        queue=queue,
+        owner=Owner(),
+    )
+    return Rooms(
+        settings=settings,
+        engine=engine,
+        pools=pools,
+        tokens=tokens,
+        clients=clients,
+        registry=registry,
+        routings=routings,
+        queue=queue,
+        bindings=Bindings(engine, clients, registry),
+        reach=reach,
+        copies=_copies(reach),
+    )
+
+
+def _copies(reach: Reach) -> Copies:
+    networks = Networks(reach)
+    subnets = Subnets(reach, Addresses(reach.central, reach.owner))
+    groups = SecurityGroups(reach)
+    return Copies(
+        flavors=Flavors(reach),
+        keypairs=Keypairs(reach),
+        server_groups=ServerGroups(reach),
+        volume_types=VolumeTypes(reach),
+        networks=networks,
+        subnets=subnets,
+        groups=groups,
+        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups),
+    )

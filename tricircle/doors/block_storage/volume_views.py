@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is a body of block storage shown that comes from a pod? Pure.
+
+Ids of volumes and of what is made of them are the same everywhere. What differs: AZ, volume types (their ids, and names
+that had to be others in the pod), and names of hosts, which are for administrators.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tricircle.copies.volume_types import PREFIX, central_name
+from tricircle.model.routing import Kind
+from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, zone
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+#: host@backend#pool, as Cinder writes places.
+_PLACE = re.compile(r"[\w.-]+@[\w.-]+(?:#[\w.-]+)?")
+
+
+def _collect_volume(item: Item) -> Iterator[PodSideId]:
+    if isinstance(type_id := item.get("volume_type_id"), str):
+        yield Kind.VOLUME_TYPE, type_id
+
+
+def _apply_volume(item: Item, facts: Facts) -> Item:
+    if "availability_zone" in item:
+        item["availability_zone"] = zone(facts.pod, item["availability_zone"])
+    if isinstance(name := item.get("volume_type"), str):
+        item["volume_type"] = central_name(name)
+    if isinstance(type_id := item.get("volume_type_id"), str):
+        item["volume_type_id"] = facts.central_id(Kind.VOLUME_TYPE, type_id) or type_id
+    return item
+
+
+def _apply_zoned(item: Item, facts: Facts) -> Item:
+    for key in ("availability_zone", "zone"):
+        if key in item:
+            item[key] = zone(facts.pod, item[key])
+    return item
+
+
+def _collect_group(item: Item) -> Iterator[PodSideId]:
+    types = item.get("volume_types")
+    for type_id in types if isinstance(types, list) else []:
+        yield Kind.VOLUME_TYPE, str(type_id)
+
+
+def _apply_group(item: Item, facts: Facts) -> Item:
+    types = item.get("volume_types")
+    if isinstance(types, list):
+        item["volume_types"] = [facts.central_id(Kind.VOLUME_TYPE, str(one)) or one for one in types]
+    return _apply_zoned(item, facts)
+
+
+def _collect_fault(item: Item) -> Iterator[PodSideId]:
+    message = item.get("message")
+    for found in _UUID.findall(message) if isinstance(message, str) else []:
+        yield Kind.VOLUME_TYPE, found
+
+
+def _apply_fault(item: Item, facts: Facts) -> Item:
+    if isinstance(message := item.get("message"), str):
+        item["message"] = clean_text(message, facts)
+    return item
+
+
+def clean_text(text: str, facts: Facts) -> str:
+    """A pod's text with central ids and names, and for tenants without names of hosts, regions and zones of the pod."""
+    text = _UUID.sub(lambda m: facts.central_id(Kind.VOLUME_TYPE, m.group()) or m.group(), text).replace(PREFIX, "")
+    if facts.context.is_admin:
+        return text
+    text = _PLACE.sub("(hidden)", text)
+    for name in (facts.pod.name, facts.pod.pod_az_name):
+        if name:
+            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", facts.pod.az_name, text)
+    return text
+
+
+#: A volume, brief or detailed.
+VOLUME = Shape(apply=_apply_volume, collect=_collect_volume)
+#: A backup, a service: what has a zone of the pod and nothing else.
+ZONED = Shape(apply=_apply_zoned)
+#: A generic volume group.
+GROUP = Shape(apply=_apply_group, collect=_collect_group)
+#: What an error's body holds.
+FAULT = Shape(apply=_apply_fault, collect=_collect_fault)
