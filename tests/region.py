@@ -129,13 +129,13 @@ class FakeRegion:
         found = self.aggregates.get(int(path.split("/")[3])) if path.count("/") > 2 else None
         if request.method == "GET":
             return self._said({"aggregates": list(self.aggregates.values())})
+        wanted = {} if request.method == "DELETE" else (await request.json())["aggregate"]
+        if wanted.get("availability_zone") == "internal":
+            fault = {"code": 400, "message": "Cannot use the reserved zone."}
+            return self._said({"badRequest": fault}, 400)
         if request.method == "POST":
-            wanted = (await request.json())["aggregate"]
             if any(item["name"] == wanted["name"] for item in self.aggregates.values()):
                 return self._said({"conflictingRequest": {"code": 409, "message": "Aggregate exists."}}, 409)
-            if wanted["availability_zone"] == "internal":
-                fault = {"code": 400, "message": "Cannot use the reserved zone."}
-                return self._said({"badRequest": fault}, 400)
             made = {"id": next(self._ids), **wanted}
             self.aggregates[made["id"]] = made
             return self._said({"aggregate": made})
@@ -144,7 +144,7 @@ class FakeRegion:
         if request.method == "DELETE":
             del self.aggregates[found["id"]]
             return web.Response(status=200)
-        found.update((await request.json())["aggregate"])
+        found.update(wanted)
         return self._said({"aggregate": found})
 
 
