@@ -6,6 +6,7 @@ Admin API's listener also ``/metrics`` and the details of health. Plain ASGI: no
 door but this.
 """
 
+import asyncio
 import re
 import time
 import uuid
@@ -41,6 +42,10 @@ CONTEXT_KEY = "tricircle.context"
 _GLOBAL_ID = re.compile(rb"req-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}")
 _LOOP_HOST = LINK_HOST.encode()
 _CHECK_S = 3.0
+
+
+class ClientGoneError(Exception):
+    """The client left in the middle of a streamed answer; nobody is left to be told."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,16 +129,25 @@ class Listener:
         scope[REQUEST_ID_KEY] = visit.request_id
         scope[GLOBAL_REQUEST_ID_KEY] = global_id
 
+        gone: asyncio.Future[None] | None = None
+
         async def sending(event: MutableMapping[str, Any]) -> None:
+            nonlocal gone
             if event["type"] == "http.response.start":
                 visit.status = event["status"]
                 event["headers"] = [*event["headers"], (b"x-openstack-request-id", visit.request_id.encode())]
             else:
                 visit.sent_bytes += len(event.get("body", b""))
+                if event.get("more_body"):
+                    # The server drops what is sent to a client that has left: somebody must stop the stream.
+                    gone = gone or asyncio.ensure_future(_departure(receive))
+                    if gone.done():
+                        raise ClientGoneError
             await send(event)
 
         token = logs.begin(visit.request_id, global_id)
         self.in_flight += 1
+        metrics.IN_FLIGHT.inc()
         try:
             if is_loop:
                 LOG.error(
@@ -145,11 +159,16 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - the last net: whatever was forgotten is a 500, never a traceback
             await self._rescue(error, scope, visit, sending)
         finally:
+            if gone is not None:
+                gone.cancel()
             self.in_flight -= 1
+            metrics.IN_FLIGHT.dec()
             logs.end(token)
             self._note(scope, visit, path, time.perf_counter() - started)
 
     async def _rescue(self, error: Exception, scope: Scope, visit: _Visit, send: Send) -> None:
+        if isinstance(error, ClientGoneError):
+            return
         if visit.status:
             # The head is out: the only honest end is a broken connection.
             LOG.warning("An answer broke off in the middle: %s: %s", type(error).__name__, error)
@@ -237,6 +256,11 @@ async def _checked(check: Check) -> str:
         return await check(Deadline.after(_CHECK_S)) or "ok"
     except (TricircleError, OSError, TimeoutError) as error:
         return f"{type(error).__name__}: {error}"
+
+
+async def _departure(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _one_line(text: str) -> str:

@@ -86,6 +86,12 @@ def job_ended(type_: str, outcome: str, seconds: float) -> None:
     JOB_SECONDS.labels(type_).observe(seconds)
 
 
+def forget_process(pid: int) -> None:
+    """A process has ended: what it counted stays, what it was doing does not."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
 def exposition() -> bytes:
     """All numbers of all processes in the text form of Prometheus."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
