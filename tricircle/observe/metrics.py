@@ -38,6 +38,7 @@ LISTS_INCOMPLETE = Counter(
     "tricircle_lists_incomplete", "Lists that lacked what a pod holds, by pod and why.", ("door", "pod", "reason")
 )
 TOKENS = Counter("tricircle_tokens", "Tokens checked, by where the result came from.", ("source",))
+EVENTS = Counter("tricircle_events", "Observations that are written to the log, by code.", ("code",))
 JOBS = Counter("tricircle_jobs", "Runs of jobs that ended, by type and how.", ("type", "outcome"))
 JOB_SECONDS = Histogram("tricircle_job_seconds", "Time that runs of jobs took.", ("type",), buckets=_SECONDS)
 
@@ -78,6 +79,11 @@ def list_incomplete(door: str, pod: str, reason: str) -> None:
 def token_checked(source: str) -> None:
     """A token was checked: ``cache``, ``keystone`` or ``refused``."""
     _token_labels(source).inc()
+
+
+def event_happened(code: str) -> None:
+    """An observation was written to the log."""
+    EVENTS.labels(code).inc()
 
 
 def job_ended(type_: str, outcome: str, seconds: float) -> None:

@@ -58,18 +58,22 @@ class Breaker:
         self._is_probing = True
         return True
 
-    def succeed(self) -> None:
-        """The upstream answered (whatever the status)."""
+    def succeed(self) -> bool:
+        """The upstream answered (whatever the status). Whether that closed the breaker."""
+        was_open = self._opened_at is not None
         self._failed = 0
         self._opened_at = None
         self._is_probing = False
+        return was_open
 
-    def fail(self) -> None:
-        """The upstream could not be reached or did not answer in time."""
+    def fail(self) -> bool:
+        """The upstream could not be reached or did not answer in time. Whether that opened a closed breaker."""
         self._failed += 1
+        was_closed = self._opened_at is None
         if self._opened_at is not None or self._failed >= self._failures:
             self._opened_at = self._clock()
         self._is_probing = False
+        return was_closed and self._opened_at is not None
 
     def give_up(self) -> None:
         """The call ended without news about the upstream (the client left): the next call may probe."""

@@ -6,7 +6,7 @@ the service token beside it, so that long work survives the end of the user's to
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -20,6 +20,8 @@ from tricircle.upstream.reply import Call, Headers, Reply, Target
 #: What the microversion header calls a service.
 _VERSION_NAMES = {Service.COMPUTE: "compute", Service.BLOCK_STORAGE: "volume", Service.PLACEMENT: "placement"}
 Params = Mapping[str, str | int | Collection[str]]
+#: Gives the headers that say who asks, the token first.
+Identity = Callable[[Deadline], Awaitable[Headers]]
 
 
 class TokenSource(Protocol):
@@ -30,17 +32,34 @@ class TokenSource(Protocol):
         ...
 
 
+@runtime_checkable
+class ForgetsTokens(Protocol):
+    """A token source that can be told that a token is no good any more."""
+
+    def forget(self, token: str) -> None:
+        """Do not hand out ``token`` again."""
+        ...
+
+
 class ServiceClient:
     """One service of one pod (or of the centre), spoken to in JSON under one identity."""
 
-    __slots__ = ("_headers", "_identity", "_pools", "target")
+    __slots__ = ("_headers", "_identity", "_on_refusal", "_pools", "target")
 
     def __init__(
-        self, pools: Pools, target: Target, *, headers: Headers, identity: Callable[[Deadline], Awaitable[Headers]]
+        self,
+        pools: Pools,
+        target: Target,
+        *,
+        headers: Headers,
+        identity: Identity,
+        on_refusal: Callable[[str], None] | None = None,
     ) -> None:
+        """``on_refusal`` is told the token that was answered with 401; the call is then made once more."""
         self._pools = pools
         self._headers = headers
         self._identity = identity
+        self._on_refusal = on_refusal
         #: Whom this client asks.
         self.target = target
 
@@ -130,14 +149,22 @@ class ServiceClient:
 
         :param headers: more headers (lower-case names), such as ``if-match``
         """
-        headers = [*self._headers, *(headers or ()), *await self._identity(deadline)]
+        sent = [*self._headers, *(headers or ())]
         data: bytes | None = None
         if body is not None:
             data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            headers.append((b"content-type", b"application/json"))
+            sent.append((b"content-type", b"application/json"))
         if params:
             path = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}"
-        return await self._pools.send(self.target, Call(method=method, path=path, headers=headers, body=data), deadline)
+        identity = await self._identity(deadline)
+        call = Call(method=method, path=path, headers=[*sent, *identity], body=data)
+        reply = await self._pools.send(self.target, call, deadline)
+        if reply.status != 401 or self._on_refusal is None:
+            return reply
+        # Nothing was done: the service's own door refused the token (revoked, or Keystone's keys were changed).
+        self._on_refusal(identity[0][1].decode())
+        call.headers = [*sent, *await self._identity(deadline)]
+        return await self._pools.send(self.target, call, deadline)
 
 
 class Clients:
@@ -165,7 +192,8 @@ class Clients:
         async def identity(deadline: Deadline) -> Headers:
             return [(b"x-auth-token", (await self._tokens.token(deadline)).encode())]
 
-        return self._client(target, microversion, request_id, identity)
+        forget = self._tokens.forget if isinstance(self._tokens, ForgetsTokens) else None
+        return self._client(target, microversion, request_id, identity, forget)
 
     def anonymous(self, target: Target) -> ServiceClient:
         """Asks without any token, for version documents."""
@@ -180,7 +208,8 @@ class Clients:
         target: Target,
         microversion: str | None,
         request_id: str | None,
-        identity: Callable[[Deadline], Awaitable[Headers]],
+        identity: Identity,
+        on_refusal: Callable[[str], None] | None = None,
     ) -> ServiceClient:
         headers: Headers = [
             (b"accept", b"application/json"),
@@ -191,7 +220,7 @@ class Clients:
             headers.append((b"openstack-api-version", f"{name} {microversion}".encode()))
         if request_id is not None:
             headers.append((b"x-openstack-request-id", request_id.encode()))
-        return ServiceClient(self._pools, target, headers=headers, identity=identity)
+        return ServiceClient(self._pools, target, headers=headers, identity=identity, on_refusal=on_refusal)
 
 
 async def collect(

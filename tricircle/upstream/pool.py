@@ -20,6 +20,7 @@ from tricircle.conf.settings import UpstreamSettings
 from tricircle.context import Deadline
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
 from tricircle.observe import metrics
+from tricircle.observe.events import BreakerClosed, BreakerOpened, happened
 from tricircle.upstream.breaker import Breaker, BreakerState
 from tricircle.upstream.reply import Call, Headers, Reply, Target
 
@@ -105,22 +106,23 @@ class Pools:
         try:
             reply = await self._ask(target, call, remaining_s)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._failed(breaker, error, remaining_s)
+            self._failed(target, breaker, error, remaining_s)
             metrics.upstream_failed(target.label, type(error).__name__)
             _raise_for(error, call)
         except BaseException:
             breaker.give_up()
             raise
-        breaker.succeed()
+        if breaker.succeed():
+            happened(BreakerClosed(target=target.label))
         metrics.upstream_answered(target.label, reply.status, time.perf_counter() - started)
         return reply
 
     @staticmethod
-    def _failed(breaker: Breaker, error: Exception, remaining_s: float) -> None:
+    def _failed(target: Target, breaker: Breaker, error: Exception, remaining_s: float) -> None:
         if isinstance(error, TimeoutError) and remaining_s < _FAIR_WAIT_S:
             breaker.give_up()
-        else:
-            breaker.fail()
+        elif breaker.fail():
+            happened(BreakerOpened(target=target.label, reason=type(error).__name__))
 
     async def _ask(self, target: Target, call: Call, remaining_s: float) -> Reply:
         if isinstance(call.body, bytes | None) and not call.is_streamed:

@@ -89,6 +89,37 @@ async def test_refusals_are_errors_unless_they_are_expected(pools: Pools) -> Non
             await client.get("/list", deadline=soon())
 
 
+class RenewableTokens:
+    def __init__(self) -> None:
+        self.number = 1
+
+    async def token(self, _deadline: Deadline) -> str:
+        return f"token-{self.number}"
+
+    def forget(self, token: str) -> None:
+        if token == f"token-{self.number}":
+            self.number += 1
+
+
+async def test_a_refused_service_token_is_replaced_once(pools: Pools) -> None:
+    seen: list[str] = []
+
+    async def choosy(request: web.Request) -> web.StreamResponse:
+        token = request.headers["x-auth-token"]
+        seen.append(token)
+        return web.json_response({"token": token}, status=200 if token == "token-2" else 401)
+
+    async with serving(choosy) as port:
+        tokens = RenewableTokens()
+        client = Clients(pools, tokens).as_service(target(port))
+        assert await client.post("/v2.1/x", body={}, deadline=soon()) == {"token": "token-2"}
+        assert seen == ["token-1", "token-2"]
+        tokens.number = 7
+        with pytest.raises(UpstreamStatusError):
+            await client.get("/v2.1/x", deadline=soon())
+        assert seen[2:] == ["token-7", "token-8"]
+
+
 @pytest.mark.parametrize(
     "following",
     [

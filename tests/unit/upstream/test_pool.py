@@ -3,6 +3,7 @@
 
 import asyncio
 import gzip
+import logging
 import socket
 import ssl
 import time
@@ -223,7 +224,10 @@ async def test_close_after_each_answer_works(pools: Pools) -> None:
             assert reply.body == b"until the end"
 
 
-async def test_the_breaker_opens_and_one_probe_closes_it(pools: Pools, clock: Clock) -> None:
+async def test_the_breaker_opens_and_one_probe_closes_it(
+    pools: Pools, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tricircle.events")
     port = free_port()
     for _ in range(3):
         with pytest.raises(UnavailableError):
@@ -247,6 +251,11 @@ async def test_the_breaker_opens_and_one_probe_closes_it(pools: Pools, clock: Cl
         assert not pools.is_open(target(port))
     finally:
         await runner.cleanup()
+    said = [record.getMessage() for record in caplog.records if record.name == "tricircle.events"]
+    assert said == [
+        f"upstream.breaker_opened target={target(port).label} reason=ClientConnectorError",
+        f"upstream.breaker_closed target={target(port).label}",
+    ]
 
 
 async def test_error_statuses_do_not_open_the_breaker(pools: Pools) -> None:
