@@ -114,9 +114,9 @@ def _settings(folder: Path, keystone: FakeKeystone, centre: FakeRegion, database
 
 
 def _empty(server: mariadb.Server, database: str) -> None:
-    name = database.rpartition("/")[2]
-    for table in ("routings", "bindings", "pod_endpoints", "pods"):
-        server.run(f"DELETE FROM {name}.tricircle_{table}")
+    with server.connect(database.rpartition("/")[2]) as connection, connection.cursor() as cursor:
+        for table in ("routings", "bindings", "pod_endpoints", "pods"):
+            cursor.execute(f"DELETE FROM tricircle_{table}")
 
 
 def _fill(keystone: FakeKeystone, regions: dict[str, FakeRegion]) -> None:
