@@ -45,6 +45,7 @@ class Server:
     port: int
     folder: Path
     process: subprocess.Popen[bytes]
+    flags: tuple[str, ...] = ("--user=root",)
 
     def url(self, database: str, driver: str = "mysql+asyncmy") -> str:
         """The SQLAlchemy URL of a database."""
@@ -70,7 +71,7 @@ class Server:
 
     def start(self) -> None:
         """Start the server again on its data and port, and wait until it answers."""
-        self.process = _spawn(self.folder, self.port)
+        self.process = spawn(self.folder, self.port, self.flags)
         _wait(self)
 
 
@@ -82,20 +83,9 @@ def missing_programs() -> list[str]:
 @contextmanager
 def server(folder: Path) -> Iterator[Server]:
     """A fresh server with its data in ``folder``; ended when the block ends."""
-    data = folder / "data"
-    install = [
-        str(_program("mariadb-install-db")),
-        "--no-defaults",
-        f"--datadir={data}",
-        "--user=root",
-        "--auth-root-authentication-method=normal",
-        "--skip-test-db",
-    ]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"mariadb-install-db failed: {done.stdout}{done.stderr}")
-    port = _free_port()
-    running = Server(port, folder, _spawn(folder, port))
+    install(folder / "data")
+    port = free_port()
+    running = Server(port, folder, spawn(folder, port))
     try:
         _wait(running)
         yield running
@@ -103,20 +93,36 @@ def server(folder: Path) -> Iterator[Server]:
         running.stop()
 
 
+def install(data: Path) -> None:
+    """Make the system tables in a folder."""
+    command = [
+        str(_program("mariadb-install-db")),
+        "--no-defaults",
+        f"--datadir={data}",
+        "--user=root",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"mariadb-install-db failed: {done.stdout}{done.stderr}")
+
+
 def _program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
-def _spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
+def spawn(folder: Path, port: int, flags: tuple[str, ...] = ("--user=root",)) -> subprocess.Popen[bytes]:
+    """Start a server on ``folder / "data"``; it writes to ``mariadbd.log``."""
     command = [
         str(_program("mariadbd")),
         "--no-defaults",
-        "--user=root",
         f"--datadir={folder / 'data'}",
         f"--socket={folder / 'mysql.sock'}",
         f"--port={port}",
         f"--pid-file={folder / 'mariadbd.pid'}",
         *_FLAGS,
+        *flags,
     ]
     with (folder / "mariadbd.log").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log)
@@ -137,7 +143,8 @@ def _wait(running: Server) -> None:
     raise RuntimeError(f"mariadbd did not come up on port {running.port}:\n{log[-3000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nothing listens now."""
     while True:
         port = random.randrange(40000, 60000)
         with socket.socket() as probe:

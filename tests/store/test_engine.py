@@ -159,3 +159,18 @@ async def test_a_server_that_hangs_costs_seconds_and_is_healed(own_server: maria
         os.kill(own_server.process.pid, signal.SIGCONT)
     assert await _one(engine) == 1
     await engine.dispose()
+
+
+async def test_cancelled_requests_leave_the_pool_whole(server: mariadb.Server, database: str) -> None:
+    engine = create_engine(DatabaseSettings(connection=server.url(database), pool_size=2, max_overflow=0))
+
+    async def slow() -> None:
+        async with transaction(engine) as connection:
+            await connection.execute(sa.text("SELECT SLEEP(30)"))
+
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await asyncio.gather(slow(), slow())
+    assert await _one(engine) == 1
+    await engine.dispose()

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do leases and claims hold when two nodes of a Galera cluster are written to at the same time?
+
+Row locks end at the node; what decides between nodes is the certification at commit.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from tests import galera, mariadb
+from tricircle.conf.settings import DatabaseSettings
+from tricircle.context import PodId, ProjectId
+from tricircle.jobs.queue import Queue
+from tricircle.ledger.leases import Lease, Leases
+from tricircle.model.job import JobKey, JobType
+from tricircle.model.routing import Kind
+from tricircle.store.engine import Engine, create_engine, transaction
+from tricircle.store.tables import metadata, pods
+
+pytestmark = pytest.mark.mariadb
+
+_DEMO = ProjectId("demo")
+Nodes = tuple[Engine, Engine]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[tuple[mariadb.Server, mariadb.Server]]:
+    """Two nodes for all tests of this file."""
+    if missing := galera.missing():
+        pytest.skip(f"a Galera cluster needs {', '.join(missing)}")
+    with galera.cluster() as nodes:
+        nodes[0].run("CREATE DATABASE store")
+        yield nodes
+
+
+@pytest.fixture
+async def nodes(cluster: tuple[mariadb.Server, mariadb.Server]) -> AsyncIterator[Nodes]:
+    """An engine on each node; our tables, empty but for one pod."""
+    first, second = (create_engine(DatabaseSettings(connection=node.url("store"))) for node in cluster)
+    async with transaction(first, within_s=60) as connection:
+        await connection.run_sync(metadata.drop_all)
+        await connection.run_sync(metadata.create_all)
+        await connection.execute(pods.insert().values(id="pod1", name="Pod1", az_name="az1"))
+    async with transaction(second, within_s=60) as connection:
+        # Wait until the second node has applied all that the first has committed.
+        await connection.execute(sa.text("SET SESSION wsrep_sync_wait = 1"))
+        assert (await connection.execute(sa.select(sa.func.count()).select_from(pods))).scalar_one() == 1
+        await connection.execute(sa.text("SET SESSION wsrep_sync_wait = 0"))
+    yield first, second
+    await first.dispose()
+    await second.dispose()
+
+
+def _count_collisions(nodes: Nodes) -> list[str]:
+    seen: list[str] = []
+    for engine in nodes:
+
+        @sa.event.listens_for(engine.sync_engine, "handle_error")
+        def _note(context: sa.engine.ExceptionContext) -> None:
+            seen.append(str(context.original_exception))
+
+    return seen
+
+
+async def test_of_takers_on_both_nodes_exactly_one_wins(nodes: Nodes) -> None:
+    collisions = _count_collisions(nodes)
+    for number in range(30):
+        takers = [
+            Leases(engine).take(Kind.NETWORK, f"net{number}", PodId("pod1"), _DEMO, owner="t", ttl_s=30)
+            for engine in nodes
+            for _ in range(4)
+        ]
+        results = await asyncio.gather(*takers)
+        won = [result for result in results if isinstance(result, Lease)]
+        assert len(won) == 1
+        bound = await Leases(nodes[1]).bind(won[0], "pod-net")
+        assert bound.pod_resource_id == "pod-net"
+    assert collisions, "nobody collided, so this test showed nothing"
+
+
+async def test_in_a_storm_on_both_nodes_no_key_runs_twice_and_no_job_is_lost(nodes: Nodes) -> None:
+    filed: list[int] = []
+    settled: list[int] = []
+    active: set[JobKey] = set()
+    collisions = _count_collisions(nodes)
+
+    async def tenant(queue: Queue, seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(60):
+            filed.append(await queue.append(JobType.NETWORK, f"net{chance.randrange(3)}", _DEMO))
+            await asyncio.sleep(chance.random() * 0.01)
+
+    async def worker(queue: Queue, name: str, done: asyncio.Event) -> None:
+        while True:
+            was_done = done.is_set()
+            claims = await queue.claim(name, 30, 2)
+            for claim in claims:
+                assert claim.key not in active, "two workers run one key"
+                active.add(claim.key)
+            await asyncio.sleep(random.random() * 0.01)
+            for claim in claims:
+                active.discard(claim.key)
+                settled.extend(claim.ids)
+                await queue.finish(claim)
+            if was_done and not claims and not active and not await queue.waiting():
+                return
+
+    queues = [Queue(engine) for engine in nodes]
+    done = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for number in range(6):
+            group.create_task(worker(queues[number % 2], f"w{number}", done))
+        await asyncio.gather(*(tenant(queues[seed % 2], seed) for seed in range(4)))
+        done.set()
+    assert sorted(settled) == sorted(filed), "each row is settled exactly once"
+    assert collisions, "nobody collided, so this test showed nothing"
