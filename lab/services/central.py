@@ -44,6 +44,8 @@ def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
             "host": "central",
             "state_path": lab.var / "central" / "neutron",
             "l3_ha": False,
+            # There is no DHCP agent to schedule anything on.
+            "enable_traditional_dhcp": stock,
             "max_routes": 100,
             "dns_domain": "tricircle.test.",
             # The centre's Nova has no servers; those of the pods are told by their own Neutron.
