@@ -36,6 +36,7 @@ class Flavors:
             route("GET", "/flavors/{flavor_id}/os-flavor-access", self._list_access),
             route("GET", "/flavors/{flavor_id}/os-extra_specs", self._specs),
             route("POST", "/flavors/{flavor_id}/os-extra_specs", self._set_specs),
+            route("DELETE", "/flavors/{flavor_id}/os-extra_specs/{key}", self._unset_spec),
         ]
 
     def find(self, asked: Asked, flavor_id: str) -> Json | None:
@@ -115,6 +116,12 @@ class Flavors:
         asked.need_admin("os_compute_api:os-flavor-extra-specs:create")
         self._get(asked, flavor_id)["_specs"] |= asked.part("extra_specs")
         return Said(body=asked.json())
+
+    def _unset_spec(self, asked: Asked, flavor_id: str, key: str) -> Said:
+        asked.need_admin("os_compute_api:os-flavor-extra-specs:delete")
+        if self._get(asked, flavor_id)["_specs"].pop(key, None) is None:
+            raise Refusal(404, f"Flavor {flavor_id} has no extra specs with key {key}.")
+        return Said(status=200)
 
 
 class Keypairs:

@@ -196,6 +196,10 @@ class Neutron:
 
     def _update(self, asked: Asked, collection: str, id: str) -> Said:  # noqa: A002
         stored = self._get(asked, collection, id)
+        condition = asked.headers.get("if-match")
+        if condition is not None and condition != f"revision_number={stored['revision_number']}":
+            text = f"Constrained to {condition.partition('=')[2]}, but current revision is {stored['revision_number']}"
+            raise Refusal(412, text, "RevisionNumberConstraintFailed")
         stored |= asked.part(_NOUNS[collection][0])
         stored["revision_number"] += 1
         stored["updated_at"] = _now()

@@ -24,7 +24,7 @@ from tricircle.doors.compute.needs import (
     VolumeTypeCopies,
 )
 from tricircle.doors.compute.nic_ports import Claim, NicPorts
-from tricircle.doors.compute.pod_faults import refused
+from tricircle.doors.compute.pod_faults import refused, rename
 from tricircle.doors.compute.together import caught, value
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
@@ -198,6 +198,7 @@ class Boot:
             await self._ports.release(claim)
             raise
         if reply.status >= 300:
+            rename(reply, claim.names())
             await self._ports.release(claim)
             return reply
         server_id = _server_id(reply)

@@ -77,8 +77,9 @@ class Interfaces:
             await self._ports.release(claim)
             raise
         if reply.status >= 300:
+            named = claim.names()
             await self._ports.release(claim)
-            return await refused(self._carrier, request, located.pod, reply)
+            return await refused(self._carrier, request, located.pod, reply, named=named)
         await self._ports.give(claim, server_id, context.deadline)
         return await self._carrier.answer(request, located.pod, reply, singular=_KEY, shape=INTERFACE)
 

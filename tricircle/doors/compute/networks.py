@@ -50,11 +50,11 @@ class Networks:
     async def visible(self, context: RequestContext, *, is_auto: bool, deadline: Deadline) -> list[str]:
         """Ids of the networks that a request may mean which names none: the project's own, and shared ones."""
         client = self._user(context)
-        own: dict[str, str] = {"project_id": context.project_id, "shared": "False", "fields": "id"}
+        own: dict[str, str] = {"project_id": context.project_id, "shared": "false", "fields": "id"}
         if is_auto:
-            own["admin_state_up"] = "True"  # a topology that is still being allocated does not count
+            own["admin_state_up"] = "true"  # a topology that is still being allocated does not count
         found = await collect(client, "/v2.0/networks", "networks", deadline, params=own)
-        shared = {"shared": "True", "fields": "id"}
+        shared = {"shared": "true", "fields": "id"}
         found += await collect(client, "/v2.0/networks", "networks", deadline, params=shared)
         return list(dict.fromkeys(str(network["id"]) for network in found))
 

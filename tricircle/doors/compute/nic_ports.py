@@ -63,6 +63,11 @@ class Claim:
     ports: list[ClaimedPort] = field(default_factory=list)
     copies: list[Routing] = field(default_factory=list)
 
+    def names(self) -> dict[str, str]:
+        """Ids of the copies, and of the ports that they are copies of; nobody knows them after a release."""
+        pairs = zip(self.copies, self.ports, strict=False)
+        return {str(copy.pod_resource_id): port.port_id for copy, port in pairs}
+
     def pod_networks(self) -> list[dict[str, object]]:
         """The pod's ``networks`` value."""
         return [

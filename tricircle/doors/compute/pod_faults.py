@@ -13,6 +13,13 @@ from tricircle.road.carrier import Carrier
 from tricircle.upstream.reply import Reply
 
 
+def rename(reply: Reply, named: Mapping[str, str]) -> None:
+    """Put what the user called things in the place of the pod's words for them."""
+    if isinstance(reply.body, bytes):
+        for word, ours in named.items():
+            reply.body = reply.body.replace(word.encode(), ours.encode())
+
+
 async def refused(
     carrier: Carrier, request: Request, pod: Pod, reply: Reply, *, named: Mapping[str, str] | None = None
 ) -> Answer:
@@ -20,7 +27,5 @@ async def refused(
 
     :param named: words of the pod, and what the user called the same things
     """
-    if isinstance(reply.body, bytes):
-        for word, ours in (named or {}).items():
-            reply.body = reply.body.replace(word.encode(), ours.encode())
+    rename(reply, named or {})
     return await carrier.answer(request, pod, reply)

@@ -68,7 +68,7 @@ def clean_text(text: str, facts: Facts) -> str:
         text = pattern.sub("(hidden)", text)
     for name in (facts.pod.name, facts.pod.pod_az_name):
         if name:
-            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", facts.pod.az_name, text)
+            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?!\.?[\w-])", facts.pod.az_name, text)
     return text
 
 

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does a boot end with a server whose ports are the centre's, or as if it had never been?"""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
+from tricircle.context import PodId, ProjectId
+from tricircle.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotImplementedByUsError,
+    OutcomeUnknownError,
+    QuotaExceededError,
+    UnavailableError,
+)
+from tricircle.model.job import JobType
+from tricircle.model.pod import Service
+from tricircle.model.routing import Kind
+from tricircle.testing.exchange import Refusal
+
+NOBODY = "99999999-0000-0000-0000-000000000000"
+
+
+def project(sky: Cloud) -> str:
+    return sky.identities.projects["demo"].id
+
+
+def wanted(**fields: Any) -> dict[str, Any]:
+    return {"server": {"name": "vm1", "flavorRef": "m1", "imageRef": IMAGE, "networks": "none", **fields}}
+
+
+async def boot(sky: Cloud, version: str = "2.90", **fields: Any) -> Any:
+    answer = await sky.ask("POST", "/servers", wanted(**fields), version=version)
+    assert answer.status == 202, answer.body
+    return json_of(answer)["server"]
+
+
+def is_untouched(sky: Cloud) -> bool:
+    """No server, no port anywhere, nothing bound."""
+    return not any(app.nova.servers or app.neutron.resources["ports"] for app in sky.apps.values())
+
+
+async def test_a_server_on_a_network_gets_the_centres_address(sky: Cloud) -> None:
+    network = sky.network(project(sky))
+    answer = await sky.ask(
+        "POST",
+        "/servers",
+        wanted(
+            availability_zone="az1",
+            networks=[{"uuid": network, "tag": "front"}],
+            metadata={"a": "b"},
+            user_data="YWJj",
+            security_groups=[{"name": "default"}],
+        ),
+    )
+    assert answer.status == 202
+    server = json_of(answer)["server"]
+    assert server["links"][0]["href"] == f"{PUBLIC}/compute/v2.1/servers/{server['id']}"
+    assert dict(answer.headers)[b"location"] == server["links"][0]["href"].encode()
+    assert server["security_groups"] == [{"name": "default"}]
+    (port,), (pod_port,) = sky.central_ports(), sky.pod_ports("pod1")
+    assert port["device_id"] == server["id"]
+    assert port["device_owner"] == "compute:az1"
+    assert port["binding:host_id"] == "Pod1"
+    (sent,) = sky.wires.sent("pod1", "POST", "/v2.1/servers")
+    assert sent["server"] == {
+        "name": "vm1",
+        "flavorRef": "m1",
+        "imageRef": IMAGE,
+        "metadata": {"a": "b"},
+        "user_data": "YWJj",
+        "networks": [{"port": pod_port["id"], "tag": "front"}],
+    }
+    shown = json_of(await sky.ask("GET", f"/servers/{server['id']}"))["server"]
+    assert shown["OS-EXT-AZ:availability_zone"] == "az1"
+    assert shown["addresses"]["net1"][0]["addr"] == port["fixed_ips"][0]["ip_address"]
+    routing = await sky.routings.owned(Kind.SERVER, server["id"])
+    assert routing is not None
+    assert (routing.pod_id, routing.details) == ("pod1", {"asked_az": "az1"})
+    copy = await sky.routings.copy_in(Kind.PORT, port["id"], routing.pod_id)
+    assert copy is not None
+    assert copy.details == {"origin": "gateway", "server_id": server["id"]}
+
+
+async def test_the_users_port_is_taken_and_given_back(sky: Cloud) -> None:
+    """Taken by a boot; free again when the pod refuses."""
+    neutron = sky.apps["central"].neutron
+    network = sky.network(project(sky))
+    port = neutron._store("ports", {**neutron._port({"network_id": network}, project(sky)), "project_id": project(sky)})
+    sky.apps["pod1"].nova.quotas.stored = {project(sky): {"instances": 0}}
+    sky.apps["pod2"].nova.quotas.stored = {project(sky): {"instances": 0}}
+    server = await boot(sky, networks=[{"port": port["id"]}])
+    assert neutron.resources["ports"][port["id"]]["device_id"] == server["id"]
+    with pytest.raises(ConflictError, match=f"Port {port['id']} is still in use."):
+        await boot(sky, networks=[{"port": port["id"]}])
+    assert len(sky.central_ports()) == 1
+
+
+async def test_of_two_boots_with_one_port_one_gets_it(sky: Cloud) -> None:
+    neutron = sky.apps["central"].neutron
+    network = sky.network(project(sky))
+    port = neutron._store("ports", {**neutron._port({"network_id": network}, project(sky)), "project_id": project(sky)})
+    outcomes = await asyncio.gather(
+        *(boot(sky, networks=[{"port": port["id"]}]) for _ in range(2)), return_exceptions=True
+    )
+    refused = [outcome for outcome in outcomes if isinstance(outcome, ConflictError)]
+    servers = [outcome for outcome in outcomes if isinstance(outcome, dict)]
+    assert [error.message for error in refused] == [f"Port {port['id']} is still in use."]
+    assert neutron.resources["ports"][port["id"]]["device_id"] == servers[0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "text"),
+    [
+        ({"flavorRef": "nope"}, InvalidRequestError, "Flavor nope could not be found."),
+        ({"imageRef": NOBODY}, InvalidRequestError, "Can not find requested image"),
+        ({"key_name": "nope"}, InvalidRequestError, "Invalid key_name provided."),
+        ({"availability_zone": "nope"}, InvalidRequestError, "The requested availability zone is not available"),
+        ({"networks": [{"uuid": NOBODY}]}, InvalidRequestError, f"Network {NOBODY} could not be found."),
+        ({"networks": [{"port": NOBODY}]}, InvalidRequestError, f"Port id {NOBODY} could not be found."),
+        (
+            {"security_groups": [{"name": "nope"}]},
+            InvalidRequestError,
+            "Unable to find security_group with name or id 'nope'",
+        ),
+        (
+            {"block_device_mapping_v2": [{"uuid": NOBODY, "source_type": "volume", "destination_type": "volume"}]},
+            InvalidRequestError,
+            f"Block Device Mapping is Invalid: failed to get volume {NOBODY}.",
+        ),
+        (
+            {"block_device_mapping_v2": [{"uuid": NOBODY, "source_type": "image", "destination_type": "volume"}]},
+            InvalidRequestError,
+            f"Block Device Mapping is Invalid: failed to get image {NOBODY}.",
+        ),
+        (
+            {"min_count": 2, "hostname": "h"},
+            InvalidRequestError,
+            "Unable to allocate a single hostname to multiple instances",
+        ),
+    ],
+)
+async def test_what_does_not_exist_is_refused_before_anything_is_made(
+    sky: Cloud, fields: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error) as caught:
+        await boot(sky, **fields)
+    assert getattr(caught.value, "message", "") == text
+    assert is_untouched(sky)
+    assert not [call for call in sky.wires.calls if call[0] != "central" and call[1] != "GET"]
+
+
+async def test_the_centre_reads_the_body_first(sky: Cloud) -> None:
+    """A malformed body is refused in the words of the service itself, with the flavor that the user named."""
+    answer = await sky.ask("POST", "/servers", {"server": {"flavorRef": ["m1"]}})
+    assert answer.status == 400
+    with pytest.raises(InvalidRequestError, match="Malformed request body"):
+        await sky.ask("POST", "/servers", raw=b"{")
+    rehearsed = sky.wires.sent("central", "POST", "/v2.1/servers")
+    await boot(sky)
+    assert sky.wires.sent("central", "POST", "/v2.1/servers")[len(rehearsed)]["server"]["flavorRef"].startswith(
+        "rehearsal-"
+    )
+    assert not sky.apps["central"].nova.servers
+
+
+async def test_without_networks_the_only_one_is_meant(sky: Cloud) -> None:
+    body = {"server": {"name": "vm1", "flavorRef": "m1", "imageRef": IMAGE}}
+    network = sky.network(project(sky))
+    assert (await sky.ask("POST", "/servers", body, version="2.1")).status == 202
+    assert [port["network_id"] for port in sky.central_ports()] == [network]
+    sky.network(project(sky), "net2")
+    with pytest.raises(ConflictError, match="Multiple possible networks found"):
+        await sky.ask("POST", "/servers", body, version="2.1")
+
+
+async def test_without_any_network_the_pod_is_told_so(sky: Cloud) -> None:
+    """A pod would choose one of its own, so the boot goes at the version that has a word for none."""
+    body = {"server": {"name": "vm1", "flavorRef": "m1", "imageRef": IMAGE}}
+    assert (await sky.ask("POST", "/servers", body, version="2.1")).status == 202
+    (sent,) = [*sky.wires.sent("pod1", "POST", "/v2.1/servers"), *sky.wires.sent("pod2", "POST", "/v2.1/servers")]
+    assert sent["server"]["networks"] == "none"
+    assert sent["server"]["description"] == "vm1"
+
+
+async def test_a_pod_that_refuses_leaves_nothing_and_is_quoted_with_our_ids(sky: Cloud) -> None:
+    network = sky.network(project(sky))
+
+    def refuse(asked: Any) -> Any:
+        port = sky.pod_ports("pod1")[0]["id"]
+        raise Refusal(400, f"Binding failed for port {port}, on host canaryhost-1 of Pod1.")
+
+    sky.apps["pod1"].nova._create = refuse  # type: ignore[method-assign]
+    answer = await sky.ask("POST", "/servers", wanted(networks=[{"uuid": network}], availability_zone="az1"))
+    assert answer.status == 400
+    (port,) = {call[2].rpartition("/")[2] for call in sky.wires.calls if call[:2] == ("central", "DELETE")}
+    expected = f"Binding failed for port {port}, on host (hidden) of az1."
+    assert json_of(answer)["badRequest"]["message"] == expected
+    assert is_untouched(sky)
+
+
+async def test_a_pod_that_cannot_be_reached_leaves_nothing(sky: Cloud) -> None:
+    network = sky.network(project(sky))
+    sky.wires.cut.add(("pod1", Service.COMPUTE))
+    with pytest.raises(UnavailableError):
+        await boot(sky, networks=[{"uuid": network}], availability_zone="az1")
+    assert is_untouched(sky)
+
+
+async def test_ports_that_cannot_be_made_leave_nothing(sky: Cloud) -> None:
+    network = sky.network(project(sky))
+    sky.ports.fails = UnavailableError("not now")
+    with pytest.raises(UnavailableError):
+        await boot(sky, networks=[{"uuid": network}, {"uuid": sky.network(project(sky), "net2")}])
+    assert is_untouched(sky)
+
+
+async def test_a_boot_that_nobody_answered_keeps_its_ports_for_the_claims_job(sky: Cloud) -> None:
+    network = sky.network(project(sky))
+    sky.wires.deaf = lambda target, call: (target.pod, call.method, call.path) == ("pod1", "POST", "/v2.1/servers")
+    with pytest.raises(OutcomeUnknownError):
+        await boot(sky, networks=[{"uuid": network}], availability_zone="az1")
+    (port,) = sky.central_ports()
+    assert (JobType.SERVER_PORTS, port["device_id"], "pod1") in await sky.jobs()
+    assert len(sky.pod_ports("pod1")) == 1
+
+
+async def test_the_projects_limit_is_the_centres(sky: Cloud) -> None:
+    """Pods are lifted to unlimited: what they count is held against what the centre allows."""
+    sky.apps["central"].nova.quotas.stored = {project(sky): {"instances": 1}}
+    await boot(sky, availability_zone="az1")
+    with pytest.raises(QuotaExceededError) as caught:
+        await boot(sky, availability_zone="az2")
+    expected = "Quota exceeded for instances: Requested 1, but already used 1 of 1 instances"
+    assert caught.value.message == expected
+    assert not sky.apps["pod2"].nova.servers
+
+
+async def test_the_key_pair_and_flavor_follow_into_the_pod(sky: Cloud) -> None:
+    made = await sky.ask("POST", "/os-keypairs", {"keypair": {"name": "k", "public_key": "ssh-ed25519 AAAA x"}})
+    assert made.status < 300
+    sky.apps["pod1"].nova.flavors.stored["m1"] = {**sky.flavor(), "ram": 128}
+    server = await boot(sky, key_name="k", availability_zone="az1")
+    assert [name for _, name in sky.apps["pod1"].nova.keypairs.stored] == ["k"]
+    (sent,) = sky.wires.sent("pod1", "POST", "/v2.1/servers")
+    assert sent["server"]["flavorRef"] == "tricircle.m1"
+    assert json_of(await sky.ask("GET", f"/servers/{server['id']}"))["server"]["flavor"]["original_name"] == "m1"
+    old = json_of(await sky.ask("GET", f"/servers/{server['id']}", version="2.1"))["server"]["flavor"]
+    assert old["id"] == "m1"
+    assert old["links"][0]["href"] == f"{PUBLIC}/compute/flavors/m1"
+
+
+async def test_several_servers_are_made_one_by_one(sky: Cloud) -> None:
+    network = sky.network(project(sky))
+    await boot(sky, min_count=2, max_count=3, networks=[{"uuid": network}])
+    (nova,) = [app.nova for name, app in sky.apps.items() if app.nova.servers]
+    assert sorted(one["name"] for one in nova.servers.values()) == ["vm1-1", "vm1-2", "vm1-3"]
+    assert {port["device_id"] for port in sky.central_ports()} == set(nova.servers)
+    with pytest.raises(InvalidRequestError):
+        await boot(sky, min_count=2, return_reservation_id=True)
+
+
+async def test_a_volume_pins_the_pod(sky: Cloud) -> None:
+    volume = "77777777-0000-0000-0000-000000000000"
+    await sky.routings.record(Kind.VOLUME, volume, PodId("pod2"), ProjectId(project(sky)))
+    device = {"uuid": volume, "source_type": "volume", "destination_type": "volume", "boot_index": 0}
+    await boot(sky, block_device_mapping_v2=[device], imageRef="")
+    assert sky.apps["pod2"].nova.servers
+    with pytest.raises(InvalidRequestError, match=r"Server is in: az1\. Volumes are in: az2\."):
+        await boot(sky, block_device_mapping_v2=[device], imageRef="", availability_zone="az1")
+
+
+async def test_consoles_are_said_to_be_absent(sky: Cloud) -> None:
+    server = await boot(sky)
+    with pytest.raises(NotImplementedByUsError):
+        await sky.ask("POST", f"/servers/{server['id']}/remote-consoles", {"remote_console": {}})
