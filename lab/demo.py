@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.stock_client import StockClient
-from lab.walkthrough import Names, Narrator, Walkthrough
+from lab.walkthrough import ADMIN, OTHER_TENANT, TENANT, Names, Narrator, Walkthrough
 
 _WIDTH = 118
 _ROWS = 6
@@ -100,6 +100,7 @@ def _fields(value: Mapping[str, object]) -> Sequence[str]:
 def show(python: Path, clouds: Path, admin_url: str) -> None:
     """Run the whole walk-through and leave everything running."""
     with StockClient(python, clouds) as client:
+        client.warm(TENANT, ADMIN, OTHER_TENANT)
         walk = Walkthrough(client, admin_url, Names(), Talking())
         walk.sweep_leftovers()
         walk.catalog()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How do we run the stock ``openstack`` client again and again without paying its start each time?
 
-One process imports python-openstackclient once and calls its own ``main(argv)`` for every command, exactly as the
+A process imports python-openstackclient once and calls its own ``main(argv)`` for every command, exactly as the
 ``openstack``
 script does. ``StockClient`` is the side that asks; run as a script (with the lab's Python) this module is the side
 that answers:
@@ -44,7 +44,9 @@ class Result:
 
 
 class StockClient:
-    """A running stock client. Use as a context manager.
+    """Running stock clients, one process for each cloud. Use as a context manager.
+
+    The client keeps its sessions in class attributes, so a process can speak to one cloud only.
 
     :param python: the interpreter of an environment that holds python-openstackclient
     :param clouds: path of the clouds.yaml to use
@@ -53,14 +55,13 @@ class StockClient:
 
     def __init__(self, python: Path, clouds: Path, environment: Mapping[str, str] | None = None) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("OS_") and not k.lower().endswith("_proxy")}
-        clean |= {"OS_CLIENT_CONFIG_FILE": str(clouds), "PYTHONWARNINGS": "ignore", **(environment or {})}
-        self._process = subprocess.Popen(
-            [str(python), str(Path(__file__).resolve())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=clean,
-        )
+        self._environment = clean | {
+            "OS_CLIENT_CONFIG_FILE": str(clouds),
+            "PYTHONWARNINGS": "ignore",
+            **(environment or {}),
+        }
+        self._python = python
+        self._processes: dict[str, subprocess.Popen[str]] = {}
 
     def __enter__(self) -> "StockClient":
         return self
@@ -69,25 +70,36 @@ class StockClient:
         self.close()
 
     def close(self) -> None:
-        """End the process."""
-        if self._process.stdin:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End the processes."""
+        for process in self._processes.values():
+            if process.stdin:
+                process.stdin.close()
+        for process in self._processes.values():
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout:
+                process.stdout.close()
+        self._processes.clear()
+
+    def warm(self, *clouds: str) -> None:
+        """Start the processes of these clouds now, at once, so that the first commands do not wait for imports."""
+        for cloud in clouds:
+            self._process(cloud)
 
     def run(self, cloud: str, *argv: str, check: bool = True) -> Result:
         """Run ``openstack --os-cloud <cloud> <argv>``.
 
         :raises CommandError: on an exit code other than 0, unless ``check`` is False
         """
-        if self._process.stdin is None or self._process.stdout is None:
+        process = self._process(cloud)
+        if process.stdin is None or process.stdout is None:
             raise RuntimeError("the stock client's pipes are closed")
-        self._process.stdin.write(json.dumps(["--os-cloud", cloud, *argv]) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        process.stdin.write(json.dumps(["--os-cloud", cloud, *argv]) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
         if not line:
             raise CommandError(argv, -1, "the client process ended")
         reply = json.loads(line)
@@ -99,6 +111,17 @@ class StockClient:
     def json(self, cloud: str, *argv: str) -> Any:
         """Run with ``-f json`` and parse what it printed."""
         return self.run(cloud, *argv, "-f", "json").json()
+
+    def _process(self, cloud: str) -> "subprocess.Popen[str]":
+        if cloud not in self._processes:
+            self._processes[cloud] = subprocess.Popen(
+                [str(self._python), str(Path(__file__).resolve())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=self._environment,
+            )
+        return self._processes[cloud]
 
 
 def _run_one(argv: list[str]) -> dict[str, object]:
@@ -114,6 +137,8 @@ def _run_one(argv: list[str]) -> dict[str, object]:
 
 
 def _serve() -> None:
+    import openstackclient.shell  # noqa: F401  (now, while nobody waits for it)
+
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing that a plugin prints may mix with the replies
     for line in sys.stdin:

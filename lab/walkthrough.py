@@ -39,7 +39,7 @@ class Names:
     volume: str = "vol1"
     snapshot: str = "snap1"
     user_data: str = "#!/bin/sh\necho walked > /tmp/walked\n"
-    properties: Mapping[str, str] = field(default_factory=lambda: {"purpose": "walk", "Größe": "klein"})
+    properties: Mapping[str, str] = field(default_factory=lambda: {"purpose": "walk", "size": "Größe klein"})
 
 
 class Narrator:
