@@ -91,14 +91,14 @@ def volume(cloud: Cloud, undo: Undo) -> Callable[..., dict[str, object]]:
     return make
 
 
-@pytest.fixture
-def network(cloud: Cloud, undo: Undo) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def network(cloud: Cloud) -> Iterator[dict[str, str]]:
     """A network of the tenant's with one subnet, 10.77.0.0/24: ``{"id", "subnet_id"}``."""
     made = cloud.tenant.good("POST", "network", "/v2.0/networks", {"network": {"name": unique("net")}})["network"]
-    undo(cloud.tenant, "network", f"/v2.0/networks/{made['id']}")
     body = {"subnet": {"network_id": made["id"], "ip_version": 4, "cidr": "10.77.0.0/24", "name": unique("sub")}}
     subnet = cloud.tenant.good("POST", "network", "/v2.0/subnets", body)["subnet"]
-    return {"id": made["id"], "subnet_id": subnet["id"]}
+    yield {"id": made["id"], "subnet_id": subnet["id"]}
+    cloud.tenant("DELETE", "network", f"/v2.0/networks/{made['id']}")
 
 
 @pytest.fixture

@@ -54,7 +54,9 @@ class Listener:
         await self._site.stop()
         self._site = None
         if self._runner.server is not None:
-            await self._runner.server.shutdown(0)
+            for connection in self._runner.server.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = _Exchange(request)
