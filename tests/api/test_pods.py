@@ -148,11 +148,11 @@ async def test_502_when_the_central_nova_fails_and_nothing_is_left(api: Api) -> 
     assert await pods(api) == []
 
 
-async def test_502_when_keystone_fails(api: Api) -> None:
+async def test_503_when_keystone_is_away(api: Api) -> None:
     assert (await api.admin.ask("GET", "/v1.0/pods")).status == 200
     api.keystone.is_down = True
     said = await post(api, pod_name="Pod1", az_name="az1")
-    assert said.status == 502
+    assert said.status == 503
     assert await pods(api) == []
 
 
