@@ -192,7 +192,7 @@ class Inspection:
         ]
         if not findings:
             seen = f"; none of the {min(len(bound), _PROJECTS)} that were looked at is limited" if bound else ""
-            findings.append(_finding(pod, "limits", Level.OK, f"{len(bound)} projects bound{seen}"))
+            findings.append(_finding(pod, "limits", Level.OK, f"bound projects: {len(bound)}{seen}"))
         defaults = await self._defaults(pod, deadline)
         text = f"the pod's defaults ({defaults}) are lifted for each project at its first use"
         return [*findings, _finding(pod, "limits", Level.OK, text)]

@@ -54,7 +54,7 @@ async def test_a_good_pod_has_no_failure_and_nothing_is_changed(bench: Bench, in
     levels = {finding.level for check in found.values() for finding in check}
     assert levels <= {Level.OK, Level.NOTE}
     assert len(found["services"]) == 5
-    assert "1 projects bound; none of the 1 that were looked at is limited" in found["limits"][0].text
+    assert "bound projects: 1; none of the 1 that were looked at is limited" in found["limits"][0].text
     assert {call.split()[0] for call in bench.pod1.calls + bench.centre.calls} == {"GET"}
     assert bench.catalog.changes == []
 
