@@ -17,6 +17,7 @@ from tricircle.doors.compute.server_views import FAULT as SERVER_FAULT
 from tricircle.doors.identity import rows as identity_rows
 from tricircle.doors.identity.passage import Passage
 from tricircle.doors.image import rows as image_rows
+from tricircle.doors.image.images import Images
 from tricircle.doors.network import rows as network_rows
 from tricircle.doors.network.ports import PortRemoval
 from tricircle.http.dialects import Dialect
@@ -115,7 +116,7 @@ def _entrances(rooms: Rooms, validator: Validator) -> list[Entrance]:
     return [
         Entrance(compute_door(rooms, compute, selection=selection, health=health, image_base=image_base), compute),
         Entrance(block_storage_door(rooms, volumes, selection=selection), volumes),
-        Entrance(image_rows.door(), images),
+        Entrance(image_rows.door(Images(carrier=images)), images),
         Entrance(network_rows.door(removal), network),
         Entrance(identity_rows.door(passage), identity),
     ]

@@ -17,6 +17,8 @@ from tricircle.road.needs import Upstreams
 from tricircle.road.rewrite import link_pattern, relink
 from tricircle.upstream.reply import Call, Reply, Target
 
+#: Nova's and Cinder's second name for the request id; it must name ours, as the first does.
+COMPUTE_REQUEST_ID = b"x-compute-request-id"
 _LINKED = frozenset((b"location", b"link"))
 _VERSIONED = frozenset((microversions.HEADER, microversions.LEGACY_COMPUTE_HEADER))
 _TEXTUAL = (b"json", b"text/", b"xml")
@@ -107,6 +109,7 @@ class Forwarder:
         kept = [
             (name, self.relinked(value, target)) if name in _LINKED else (name, value)
             for name, value in to_client(reply.headers)
+            if name != COMPUTE_REQUEST_ID
         ]
         if reply.status == 401:
             kept.append((b"www-authenticate", self._challenge))

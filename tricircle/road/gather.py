@@ -82,7 +82,7 @@ class _Run:
     refusals: dict[PodId, Reply] = field(default_factory=dict)
     answered: set[PodId] = field(default_factory=set)
     counts: dict[PodId, int] = field(default_factory=dict)
-    missing: list[Pod] = field(default_factory=list)
+    missing: list[tuple[Pod, str]] = field(default_factory=list)
 
 
 class Gatherer:
@@ -215,11 +215,10 @@ class Gatherer:
                 return None
             run.merge.refuse(stream)
 
-    def _miss(self, run: _Run, stream: Stream, reason: str) -> None:
+    @staticmethod
+    def _miss(run: _Run, stream: Stream, reason: str) -> None:
         run.merge.fail(stream)
-        run.missing.append(stream.pod)
-        metrics.list_incomplete(self._access.door_name, stream.pod.name, reason)
-        LOG.warning("list %s lacks pod %s: %s", run.row.path, stream.pod.name, reason)
+        run.missing.append((stream.pod, reason))
 
     async def _unanswered(self, run: _Run) -> Answer:
         """What is said when no pod gave a list: their refusal, which they all share, or that nobody is there."""
@@ -241,7 +240,10 @@ class Gatherer:
             if has_more and run.listing.links is not None:
                 href = self._access.page_link(run.request, next_query(run.request.query_pairs(), marker))
                 body[run.listing.links] = [{"rel": "next", "href": href}]
-        return Answer.json(200, body, marks(run.missing))
+        for pod, reason in run.missing:
+            metrics.list_incomplete(self._access.door_name, pod.name, reason)
+            LOG.warning("list %s lacks pod %s: %s", run.row.path, pod.name, reason)
+        return Answer.json(200, body, marks([pod for pod, _ in run.missing]))
 
     async def _remember(self, run: _Run, marker: str) -> None:
         # A pod that is switched off keeps its place until it is back.

@@ -23,6 +23,7 @@ from tricircle.http.message import Answer, Headers, Request, header
 from tricircle.model.pod import Pod, Service
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door, ProjectInPath
+from tricircle.road.forward import COMPUTE_REQUEST_ID
 from tricircle.road.path import Path, canonical
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.stray import Strays
@@ -242,6 +243,8 @@ class _OpenDoor:
         is_silent = answer.header(microversions.HEADER) is None
         if is_silent and trip.version is not None and self.door.service is not None:
             answer.headers += microversions.answer_headers(self.door.service, trip.version)
+        if self.door.has_microversions:
+            answer.headers.append((COMPUTE_REQUEST_ID, trip.request_id.encode()))
         if trip.request is not None and trip.request.timings:
             stages = (f"{stage};dur={spent:.2f}" for stage, spent in trip.request.timings.items())
             answer.headers.append((b"server-timing", ", ".join(stages).encode()))

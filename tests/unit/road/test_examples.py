@@ -7,10 +7,13 @@ from types import ModuleType
 import pytest
 
 from tricircle.doors.identity import catalogs
+from tricircle.doors.image import images
 from tricircle.road import merge, paging, path, rewrite, table
 
 
-@pytest.mark.parametrize("module", [merge, paging, path, rewrite, table, catalogs], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [merge, paging, path, rewrite, table, catalogs, images], ids=lambda module: module.__name__
+)
 def test_examples(module: ModuleType) -> None:
     """Each module has some, and all are true."""
     result = doctest.testmod(module)

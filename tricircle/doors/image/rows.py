@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to a call of the image API?"""
 
+from tricircle.doors.image.images import Images
 from tricircle.http.dialects import Dialect
 from tricircle.model.pod import Service
 from tricircle.road.door import Door
@@ -12,9 +13,12 @@ _VERSIONS = frozenset(("v2", *(f"v2.{minor}" for minor in range(32))))
 _ALL = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-def rows() -> tuple[Row, ...]:
+def rows(images: Images) -> tuple[Row, ...]:
     """Rows under the version. Image data is streamed in both directions, whatever its size."""
+    shown = images.forward
     return (
+        Row(("GET", "POST"), "/images", Behaviour.CENTRAL, handler=shown),
+        Row(("GET", "PATCH"), "/images/{image_id}", Behaviour.CENTRAL, handler=shown),
         Row(("GET", "PUT"), "/images/{image_id}/file", Behaviour.CENTRAL, is_streamed=True),
         Row(("PUT",), "/images/{image_id}/stage", Behaviour.CENTRAL, is_streamed=True),
         Row(_ALL, "/", Behaviour.CENTRAL),
@@ -31,7 +35,7 @@ def root_rows() -> tuple[Row, ...]:
     )
 
 
-def door() -> Door:
+def door(images: Images) -> Door:
     """The image door."""
     return Door(
         name="image",
@@ -39,6 +43,6 @@ def door() -> Door:
         service=Service.IMAGE,
         dialect=Dialect.IMAGE,
         versions=_VERSIONS,
-        rows=rows(),
+        rows=rows(images),
         root_rows=root_rows(),
     )

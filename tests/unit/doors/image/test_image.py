@@ -6,6 +6,7 @@ import pytest
 from tests.unit.road.asgi import ask
 from tests.unit.road.scripted import PUBLIC, World, caller, json_reply
 from tests.unit.road.test_pipeline import Enforcer
+from tricircle.doors.image.images import Images
 from tricircle.doors.image.rows import door
 from tricircle.model.pod import Service
 from tricircle.road.pipeline import Entrance, Road, RoadSettings
@@ -17,10 +18,10 @@ class House:
 
     def __init__(self) -> None:
         self.world = World((), service=Service.IMAGE, prefix="/image")
-        self.world.validator.known = {"users-token": caller()}
+        self.world.validator.known = {"users-token": caller(), "admins-token": caller("p9", "admin")}
         self.said = self.world.upstreams.said
         self.road = Road(
-            [Entrance(door(), self.world.carrier)],
+            [Entrance(door(Images(carrier=self.world.carrier)), self.world.carrier)],
             validator=self.world.validator,
             enforcer=Enforcer(),
             pods=self.world.registry,
@@ -79,3 +80,14 @@ async def test_without_a_token_a_page(house: House) -> None:
     """Glance's errors are pages."""
     got = await ask(house.road, "GET", "/image/v2/images", token=None)
     assert (got.status, got.header(b"content-type")) == (401, b"text/html; charset=UTF-8")
+
+
+async def test_where_the_data_lies_is_shown_to_administrators_only(house: House) -> None:
+    """Paths on hosts and names of stores."""
+    image = {"id": "i", "locations": [{"url": "file:///canary"}], "direct_url": "rbd://canary", "stores": "canary"}
+    house.said["central", "/v2/images/i"] = json_reply(200, image)
+    house.said["central", "/v2/images"] = json_reply(200, {"images": [image], "next": "/v2/images?marker=i"})
+    assert (await ask(house.road, "GET", "/image/v2/images/i")).json() == {"id": "i"}
+    listed = await ask(house.road, "GET", "/image/v2/images")
+    assert listed.json() == {"images": [{"id": "i"}], "next": "/v2/images?marker=i"}
+    assert (await ask(house.road, "GET", "/image/v2/images/i", token="admins-token")).json() == image
