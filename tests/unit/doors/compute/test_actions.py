@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is what changes a server afterwards made in the pod and at the centre alike?"""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
+from tricircle.context import PodId, ProjectId
+from tricircle.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    NotImplementedByUsError,
+    QuotaExceededError,
+    UnavailableError,
+)
+from tricircle.model.job import JobType
+from tricircle.model.pod import Service
+from tricircle.model.routing import Kind
+from tricircle.testing.exchange import Asked, Refusal, Said
+
+NOBODY = "99999999-0000-0000-0000-000000000000"
+
+
+def project(sky: Cloud) -> str:
+    return sky.identities.projects["demo"].id
+
+
+@pytest.fixture
+async def server(sky: Cloud) -> dict[str, Any]:
+    """A server in az1 on a network."""
+    body = {
+        "server": {
+            "name": "vm1",
+            "flavorRef": "m1",
+            "imageRef": IMAGE,
+            "networks": [{"uuid": sky.network(project(sky))}],
+            "availability_zone": "az1",
+        }
+    }
+    answer = await sky.ask("POST", "/servers", body)
+    assert answer.status == 202, answer.body
+    made: dict[str, Any] = json_of(answer)["server"]
+    return made
+
+
+async def act(sky: Cloud, server: dict[str, Any], action: str, value: object = None, **more: Any) -> Any:
+    return await sky.ask("POST", f"/servers/{server['id']}/action", {action: value}, **more)
+
+
+async def test_the_end_of_a_server_files_its_ports_twice(sky: Cloud, server: dict[str, Any]) -> None:
+    """Once before, for the case that the gateway does not live to file the second."""
+    before = len(await sky.jobs())
+    assert (await sky.ask("DELETE", f"/servers/{server['id']}")).status == 204
+    filed = (await sky.jobs())[before:]
+    assert filed == [(JobType.SERVER_PORTS, server["id"], "pod1")] * 2
+
+
+async def test_an_interface_is_attached_and_shown_with_our_ids(sky: Cloud, server: dict[str, Any]) -> None:
+    network = sky.network(project(sky), "net2", cidr="10.2.0.0/24")
+    path = f"/servers/{server['id']}/os-interface"
+    answer = await sky.ask("POST", path, {"interfaceAttachment": {"net_id": network}})
+    assert answer.status == 200
+    port = next(port for port in sky.central_ports() if port["network_id"] == network)
+    assert port["device_id"] == server["id"]
+    assert port["binding:host_id"] == "Pod1"
+    attached = json_of(answer)["interfaceAttachment"]
+    assert attached["port_id"] == port["id"]
+    listed = json_of(await sky.ask("GET", path))["interfaceAttachments"]
+    assert port["id"] in {one["port_id"] for one in listed}
+    before = len(await sky.jobs())
+    assert (await sky.ask("DELETE", f"{path}/{port['id']}")).status == 202
+    assert (await sky.jobs())[before:] == [(JobType.SERVER_PORTS, server["id"], "pod1")] * 2
+
+
+@pytest.mark.parametrize(
+    ("attachment", "error", "text"),
+    [
+        ({"net_id": NOBODY}, NotFoundError, f"Network {NOBODY} could not be found."),
+        ({"port_id": NOBODY}, NotFoundError, f"Port id {NOBODY} could not be found."),
+        ({"port_id": NOBODY, "net_id": NOBODY}, InvalidRequestError, "Must not input both network_id and port_id"),
+        (
+            {"fixed_ips": [{"ip_address": "10.0.0.9"}]},
+            InvalidRequestError,
+            "Must input network_id when request IP address",
+        ),
+    ],
+)
+async def test_what_cannot_be_attached(
+    sky: Cloud, server: dict[str, Any], attachment: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error) as caught:
+        await sky.ask("POST", f"/servers/{server['id']}/os-interface", {"interfaceAttachment": attachment})
+    assert getattr(caught.value, "message", "") == text
+    assert len(sky.central_ports()) == 1
+
+
+async def test_a_refused_attach_leaves_no_port(sky: Cloud, server: dict[str, Any]) -> None:
+    def refuse(asked: Asked, server_id: str) -> Said:
+        raise Refusal(400, f"Failed: {asked.json()['interfaceAttachment']['port_id']}")
+
+    sky.apps["pod1"].nova._plug = refuse  # type: ignore[method-assign]
+    network = sky.network(project(sky), "net2", cidr="10.2.0.0/24")
+    answer = await sky.ask(
+        "POST", f"/servers/{server['id']}/os-interface", {"interfaceAttachment": {"net_id": network}}
+    )
+    assert answer.status == 400
+    deleted = [call[2].rpartition("/")[2] for call in sky.wires.calls if call[:2] == ("central", "DELETE")]
+    assert json_of(answer)["badRequest"]["message"] == f"Failed: {deleted[-1]}"
+    assert len(sky.central_ports()) == len(sky.pod_ports("pod1")) == 1
+
+
+async def test_groups_change_in_the_pod_and_at_the_centre(sky: Cloud, server: dict[str, Any]) -> None:
+    neutron = sky.apps["central"].neutron
+    group = neutron._store("security_groups", neutron._security_group({}, project(sky), "web"))
+    assert (await act(sky, server, "addSecurityGroup", {"name": "web"})).status == 202
+    (sent,) = sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")
+    copy = await sky.routings.copy_in(Kind.SECURITY_GROUP, group["id"], PodId("pod1"))
+    assert copy is not None
+    assert sent == {"addSecurityGroup": {"name": copy.pod_resource_id}}
+    (port,) = sky.central_ports()
+    assert group["id"] in port["security_groups"]
+    assert (await act(sky, server, "removeSecurityGroup", {"name": group["id"]})).status == 202
+    assert group["id"] not in port["security_groups"]
+    with pytest.raises(NotFoundError) as caught:
+        await act(sky, server, "addSecurityGroup", {"name": "nope"})
+    assert caught.value.message == f"Security group nope is not found for project {project(sky)}"
+
+
+async def test_a_group_that_the_centre_refuses_is_taken_back(sky: Cloud, server: dict[str, Any]) -> None:
+    neutron = sky.apps["central"].neutron
+    neutron._store("security_groups", neutron._security_group({}, project(sky), "web"))
+
+    def refuse(asked: Asked, collection: str, id: str) -> Said:  # noqa: A002
+        raise Refusal(409, "no")
+
+    neutron._update = refuse  # type: ignore[method-assign]
+    with pytest.raises(ConflictError):
+        await act(sky, server, "addSecurityGroup", {"name": "web"})
+    actions = [next(iter(body)) for body in sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")]
+    assert actions == ["addSecurityGroup", "removeSecurityGroup"]
+
+
+async def test_groups_are_shown_as_the_centre_has_them(sky: Cloud, server: dict[str, Any]) -> None:
+    (port,) = sky.central_ports()
+    default = port["security_groups"][0]
+    (pod_port,) = sky.pod_ports("pod1")
+    await sky.ask("POST", f"/servers/{server['id']}/action", {"addSecurityGroup": {"name": default}})
+    copy = await sky.routings.copy_in(Kind.SECURITY_GROUP, default, PodId("pod1"))
+    assert copy is not None
+    pod_port["security_groups"] = [copy.pod_resource_id]
+    (shown,) = json_of(await sky.ask("GET", f"/servers/{server['id']}/os-security-groups"))["security_groups"]
+    assert (shown["id"], shown["name"], shown["tenant_id"]) == (default, "default", project(sky))
+    assert [rule["group"]["name"] for rule in shown["rules"]] == ["default", "default"]
+    detail = json_of(await sky.ask("GET", f"/servers/{server['id']}"))["server"]
+    assert detail["security_groups"] == [{"name": "default"}]
+
+
+async def test_a_volume_of_another_pod_is_refused(sky: Cloud, server: dict[str, Any]) -> None:
+    volume = "77777777-0000-0000-0000-000000000000"
+    await sky.routings.record(Kind.VOLUME, volume, PodId("pod2"), ProjectId(project(sky)))
+    path, body = f"/servers/{server['id']}/os-volume_attachments", {"volumeAttachment": {"volumeId": volume}}
+    with pytest.raises(InvalidRequestError, match="availability zone az2"):
+        await sky.ask("POST", path, body)
+    with pytest.raises(NotFoundError, match=f"Volume {NOBODY} could not be found"):
+        await sky.ask("POST", path, {"volumeAttachment": {"volumeId": NOBODY}})
+
+
+async def test_a_new_image_is_where_users_find_images(sky: Cloud, server: dict[str, Any]) -> None:
+    """Below 2.45 its id is only in a Location, which is the pod's."""
+    act_as_before = sky.apps["pod1"].nova._act
+
+    def make(asked: Asked, server_id: str) -> Said:
+        if "createImage" not in asked.json():
+            return act_as_before(asked, server_id)
+        return Said(status=202, headers={"Location": f"http://10.1.1.1:9292/images/{IMAGE}"})
+
+    sky.apps["pod1"].nova._act = make  # type: ignore[method-assign]
+    answer = await act(sky, server, "createImage", {"name": "snap"}, version="2.1")
+    assert dict(answer.headers)[b"location"] == f"{PUBLIC}/image/v2/images/{IMAGE}".encode()
+
+
+async def test_a_resize_takes_the_flavor_along_and_keeps_to_the_limit(sky: Cloud, server: dict[str, Any]) -> None:
+    sky.flavor("m2", ram=128, vcpus=2)
+    await act(sky, server, "resize", {"flavorRef": "m2"})
+    assert "m2" in sky.apps["pod1"].nova.flavors.stored
+    sky.apps["central"].nova.quotas.stored = {project(sky): {"cores": 1}}
+    with pytest.raises(
+        QuotaExceededError, match="Quota exceeded for cores: Requested 1, but already used 1 of 1 cores"
+    ):
+        await act(sky, server, "resize", {"flavorRef": "m2"})
+    with pytest.raises(InvalidRequestError, match="Flavor nope could not be found"):
+        await act(sky, server, "resize", {"flavorRef": "nope"})
+
+
+async def test_an_az_in_unshelve_is_the_servers_own(sky: Cloud, server: dict[str, Any]) -> None:
+    await act(sky, server, "unshelve", {"availability_zone": "az1"})
+    assert sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")[-1] == {"unshelve": None}
+    with pytest.raises(InvalidRequestError, match="cannot be unshelved in az2"):
+        await act(sky, server, "unshelve", {"availability_zone": "az2"})
+    with pytest.raises(InvalidRequestError, match="The requested availability zone is not available"):
+        await act(sky, server, "unshelve", {"availability_zone": "nope"})
+
+
+async def test_what_would_show_the_pods_proxy_is_not_carried(sky: Cloud, server: dict[str, Any]) -> None:
+    with pytest.raises(NotImplementedByUsError):
+        await act(sky, server, "os-getVNCConsole", {"type": "novnc"})
+
+
+async def test_servers_of_a_dead_pod_are_not_said_to_be_gone(sky: Cloud, server: dict[str, Any]) -> None:
+    sky.wires.cut.add(("pod1", Service.COMPUTE))
+    with pytest.raises(UnavailableError):
+        await sky.ask("GET", f"/servers/{server['id']}")
+    with pytest.raises(UnavailableError):
+        await sky.ask("GET", f"/servers/{NOBODY}")
+    sky.wires.cut.clear()
+
+
+async def test_limits_are_the_centres_and_usage_is_the_pods(sky: Cloud, server: dict[str, Any]) -> None:
+    absolute = json_of(await sky.ask("GET", "/limits"))["limits"]["absolute"]
+    assert absolute["maxTotalInstances"] == 10
+    assert (absolute["totalInstancesUsed"], absolute["totalCoresUsed"], absolute["totalRAMUsed"]) == (1, 1, 64)
+
+
+async def test_lists_are_made_of_all_pods(sky: Cloud, server: dict[str, Any]) -> None:
+    body = {"server": {"name": "vm2", "flavorRef": "m1", "imageRef": IMAGE, "networks": "none"}}
+    other = json_of(
+        await sky.ask("POST", "/servers", {**body, "server": {**body["server"], "availability_zone": "az2"}})
+    )
+    listed = json_of(await sky.ask("GET", "/servers/detail"))["servers"]
+    assert {one["id"]: one["OS-EXT-AZ:availability_zone"] for one in listed} == {
+        server["id"]: "az1",
+        other["server"]["id"]: "az2",
+    }
+    assert len({one["hostId"] for one in listed}) == 2
+    brief = json_of(await sky.ask("GET", "/servers"))["servers"]
+    assert [set(one) for one in brief] == [{"id", "name", "links"}] * 2
+    by_flavor = json_of(await sky.ask("GET", "/servers/detail?flavor=m1"))["servers"]
+    assert len(by_flavor) == 2
