@@ -58,6 +58,8 @@ class StockClient:
         self._environment = clean | {
             "OS_CLIENT_CONFIG_FILE": str(clouds),
             "PYTHONWARNINGS": "ignore",
+            # The client's default is 3.0, at which Cinder takes no snapshot of a volume in use.
+            "OS_VOLUME_API_VERSION": "3.66",
             **(environment or {}),
         }
         self._python = python

@@ -300,9 +300,7 @@ class Walkthrough:
         facts["shown"] = self.ask(TENANT, "volume", "show", n.volume)
         facts["attached"] = self.ask(TENANT, "server", "add", "volume", server, n.volume)
         facts["in_use"] = self._wait_status("volume", n.volume, "in-use")
-        facts["snapshot"] = self.ask(
-            TENANT, "volume", "snapshot", "create", "--volume", n.volume, "--force", n.snapshot
-        )
+        facts["snapshot"] = self.ask(TENANT, "volume", "snapshot", "create", "--volume", n.volume, n.snapshot)
         self._wait_status("volume snapshot", n.snapshot, "available")
         facts["snapshots"] = self.ask(TENANT, "volume", "snapshot", "list")
         self.do(TENANT, "server", "remove", "volume", server, n.volume)

@@ -29,6 +29,14 @@ from oslo_privsep import priv_context  # noqa: E402
 CONF = cfg.CONF
 
 
+class OneOfSeveral(service.Service):
+    """A service that reports for itself: Cinder keeps the id of *the* service of a process in the class."""
+
+    def report_state(self):
+        service.Service.service_id = self.origin_service_id
+        super().report_state()
+
+
 def main():
     """Serve until told to end."""
     i18n.enable_lazy()
@@ -43,12 +51,12 @@ def main():
     coordination.COORDINATOR.start()
 
     launcher = oslo_service.service.ServiceLauncher(CONF)
-    launcher.launch_service(service.Service.create(binary="cinder-scheduler"))
+    launcher.launch_service(OneOfSeveral.create(binary="cinder-scheduler"))
     for backend in CONF.enabled_backends:
         CONF.register_opt(volume_command.host_opt, group=backend)
         host = f"{getattr(CONF, backend).backend_host or CONF.host}@{backend}"
         launcher.launch_service(
-            service.Service.create(host=host, service_name=backend, binary=constants.VOLUME_BINARY, coordination=False)
+            OneOfSeveral.create(host=host, service_name=backend, binary=constants.VOLUME_BINARY, coordination=False)
         )
     launcher.launch_service(service.WSGIService("osapi_volume"))
     gc.freeze()
