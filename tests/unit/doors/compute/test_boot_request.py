@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is the body of a boot read as Nova reads it, and passed on whole?"""
+
+from typing import Any
+
+import pytest
+
+from tricircle.doors.compute.boot_request import Networking, NicWish, PodNaming, Zone, parse, pod_document
+from tricircle.errors import InvalidRequestError
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    return {"server": {"name": " vm1 ", "flavorRef": "http://x/flavors/m1?a=b", "imageRef": "i", **fields}}
+
+
+@pytest.mark.parametrize(
+    ("networks", "networking", "nics"),
+    [
+        (None, Networking.UNNAMED, ()),
+        ([], Networking.UNNAMED, ()),
+        ("auto", Networking.AUTO, ()),
+        ("none", Networking.NONE, ()),
+        (
+            [{"port": "p", "tag": "t"}, {"uuid": "br-n", "fixed_ip": "10.0.0.9", "port": None}],
+            Networking.LISTED,
+            (NicWish(port_id="p", tag="t"), NicWish(network_id="n", fixed_ip="10.0.0.9")),
+        ),
+    ],
+)
+def test_networks(networks: object, networking: Networking, nics: tuple[NicWish, ...]) -> None:
+    asked = parse(body() if networks is None else body(networks=networks))
+    assert (asked.networking, asked.nics) == (networking, nics)
+
+
+def test_names_ids_and_counts() -> None:
+    asked = parse(body(min_count="2", max_count=3, key_name="k", security_groups=[{"name": "a"}, {"name": "a"}, {}]))
+    assert (asked.name, asked.flavor_id, asked.key_name) == ("vm1", "m1", "k")
+    assert (asked.min_count, asked.max_count) == (2, 3)
+    assert asked.group_names == ("a",)
+    assert parse(body(min_count=2)).max_count == 2
+    assert parse(body()).group_names is None
+
+
+def test_block_devices_in_both_notations() -> None:
+    new = [
+        {"source_type": "volume", "uuid": "v"},
+        {"source_type": "snapshot", "uuid": "s"},
+        {"source_type": "image", "uuid": "i", "volume_type": "fast"},
+        {"source_type": "blank", "destination_type": "volume"},
+    ]
+    asked = parse(body(block_device_mapping_v2=new))
+    assert (asked.volume_ids, asked.snapshot_ids, asked.device_image_ids) == (("v",), ("s",), ("i",))
+    assert asked.volume_types == ("fast",)
+    old = parse(body(block_device_mapping=[{"volume_id": "v", "device_name": "vda"}, {"snapshot_id": "s"}]))
+    assert (old.volume_ids, old.snapshot_ids) == (("v",), ("s",))
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "pod_zone", "sent"),
+    [
+        ("az1", Zone(name="az1"), "", None),
+        ("az1", Zone(name="az1"), "nova", "nova"),
+        ("az1:h", Zone(name="az1", host="h"), "", ":h"),
+        ("az1:h:n", Zone(name="az1", host="h", node="n"), "nova", "nova:h:n"),
+        ("az1::n", Zone(name="az1", node="n"), "nova", "nova::n"),
+        (":h", Zone(host="h"), "", ":h"),
+        (None, Zone(), "nova", "nova"),
+    ],
+)
+def test_zones(text: str | None, zone: Zone, pod_zone: str, sent: str | None) -> None:
+    parsed = Zone.parse(text)
+    assert parsed == zone
+    assert parsed.at(pod_zone) == sent
+
+
+def test_a_zone_with_too_many_colons() -> None:
+    with pytest.raises(InvalidRequestError, match="Unable to parse availability_zone"):
+        Zone.parse("a:b:c:d")
+
+
+def test_every_field_is_passed_on() -> None:
+    """What is not named differently in the pod goes as it came; groups, counts and the AZ do not."""
+    given = body(
+        accessIPv4="1.2.3.4",
+        adminPass="x",
+        metadata={"a": "b"},
+        user_data="YQ==",
+        config_drive=True,
+        key_name="k",
+        description="d",
+        tags=["t"],
+        trusted_image_certificates=["c"],
+        host="h",
+        hypervisor_hostname="n",
+        hostname="hn",
+        personality=[],
+        availability_zone="az1",
+        security_groups=[{"name": "g"}],
+        min_count=1,
+        max_count=2,
+        return_reservation_id=True,
+        networks=[{"uuid": "n"}],
+        block_device_mapping_v2=[{"source_type": "blank", "volume_type": "fast"}, {"source_type": "image"}],
+        **{"OS-DCF:diskConfig": "AUTO"},
+    )
+    given["os:scheduler_hints"] = {"group": "central", "query": "q"}
+    naming = PodNaming(
+        flavor_id="f", networks=[{"port": "p"}], zone="nova", name="vm1-1", server_group_id="pod",
+        volume_types={"fast": "slow"},
+    )  # fmt: skip
+    sent = pod_document(parse(given), naming)
+    dropped = {"security_groups", "min_count", "max_count", "return_reservation_id"}
+    changed = {
+        "flavorRef": "f", "networks": [{"port": "p"}], "availability_zone": "nova", "name": "vm1-1",
+        "block_device_mapping_v2": [{"source_type": "blank", "volume_type": "slow"}, {"source_type": "image"}],
+    }  # fmt: skip
+    expected = {key: value for key, value in given["server"].items() if key not in dropped} | changed
+    assert sent == {"server": expected, "os:scheduler_hints": {"group": "pod", "query": "q"}}
+    assert given["server"]["flavorRef"].startswith("http"), "the client's body is never changed"
