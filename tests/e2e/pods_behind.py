@@ -4,7 +4,10 @@
 from pathlib import Path
 from typing import Any
 
-import openstack
+import yaml
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
 
 MARK = "tricircle:"
 
@@ -14,11 +17,14 @@ class PodBehind:
 
     def __init__(self, name: str, clouds: Path) -> None:
         self.name = name
-        config = openstack.config.OpenStackConfig(config_files=[str(clouds)])
-        self._cloud = openstack.connection.Connection(config=config.get_one(cloud=name))
+        cloud = yaml.safe_load(clouds.read_text())["clouds"][name]
+        self._session = Session(auth=v3.Password(**cloud["auth"]))
+        self._session.session.trust_env = False
+        self._region = cloud["region_name"]
 
     def _get(self, service: str, path: str, key: str, **headers: str) -> Any:
-        answer = getattr(self._cloud, service).get(path, headers=headers)
+        adapter = Adapter(self._session, service_type=service, region_name=self._region, interface="public")
+        answer = adapter.get(path, headers=headers, raise_exc=False)
         if answer.status_code == 404:
             return None
         answer.raise_for_status()
@@ -30,20 +36,26 @@ class PodBehind:
 
     def volume(self, volume_id: str) -> Any:
         """The volume, or None."""
-        return self._get("block_storage", f"/volumes/{volume_id}", "volume")
+        return self._get("block-storage", f"/volumes/{volume_id}", "volume")
 
     def marked(self) -> dict[str, list[dict[str, Any]]]:
         """Everything in the pod's Neutron that carries our mark, by collection; empty collections are left out."""
         found = {}
         for collection in ("networks", "subnets", "ports", "security_groups", "routers"):
-            rows = self._get("network", f"/{collection.replace('_', '-')}", collection)
+            rows = self._get("network", f"/v2.0/{collection.replace('_', '-')}", collection)
             if mine := [row for row in rows if (row.get("description") or "").startswith(MARK)]:
                 found[collection] = mine
         return found
 
+    def marked_but_default_groups(self) -> dict[str, list[dict[str, Any]]]:
+        """What carries our mark, without copies of ``default`` groups: these live as long as their projects."""
+        found = self.marked()
+        groups = [group for group in found.pop("security_groups", []) if not group["name"].startswith("tricircle-")]
+        return found | ({"security_groups": groups} if groups else {})
+
     def network_named(self, name: str) -> list[dict[str, Any]]:
         """Networks of that name."""
-        rows: list[dict[str, Any]] = self._get("network", f"/networks?name={name}", "networks")
+        rows: list[dict[str, Any]] = self._get("network", f"/v2.0/networks?name={name}", "networks")
         return rows
 
     def flavors_named(self, name: str) -> list[dict[str, Any]]:

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does the tenant's traffic pass a recorder while the administrator's does not?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from lab.stock_client import Result, StockClient
 
 
 class SplitClient:
-    """Two stock clients that look like one: the tenants' goes through ``tenant_proxy``."""
+    """Two stock clients that look like one: the tenants' goes through a proxy.
 
-    def __init__(self, lab_paths: Any, tenant_proxy: str) -> None:
-        self._tenant = StockClient(lab_paths.python, lab_paths.clouds, {"http_proxy": tenant_proxy})
+    :param tenant_environment: the variables that make a client use the proxy
+    """
+
+    def __init__(self, lab_paths: Any, tenant_environment: Mapping[str, str]) -> None:
+        self._tenant = StockClient(lab_paths.python, lab_paths.clouds, tenant_environment)
         self._admin = StockClient(lab_paths.python, lab_paths.clouds)
 
     def __enter__(self) -> "SplitClient":
