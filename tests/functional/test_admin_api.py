@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the Admin API, its commands and ``tricircle-manage`` work on real services? Leaves the lab's pods as they were."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.lab
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / ".lab"
+API = "http://127.0.0.1:19999/v1.0"
+KEYSTONE = "http://127.0.0.1:20500/v3"
+NOVA = "http://127.0.0.1:20774/v2.1"
+AZ_OF = {"RegionOne": "", "Pod1": "az1", "Pod2": "az2"}
+
+
+def token(user: str, project: str) -> str:
+    domain = {"id": "default"}
+    password = {"user": {"name": user, "password": "labpw", "domain": domain}}
+    body = {
+        "auth": {
+            "identity": {"methods": ["password"], "password": password},
+            "scope": {"project": {"name": project, "domain": domain}},
+        }
+    }
+    answer = requests.post(f"{KEYSTONE}/auth/tokens", json=body, timeout=30)
+    assert answer.status_code == 201, answer.text
+    return answer.headers["X-Subject-Token"]
+
+
+@pytest.fixture(scope="module")
+def admin() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["X-Auth-Token"] = token("admin", "admin")
+        yield session
+
+
+@pytest.fixture(scope="module")
+def pods(admin: requests.Session) -> dict[str, dict[str, Any]]:
+    """The lab's pods by name, registered if they were not."""
+    known = {pod["pod_name"] for pod in admin.get(f"{API}/pods", timeout=30).json()["pods"]}
+    for name, az_name in AZ_OF.items():
+        if name not in known:
+            answer = admin.post(f"{API}/pods", json={"pod": {"pod_name": name, "az_name": az_name}}, timeout=60)
+            assert answer.status_code == 200, answer.text
+    return {pod["pod_name"]: pod for pod in admin.get(f"{API}/pods", timeout=30).json()["pods"]}
+
+
+def openstack(*words: str, cloud: str = "tricircle-admin") -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "OS_CLIENT_CONFIG_FILE": str(LAB / "clouds.yaml"), "OS_CLOUD": cloud}
+    command = [str(LAB / "venv" / "bin" / "openstack"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+
+
+def shown(*words: str) -> Any:
+    done = openstack(*words, "-f", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def manage(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / ".venv" / "bin" / "tricircle-manage"), "--config-file", str(LAB / "etc" / "tricircle.conf")]
+    return subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=180)
+
+
+def test_a_registered_pod_is_what_the_catalog_and_its_services_say(pods: dict[str, dict[str, Any]]) -> None:
+    pod = pods["Pod1"]
+    assert (pod["az_name"], pod["state"]) == ("az1", "enabled")
+    assert pod["endpoints"]["compute"] == "http://127.0.0.1:21774/v2.1"
+    assert pod["endpoints"]["block-storage"] == "http://127.0.0.1:21776/v3"
+    assert pod["versions"]["compute"]["min"] == "2.1"
+    assert pods["RegionOne"]["endpoints"]["network"].startswith("http://127.0.0.1:20696")
+
+
+def test_aggregates_follow_pods(admin: requests.Session, pods: dict[str, dict[str, Any]]) -> None:
+    listed = admin.get(f"{NOVA}/os-aggregates", timeout=30).json()["aggregates"]
+    zones = {item["name"]: item["availability_zone"] for item in listed}
+    assert zones.items() >= {"ag_Pod1": "az1", "ag_Pod2": "az2"}.items()
+
+
+def test_moving_a_pod_moves_its_aggregate_and_back(admin: requests.Session, pods: dict[str, dict[str, Any]]) -> None:
+    path = f"{API}/pods/{pods['Pod2']['pod_id']}"
+    try:
+        answer = admin.put(path, json={"pod": {"az_name": "az9", "dc_name": "elsewhere"}}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        listed = admin.get(f"{NOVA}/os-aggregates", timeout=30).json()["aggregates"]
+        assert {"ag_Pod2": "az9"}.items() <= {item["name"]: item["availability_zone"] for item in listed}.items()
+    finally:
+        back = admin.put(path, json={"pod": {"az_name": "az2", "dc_name": "", "state": "enabled"}}, timeout=60)
+    assert back.json()["pod"].items() >= {"az_name": "az2", "dc_name": "", "state": "enabled"}.items()
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"pod_name": "Pod1", "az_name": "az1"}, 409, "Pod 'Pod1' exists already."),
+        ({"pod_name": "Other"}, 409, "The central region is registered already as 'RegionOne'"),
+        ({"pod_name": "RegionOne", "az_name": "az1"}, 409, "exists already"),
+        ({"pod_name": "Nowhere", "az_name": "az1"}, 422, "Region 'Nowhere' does not exist in Keystone."),
+        ({"pod_name": "", "az_name": "az1"}, 422, "pod_name is empty."),
+        ({"pod_name": "Nowhere", "az": "az1"}, 400, "Unknown field 'az'."),
+    ],
+)
+def test_refusals(
+    admin: requests.Session, pods: dict[str, dict[str, Any]], fields: dict[str, str], status: int, words: str
+) -> None:
+    answer = admin.post(f"{API}/pods", json={"pod": fields}, timeout=60)
+    assert answer.status_code == status
+    (fault,) = answer.json().values()
+    assert fault["code"] == status
+    assert words in fault["message"]
+
+
+def test_a_region_without_services_is_refused_whole(admin: requests.Session, pods: dict[str, dict[str, Any]]) -> None:
+    made = admin.post(f"{KEYSTONE}/regions", json={"region": {"id": "EmptyRegion"}}, timeout=30)
+    assert made.status_code == 201, made.text
+    try:
+        answer = admin.post(f"{API}/pods", json={"pod": {"pod_name": "EmptyRegion", "az_name": "az1"}}, timeout=60)
+        assert answer.status_code == 422
+        text = answer.json()["unprocessableEntity"]["message"]
+        for service in ("compute", "network", "block-storage"):
+            assert f"The catalog lists no endpoint of {service}" in text
+        listed = admin.get(f"{NOVA}/os-aggregates", timeout=30).json()["aggregates"]
+        assert "ag_EmptyRegion" not in {item["name"] for item in listed}
+    finally:
+        assert admin.delete(f"{KEYSTONE}/regions/EmptyRegion", timeout=30).status_code == 204
+
+
+def test_tenants_and_strangers_are_kept_out() -> None:
+    member = {"X-Auth-Token": token("demo", "demo")}
+    assert requests.get(f"{API}/pods", headers=member, timeout=30).status_code == 403
+    assert requests.get(f"{API}/pods", headers={"X-Auth-Token": "nonsense"}, timeout=30).status_code == 401
+    assert requests.get(f"{API}/pods", timeout=30).status_code == 401
+    assert requests.get(API, timeout=30).status_code == 200
+
+
+def test_binding_a_project_lifts_its_limits(admin: requests.Session, pods: dict[str, dict[str, Any]]) -> None:
+    body = {"project": {"name": f"bound-{os.getpid()}", "domain_id": "default"}}
+    project = admin.post(f"{KEYSTONE}/projects", json=body, timeout=30).json()["project"]["id"]
+    wanted = {"tenant_id": project, "pod_id": pods["Pod1"]["pod_id"]}
+    try:
+        answer = admin.post(f"{API}/bindings", json={"pod_binding": wanted}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        assert admin.post(f"{API}/bindings", json={"pod_binding": wanted}, timeout=60).status_code == 409
+        url = f"http://127.0.0.1:21774/v2.1/os-quota-sets/{project}"
+        assert admin.get(url, timeout=30).json()["quota_set"]["instances"] == -1
+        url = f"http://127.0.0.1:21776/v3/os-quota-sets/{project}"
+        assert admin.get(url, timeout=30).json()["quota_set"]["volumes"] == -1
+        url = f"http://127.0.0.1:21696/v2.0/quotas/{project}"
+        assert admin.get(url, timeout=30).json()["quota"]["port"] == -1
+        gone = admin.delete(f"{API}/bindings/{answer.json()['pod_binding']['id']}", timeout=30)
+        assert gone.status_code == 200
+    finally:
+        admin.delete(f"{KEYSTONE}/projects/{project}", timeout=30)
+
+
+def test_commands_of_openstackclient(pods: dict[str, dict[str, Any]]) -> None:
+    listed = {row["pod_name"]: row for row in shown("multiregion", "networking", "pod", "list")}
+    assert listed["Pod1"]["az_name"] == "az1"
+    assert shown("multiregion", "networking", "pod", "show", "Pod1")["pod_id"] == pods["Pod1"]["pod_id"]
+    changed = shown("multiregion", "networking", "pod", "set", "--data-center", "north", "Pod1")
+    assert changed["dc_name"] == "north"
+    assert shown("multiregion", "networking", "pod", "set", "--data-center", "", "--enable", "Pod1")["dc_name"] == ""
+    refused = openstack(
+        "multiregion", "networking", "pod", "create", "--region-name", "Nowhere", "--availability-zone", "z"
+    )
+    assert refused.returncode != 0
+    assert "Region 'Nowhere' does not exist in Keystone. Existing regions: " in refused.stderr
+    assert "HTTP 403" in openstack("multiregion", "networking", "pod", "list", cloud="tricircle").stderr
+    assert isinstance(shown("multiregion", "networking", "binding", "list"), list)
+
+
+def test_catalog_sync_twice_changes_nothing(pods: dict[str, dict[str, Any]]) -> None:
+    assert manage("catalog", "sync").returncode == 0
+    done = manage("catalog", "sync")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()[1:]
+    assert len(lines) == 33
+    assert all("unchanged" in line for line in lines)
+
+
+def test_pod_check_finds_what_the_lab_does_on_purpose(pods: dict[str, dict[str, Any]]) -> None:
+    done = manage("pod", "check", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    findings = json.loads(done.stdout)
+    assert {finding["pod"] for finding in findings} == {"Pod1", "Pod2"}
+    assert not [finding for finding in findings if finding["level"] == "failure"]
+    zones = {finding["pod"]: finding for finding in findings if finding["check"] == "zones"}
+    assert "users see az1" in zones["Pod1"]["text"]
+    assert zones["Pod1"]["remedy"].startswith("name it az1")
+    assert "There is no pod Pod9." in manage("pod", "check", "Pod9").stderr
+    assert manage("pod", "check", "Pod9").returncode == 1
