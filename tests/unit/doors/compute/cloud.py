@@ -8,10 +8,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 
+from tricircle.app.compute import compute_door
 from tricircle.conf.settings import CentralSettings, DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
@@ -20,8 +22,6 @@ from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.owner import Owner
 from tricircle.copies.reach import Reach
 from tricircle.copies.server_groups import ServerGroups
-from tricircle.doors.compute.assembly import Rooms, compute_door
-from tricircle.doors.compute.boot import BootCopies
 from tricircle.doors.compute.server_views import FAULT
 from tricircle.errors import NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
@@ -270,27 +270,28 @@ class Cloud:
         )
         self.bindings = Bindings(self.engine, self.clients, self.registry)
         health = Health(self.wires, self.registry)  # type: ignore[arg-type]
-        self.copies = BootCopies(
+        copies = SimpleNamespace(
             flavors=Flavors(self.reach),
             keypairs=Keypairs(self.reach),
             server_groups=ServerGroups(self.reach),
             volume_types=NoVolumeTypes(),
+            ports=self.ports,
+            groups=GroupStandIn(self.apps, self.ports),
+        )
+        rooms = SimpleNamespace(
+            clients=self.clients,
+            registry=self.registry,
+            routings=self.routings,
+            queue=self.queue,
+            bindings=self.bindings,
+            copies=copies,
         )
         return compute_door(
-            Rooms(
-                carrier=self.carrier,
-                clients=self.clients,
-                pods=self.registry,
-                health=health,
-                selection=Selection(self.registry, self.bindings, health, Capacity(self.clients, self.registry)),
-                bindings=self.bindings,
-                routings=self.routings,
-                jobs=self.queue,
-                ports=self.ports,
-                groups=GroupStandIn(self.apps, self.ports),
-                copies=self.copies,
-                image_base=PUBLIC + "/image/v2",
-            )
+            rooms,  # type: ignore[arg-type]
+            self.carrier,
+            selection=Selection(self.registry, self.bindings, health, Capacity(self.clients, self.registry)),
+            health=health,
+            image_base=PUBLIC + "/image/v2",
         )
 
     def context(self, user: str = "demo", project: str = "demo") -> RequestContext:
