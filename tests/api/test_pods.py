@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/v1.0/pods``: fields and codes of the first release where they were right, and what is new."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -154,6 +155,13 @@ async def test_503_when_keystone_is_away(api: Api) -> None:
     said = await post(api, pod_name="Pod1", az_name="az1")
     assert said.status == 503
     assert await pods(api) == []
+
+
+async def test_two_at_once_register_one_pod_with_its_aggregate(api: Api) -> None:
+    said = await asyncio.gather(*(post(api, pod_name="Pod1", az_name="az1") for _ in range(4)))
+    assert sorted(one.status for one in said) == [200, 409, 409, 409]
+    assert await pods(api) == ["Pod1"]
+    assert aggregates(api) == {"ag_Pod1": "az1"}
 
 
 async def test_drain_enable_disable_and_move(api: Api) -> None:
