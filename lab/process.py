@@ -90,15 +90,20 @@ class Supervisor:
         record = self._record(name)
         return record if record is not None and self.alive(record) else None
 
+    def current(self, service: Service) -> bool:
+        """Whether the process runs, and with this very configuration."""
+        record = self.running(service.name)
+        return record is not None and record.fingerprint == service.fingerprint
+
     def start(self, service: Service) -> bool:
         """Start a process unless it runs with the same configuration; True when started.
 
         One that runs with another configuration is ended first.
         """
+        if self.current(service):
+            return False
         record = self._record(service.name)
         if record is not None:
-            if self.alive(record) and record.fingerprint == service.fingerprint:
-                return False
             self.stop([record])
         self._run.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)

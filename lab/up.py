@@ -62,7 +62,7 @@ def _up(lab: Lab, progress: Progress) -> None:
         # All at once: most of a start is the loading of Python, and Keystone alone would leave cores idle.
         started = _start(supervisor, services)
         if started:
-            notes.append(f"and {len(started) - 1} more started" if len(started) > 1 else "started")
+            notes.append(f"{len(started)} processes of all started")
         supervisor.wait_ready(services[:1])
     with progress.step("regions, users, endpoints"):
         identity.populate(lab)
@@ -70,10 +70,12 @@ def _up(lab: Lab, progress: Progress) -> None:
             schemas.keep_identity(lab)
         lab.identity_ready.touch()
     if lab.tricircle:
-        with progress.step("tables and catalog of tricircle"):
-            tricircle.prepare(lab)
-            services += tricircle.services(lab)
-            _start(supervisor, services)
+        with progress.step("tables and catalog of tricircle") as notes:
+            ours = tricircle.services(lab)
+            if not all(supervisor.current(service) for service in ours):
+                tricircle.prepare(lab)
+            notes += _start(supervisor, ours)
+            services += ours
     with progress.step("centre and pods") as notes:
         supervisor.wait_ready([*infra, *services])
     with progress.step("compute hosts"):

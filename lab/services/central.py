@@ -9,9 +9,8 @@ from pathlib import Path
 from lab import ini
 from lab.service import HttpAnswers, Service
 from lab.services import cinder, glance, nova
-from lab.services.processes import environment, uwsgi
+from lab.services.processes import environment, sources, uwsgi
 from lab.services.sections import credentials, database, shared
-from lab.services.tricircle import sources
 from lab.topology import CENTRAL_REGION, Lab
 
 THREADS = 6

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab import ini
 from lab.service import HttpAnswers, Service, Started
-from lab.services.processes import environment, uwsgi
+from lab.services.processes import environment, pod_code, uwsgi
 from lab.services.sections import credentials, database, fixed_key, shared
 from lab.topology import CENTRAL_REGION, HOST, STORAGE_HOST, Lab, Mode, Pod
 
@@ -62,7 +62,7 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
-    files = write_pod(lab, pod)
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "cinder_aio", "storage"))
     arguments = ("--config-file", str(files[0]))
     if pod.mode is Mode.AIO:
         return [

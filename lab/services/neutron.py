@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab import ini
 from lab.service import HttpAnswers, Service
-from lab.services.processes import environment, uwsgi
+from lab.services.processes import environment, pod_code, uwsgi
 from lab.services.sections import credentials, database, shared
 from lab.topology import COMPUTE_HOST, Lab, Pod
 
@@ -64,7 +64,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
-    files = write_pod(lab, pod)
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "neutron_api", "neutron_agents"))
     return [
         Service(
             name=f"{pod.name}-neutron",

@@ -9,7 +9,7 @@ from pathlib import Path
 from lab import ini
 from lab.service import HttpAnswers, Service, Started
 from lab.services import placement
-from lab.services.processes import environment, uwsgi
+from lab.services.processes import environment, pod_code, uwsgi
 from lab.services.sections import cache, credentials, database, fixed_key, shared
 from lab.topology import CENTRAL_REGION, COMPUTE_HOST, Lab, Mode, Pod
 
@@ -93,7 +93,7 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     """The processes of Nova and Placement in one pod."""
-    files = write_pod(lab, pod)
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "nova_aio", "nova_compute", "hypervisor"))
     placement_files = placement.write_pod(lab, pod)
     if pod.mode is Mode.AIO:
         return [_all_in_one(lab, pod, (*files, *placement_files))]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from lab.topology import HOST, Lab
 
@@ -24,6 +25,19 @@ def environment(lab: Lab, **extra: str) -> dict[str, str]:
         "LAB_IDENTITY_READY": str(lab.identity_ready),
         **extra,
     }
+
+
+def sources(lab: Lab, package: str) -> tuple[Path, ...]:
+    """The Python files of one package of this repository.
+
+    Among the files of a service they make it start anew when the code inside it changes.
+    """
+    return tuple(sorted((lab.root / package).rglob("*.py")))
+
+
+def pod_code(lab: Lab, *modules: str) -> tuple[Path, ...]:
+    """The files of these modules of lab.pod."""
+    return tuple(lab.root / "lab" / "pod" / f"{module}.py" for module in modules)
 
 
 def uwsgi(

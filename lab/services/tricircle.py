@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab import ini
 from lab.service import HttpAnswers, Service, Started
+from lab.services.processes import sources
 from lab.services.sections import DATABASE_USER, credentials, memcached
 from lab.topology import CENTRAL_REGION, HOST, PASSWORD, Lab
 
@@ -99,11 +100,6 @@ def services(lab: Lab) -> list[Service]:
             group="tricircle",
         ),
     ]
-
-
-def sources(lab: Lab, package: str) -> tuple[Path, ...]:
-    """The Python files of one package of this repository."""
-    return tuple(sorted((lab.root / package).rglob("*.py")))
 
 
 def _programs(lab: Lab) -> Path:
