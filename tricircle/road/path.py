@@ -33,9 +33,12 @@ class Path:
 
     def behind(self, count: int) -> "Path":
         """The path without its first ``count`` segments; ``/`` when nothing is left."""
-        segments = self.segments[count:]
-        text = "".join("/" + part for part in self.text.split("/")[1 + count :])
-        return Path(segments, text or "/")
+        text, start = self.text, 0
+        for _ in range(count):
+            start = text.find("/", start + 1)
+            if start < 0:
+                return Path((), "/")
+        return Path(self.segments[count:], text[start:])
 
 
 def canonical(raw: str) -> Path:

@@ -10,7 +10,6 @@ import re
 from tricircle.errors import NotFoundError
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier, not_carried
-from tricircle.road.path import Path
 from tricircle.road.route import PROBES
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
@@ -28,13 +27,12 @@ class Strays:
             if probe.service is carrier.service
         }
 
-    async def answer(self, request: Request, rest: Path) -> Answer | None:
+    async def answer(self, request: Request, segments: tuple[str, ...]) -> Answer | None:
         """The pod's answer; None when nothing in the path can be located.
 
         :raises NotFoundError, UnavailableError: as ``Carrier.locate``
         :raises NotImplementedByUsError: an id stands there, but nobody knows of what
         """
-        segments = rest.segments
         if len(segments) >= 2 and segments[0] in self._kinds:
             located = await self._carrier.locate(self._kinds[segments[0]], segments[1], request.context)
             reply = await self._carrier.to_pod(request, located.pod)

@@ -122,16 +122,16 @@ class DoorTable:
     def split(self, path: Path) -> "Split":
         """Where in a path (behind the door's prefix) the version, the project id and the resource are."""
         if not path.segments or path.segments[0] not in self._versions:
-            return Split("", None, path)
+            return Split("", None, path.segments)
         if self._is_project_optional and len(path.segments) > 1:
             second = path.segments[1]
             if _PROJECT_ID.match(second) and not self._table.knows(second):
-                return Split(f"/{path.segments[0]}/{second}", second, path.behind(2))
-        return Split("/" + path.segments[0], None, path.behind(1))
+                return Split(f"/{path.segments[0]}/{second}", second, path.segments[2:])
+        return Split("/" + path.segments[0], None, path.segments[1:])
 
     def match(self, method: str, split: "Split") -> Match | NotAllowed | None:
         """As ``Table.match``, in the table that the path's beginning chooses."""
-        return (self._table if split.root else self._root_table).match(method, split.rest.segments)
+        return (self._table if split.root else self._root_table).match(method, split.rest)
 
     def knows(self, segment: str) -> bool:
         """Whether some row under a version begins with this fixed segment."""
@@ -145,7 +145,7 @@ class Split:
 
     root: str
     project_id: str | None
-    rest: Path
+    rest: tuple[str, ...]
 
 
 def _find(

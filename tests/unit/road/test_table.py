@@ -122,7 +122,7 @@ DOOR = DoorTable(
 def test_split(path: str, root: str, project: str | None, rest: str) -> None:
     """Version and project id are found; a word of the table is never taken for a project."""
     split = DOOR.split(canonical(path))
-    assert (split.root, split.project_id, split.rest.text) == (root, project, rest)
+    assert (split.root, split.project_id, "/" + "/".join(split.rest)) == (root, project, rest)
 
 
 def test_root_rows_stand_apart() -> None:

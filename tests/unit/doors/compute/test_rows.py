@@ -9,7 +9,6 @@ import pytest
 from tests.unit.doors.compute.cloud import Cloud, json_of
 from tricircle.errors import NotImplementedByUsError
 from tricircle.model.job import JobType
-from tricircle.road.path import Path as RequestPath
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.table import DoorTable, Match, Split
 
@@ -23,7 +22,7 @@ ROUTES = [
 def row_of(sky: Cloud, method: str, path: str) -> Row | None:
     table = DoorTable(sky.door.rows, versions=sky.door.versions, is_project_optional=True)
     segments = tuple(re.sub(r"\{\w+\}", "x", part) for part in path.split("/") if part)
-    match = table.match(method, Split("/v2.1", None, RequestPath(segments, path)))
+    match = table.match(method, Split("/v2.1", None, segments))
     return match.entries[0].row if isinstance(match, Match) else None
 
 
