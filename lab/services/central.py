@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from lab import ini
@@ -16,8 +15,6 @@ from lab.topology import CENTRAL_REGION, Lab
 THREADS = 6
 # The networks of tenants are VLANs on the physical network that spans the pods.
 VLANS = "stretch:1001:1999"
-# TRICIRCLE_NEUTRON=stock runs the centre without our drivers.
-STOCK = "stock"
 _STOCK_PLUGINS = ("router", "trunk", "qos", "network_ip_availability", "auto_allocate")
 _PLUGINS = ("tricircle_router", "trunk", "qos", "network_ip_availability", "auto_allocate")
 
@@ -75,7 +72,7 @@ def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
 
 
 def _neutron(lab: Lab) -> Service:
-    stock = not lab.tricircle or os.environ.get("TRICIRCLE_NEUTRON") == STOCK
+    stock = not lab.tricircle
     files = write_neutron(lab, stock=stock)
     return Service(
         name="central-neutron",
