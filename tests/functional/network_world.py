@@ -99,6 +99,11 @@ class Rest:
         """The status of a deletion."""
         return self("DELETE", f"/{collection}/{object_id}")[0]
 
+    def upload(self, path: str, data: bytes) -> int:
+        """The status of sending bytes; after any other call."""
+        headers = {"X-Auth-Token": str(self._token), "Content-Type": "application/octet-stream"}
+        return self._session.put(self._url + path, data=data, headers=headers, timeout=60).status_code
+
     def _sign_in(self) -> str:
         domain = {"id": "default"}
         user = {"name": self._user, "domain": domain, "password": PASSWORD}

@@ -15,7 +15,7 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Routing
 from tricircle.pods.registry import Registry
-from tricircle.upstream.central import Central
+from tricircle.upstream.central import Central, is_gone
 from tricircle.upstream.client import Clients, ServiceClient
 
 
@@ -47,10 +47,10 @@ class Reach:
 
 
 async def show(client: ServiceClient, path: str, key: str, deadline: Deadline) -> dict[str, object] | None:
-    """One object of Neutron, or None when it is not there."""
+    """One object, or None when the service itself says that it is not there."""
     try:
         return member(await client.get(path, deadline=deadline), key)
     except UpstreamStatusError as error:
-        if error.status == 404:
+        if is_gone(error):
             return None
         raise

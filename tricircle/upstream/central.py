@@ -20,17 +20,23 @@ Body = Mapping[str, object]
 #: Seconds for which an answer that is too old is asked for again, and the pause between two questions.
 _PATIENCE_S = 3.0
 _PAUSE_S = 0.1
+#: How Neutron and Nova begin the body of their own 404.
+_GONE = ("NeutronError", "itemNotFound")
 
 
 class Central:
     """The central Neutron as gateway and worker see it.
 
     :param targets: where a central service is, such as ``Registry.central``
+    :param patience_s: for how long an answer that is too old is asked for again
     """
 
-    def __init__(self, clients: Clients, targets: Callable[[Service], Target]) -> None:
+    def __init__(
+        self, clients: Clients, targets: Callable[[Service], Target], *, patience_s: float = _PATIENCE_S
+    ) -> None:
         self._clients = clients
         self._targets = targets
+        self._patience_s = patience_s
 
     @property
     def networking(self) -> ServiceClient:
@@ -65,7 +71,7 @@ class Central:
     async def _read(
         self, collection: str, member: str, object_id: str, at_least: int | None, deadline: Deadline
     ) -> Body:
-        patience = deadline.within(_PATIENCE_S)
+        patience = deadline.within(self._patience_s)
         while True:
             body = await self._look(f"/v2.0/{collection}/{object_id}", member, deadline)
             if body is not None and (at_least is None or _revision(body) >= at_least):
@@ -81,13 +87,20 @@ class Central:
         try:
             answer = await self.networking.get(path, deadline=deadline)
         except UpstreamStatusError as error:
-            if error.status == 404:
+            if is_gone(error):
                 return None
             raise
         body = answer.get(member)
         if not isinstance(body, dict):
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
         return body
+
+
+def is_gone(error: UpstreamStatusError) -> bool:
+    """Whether Neutron or Nova itself says that an object is not there. A 404 in other words is that of a proxy, or of a
+    wrong address, and nobody may delete anything because of it.
+    """
+    return error.status == 404 and any(word in error.body for word in _GONE)
 
 
 def _revision(body: Body) -> int:

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does a job reach every copy, once, and nobody's copy that is being worked on?
+
+Against the real ledger on SQLite in memory; registry and queue are what the tests say.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from tricircle.conf.settings import DatabaseSettings
+from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.copies.ensure import Found
+from tricircle.copies.reach import Reach
+from tricircle.copies.visit import expected, visit
+from tricircle.errors import RetryLaterError
+from tricircle.jobs.worker import JobRun
+from tricircle.ledger.leases import Lease, Leases
+from tricircle.ledger.routings import Routings
+from tricircle.model.job import EVERY_POD, JobType
+from tricircle.model.pod import Pod, PodState
+from tricircle.model.routing import Kind, Routing
+from tricircle.store.engine import create_engine, transaction
+from tricircle.store.tables import metadata, pods
+
+DEMO = ProjectId("demo")
+
+
+class World:
+    """A ledger with two pods, and what happened."""
+
+    def __init__(self, engine: object) -> None:
+        self.leases = Leases(engine)  # type: ignore[arg-type]
+        self.routings = Routings(engine)  # type: ignore[arg-type]
+        self.pods = {PodId(name): Pod(id=PodId(name), name=name, az_name="az") for name in ("pod1", "pod2")}
+        self.filed: list[tuple[object, ...]] = []
+        self.worked: list[tuple[PodId, str | None]] = []
+        self.left: Found | None = None
+        fields = {
+            "leases": self.leases,
+            "routings": self.routings,
+            "registry": SimpleNamespace(get=self._pod),
+            "queue": SimpleNamespace(append=self._file),
+        }
+        self.reach = cast("Reach", SimpleNamespace(**fields))
+
+    async def copy(self, pod: str, *, is_bound: bool = True, is_dead: bool = False) -> Lease:
+        """A routing row in one of its states."""
+        lease = await self.leases.take(Kind.NETWORK, "n1", PodId(pod), DEMO, owner="x", ttl_s=60)
+        assert isinstance(lease, Lease)
+        if is_bound:
+            await self.leases.bind(lease, f"copy-{pod}")
+        if is_dead:
+            await self.leases.release(lease)
+        return lease
+
+    async def visit(self, pod_id: PodId = EVERY_POD) -> None:
+        """The job, as the worker runs it."""
+        await visit(self.reach, run(pod_id), Kind.NETWORK, work=self._work, find=self._find)
+
+    async def _pod(self, pod_id: PodId) -> Pod | None:
+        return self.pods.get(pod_id)
+
+    async def _file(self, job_type: JobType, resource_id: str, project_id: str, **values: object) -> None:
+        self.filed.append((job_type, resource_id, values["pod_id"], values["revision"], values["payload"]))
+
+    async def _work(self, pod: Pod, copy: Routing) -> None:
+        self.worked.append((pod.id, copy.pod_resource_id))
+
+    async def _find(self, pod: Pod, copy: Routing) -> Found | None:
+        return self.left
+
+
+def run(pod_id: PodId = EVERY_POD, **payload: object) -> JobRun:
+    return JobRun(
+        type=JobType.NETWORK,
+        resource_id="n1",
+        pod_id=pod_id,
+        project_id=DEMO,
+        revision=9,
+        payload=payload,
+        deadline=Deadline.after(10),
+    )
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    engine = create_engine(DatabaseSettings(connection=f"sqlite+aiosqlite:///{tmp_path}/ledger.db"))
+    async with transaction(engine) as connection:
+        await connection.run_sync(metadata.create_all)
+        rows = [{"id": name, "name": name, "az_name": "az", "facts": {}} for name in ("pod1", "pod2")]
+        await connection.execute(pods.insert(), rows)
+    yield World(engine)
+    await engine.dispose()
+
+
+async def test_no_copy_no_work(world: World) -> None:
+    await world.visit()
+    assert (world.worked, world.filed) == ([], [])
+
+
+async def test_one_copy_is_visited_and_free_again(world: World) -> None:
+    await world.copy("pod1")
+    await world.visit()
+    await world.visit()
+    assert world.worked == [("pod1", "copy-pod1")] * 2
+
+
+async def test_several_copies_get_a_job_each(world: World) -> None:
+    await world.copy("pod1")
+    await world.copy("pod2")
+    await world.visit()
+    assert world.worked == []
+    assert {filed[2] for filed in world.filed} == {"pod1", "pod2"}
+    assert {filed[3] for filed in world.filed} == {9}
+    await world.visit(PodId("pod2"))
+    assert world.worked == [("pod2", "copy-pod2")]
+
+
+async def test_an_attempt_under_way_is_waited_for(world: World) -> None:
+    await world.copy("pod1", is_bound=False)
+    with pytest.raises(RetryLaterError):
+        await world.visit()
+
+
+async def test_a_copy_that_somebody_changes_is_waited_for(world: World) -> None:
+    await world.copy("pod1")
+    (copy,) = await world.routings.copies_of(Kind.NETWORK, "n1")
+    assert await world.leases.hold(copy, owner="other", ttl_s=60)
+    with pytest.raises(RetryLaterError):
+        await world.visit()
+
+
+async def test_what_a_dead_attempt_left_is_worked_on(world: World) -> None:
+    await world.copy("pod1", is_bound=False, is_dead=True)
+    world.left = Found(pod_resource_id="left")
+    await world.visit()
+    assert world.worked == [("pod1", "left")]
+
+
+async def test_a_dead_attempt_that_left_nothing_is_forgotten(world: World) -> None:
+    await world.copy("pod1", is_bound=False, is_dead=True)
+    await world.visit()
+    assert world.worked == []
+    assert await world.routings.copies_of(Kind.NETWORK, "n1") == []
+
+
+async def test_a_disabled_pod_is_asked_later(world: World) -> None:
+    await world.copy("pod1")
+    world.pods[PodId("pod1")] = Pod(id=PodId("pod1"), name="pod1", az_name="az", state=PodState.DISABLED)
+    with pytest.raises(RetryLaterError):
+        await world.visit()
+
+
+def test_nothing_is_expected_of_what_was_deleted() -> None:
+    assert expected(run()) == 9
+    assert expected(run(deleted=True)) is None
