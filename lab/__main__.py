@@ -21,7 +21,6 @@ from lab.topology import DEFAULT_BASE, DEFAULT_PODS, Lab, load_choices, load_lab
 from lab.up import prepare, up
 
 ROOT = Path(__file__).resolve().parent.parent
-ADMIN_API = "http://127.0.0.1:19999/v1.0"
 FAILURES = (
     EnvironmentFailedError,
     MigrationError,
@@ -59,7 +58,7 @@ def _demo(options: argparse.Namespace) -> int:
     # Only this command needs the walk-through: the others work without it.
     from lab import demo
 
-    demo.show(lab.venv / "bin" / "python", lab.state / "clouds.yaml", ADMIN_API)
+    demo.show(lab.venv / "bin" / "python", lab.state / "clouds.yaml", lab.url("admin-api") + "/v1.0")
     return 0
 
 
