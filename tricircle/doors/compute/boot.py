@@ -8,6 +8,7 @@ has seen what came of it.
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -110,7 +111,9 @@ class Boot:
         :raises UnavailableError: not sent; nothing is left behind
         :raises OutcomeUnknownError: sent without an answer
         """
+        started = time.perf_counter()
         naming, claim = await self._prepare(order)
+        order.request.timings["copies"] = (time.perf_counter() - started) * 1000
         made: list[Made] = []
         outcome = await caught(self._one(order, naming, claim, 0))
         while isinstance(outcome, Made):

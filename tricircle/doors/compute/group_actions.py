@@ -55,7 +55,9 @@ class GroupActions:
         copy_id = str((await self._copies.ensure(pod, group_id, context.deadline)).pod_resource_id)
         reply = await self._carrier.to_pod(request, pod, body={action: {"name": copy_id}})
         if reply.status >= 300:
-            return await refused(self._carrier, request, pod, reply, named={copy_id: name})
+            # Nova repeats the name that it was given only where it does not find it.
+            named = {copy_id: name} if reply.status == 404 else None
+            return await refused(self._carrier, request, pod, reply, named=named)
         try:
             await self._write(request, server_id, group_id, action)
         except TricircleError as error:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do we do ourselves when a server is made or deleted?"""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from tricircle.doors.compute.boot import Boot, Made, Order
 from tricircle.doors.compute.boot_request import BootRequest, parse
@@ -49,14 +51,17 @@ class Servers:
     async def create(self, request: Request) -> Answer:
         """Boot a server: nothing is made before everything that the request says is known to be good."""
         document = await request.json()
-        refusal = await rehearse_boot(self._carrier, request, document)
+        with _timed(request, "rehearse"):
+            refusal = await rehearse_boot(self._carrier, request, document)
         if refusal is not None:
             return refusal
         wanted = parse(document)
         context, deadline = request.context, request.context.deadline
-        parts = await self._checks.parts(wanted, context, deadline)
-        count = await self._quota.allowed(context, parts.flavor, (wanted.min_count, wanted.max_count), deadline)
-        pod = await self._choice.pod(wanted, parts.flavor, context, held_by=parts.held_by, deadline=deadline)
+        with _timed(request, "check"):
+            parts = await self._checks.parts(wanted, context, deadline)
+            count = await self._quota.allowed(context, parts.flavor, (wanted.min_count, wanted.max_count), deadline)
+        with _timed(request, "place"):
+            pod = await self._choice.pod(wanted, parts.flavor, context, held_by=parts.held_by, deadline=deadline)
         made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, count=count))
         return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
 
@@ -78,6 +83,16 @@ class Servers:
         if not isinstance(server, Mapping):
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
         return str(server.get("OS-EXT-SRV-ATTR:reservation_id", ""))
+
+
+@contextmanager
+def _timed(request: Request, stage: str) -> Iterator[None]:
+    """Note how long a stage took, for ``Server-Timing``."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        request.timings[stage] = (time.perf_counter() - started) * 1000
 
 
 class ServerEnds:
