@@ -251,7 +251,8 @@ async def collect(
 
 
 def _next_page(body: Mapping[str, object], key: str) -> str | None:
-    links = body.get(f"{key}_links")
+    # Cinder names the links of some lists in the singular: volume_type_links.
+    links = body.get(f"{key}_links") or body.get(f"{key.removesuffix('s')}_links")
     if isinstance(links, list):
         for link in links:
             if isinstance(link, dict) and link.get("rel") == "next":

@@ -7,14 +7,15 @@ happened).
 """
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import NoReturn
+from urllib.parse import quote
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+from httptools import HttpParserError, HttpParserUpgrade
 
 from tricircle.conf.settings import UpstreamSettings
 from tricircle.context import Deadline
@@ -22,16 +23,22 @@ from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, Unavai
 from tricircle.observe import metrics
 from tricircle.observe.events import BreakerClosed, BreakerOpened, happened
 from tricircle.upstream.breaker import Breaker, BreakerState
+from tricircle.upstream.connection import Connection
+from tricircle.upstream.connections import Connections, Origin
 from tricircle.upstream.reply import Call, Headers, Reply, Target
 
 #: What we send as ``Host``: every link that an upstream builds begins with it, and is found again by its bytes.
 LINK_HOST = "tricircle-upstream.invalid"
 #: Methods that change nothing: without an answer they may simply be asked again.
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+#: Methods that may be sent a second time when the first did not arrive.
+_IDEMPOTENT = SAFE | {"PUT", "DELETE"}
+#: Methods without a body need no length; others say 0.
+_WITHOUT_BODY = SAFE | {"DELETE"}
 #: A call that had less than this left when it began says nothing about the upstream when it comes too late.
 _FAIR_WAIT_S = 0.25
-#: By so much the whole outlives waiting for a connection, so that "not sent" and "no answer" are told apart.
-_GRACE_S = 0.02
+#: A call that cannot be repeated does not go over a connection that was idle for longer: the peer may be closing it.
+_UNSAFE_IDLE_S = 1.0
 _HOP_BY_HOP = frozenset(
     (
         b"connection",
@@ -44,10 +51,24 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     )
 )
+#: What a request's head must not take over from a caller: it is ours to say.
+_OURS = _HOP_BY_HOP | {b"host", b"expect"}
+_HOST_LINE = b"host: " + LINK_HOST.encode() + b"\r\n"
+_UNPRINTABLE = re.compile(rb"[\x00-\x20\x7f-\xff]")
+_LINE_BREAK = re.compile(rb"[\r\n\x00]")
 _UNREACHABLE = "A service behind this API cannot be reached. Please try again later."
 _NO_ANSWER = "A service behind this API did not answer in time."
 _UNKNOWN = "A service behind this API did not answer; the request may or may not have been carried out."
 _GARBLED = "A service behind this API sent an answer that cannot be read."
+_FAILURES = (OSError, TimeoutError, HttpParserError, HttpParserUpgrade)
+
+
+@dataclass(slots=True, eq=False)
+class _Upstream:
+    """What is remembered of one target."""
+
+    origin: Origin
+    breaker: Breaker
 
 
 class Pools:
@@ -60,24 +81,27 @@ class Pools:
     def __init__(self, settings: UpstreamSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._breakers: dict[Target, Breaker] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._upstreams: dict[Target, _Upstream] = {}
+        self._connections = Connections(
+            limit=settings.connections_per_target,
+            idle_s=settings.idle_s,
+            connect_s=settings.connect_timeout_s,
+            trust=_trust(settings),
+        )
 
     def is_open(self, target: Target) -> bool:
         """Whether the breaker of ``target`` is open: a call would be refused at once."""
-        breaker = self._breakers.get(target)
-        return breaker is not None and breaker.is_open
+        upstream = self._upstreams.get(target)
+        return upstream is not None and upstream.breaker.is_open
 
     def state(self, target: Target) -> BreakerState:
         """What the breaker of ``target`` says, for operators."""
-        breaker = self._breakers.get(target)
-        return BreakerState.CLOSED if breaker is None else breaker.state
+        upstream = self._upstreams.get(target)
+        return BreakerState.CLOSED if upstream is None else upstream.breaker.state
 
     async def close(self) -> None:
         """Close all connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        self._connections.close()
 
     async def send(self, target: Target, call: Call, deadline: Deadline) -> Reply:
         """What ``target`` answers to ``call``, whatever the status.
@@ -90,24 +114,22 @@ class Pools:
         :raises OutcomeUnknownError: a method that changes something was sent and no answer came
         :raises BadUpstreamAnswerError: what came back is not HTTP
         """
-        breaker = self._breakers.get(target)
-        if breaker is None:
-            settings = self._settings
-            breaker = self._breakers[target] = Breaker(
-                failures=settings.breaker_failures, probe_s=settings.breaker_probe_s, clock=self._clock
-            )
+        upstream = self._upstreams.get(target) or self._remember(target)
         remaining_s = deadline.remaining_s()
         if remaining_s <= 0.0:
             raise UnavailableError(_NO_ANSWER)
+        breaker = upstream.breaker
         if not breaker.allow():
             metrics.upstream_refused(target.label)
             raise UnavailableError(_UNREACHABLE)
         started = time.perf_counter()
         try:
-            reply = await self._ask(target, call, remaining_s)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reply = await self._ask(upstream.origin, call, remaining_s)
+        except _NotSentError as error:
+            self._failed(target, breaker, error.cause, remaining_s)
+            raise UnavailableError(_UNREACHABLE) from error.cause
+        except _FAILURES as error:
             self._failed(target, breaker, error, remaining_s)
-            metrics.upstream_failed(target.label, type(error).__name__)
             _raise_for(error, call)
         except BaseException:
             breaker.give_up()
@@ -117,126 +139,144 @@ class Pools:
         metrics.upstream_answered(target.label, reply.status, time.perf_counter() - started)
         return reply
 
+    def _remember(self, target: Target) -> _Upstream:
+        settings = self._settings
+        breaker = Breaker(failures=settings.breaker_failures, probe_s=settings.breaker_probe_s, clock=self._clock)
+        upstream = self._upstreams[target] = _Upstream(Origin.of(target.url), breaker)
+        return upstream
+
     @staticmethod
     def _failed(target: Target, breaker: Breaker, error: Exception, remaining_s: float) -> None:
+        reason = type(error).__name__
+        metrics.upstream_failed(target.label, reason)
         if isinstance(error, TimeoutError) and remaining_s < _FAIR_WAIT_S:
             breaker.give_up()
         elif breaker.fail():
-            happened(BreakerOpened(target=target.label, reason=type(error).__name__))
+            happened(BreakerOpened(target=target.label, reason=reason))
 
-    async def _ask(self, target: Target, call: Call, remaining_s: float) -> Reply:
-        if isinstance(call.body, bytes | None) and not call.is_streamed:
-            timeout = aiohttp.ClientTimeout(
-                total=remaining_s + _GRACE_S,
-                connect=remaining_s,
-                sock_connect=self._settings.connect_timeout_s,
-            )
-            response = await self._request(target, call, timeout, call.body)
-            body = await response.read()
-            return Reply(status=response.status, headers=_answer_headers(response, is_stream=False), body=body)
-        return await self._ask_streamed(target, call, remaining_s)
+    async def _ask(self, origin: Origin, call: Call, remaining_s: float) -> Reply:
+        body = call.body
+        head = _head(origin, call)
+        until = asyncio.get_running_loop().time() + remaining_s
+        is_whole = isinstance(body, bytes | None)
+        is_repeatable = is_whole and call.method in _IDEMPOTENT
+        connection, is_used = await self._acquire(origin, until, None if is_repeatable else _UNSAFE_IDLE_S)
+        try:
+            return await self._exchange(origin, connection, call, head, until)
+        except ConnectionError:
+            if not (is_used and is_repeatable and connection.is_silent):
+                raise
+        # The upstream had closed the connection when our request came: nothing of it was read.
+        connection, _ = await self._acquire(origin, until, 0.0)
+        return await self._exchange(origin, connection, call, head, until)
 
-    async def _ask_streamed(self, target: Target, call: Call, remaining_s: float) -> Reply:
-        """Like :meth:`_ask`, but bounded by silence, not by the whole: image data may take its time."""
-        idle_s = self._settings.stream_idle_s
-        timeout = aiohttp.ClientTimeout(
-            total=None, connect=remaining_s, sock_connect=self._settings.connect_timeout_s, sock_read=idle_s
-        )
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(remaining_s) as silence:
-            body = call.body
+    async def _acquire(self, origin: Origin, until: float, idle_s: float | None) -> tuple[Connection, bool]:
+        try:
+            return await self._connections.acquire(origin, until, idle_s=idle_s)
+        except (OSError, TimeoutError, UnicodeError) as error:
+            raise _NotSentError(error) from error
 
-            async def paced(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-                silence.reschedule(loop.time() + idle_s)
-                async for chunk in chunks:
-                    yield chunk
-                    silence.reschedule(loop.time() + idle_s)
-                silence.reschedule(loop.time() + max(idle_s, remaining_s))
-
-            data = body if isinstance(body, bytes | None) else paced(body)
-            response = await self._request(target, call, timeout, data)
-        if not call.is_streamed:
-            async with asyncio.timeout(idle_s):
-                whole = await response.read()
-            return Reply(status=response.status, headers=_answer_headers(response, is_stream=False), body=whole)
-
-        async def close() -> None:
-            response.close()
-
-        return Reply(
-            status=response.status,
-            headers=_answer_headers(response, is_stream=True),
-            body=_chunks(response),
-            close=close,
-        )
-
-    async def _request(
-        self, target: Target, call: Call, timeout: aiohttp.ClientTimeout, data: bytes | AsyncIterator[bytes] | None
-    ) -> aiohttp.ClientResponse:
-        session = self._session
-        if session is None:
-            session = self._session = self._open()
-        headers: CIMultiDict[str] = CIMultiDict()
-        headers.add("host", LINK_HOST)
-        is_stream = not isinstance(data, bytes | None)
-        for name, value in call.headers:
-            # A body held in memory may have been rewritten: its length is counted anew.
-            if name in _HOP_BY_HOP or name == b"host" or (name == b"content-length" and not is_stream):
-                continue
-            headers.add(name.decode("latin-1"), _text(value))
-        return await session.request(
-            call.method,
-            URL(target.url + call.path, encoded=True),
-            data=data,
-            headers=headers,
-            timeout=timeout,
-            allow_redirects=False,
-        )
-
-    def _open(self) -> aiohttp.ClientSession:
-        settings = self._settings
-        connector = aiohttp.TCPConnector(
-            limit=0,
-            limit_per_host=settings.connections_per_target,
-            keepalive_timeout=settings.idle_s or None,
-            force_close=not settings.idle_s,
-            ssl=_trust(settings),
-            ttl_dns_cache=30,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            trust_env=False,
-        )
+    async def _exchange(self, origin: Origin, connection: Connection, call: Call, head: bytes, until: float) -> Reply:
+        """One exchange; the connection is given back or closed, whatever happens."""
+        body = call.body
+        is_stream = call.is_streamed
+        try:
+            if isinstance(body, bytes | None):
+                data = head if body is None else head + body
+                connection.begin(data, is_head_only=call.method == "HEAD", is_streamed=is_stream)
+            else:
+                connection.begin(head, is_streamed=is_stream)
+                idle_s = self._settings.stream_idle_s
+                await connection.upload(body, is_chunked=b"\r\ncontent-length:" not in head, idle_s=idle_s)
+                # An upload may outlive every deadline; its answer may take as long as a silence.
+                until = max(until, asyncio.get_running_loop().time() + idle_s)
+            await connection.answer(until)
+        except BaseException:
+            self._connections.discard(origin, connection)
+            raise
+        headers = _answer_headers(connection.headers, is_stream=is_stream or call.method == "HEAD")
+        status = connection.status
+        if not is_stream:
+            reply = Reply(status=status, headers=headers, body=connection.body())
+            self._connections.release(origin, connection)
+            return reply
+        stream = _Stream(self._connections, origin, connection, self._settings.stream_idle_s)
+        return Reply(status=status, headers=headers, body=stream.chunks(), close=stream.close)
 
 
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.content.iter_any():
-            yield chunk
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise BadUpstreamAnswerError(_GARBLED) from error
-    finally:
-        response.close()
+class _NotSentError(Exception):
+    """No connection was had; ``cause`` says why."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
-def _answer_headers(response: aiohttp.ClientResponse, *, is_stream: bool) -> Headers:
-    """The end-to-end headers; the length of a stream stays, so that a client sees how much is to come."""
-    found: Headers = []
-    for name, value in response.raw_headers:
-        lower = name.lower()
-        if lower in _HOP_BY_HOP or (lower == b"content-length" and not is_stream):
+class _Stream:
+    """The body of a streamed answer, and the connection that it comes over."""
+
+    def __init__(self, connections: Connections, origin: Origin, connection: Connection, idle_s: float) -> None:
+        self._connections = connections
+        self._origin = origin
+        self._connection = connection
+        self._idle_s = idle_s
+        self._is_closed = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes. :raises BadUpstreamAnswerError: it broke off, or fell silent."""
+        try:
+            async for chunk in self._connection.chunks(self._idle_s):
+                yield chunk
+        except _FAILURES as error:
+            raise BadUpstreamAnswerError(_GARBLED) from error
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Give the connection back if all was read, else close it."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._connections.release(self._origin, self._connection)
+
+
+def _head(origin: Origin, call: Call) -> bytes:
+    """The head of a request, byte for byte."""
+    path = (origin.path + call.path).encode("utf-8")
+    if _UNPRINTABLE.search(path):
+        path = quote(path, safe="/?&=%:@!$'()*+,;~-._[]").encode("ascii")
+    lines = [call.method.encode("ascii"), b" ", path or b"/", b" HTTP/1.1\r\n", _HOST_LINE]
+    body = call.body
+    is_whole = isinstance(body, bytes | None)
+    is_length_known = False
+    for name, value in call.headers:
+        if name in _OURS:
             continue
-        found.append((lower, value))
-    return found
+        if name == b"content-length":
+            # A body held in memory may have been rewritten: its length is counted anew.
+            if is_whole:
+                continue
+            is_length_known = True
+        if _LINE_BREAK.search(value) or _LINE_BREAK.search(name):
+            raise ValueError(f"a header holds a line break: {name!r}")
+        lines += (name, b": ", value, b"\r\n")
+    if isinstance(body, bytes):
+        lines.append(b"content-length: %d\r\n" % len(body))
+    elif body is None:
+        if call.method not in _WITHOUT_BODY:
+            lines.append(b"content-length: 0\r\n")
+    elif not is_length_known:
+        lines.append(b"transfer-encoding: chunked\r\n")
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def _answer_headers(headers: Headers, *, is_stream: bool) -> Headers:
+    """The end-to-end headers; the length of a stream stays, so that a client sees how much is to come."""
+    return [pair for pair in headers if pair[0] not in _HOP_BY_HOP and (is_stream or pair[0] != b"content-length")]
 
 
 def _raise_for(error: Exception, call: Call) -> NoReturn:
-    if isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError | aiohttp.InvalidURL):
-        raise UnavailableError(_UNREACHABLE) from error
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, HttpParserError | HttpParserUpgrade):
         raise BadUpstreamAnswerError(_GARBLED) from error
     if call.method in SAFE:
         raise UnavailableError(_NO_ANSWER) from error
@@ -249,11 +289,3 @@ def _trust(settings: UpstreamSettings) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _text(value: bytes) -> str:
-    """A header value as the client library wants it: it encodes as UTF-8, so UTF-8 bytes survive unchanged."""
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")

@@ -253,7 +253,7 @@ async def test_the_breaker_opens_and_one_probe_closes_it(
         await runner.cleanup()
     said = [record.getMessage() for record in caplog.records if record.name == "tricircle.events"]
     assert said == [
-        f"upstream.breaker_opened target={target(port).label} reason=ClientConnectorError",
+        f"upstream.breaker_opened target={target(port).label} reason=ConnectionRefusedError",
         f"upstream.breaker_closed target={target(port).label}",
     ]
 

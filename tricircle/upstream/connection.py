@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does one exchange go over one connection?
+
+HTTP/1.1 as a client, on llhttp (httptools): one request at a time, bodies of both directions in memory or as streams
+with back pressure. Who may use a connection, and for how long, is ``connections.py``'s business; what a failure means
+is ``pool.py``'s.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from tricircle.upstream.reply import Headers
+
+#: Above this much unread data of a streamed answer the peer is told to wait; bytes.
+_HIGH_WATER = 512 * 1024
+#: More than this in the head of an answer is no answer; bytes.
+_HEAD_LIMIT = 256 * 1024
+#: An answer held in memory may not be larger; bytes. The largest honest ones are pages of 1000 servers, a few million.
+_BODY_LIMIT = 256 * 1024 * 1024
+_BODILESS = frozenset((204, 304))
+
+
+class Connection(asyncio.Protocol):
+    """One connection to an upstream. Made by ``loop.create_connection``; used by one exchange at a time.
+
+    :ivar status: of the answer, once its head is there
+    :ivar headers: of the answer, names in lower case
+    :ivar is_alive: whether the peer has not hung up yet
+    """
+
+    __slots__ = (
+        "_body",
+        "_buffered",
+        "_drained",
+        "_error",
+        "_head_bytes",
+        "_is_busy",
+        "_is_complete",
+        "_is_head_done",
+        "_is_head_only",
+        "_is_keep_alive",
+        "_is_paused",
+        "_is_streamed",
+        "_is_until_eof",
+        "_loop",
+        "_parser",
+        "_transport",
+        "_waiter",
+        "headers",
+        "is_alive",
+        "status",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._parser = HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._is_busy = False
+        self._is_paused = False
+        self.is_alive = False
+        self.status = 0
+        self.headers: Headers = []
+        self._reset(is_head_only=False, is_streamed=False)
+
+    # what the owner calls
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the head of the answer is there."""
+        return self._is_head_done
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing of the answer has come."""
+        return not self._is_head_done and self._head_bytes == 0
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another exchange may follow on this connection."""
+        return self.is_alive and self._is_complete and self._is_keep_alive and self._error is None
+
+    def begin(self, data: bytes, *, is_head_only: bool = False, is_streamed: bool = False) -> None:
+        """Send the head (and a body held in memory) of a request.
+
+        :param is_head_only: the answer has no body whatever its head says (HEAD)
+        :param is_streamed: :meth:`answer` returns with the head; the body is read with :meth:`chunks`
+        """
+        self._reset(is_head_only=is_head_only, is_streamed=is_streamed)
+        self._is_busy = True
+        if self._transport is None or not self.is_alive:
+            raise ConnectionResetError("closed before anything was sent")
+        self._transport.write(data)
+
+    async def answer(self, until: float) -> None:
+        """Return when the answer is complete, or its head if it is streamed.
+
+        :param until: the loop's time after which it is too late
+        :raises TimeoutError: it is too late
+        :raises ConnectionError: the peer hung up
+        :raises HttpParserError: what came is not HTTP
+        """
+        while not (self._is_complete or (self._is_streamed and self._is_head_done)):
+            await self._wait(until)
+
+    def body(self) -> bytes:
+        """The whole body of an answer that is not streamed."""
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    async def chunks(self, idle_s: float) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises as :meth:`answer`; ``idle_s`` bounds each silence."""
+        while True:
+            if self._body:
+                chunk = self.body()
+                self._body.clear()
+                self._buffered = 0
+                self._resume()
+                yield chunk
+            elif self._is_complete:
+                return
+            else:
+                await self._wait(self._loop.time() + idle_s)
+
+    async def upload(self, chunks: AsyncIterator[bytes], *, is_chunked: bool, idle_s: float) -> None:
+        """Send a body as it comes; stops early when the answer is already there. Raises as :meth:`answer`.
+
+        :param is_chunked: frame it as chunks, because its length is not known
+        """
+        iterator = aiter(chunks)
+        while not self._is_head_done:
+            async with asyncio.timeout(idle_s):
+                chunk = await anext(iterator, None)
+            if chunk is None:
+                break
+            if chunk:
+                self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
+                await self._drain(idle_s)
+        else:
+            # The answer came before the end of the body: what else would be sent here is nobody's request.
+            self._is_keep_alive = False
+            return
+        if is_chunked:
+            self._write(b"0\r\n\r\n")
+
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self.is_alive = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    # what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.is_alive = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone: that ends a body without a length, and breaks everything else."""
+        self.is_alive = False
+        if self._is_busy and not self._is_complete:
+            if self._is_head_done and self._is_until_eof and exc is None:
+                self._complete()
+            else:
+                self._fail(exc or ConnectionResetError("closed before the answer was complete"))
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_exception(exc or ConnectionResetError("closed before the request was sent"))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of an answer. An answer that nobody asked for closes the connection."""
+        if not self._is_busy or self._is_complete:
+            self.abort()
+            return
+        if not self._is_head_done:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._fail(error)
+            self.abort()
+
+    def pause_writing(self) -> None:
+        """The peer does not read as fast as we write."""
+        if self._drained is None:
+            self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    # what the parser calls
+
+    def on_message_begin(self) -> None:
+        """An answer begins. A second one, which nobody asked for, makes the connection useless."""
+        if self._is_complete:
+            self._is_keep_alive = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header of the answer, or a trailer, which nobody wants."""
+        if not self._is_head_done:
+            self.headers.append((name.lower(), value))
+            if self._head_bytes > _HEAD_LIMIT:
+                raise HttpParserError("the head is too large")
+
+    def on_headers_complete(self) -> None:
+        """The head is there; one that only says "go on" is forgotten."""
+        status = self._parser.get_status_code()
+        if status < 200:
+            self.headers = []
+            return
+        self.status = status
+        self._is_head_done = True
+        names = {name for name, _ in self.headers}
+        self._is_until_eof = not names & {b"content-length", b"transfer-encoding"} and status not in _BODILESS
+        if self._is_head_only:
+            # The parser waits for a body that will not come: this connection ends with the exchange.
+            self._complete()
+        elif self._is_streamed:
+            self._wake()
+
+    def on_body(self, data: bytes) -> None:
+        """A part of the body."""
+        if self._is_complete:
+            return
+        self._body.append(data)
+        self._buffered += len(data)
+        if self._is_streamed:
+            self._wake()
+            if self._buffered > _HIGH_WATER and not self._is_paused and self._transport is not None:
+                self._is_paused = True
+                self._transport.pause_reading()
+        elif self._buffered > _BODY_LIMIT:
+            raise HttpParserError("the body is too large")
+
+    def on_message_complete(self) -> None:
+        """The answer is complete, unless it only said "go on"."""
+        if self._is_head_done and not self._is_complete:
+            self._is_keep_alive = self._parser.should_keep_alive()
+            self._complete()
+
+    # inside
+
+    def _reset(self, *, is_head_only: bool, is_streamed: bool) -> None:
+        self._is_head_only = is_head_only
+        self._is_streamed = is_streamed
+        self._is_head_done = False
+        self._is_complete = False
+        self._is_until_eof = False
+        self._is_keep_alive = False
+        self._error: Exception | None = None
+        self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._buffered = 0
+        self.headers = []
+
+    def _complete(self) -> None:
+        self._is_complete = True
+        self._is_busy = False
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        if self._error is None:
+            self._error = error
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
+
+    def _expire(self) -> None:
+        self._fail(TimeoutError("no answer in time"))
+
+    async def _wait(self, until: float) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_at(until, self._expire)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is None or not self.is_alive:
+            raise self._error or ConnectionResetError("closed before the request was sent")
+        self._transport.write(data)
+
+    async def _drain(self, idle_s: float) -> None:
+        if self._drained is not None:
+            async with asyncio.timeout(idle_s):
+                await asyncio.shield(self._drained)
+
+    def _resume(self) -> None:
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            if self.is_alive:
+                self._transport.resume_reading()

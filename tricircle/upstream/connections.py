@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which connection carries the next exchange: one that is open, a new one, or none yet?
+
+Per origin (scheme, host, port) there is a bound on open connections; who finds none waits in turn. An idle connection
+is kept for a while only, so that no request meets one that the other side is just closing.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from tricircle.upstream.connection import Connection
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(slots=True, eq=False)
+class Origin:
+    """One server to connect to, with its open connections.
+
+    :ivar path: what the root of the service has behind host and port, without trailing slash
+    """
+
+    host: str
+    port: int
+    is_tls: bool
+    path: str
+    idle: list[tuple[Connection, float]] = field(default_factory=list)
+    waiters: deque[asyncio.Future[None]] = field(default_factory=deque)
+    open: int = 0
+
+    @classmethod
+    def of(cls, url: str) -> "Origin":
+        """The origin of a service root such as ``https://10.0.0.5:8774/compute``."""
+        parts = urlsplit(url)
+        return cls(
+            host=parts.hostname or "",
+            port=parts.port or _PORTS.get(parts.scheme, 80),
+            is_tls=parts.scheme == "https",
+            path=parts.path.rstrip("/"),
+        )
+
+
+class Connections:
+    """Open connections of one process.
+
+    :param limit: connections to one origin at most
+    :param idle_s: seconds for which an unused one is kept; 0 keeps none
+    :param connect_s: seconds for a new one, TLS included
+    """
+
+    def __init__(self, *, limit: int, idle_s: float, connect_s: float, trust: ssl.SSLContext) -> None:
+        self._limit = limit
+        self._idle_s = idle_s
+        self._connect_s = connect_s
+        self._trust = trust
+        self._origins: dict[int, Origin] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def acquire(self, origin: Origin, until: float, *, idle_s: float | None = None) -> tuple[Connection, bool]:
+        """A connection, and whether it was used before. To be given back with :meth:`release` or :meth:`discard`.
+
+        :param until: the loop's time after which it is too late
+        :param idle_s: do not take one that was idle for longer; None is what the settings say
+        :raises TimeoutError: no connection in time
+        :raises OSError: no connection: refused, unknown name, a certificate that is not trusted
+        """
+        loop = asyncio.get_running_loop()
+        longest_s = self._idle_s if idle_s is None else idle_s
+        while True:
+            while origin.idle:
+                connection, since = origin.idle.pop()
+                if connection.is_alive and loop.time() - since <= longest_s:
+                    return connection, True
+                self._drop(origin, connection)
+            if origin.open < self._limit:
+                return await self._dial(origin, until), False
+            await self._turn(origin, until)
+
+    def release(self, origin: Origin, connection: Connection) -> None:
+        """Give a connection back after an exchange; it is kept if another one may follow."""
+        if not connection.is_reusable or self._idle_s <= 0.0:
+            self.discard(origin, connection)
+            return
+        loop = asyncio.get_running_loop()
+        origin.idle.append((connection, loop.time()))
+        self._origins[id(origin)] = origin
+        if self._sweep is None:
+            self._sweep = loop.call_later(self._idle_s, self._close_idle, loop)
+        _wake(origin)
+
+    def discard(self, origin: Origin, connection: Connection) -> None:
+        """Close a connection that must not be used again."""
+        self._drop(origin, connection)
+        _wake(origin)
+
+    def close(self) -> None:
+        """Close all idle connections; those in use are closed when they are given back."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        self._idle_s = 0.0
+        for origin in self._origins.values():
+            for connection, _ in origin.idle:
+                self._drop(origin, connection)
+            origin.idle.clear()
+
+    async def _dial(self, origin: Origin, until: float) -> Connection:
+        loop = asyncio.get_running_loop()
+        origin.open += 1
+        try:
+            async with asyncio.timeout_at(min(until, loop.time() + self._connect_s)):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(loop),
+                    origin.host,
+                    origin.port,
+                    ssl=self._trust if origin.is_tls else None,
+                    server_hostname=origin.host if origin.is_tls else None,
+                )
+        except BaseException:
+            origin.open -= 1
+            _wake(origin)
+            raise
+        return connection
+
+    @staticmethod
+    async def _turn(origin: Origin, until: float) -> None:
+        """Wait until somebody gives a connection back."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        origin.waiters.append(waiter)
+        try:
+            async with asyncio.timeout_at(until):
+                await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                # It was our turn just when we left: the next one's then.
+                _wake(origin)
+            raise
+        finally:
+            if waiter in origin.waiters:
+                origin.waiters.remove(waiter)
+
+    @staticmethod
+    def _drop(origin: Origin, connection: Connection) -> None:
+        origin.open -= 1
+        connection.abort()
+
+    def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Close what was idle for too long; look again while there is something to look at."""
+        self._sweep = None
+        oldest = loop.time() - self._idle_s
+        for key, origin in list(self._origins.items()):
+            kept = []
+            for connection, since in origin.idle:
+                if since < oldest or not connection.is_alive:
+                    self._drop(origin, connection)
+                else:
+                    kept.append((connection, since))
+            origin.idle[:] = kept
+            if not kept:
+                del self._origins[key]
+        if self._origins:
+            self._sweep = loop.call_later(self._idle_s, self._close_idle, loop)
+
+
+def _wake(origin: Origin) -> None:
+    while origin.waiters:
+        waiter = origin.waiters.popleft()
+        if not waiter.done():
+            waiter.set_result(None)
+            return
