@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from lab import canaries, clouds, database, environment, identity, packages, schemas, seed
 from lab.process import StartError, Supervisor
@@ -46,46 +47,62 @@ def _up(lab: Lab, progress: Progress) -> None:
     _stop_strangers(lab, supervisor)
     if supervisor.running(keystone.service(lab).name) is None:
         lab.identity_ready.unlink(missing_ok=True)
+    infra = infrastructure.services(lab)
+    made = _bring_data(lab, supervisor, infra, progress)
+    ours = tricircle.services(lab) if lab.tricircle else []
+    changed = not all(supervisor.current(service) for service in ours)
+    # Most of a start is the loading of Python: what can go on at the same time does.
+    with ThreadPoolExecutor(1) as aside:
+        with progress.step("Keystone") as notes:
+            services = [keystone.service(lab), *openstack(lab)]
+            notes += _count(_start(supervisor, services))
+            tables = aside.submit(tricircle.upgrade_tables, lab) if changed else None
+            supervisor.wait_ready(services[:1])
+        with progress.step("regions, users, endpoints"):
+            identity.populate(lab)
+            if schemas.KEYSTONE in made:
+                schemas.keep_identity(lab)
+            lab.identity_ready.touch()
+        catalog = aside.submit(tricircle.sync_catalog, lab) if changed else None
+        if tables:
+            with progress.step("tables of tricircle"):
+                tables.result()
+        with progress.step("centre and pods") as notes:
+            notes += _count(_start(supervisor, ours))
+            supervisor.wait_ready([*infra, *services])
+        with progress.step("compute hosts"):
+            for pod in lab.pods:
+                _wait_for_hosts(lab, supervisor, pod)
+        with progress.step("flavors, images, networks"):
+            seed.seed(lab)
+            clouds.write(lab)
+            canaries.write(lab)
+        if catalog:
+            with progress.step("catalog of tricircle"):
+                catalog.result()
+    if ours:
+        with progress.step("tricircle"):
+            supervisor.wait_ready(ours)
+    progress.end("The lab is up")
+
+
+def _bring_data(lab: Lab, supervisor: Supervisor, infra: Sequence[Service], progress: Progress) -> list[str]:
+    """MariaDB with all schemas; the names of the schemas that were missing."""
     with progress.step("MariaDB, memcached") as notes:
         database.prepare(lab)
-        # Only MariaDB and memcached are waited for: RabbitMQ may take its time until it is needed.
-        infra = infrastructure.services(lab)
         notes += _start(supervisor, infra)
+        # Only these two are waited for: RabbitMQ may take its time until it is needed.
         supervisor.wait_ready(infra[:2])
         database.grant(lab)
     with progress.step("schemas") as notes:
         made = schemas.create(lab)
         if made:
             notes.append(f"{len(made)} made")
-    with progress.step("Keystone") as notes:
-        services = [keystone.service(lab), *openstack(lab)]
-        # All at once: most of a start is the loading of Python, and Keystone alone would leave cores idle.
-        started = _start(supervisor, services)
-        if started:
-            notes.append(f"{len(started)} processes of all started")
-        supervisor.wait_ready(services[:1])
-    with progress.step("regions, users, endpoints"):
-        identity.populate(lab)
-        if schemas.KEYSTONE in made:
-            schemas.keep_identity(lab)
-        lab.identity_ready.touch()
-    if lab.tricircle:
-        with progress.step("tables and catalog of tricircle") as notes:
-            ours = tricircle.services(lab)
-            if not all(supervisor.current(service) for service in ours):
-                tricircle.prepare(lab)
-            notes += _start(supervisor, ours)
-            services += ours
-    with progress.step("centre and pods") as notes:
-        supervisor.wait_ready([*infra, *services])
-    with progress.step("compute hosts"):
-        for pod in lab.pods:
-            _wait_for_hosts(lab, supervisor, pod)
-    with progress.step("flavors, images, networks"):
-        seed.seed(lab)
-        clouds.write(lab)
-        canaries.write(lab)
-    progress.end("The lab is up")
+    return made
+
+
+def _count(names: Sequence[str]) -> list[str]:
+    return [f"{len(names)} processes started"] if names else []
 
 
 def openstack(lab: Lab) -> list[Service]:

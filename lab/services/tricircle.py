@@ -60,17 +60,14 @@ def write(lab: Lab) -> Path:
     return path
 
 
-def prepare(lab: Lab) -> None:
-    """Bring our tables and the central region's catalog up to date. Raises TricircleError."""
-    path = write(lab)
-    for arguments in (("db", "upgrade"), ("catalog", "sync")):
-        command = [f"{_programs(lab)}/tricircle-manage", "--config-file", str(path), *arguments]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(lab))
-        except OSError as error:
-            raise TricircleError(f"{command[0]}: {error}; `uv sync` makes it") from error
-        if done.returncode:
-            raise TricircleError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-4000:]}")
+def upgrade_tables(lab: Lab) -> None:
+    """Bring our tables up to date. Raises TricircleError."""
+    _manage(lab, "db", "upgrade")
+
+
+def sync_catalog(lab: Lab) -> None:
+    """Bring the central region's catalog up to date. Raises TricircleError."""
+    _manage(lab, "catalog", "sync")
 
 
 def services(lab: Lab) -> list[Service]:
@@ -100,6 +97,16 @@ def services(lab: Lab) -> list[Service]:
             group="tricircle",
         ),
     ]
+
+
+def _manage(lab: Lab, *arguments: str) -> None:
+    command = [f"{_programs(lab)}/tricircle-manage", "--config-file", str(write(lab)), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(lab))
+    except OSError as error:
+        raise TricircleError(f"{command[0]}: {error}; `make setup` makes it") from error
+    if done.returncode:
+        raise TricircleError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-4000:]}")
 
 
 def _programs(lab: Lab) -> Path:
