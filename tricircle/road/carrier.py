@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 import msgspec
 
@@ -300,7 +301,7 @@ class Carrier:
             raise NotFoundError(f"The marker {marker} could not be found.")
         located = await self.locate(row.kind, marker, request.context)
         deadline = request.context.deadline.within(self._means.list_deadline_s)
-        reply = await self.page(request, located.pod, probe.path + marker, "", deadline)
+        reply = await self.page(request, located.pod, probe.path + quote(marker, safe=""), "", deadline)
         item = reply.json().get(probe.singular) if reply.status == 200 else None
         if not isinstance(item, dict):
             raise NotFoundError(f"The marker {marker} could not be found.")
@@ -336,8 +337,13 @@ class Carrier:
         resource_id = request.params[row.id_param or ""]
         is_about_it = request.path.rstrip("/").endswith("/" + resource_id) and request.method in ("GET", "DELETE")
         is_owners = located.routing.project_id == context.project_id or context.is_admin
-        if is_about_it and is_owners and located.routing.id and row.kind is not None:
+        if not (is_about_it and is_owners and located.routing.id) or row.kind is None:
+            return
+        try:
             await self._means.locator.forget(row.kind, resource_id)
+        except UnavailableError:
+            # The pod's answer is what was asked for; the next 404 strikes the routing out.
+            LOG.warning("the routing of %s %s cannot be struck out now", row.kind, resource_id)
 
 
 def not_carried(request: Request) -> NotImplementedByUsError:
