@@ -24,7 +24,9 @@ from tricircle.model.routing import Kind, Routing
 _VERSION = "2.1"
 _TASK_STATE = "OS-EXT-STS:task_state"
 _RELEASED = {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": {}}
+#: Seconds until a job looks again: at a server that ends, or lets go of a port; at one that changes in another way.
 _SOON_S = 1.0
+_CHANGING_S = 5.0
 _DISABLED_S = 60.0
 _DETACHED = "detached/"
 #: Values of ``origin`` in the details of a port's routing.
@@ -85,7 +87,9 @@ class ServerPorts:
         if not copies:
             return
         if text(server, "status") in {"BUILD", "DELETED"} or server.get(_TASK_STATE):
-            raise RetryLaterError("The server is changing.", after_s=_SOON_S)
+            # A server can be stuck in any state but this one for days.
+            is_ending = server.get(_TASK_STATE) == "deleting"
+            raise RetryLaterError("The server is changing.", after_s=_SOON_S if is_ending else _CHANGING_S)
         path = f"/v2.1/servers/{run.resource_id}/os-interface"
         answer = await self._reach.compute(pod, _VERSION).get(path, deadline=run.deadline)
         attached = {text(row, "port_id") for row in rows(answer, "interfaceAttachments")}
