@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lab.service import Service
 
-READY_SECONDS = 120.0
+READY_SECONDS = 240.0  # one that ended is noticed at once; this is for one that hangs
 TAIL_LINES = 30
 
 

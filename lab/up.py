@@ -16,6 +16,7 @@ from lab.topology import Lab, Pod, save_lab
 from lab.turn import turn
 
 COMPUTE_SECONDS = 90.0
+SOCKET_PATH = 107
 
 
 def prepare(lab: Lab, progress: Progress) -> None:
@@ -40,6 +41,8 @@ def up(lab: Lab) -> None:
 
 
 def _up(lab: Lab, progress: Progress) -> None:
+    if len(str(lab.socket)) > SOCKET_PATH:
+        raise StartError(f"{lab.socket}: the path of a Unix socket has at most {SOCKET_PATH} characters; move the lab")
     prepare(lab, progress)
     save_lab(lab)
     _make_directories(lab)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from pathlib import Path
 
 from lab import database, ini
 from lab.service import PortOpen, Service
@@ -83,28 +84,32 @@ def _rabbitmq(lab: Lab) -> Service:
     return Service(
         name="rabbitmq",
         command=(_RABBIT_PROGRAM,),
-        environment={
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": str(home),
-            "LC_ALL": "C.UTF-8",
-            "RABBITMQ_NODENAME": "lab@localhost",
-            "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(home / "log"),
-            "RABBITMQ_CONFIG_FILE": str(configuration),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
-            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_LOGS": "-",
-            "RABBITMQ_DIST_PORT": str(lab.port("erlang")),
-            "ERL_EPMD_PORT": str(lab.port("epmd")),
-            "ERL_EPMD_ADDRESS": HOST,
-            # One scheduler without busy waiting: the machine is small.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-                "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
-            ),
-        },
+        environment=_rabbitmq_environment(lab, home, configuration, plugins),
         probe=PortOpen(port=lab.port("rabbitmq")),
         files=(definitions, configuration),
         grace=20,
         nice=0,
         group="infrastructure",
     )
+
+
+def _rabbitmq_environment(lab: Lab, home: Path, configuration: Path, plugins: Path) -> dict[str, str]:
+    return {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "RABBITMQ_NODENAME": "lab@localhost",
+        "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_CONFIG_FILE": str(configuration),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_DIST_PORT": str(lab.port("erlang")),
+        "ERL_EPMD_PORT": str(lab.port("epmd")),
+        "ERL_EPMD_ADDRESS": HOST,
+        # One scheduler without busy waiting: the machine is small.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
+        ),
+    }
