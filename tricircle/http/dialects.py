@@ -10,7 +10,7 @@ import html
 from enum import StrEnum
 from http import HTTPStatus
 
-from tricircle.http.message import Answer, Headers
+from tricircle.http.message import Answer, Headers, header
 
 _FAULT_NAMES = {
     400: "badRequest",
@@ -90,7 +90,11 @@ class Dialect(StrEnum):
             name = _ADMIN_NAMES.get(status) or _FAULT_NAMES.get(status, "internalServerError")
             body = {name: {"message": message, "code": status}}
         else:
-            body = {_FAULT_NAMES.get(status, "computeFault"): {"code": status, "message": message}}
+            fault: dict[str, object] = {"code": status, "message": message}
+            retry = header(headers or (), b"retry-after")
+            if status == 413 and retry is not None:
+                fault["retryAfter"] = retry.decode()
+            body = {_FAULT_NAMES.get(status, "computeFault"): fault}
         return Answer.json(status, body, headers)
 
     def unauthorized(self, identity_uri: str, *, accept: bytes = b"*/*") -> Answer:

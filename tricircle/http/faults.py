@@ -76,6 +76,8 @@ def fault_of(error: BaseException, dialect: Dialect) -> Fault:
     elif isinstance(error, errors.UpstreamStatusError) and dialect is not Dialect.ADMIN:
         # Its text names a pod and what the pod said: for the log, and for operators.
         message = _REFUSED
+    elif isinstance(error, errors.QuotaExceededError) and dialect is Dialect.BLOCK_STORAGE:
+        headers.append((b"retry-after", b"0"))
     elif isinstance(error, errors.MethodNotAllowedError) and error.allowed:
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     return Fault(

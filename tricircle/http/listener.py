@@ -7,9 +7,9 @@ door but this.
 """
 
 import asyncio
+import os
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,7 +125,7 @@ class Listener:
                 global_id = value.decode() if _GLOBAL_ID.fullmatch(value) else None
             elif name == b"host":
                 is_loop = value == _LOOP_HOST
-        visit = _Visit(request_id=f"req-{uuid.uuid4()}", global_request_id=global_id, door=door, dialect=dialect)
+        visit = _Visit(request_id=_request_id(), global_request_id=global_id, door=door, dialect=dialect)
         scope[REQUEST_ID_KEY] = visit.request_id
         scope[GLOBAL_REQUEST_ID_KEY] = global_id
 
@@ -147,7 +147,7 @@ class Listener:
 
         token = logs.begin(visit.request_id, global_id)
         self.in_flight += 1
-        metrics.IN_FLIGHT.inc()
+        metrics.request_began()
         try:
             if is_loop:
                 LOG.error(
@@ -162,7 +162,6 @@ class Listener:
             if gone is not None:
                 gone.cancel()
             self.in_flight -= 1
-            metrics.IN_FLIGHT.dec()
             logs.end(token)
             self._note(scope, visit, path, time.perf_counter() - started)
 
@@ -230,6 +229,7 @@ class Listener:
                 await hook()
             except Exception:
                 LOG.exception("Something could not be closed")
+        metrics.write_down()
         await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -256,6 +256,12 @@ async def _checked(check: Check) -> str:
         return await check(Deadline.after(_CHECK_S)) or "ok"
     except (TricircleError, OSError, TimeoutError) as error:
         return f"{type(error).__name__}: {error}"
+
+
+def _request_id() -> str:
+    """``req-`` and a random UUID; the short way, since there is one per request."""
+    digits = os.urandom(16).hex()
+    return f"req-{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 async def _departure(receive: Receive) -> None:

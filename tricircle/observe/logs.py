@@ -98,6 +98,7 @@ class AccessLog:
         second = int(now)
         if second != self._second:
             self._second = second
+            self._reopen()
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
         line = (
             f"{self._stamp}.{int((now - second) * 1000):03d} {self._head} "
@@ -106,17 +107,24 @@ class AccessLog:
         for handler in self._streams:
             handler.acquire()
             try:
-                # A rotated file is opened anew, as the handler does for its own lines.
-                reopen = getattr(handler, "reopenIfNeeded", None)
-                if reopen is not None:
-                    reopen()
                 handler.stream.write(line)
-                handler.flush()
+                handler.stream.flush()
             except (OSError, ValueError):
                 # A full disk or a closed stream must not cost an answer.
                 pass
             finally:
                 handler.release()
+
+    def _reopen(self) -> None:
+        """Open files anew that were rotated, as their handlers do for their own lines; once a second is enough."""
+        for handler in self._streams:
+            reopen = getattr(handler, "reopenIfNeeded", None)
+            if reopen is not None:
+                handler.acquire()
+                try:
+                    reopen()
+                finally:
+                    handler.release()
 
     def _write_record(self, request_id: str, global_request_id: str | None, text: str) -> None:
         record = self._logger.makeRecord(self._logger.name, logging.INFO, "", 0, "%s", (text,), None)

@@ -7,15 +7,18 @@ its workers.
 """
 
 import os
-from functools import cache
 
 from prometheus_client import REGISTRY as OWN
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from tricircle.observe.tally import Tally
+
 #: Content type of :func:`exposition`.
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+
+_CLASSES = [f"{number}xx" for number in range(10)]
 
 REQUESTS = Counter("tricircle_requests", "Answered requests of the listeners.", ("door", "status"))
 REQUEST_SECONDS = Histogram(
@@ -42,23 +45,30 @@ EVENTS = Counter("tricircle_events", "Observations that are written to the log, 
 JOBS = Counter("tricircle_jobs", "Runs of jobs that ended, by type and how.", ("type", "outcome"))
 JOB_SECONDS = Histogram("tricircle_job_seconds", "Time that runs of jobs took.", ("type",), buckets=_SECONDS)
 
-_request_labels = cache(REQUESTS.labels)
-_request_seconds = cache(REQUEST_SECONDS.labels)
-_upstream_labels = cache(lambda target, status: UPSTREAM_REQUESTS.labels(target, f"{status}xx"))
-_upstream_seconds = cache(UPSTREAM_SECONDS.labels)
-_token_labels = cache(TOKENS.labels)
+_TALLY = Tally(_SECONDS)
+_in_flight = 0
+
+
+def request_began() -> None:
+    """A listener has a request to answer."""
+    global _in_flight  # noqa: PLW0603 - a number of the process, like the metrics themselves
+    _in_flight += 1
+    _TALLY.level(IN_FLIGHT, _in_flight)
 
 
 def request_answered(door: str, status: int, seconds: float) -> None:
     """A listener answered. ``door`` is one of a few names, never a path."""
-    _request_labels(door, status).inc()
-    _request_seconds(door).observe(seconds)
+    global _in_flight  # noqa: PLW0603
+    _in_flight -= 1
+    _TALLY.level(IN_FLIGHT, _in_flight)
+    _TALLY.count(REQUESTS, door, str(status))
+    _TALLY.time(REQUEST_SECONDS, seconds, door)
 
 
 def upstream_answered(target: str, status: int, seconds: float) -> None:
     """An upstream answered."""
-    _upstream_labels(target, status // 100).inc()
-    _upstream_seconds(target).observe(seconds)
+    _TALLY.count(UPSTREAM_REQUESTS, target, _CLASSES[status // 100])
+    _TALLY.time(UPSTREAM_SECONDS, seconds, target)
 
 
 def upstream_failed(target: str, reason: str) -> None:
@@ -78,7 +88,7 @@ def list_incomplete(door: str, pod: str, reason: str) -> None:
 
 def token_checked(source: str) -> None:
     """A token was checked: ``cache``, ``keystone`` or ``refused``."""
-    _token_labels(source).inc()
+    _TALLY.count(TOKENS, source)
 
 
 def event_happened(code: str) -> None:
@@ -98,8 +108,14 @@ def forget_process(pid: int) -> None:
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
+def write_down() -> None:
+    """Let what was counted in memory be seen by others now; a process that ends does this last."""
+    _TALLY.write()
+
+
 def exposition() -> bytes:
     """All numbers of all processes in the text form of Prometheus."""
+    _TALLY.write()
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(OWN)
     registry = CollectorRegistry()

@@ -169,8 +169,11 @@ def test_the_numbers_of_all_processes_are_shown_as_one_to_operators_only(tmp_pat
         started(running)
         for _ in range(20):
             running.ask("/pid")
-        shown = running.ask("/metrics", port=running.admin_port)
-        assert 'tricircle_requests_total{door="stub",status="200"} 20.0' in shown
+        until = time.monotonic() + PATIENCE_S
+        wanted = 'tricircle_requests_total{door="stub",status="200"} 20.0'
+        while wanted not in running.ask("/metrics", port=running.admin_port):
+            assert time.monotonic() < until
+            time.sleep(0.1)
         assert '"stub":"ok"' in running.ask("/healthz?detail", port=running.admin_port)
         assert running.ask("/metrics").isdigit()
         assert running.stop() == 0
