@@ -12,6 +12,7 @@ from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.fleet import Fleet
 from tricircle.doors.compute.group_actions import GroupActions
+from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.limits import Limits
 from tricircle.doors.compute.networks import Networks
@@ -49,6 +50,7 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         keypairs=KeypairChanges(carrier=carrier, jobs=rooms.queue),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
         versions=Versions(carrier=carrier, pods=rooms.registry),
+        images=ImageLinks(carrier=carrier, pods=rooms.registry, image_base=image_base),
     )
     return rows.door(specials)
 

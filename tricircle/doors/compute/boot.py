@@ -25,7 +25,7 @@ from tricircle.doors.compute.needs import (
     VolumeTypeCopies,
 )
 from tricircle.doors.compute.nic_ports import Claim, NicPorts
-from tricircle.doors.compute.pod_faults import refused, rename
+from tricircle.doors.compute.pod_faults import check_answered, refused, rename
 from tricircle.doors.compute.together import caught, value
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
@@ -195,8 +195,9 @@ class Boot:
         request, body = _versioned(order.request, pod_document(order.wanted, naming), has_nics=bool(claim.ports))
         try:
             reply = await self._carrier.to_pod(request, order.pod, method="POST", path="/servers", query=b"", body=body)
-        except OutcomeUnknownError:
-            raise
+            check_answered(reply)
+        except (OutcomeUnknownError, BadUpstreamAnswerError):
+            raise  # a server may have come to be, and it has the ports: the claim's job sees what came of it
         except TricircleError:
             await self._ports.release(claim)
             raise

@@ -14,10 +14,10 @@ from tricircle.doors.compute.boot_request import NicWish, network_id
 from tricircle.doors.compute.needs import JobFiles, KnownRoutings
 from tricircle.doors.compute.nic_ports import NicPorts
 from tricircle.doors.compute.nics import Nics
-from tricircle.doors.compute.pod_faults import refused
+from tricircle.doors.compute.pod_faults import check_answered, refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
 from tricircle.doors.compute.server_views import INTERFACE
-from tricircle.errors import InvalidRequestError, OutcomeUnknownError, TricircleError
+from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -67,11 +67,16 @@ class Interfaces:
         claim = await self._ports.claim(context, located.pod, [nic], context.deadline)
         try:
             await self._ports.realise(claim, context.deadline)
-            body: dict[str, object] = {"port_id": claim.copies[0].pod_resource_id}
-            if wish.tag:
-                body["tag"] = wish.tag
+        except TricircleError:
+            await self._ports.release(claim)
+            raise
+        body: dict[str, object] = {"port_id": claim.copies[0].pod_resource_id}
+        if wish.tag:
+            body["tag"] = wish.tag
+        try:
             reply = await self._carrier.to_pod(request, located.pod, body={_KEY: body})
-        except OutcomeUnknownError:
+            check_answered(reply)
+        except (OutcomeUnknownError, BadUpstreamAnswerError):
             raise  # the port keeps its claim; the claim's job sees what came of it
         except TricircleError:
             await self._ports.release(claim)

@@ -7,10 +7,23 @@ called otherwise.
 
 from collections.abc import Mapping
 
+from tricircle.errors import OutcomeUnknownError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
 from tricircle.upstream.reply import Reply
+
+
+#: So says a proxy in front of a pod when Nova did not answer it in time.
+_UNANSWERED = frozenset((502, 504))
+
+
+def check_answered(reply: Reply) -> None:
+    """:raises OutcomeUnknownError: not the pod speaks but something before it; what was asked may have been done"""
+    if reply.status in _UNANSWERED:
+        raise OutcomeUnknownError(
+            "A service behind this API did not answer; the request may or may not have been carried out."
+        )
 
 
 def rename(reply: Reply, named: Mapping[str, str]) -> None:

@@ -3,7 +3,9 @@
 
 from collections.abc import Iterator
 
+from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.row_forms import gathered, later
+from tricircle.doors.compute.server_views import PROXIED_VOLUME
 from tricircle.model.routing import Kind
 from tricircle.road.row import Behaviour, Row
 
@@ -11,11 +13,11 @@ from tricircle.road.row import Behaviour, Row
 _PROXY_END = "2.35"
 
 
-def proxy_rows() -> Iterator[Row]:
+def proxy_rows(images: ImageLinks) -> Iterator[Row]:
     """What Nova fetches from other services, up to 2.35 and 2.38: from central ones, but for volumes."""
-    yield Row(("GET",), "/images", Behaviour.CENTRAL)
-    yield Row(("GET",), "/images/detail", Behaviour.CENTRAL)
-    yield Row(("GET", "DELETE"), "/images/{image_id}", Behaviour.CENTRAL)
+    yield Row(("GET",), "/images", Behaviour.CENTRAL, handler=images.central)
+    yield Row(("GET",), "/images/detail", Behaviour.CENTRAL, handler=images.central)
+    yield Row(("GET", "DELETE"), "/images/{image_id}", Behaviour.CENTRAL, handler=images.central)
     yield Row(("GET", "POST", "PUT"), "/images/{image_id}/metadata", Behaviour.CENTRAL)
     yield Row(("GET", "PUT", "DELETE"), "/images/{image_id}/metadata/{key}", Behaviour.CENTRAL)
     for path in ("/os-networks", "/os-tenant-networks", "/os-security-groups", "/os-floating-ips"):
@@ -28,13 +30,21 @@ def proxy_rows() -> Iterator[Row]:
     yield Row(("GET", "DELETE"), "/os-floating-ips/{floating_ip_id}", Behaviour.CENTRAL)
     yield Row(("GET",), "/os-floating-ip-pools", Behaviour.CENTRAL)
     text = "Volumes and snapshots cannot be made through the compute API in this cloud; use the block storage API."
-    for noun, kind in (("volume", Kind.VOLUME), ("snapshot", Kind.SNAPSHOT)):
+    for noun, kind, shape in (("volume", Kind.VOLUME, PROXIED_VOLUME), ("snapshot", Kind.SNAPSHOT, None)):
         path = f"/os-{noun}s"
-        yield gathered(path, f"{noun}s", versions=(None, _PROXY_END))
-        yield gathered(f"{path}/detail", f"{noun}s", versions=(None, _PROXY_END))
+        yield gathered(path, f"{noun}s", versions=(None, _PROXY_END), shape=shape)
+        yield gathered(f"{path}/detail", f"{noun}s", versions=(None, _PROXY_END), shape=shape)
         yield later("POST", path, text)
-        one = f"{path}/{{{noun}_id}}"
-        yield Row(("GET", "DELETE"), one, Behaviour.ROUTE, kind=kind, id_param=f"{noun}_id", max_version=_PROXY_END)
+        yield Row(
+            ("GET", "DELETE"),
+            f"{path}/{{{noun}_id}}",
+            Behaviour.ROUTE,
+            kind=kind,
+            id_param=f"{noun}_id",
+            singular=noun,
+            shape=shape,
+            max_version=_PROXY_END,
+        )
 
 
 def gone_rows() -> Iterator[Row]:

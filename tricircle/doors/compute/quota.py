@@ -20,6 +20,8 @@ from tricircle.model.pod import Pod, Service
 _VERSION = "2.57"
 #: Pairs of project and pod whose last usage is remembered for when the pod is down.
 _REMEMBERED = 20_000
+#: Seconds that a boot waits for one pod's count, so that a pod that is silent holds up nobody who boots in another.
+_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Quota:
 
     async def _in_pod(self, context: RequestContext, pod: Pod, deadline: Deadline) -> Amounts:
         client = self._clients.as_user(context, self._pods.target(pod, Service.COMPUTE), _VERSION)
-        absolute = _absolute(await client.get("/v2.1/limits", deadline=deadline))
+        absolute = _absolute(await client.get("/v2.1/limits", deadline=deadline.within(_PATIENCE_S)))
         return Amounts(
             _count(absolute, "totalInstancesUsed", 0),
             _count(absolute, "totalCoresUsed", 0),

@@ -8,6 +8,7 @@ from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.declared_rows import declared_rows, flavor_rows
 from tricircle.doors.compute.fleet import Fleet
+from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.limits import Limits
 from tricircle.doors.compute.operator_rows import operator_rows
 from tricircle.doors.compute.proxy_rows import gone_rows, proxy_rows
@@ -34,6 +35,7 @@ class Specials:
     keypairs: KeypairChanges
     server_groups: ServerGroupChanges
     versions: Versions
+    images: ImageLinks
 
 
 def rows(specials: Specials) -> tuple[Row, ...]:
@@ -45,7 +47,7 @@ def rows(specials: Specials) -> tuple[Row, ...]:
         *declared_rows(specials.keypairs, specials.server_groups, specials.limits),
         *_sums_and_zones(specials),
         *operator_rows(specials.fleet),
-        *proxy_rows(),
+        *proxy_rows(specials.images),
         *gone_rows(),
     )
 

@@ -192,6 +192,12 @@ def _apply_service(item: Item, facts: Facts) -> Item:
     return item
 
 
+def _apply_proxied_volume(item: Item, facts: Facts) -> Item:
+    if "availabilityZone" in item:
+        item["availabilityZone"] = zone(facts.pod, item["availabilityZone"])
+    return item
+
+
 def _collect_fault(item: Item) -> Iterator[PodSideId]:
     return collect_text(item.get("message"))
 
@@ -217,3 +223,5 @@ FAULT = Shape(apply=_apply_fault, collect=_collect_fault)
 INSTANCE_ACTION = Shape(apply=_apply_instance_action)
 #: A service or host as administrators list them.
 SERVICE = Shape(apply=_apply_service)
+#: A volume as the compute API shows it, up to 2.35.
+PROXIED_VOLUME = Shape(apply=_apply_proxied_volume)

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from tricircle.copies.flavors import central_name
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier
 from tricircle.road.gather import marks
@@ -56,7 +57,14 @@ def summed(parts: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
             if name in _TOTALS and isinstance(value, int | float):
                 known[name] = value + (before if isinstance(before, int | float) else 0)
             elif name == "server_usages" and isinstance(value, list):
-                known[name] = [*(before if isinstance(before, list) else []), *value]
+                known[name] = [*(before if isinstance(before, list) else []), *map(_shown, value)]
             elif name not in known:
                 known[name] = value
     return list(usages.values())
+
+
+def _shown(server: object) -> object:
+    """One server's part, with the flavor's name at the centre."""
+    if isinstance(server, dict) and isinstance(name := server.get("flavor"), str):
+        return {**server, "flavor": central_name(name)}
+    return server
