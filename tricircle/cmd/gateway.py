@@ -18,7 +18,6 @@ from oslo_log import log
 
 from tricircle.conf.load import load_or_exit
 from tricircle.conf.settings import Settings
-from tricircle.errors import UnavailableError
 
 if TYPE_CHECKING:
     from tricircle.cmd import serving
@@ -66,11 +65,9 @@ def run(settings: Settings, *, gateway: "serving.Build", admin: "serving.Build")
     chosen = settings.gateway
     doors = serving.Address(chosen.host, chosen.port)
     operators = serving.Address(chosen.admin_host, chosen.admin_port)
-    try:
-        doors.check_free()
-        operators.check_free()
-    except UnavailableError as error:
-        LOG.error("%s", error.message)  # noqa: TRY400 - an operator's mistake, not ours: no traceback
+    taken = [address for address in (doors, operators) if not address.is_free()]
+    if taken:
+        LOG.error("Cannot listen on %s: the address is in use, or not ours", ", ".join(map(str, taken)))
         return 1
     members = [
         Member(f"doors-{number}", partial(serving.serve, gateway, settings, doors))

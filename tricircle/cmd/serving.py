@@ -22,7 +22,6 @@ from oslo_log import log
 
 from tricircle.cmd.processes import Pipes
 from tricircle.conf.settings import GatewaySettings, Settings
-from tricircle.errors import UnavailableError
 from tricircle.http.listener import ASGIApp, Receive, Scope, Send
 
 LOG = log.getLogger(__name__)
@@ -48,18 +47,19 @@ class Address:
     host: str
     port: int
 
-    def check_free(self) -> None:
-        """Return if nobody listens here. Members share their port, so nothing else would notice a second gateway.
-
-        :raises UnavailableError: somebody does, or the address is not ours
-        """
+    def is_free(self) -> bool:
+        """Whether we can listen here. Members share their port, so nothing else would notice a second gateway."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((self.host, self.port))
-            except OSError as error:
-                raise UnavailableError(f"cannot listen on {self.host}:{self.port}: {error.strerror}") from error
+            except OSError:
+                return False
+        return True
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 def serve(build: Build, settings: Settings, address: Address, pipes: Pipes) -> int:

@@ -226,7 +226,7 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        assert "cannot listen on 127.0.0.1" in running_on_taken_port(tmp_path, other.getsockname()[1])
+        assert "Cannot listen on 127.0.0.1" in running_on_taken_port(tmp_path, other.getsockname()[1])
 
 
 def running_on_taken_port(folder: Path, port: int) -> str:
