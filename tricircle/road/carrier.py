@@ -27,7 +27,7 @@ from tricircle.road.gather import Gatherer
 from tricircle.road.merge import Item
 from tricircle.road.needs import JobFiles, KnownPods, KnownPositions, KnownRoutings
 from tricircle.road.rewrite import Shape
-from tricircle.road.route import PROBES, Located, Locator
+from tricircle.road.route import PROBES, UNKNOWABLE, Located, Locator, is_absent
 from tricircle.road.row import Row
 from tricircle.road.shaping import Shaper
 from tricircle.upstream.reply import Reply
@@ -215,7 +215,7 @@ class Carrier:
         _note(request, "locate", started)
         reply = await self.to_pod(request, located.pod)
         if reply.status == 404:
-            await self._perhaps_forget(request, row, located)
+            await self._perhaps_forget(request, row, located, reply)
         return await self.answer(
             request, located.pod, reply, singular=row.singular, collection=row.collection, shape=row.shape
         )
@@ -326,16 +326,23 @@ class Carrier:
                 method="GET",
                 deadline=deadline,
             )
+            if reply.status < 300:
+                reply.json()  # nonsense of one pod is no answer, and no reason to fail for all
         except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
             LOG.warning("pod %s does not answer %s: %s", pod.name, self._name, error.code)
             return None
         return reply if reply.status < 500 else None
 
-    async def _perhaps_forget(self, request: Request, row: Row, located: Located) -> None:
-        """A pod's 404 is about the resource only when the path ends with its id, and true only for its owner."""
+    async def _perhaps_forget(self, request: Request, row: Row, located: Located, reply: Reply) -> None:
+        """A pod's 404 is about the resource only when the path ends with its id, and true only for its owner.
+
+        :raises UnavailableError: it is not the service that says so, but something before it
+        """
         context = request.context
         resource_id = request.params[row.id_param or ""]
         is_about_it = request.path.rstrip("/").endswith("/" + resource_id) and request.method in ("GET", "DELETE")
+        if is_about_it and not is_absent(reply):
+            raise UnavailableError(UNKNOWABLE)
         is_owners = located.routing.project_id == context.project_id or context.is_admin
         if not (is_about_it and is_owners and located.routing.id) or row.kind is None:
             return

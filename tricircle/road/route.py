@@ -41,7 +41,7 @@ SEARCH_BURST, SEARCH_PER_S = 60.0, 20.0
 _REMEMBERED = 10_000
 _LONGEST_ID = 255
 _DISABLED = "The availability zone of this resource is switched off. Please try again later."
-_UNKNOWABLE = "It cannot be known now whether this resource exists, because an availability zone does not answer."
+UNKNOWABLE = "It cannot be known now whether this resource exists, because an availability zone does not answer."
 _TOO_MANY = "Too many requests for resources that do not exist. Please try again later."
 
 
@@ -174,17 +174,22 @@ class Locator:
             tasks = [group.create_task(self._ask(pod, probe, resource_id, context)) for pod in asked]
             for answered in asyncio.as_completed(tasks):
                 pod, reply = await answered
-                if reply is not None and reply.status in (200, 401, 403):
+                if reply is None:
+                    continue
+                if reply.status == 200:
                     # Nobody waits for a slow pod when another one has it.
                     holder = pod, reply
                     break
-                said_no += reply is not None and reply.status == 404
+                if reply.status in (401, 403):
+                    # It may be there, unless another pod shows it.
+                    holder = holder or (pod, reply)
+                said_no += is_absent(reply)
             for task in tasks:
                 task.cancel()
         if holder is not None:
             return await self._found(kind, resource_id, *holder, context)
         if said_no < len(could_hold):
-            raise UnavailableError(_UNKNOWABLE)
+            raise UnavailableError(UNKNOWABLE)
         return None
 
     async def _ask(self, pod: Pod, probe: Probe, resource_id: str, context: RequestContext) -> tuple[Pod, Reply | None]:
@@ -209,7 +214,10 @@ class Locator:
             return Located(pod, _unwritten(kind, resource_id, pod, context))
         item = reply.json().get(PROBES[kind].singular)
         if not isinstance(item, dict):
-            raise UnavailableError(_UNKNOWABLE)
+            raise UnavailableError(UNKNOWABLE)
+        if item.get("id") != resource_id:
+            # Services find an id in capitals too: a row for each spelling would be too many.
+            return Located(pod, _unwritten(kind, resource_id, pod, context))
         owner = item.get("tenant_id") or item.get("os-vol-tenant-attr:tenant_id") or item.get("project_id")
         project_id = ProjectId(owner) if isinstance(owner, str) else context.project_id
         created_at = when(item.get("created") or item.get("created_at"))
@@ -220,6 +228,13 @@ class Locator:
             routing = _unwritten(kind, resource_id, pod, context)
         LOG.info("found %s %s in pod %s without a routing", kind, resource_id, pod.name)
         return Located(pod, routing)
+
+
+def is_absent(reply: Reply) -> bool:
+    """Whether Nova or Cinder itself says that a resource is not there. A 404 in other words is that of a proxy, or of a
+    wrong address, and says nothing about the resource.
+    """
+    return reply.status == 404 and isinstance(reply.body, bytes) and b"itemNotFound" in reply.body
 
 
 def when(text: object) -> datetime | None:

@@ -157,6 +157,16 @@ async def test_a_pods_404_forgets_the_routing_only_where_it_is_about_it(
     assert ((Kind.SERVER, ID) not in there.routings.rows) == is_forgotten
 
 
+async def test_a_proxys_404_is_not_believed() -> None:
+    """Terraform would forget a server that is there."""
+    there = world()
+    page = Reply(status=404, headers=[(b"content-type", b"text/html")], body=b"<h1>404</h1>nginx at pod1-api-3")
+    there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}"] = page
+    with pytest.raises(UnavailableError):
+        await there.carrier.route(request("GET", f"/servers/{ID}", params={"server_id": ID}), SERVER_ROW)
+    assert (Kind.SERVER, ID) in there.routings.rows
+
+
 async def test_failures_to_send_go_up() -> None:
     """The road's faults say which of the two it was."""
     there = world()
@@ -181,13 +191,14 @@ async def test_declare_files_jobs_when_the_centre_said_yes() -> None:
 async def test_fan_out_asks_pods_in_use_and_names_those_that_are_missing() -> None:
     """Each within the list's deadline; an error of 5xx is no answer."""
     off = pod("Pod3", "az3", state=PodState.DISABLED)
-    there = World((ONE, TWO, off, pod("Pod4", "az4")))
+    there = World((ONE, TWO, off, pod("Pod4", "az4"), pod("Pod5", "az5")))
     there.upstreams.said["id-Pod1", "/v2.1/limits"] = json_reply(200, {"limits": 1})
     there.upstreams.said["id-Pod2", "/v2.1/limits"] = json_reply(503, {})
     there.upstreams.said["id-Pod4", "/v2.1/limits"] = UnavailableError("down")
+    there.upstreams.said["id-Pod5", "/v2.1/limits"] = Reply(status=200, headers=[], body=b"<html>")
     found = await there.carrier.fan_out(request("GET", "/limits"), query=b"x=1")
     assert [(member.name, reply.json()) for member, reply in found.replies] == [("Pod1", {"limits": 1})]
-    assert [member.name for member in found.missing] == ["Pod2", "Pod4"]
+    assert [member.name for member in found.missing] == ["Pod2", "Pod4", "Pod5"]
     assert {asked[2] for asked in there.upstreams.asked()} == {"/v2.1/limits?x=1"}
 
 

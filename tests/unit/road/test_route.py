@@ -8,6 +8,7 @@ from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.model.pod import PodState
 from tricircle.model.routing import Kind
 from tricircle.road.route import NEGATIVE_S, SEARCH_BURST, when
+from tricircle.upstream.reply import Reply
 
 ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
 ID = "7d9c0d31-0b5c-4c3c-9a58-6a0c2b1f0a11"
@@ -70,7 +71,10 @@ async def test_what_one_project_does_not_find_another_may() -> None:
     assert (await world.locator.locate(Kind.SERVER, ID, caller("p1"))).pod is ONE
 
 
-@pytest.mark.parametrize("said", [UnavailableError("down"), json_reply(500, {}), json_reply(418, {})])
+PROXYS_404 = Reply(status=404, headers=[(b"content-type", b"text/html")], body=b"<h1>404 Not Found</h1>nginx")
+
+
+@pytest.mark.parametrize("said", [UnavailableError("down"), json_reply(500, {}), json_reply(418, {}), PROXYS_404])
 async def test_a_pod_that_does_not_answer_may_hold_it(said: object) -> None:
     """503, not 404; and nothing is remembered."""
     world = World((ONE, TWO))
@@ -125,6 +129,22 @@ async def test_a_refusal_is_the_pods_to_make() -> None:
     world = World((ONE, TWO))
     world.upstreams.said["id-Pod2", PATH] = json_reply(403, {})
     assert (await world.locator.locate(Kind.SERVER, ID, caller())).pod is TWO
+    assert world.routings.rows == {}
+
+
+async def test_a_pod_that_refuses_does_not_hide_what_another_one_has() -> None:
+    """A pod that takes nobody's token must not speak for all."""
+    world = World((ONE, TWO))
+    world.upstreams.said["id-Pod1", PATH] = json_reply(401, {})
+    world.upstreams.said["id-Pod2", PATH] = json_reply(200, SERVER)
+    assert (await world.locator.locate(Kind.SERVER, ID, caller())).pod is TWO
+
+
+async def test_another_spelling_of_an_id_is_not_written_down() -> None:
+    """Nova finds ids in capitals as well; the routing is for the one that the server has."""
+    world = World((ONE,))
+    world.upstreams.said["id-Pod1", f"/v2.1/servers/{ID.upper()}"] = json_reply(200, SERVER)
+    assert (await world.locator.locate(Kind.SERVER, ID.upper(), caller())).pod is ONE
     assert world.routings.rows == {}
 
 
