@@ -140,9 +140,13 @@ async def _create(find: Find, create: Create) -> Found:
         if found is None:
             raise
         return found
-    except OutcomeUnknownError:
+    except OutcomeUnknownError as error:
         # The POST may still be under way; what it makes later meets the natural key or is found by the next one.
-        found = await find()
+        try:
+            found = await find()
+        except TricircleError:
+            # Most often the time is up: that nobody could look does not make it certain that nothing is there.
+            raise error from None
         if found is None:
             raise
         return found

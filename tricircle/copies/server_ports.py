@@ -134,7 +134,11 @@ class ServerPorts:
         """Ports that the centre still gives to the server: a run, or a boot, ended before it could write them down."""
         for port in await self._reach.central.ports({"device_id": run.resource_id}, deadline=run.deadline):
             owner = text(port, "device_owner")
-            if not owner:
+            copy = await self._reach.routings.copy_in(Kind.PORT, text(port, "id"), pod.id)
+            if copy is not None and (holder := await self._holder(pod, copy, run)):
+                # The boot succeeded; only the last word about it did not reach the centre.
+                await self._give(pod, copy, holder, run.deadline)
+            elif not owner:
                 # The gateway claims a port that the user brought with its owner in one call.
                 await self._delete(text(port, "id"), run.deadline)
             elif owner.startswith("compute:") and text(port, "binding:host_id") in ("", pod.name):

@@ -145,6 +145,22 @@ async def test_what_stays_unknown_is_looked_for_by_the_next_one(ledger: Ledger) 
     assert (await _ensure(ledger, pod)).pod_resource_id == "arrived late"
 
 
+async def test_what_nobody_could_look_for_stays_unknown(ledger: Ledger) -> None:
+    """An answer is lost because the time is up, so there is none left to look: the row must not go."""
+    pod = PodSide()
+    pod.fault, pod.swallows = OutcomeUnknownError("no answer"), True
+
+    async def find() -> Found | None:
+        raise UnavailableError("the time is up")
+
+    with pytest.raises(OutcomeUnknownError):
+        await ledger.ensure(_wanted(), find=find, create=pod.create, deadline=Deadline.after(10))
+    (row,) = await ledger.routings.copies_of(Kind.NETWORK, "net1")
+    assert not row.is_bound
+    assert (await _ensure(ledger, pod)).pod_resource_id == "copy1"
+    assert pod.created == 1
+
+
 async def test_waiting_for_somebody_else_ends_with_the_time(ledger: Ledger) -> None:
     await ledger.leases.take(Kind.NETWORK, "net1", POD.id, DEMO, owner="slow", ttl_s=30)
     with pytest.raises(UnavailableError):

@@ -13,7 +13,6 @@ from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
 from tricircle.upstream.reply import Reply
 
-
 #: So says a proxy in front of a pod when Nova did not answer it in time.
 _UNANSWERED = frozenset((502, 504))
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
-from tricircle.context import PodId, ProjectId
+from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.errors import (
+    BadUpstreamAnswerError,
     ConflictError,
     InvalidRequestError,
     NotImplementedByUsError,
@@ -20,6 +21,7 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 from tricircle.testing.exchange import Refusal
+from tricircle.upstream.reply import Call, Reply, Target
 
 NOBODY = "99999999-0000-0000-0000-000000000000"
 
@@ -180,7 +182,9 @@ async def test_without_networks_the_only_one_is_meant(sky: Cloud) -> None:
 async def test_without_any_network_the_pod_is_told_so(sky: Cloud) -> None:
     """A pod would choose one of its own, so the boot goes at the version that has a word for none."""
     body = {"server": {"name": "vm1", "flavorRef": "m1", "imageRef": IMAGE}}
-    assert (await sky.ask("POST", "/servers", body, version="2.1")).status == 202
+    answer = await sky.ask("POST", "/servers", body, version="2.1")
+    assert answer.status == 202
+    assert b"openstack-api-version" not in dict(answer.headers), "the road says the client's"
     (sent,) = [*sky.wires.sent("pod1", "POST", "/v2.1/servers"), *sky.wires.sent("pod2", "POST", "/v2.1/servers")]
     assert sent["server"]["networks"] == "none"
     assert sent["server"]["description"] == "vm1"
@@ -228,6 +232,28 @@ async def test_a_boot_that_nobody_answered_keeps_its_ports_for_the_claims_job(sk
     assert len(sky.pod_ports("pod1")) == 1
 
 
+@pytest.mark.parametrize(
+    "said", [Reply(status=504, headers=[], body=b"<h1>504 Gateway Time-out</h1>"), BadUpstreamAnswerError("garbled")]
+)
+async def test_a_boot_of_which_only_a_proxy_spoke_keeps_its_ports(sky: Cloud, said: Reply | Exception) -> None:
+    """The server may have come to be behind it, and then it has the port."""
+    network = sky.network(project(sky))
+    exchange = sky.wires.send
+
+    async def send(target: Target, call: Call, deadline: Deadline) -> Reply:
+        reply = await exchange(target, call, deadline)
+        if (target.pod, call.method, call.path) != ("pod1", "POST", "/v2.1/servers"):
+            return reply
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    sky.wires.send = send  # type: ignore[method-assign]
+    with pytest.raises((OutcomeUnknownError, BadUpstreamAnswerError)):
+        await boot(sky, networks=[{"uuid": network}], availability_zone="az1")
+    assert len(sky.central_ports()) == len(sky.pod_ports("pod1")) == 1
+
+
 async def test_the_projects_limit_is_the_centres(sky: Cloud) -> None:
     """Pods are lifted to unlimited: what they count is held against what the centre allows."""
     sky.apps["central"].nova.quotas.stored = {project(sky): {"instances": 1}}
@@ -237,6 +263,24 @@ async def test_the_projects_limit_is_the_centres(sky: Cloud) -> None:
     expected = "Quota exceeded for instances: Requested 1, but already used 1 of 1 instances"
     assert caught.value.message == expected
     assert not sky.apps["pod2"].nova.servers
+
+
+async def test_a_silent_pods_count_is_waited_for_only_briefly(sky: Cloud) -> None:
+    """A pod that swallows calls must not use up the time of boots in other pods."""
+    await boot(sky, availability_zone="az2")
+    waits: list[float] = []
+    exchange = sky.wires.send
+
+    async def send(target: Target, call: Call, deadline: Deadline) -> Reply:
+        if (target.pod, call.path) == ("pod2", "/v2.1/limits"):
+            waits.append(deadline.remaining_s())
+            raise UnavailableError("no answer")
+        return await exchange(target, call, deadline)
+
+    sky.wires.send = send  # type: ignore[method-assign]
+    await boot(sky, availability_zone="az1")
+    assert len(waits) == 1
+    assert waits[0] <= 5.0
 
 
 async def test_the_key_pair_and_flavor_follow_into_the_pod(sky: Cloud) -> None:
