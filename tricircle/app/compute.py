@@ -50,7 +50,7 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         keypairs=KeypairChanges(carrier=carrier, jobs=rooms.queue),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
         versions=Versions(carrier=carrier, pods=rooms.registry),
-        images=ImageLinks(carrier=carrier, pods=rooms.registry, image_base=image_base),
+        images=ImageLinks(carrier=carrier, image_base=image_base),
     )
     return rows.door(specials)
 

@@ -39,6 +39,7 @@ LOG = logging.getLogger(__name__)
 
 #: ``networks: none`` exists from here on.
 _NONE_VERSION = (2, 37)
+_VERSION_HEADERS = (b"openstack-api-version", b"x-openstack-nova-api-version")
 #: From here on a server's description is not its name unless the request says so.
 _DESCRIPTION_VERSION = (2, 19)
 
@@ -205,6 +206,9 @@ class Boot:
             rename(reply, claim.names())
             await self._ports.release(claim)
             return reply
+        if request is not order.request:
+            # It was sent at another version than the client's: the road names the client's instead.
+            reply.headers = [pair for pair in reply.headers if pair[0] not in _VERSION_HEADERS]
         server_id = _server_id(reply)
         await self._note(order, server_id)
         await self._ports.give(claim, server_id, order.deadline)

@@ -79,7 +79,7 @@ def _below(specials: ServerSpecials) -> Iterator[Row]:
     yield with_handler(swap, bound(attachments.attach, swap))
     yield with_handler(of_server(("GET",), f"{below}/os-security-groups"), specials.groups.show)
     actions = f"{below}/os-instance-actions"
-    yield of_server(("GET",), actions)
+    yield of_server(("GET",), actions, collection="instanceActions", shape=INSTANCE_ACTION)
     yield of_server(("GET",), actions + "/{request_id}", singular="instanceAction", shape=INSTANCE_ACTION)
     yield of_server(("GET", "POST", "PUT"), f"{below}/metadata")
     yield of_server(("GET", "PUT", "DELETE"), below + "/metadata/{key}")

@@ -178,12 +178,26 @@ def _addresses(item: Item) -> Iterable[Item]:
     return [address for address in addresses if isinstance(address, dict)] if isinstance(addresses, list) else []
 
 
+def _collect_instance_action(item: Item) -> Iterator[PodSideId]:
+    yield from collect_text(item.get("message"))
+    for event in _events(item):
+        yield from collect_text(event.get("details"))
+
+
 def _apply_instance_action(item: Item, facts: Facts) -> Item:
-    events = item.get("events")
-    for event in events if isinstance(events, list) else []:
-        if isinstance(event, dict) and "hostId" in event:
+    if isinstance(message := item.get("message"), str):
+        item["message"] = clean_text(message, facts)
+    for event in _events(item):
+        if "hostId" in event:
             event["hostId"] = host_id(facts.pod.id, event["hostId"])
+        if isinstance(details := event.get("details"), str):
+            event["details"] = clean_text(details, facts)
     return item
+
+
+def _events(item: Item) -> list[Item]:
+    events = item.get("events")
+    return [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
 
 
 def _apply_service(item: Item, facts: Facts) -> Item:
@@ -220,7 +234,7 @@ INTERFACE = Shape(apply=_apply_interface, collect=_collect_interface)
 #: What an error's body holds.
 FAULT = Shape(apply=_apply_fault, collect=_collect_fault)
 #: One entry of ``os-instance-actions``.
-INSTANCE_ACTION = Shape(apply=_apply_instance_action)
+INSTANCE_ACTION = Shape(apply=_apply_instance_action, collect=_collect_instance_action)
 #: A service or host as administrators list them.
 SERVICE = Shape(apply=_apply_service)
 #: A volume as the compute API shows it, up to 2.35.

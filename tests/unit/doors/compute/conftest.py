@@ -14,6 +14,8 @@ async def sky(tmp_path: Path) -> AsyncIterator[Cloud]:
     """A centre and two pods; a flavor ``m1`` and an image are there."""
     made = await cloud(tmp_path)
     made.flavor()
-    made.apps["central"].glance.images[IMAGE] = {"id": IMAGE, "status": "active", "owner": "x", "visibility": "public"}
+    made.apps["central"].glance.images[IMAGE] = {
+        "id": IMAGE, "name": "cirros", "status": "active", "owner": "x", "visibility": "public",
+    }  # fmt: skip
     yield made
     await made.engine.dispose()

@@ -46,10 +46,20 @@ def test_too_many(limits: Amounts, usage: Amounts, counts: tuple[int, int], text
 
 
 def test_usage_is_added_up_per_project() -> None:
-    first = {"tenant_id": "a", "total_hours": 1.0, "start": "s", "server_usages": [{"name": "x"}]}
+    first = {
+        "tenant_id": "a",
+        "total_hours": 1.0,
+        "start": "s",
+        "server_usages": [{"name": "x", "flavor": "tricircle.m1"}],
+    }
     second = {"tenant_id": "a", "total_hours": 0.5, "start": "s", "server_usages": [{"name": "y"}]}
     other = {"tenant_id": "b", "total_hours": 2}
     assert summed([first, other, second]) == [
-        {"tenant_id": "a", "total_hours": 1.5, "start": "s", "server_usages": [{"name": "x"}, {"name": "y"}]},
+        {
+            "tenant_id": "a",
+            "total_hours": 1.5,
+            "start": "s",
+            "server_usages": [{"name": "x", "flavor": "m1"}, {"name": "y"}],
+        },
         {"tenant_id": "b", "total_hours": 2},
     ]

@@ -11,6 +11,7 @@ from tricircle.errors import NotImplementedByUsError
 from tricircle.model.job import JobType
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.table import DoorTable, Match, Split
+from tricircle.testing.exchange import Said
 
 ROUTES = [
     line.split(" ", 1)
@@ -96,3 +97,12 @@ async def test_zones_are_those_of_the_pods(sky: Cloud) -> None:
     zones = json_of(await sky.ask("GET", "/os-availability-zone"))["availabilityZoneInfo"]
     assert [zone["zoneName"] for zone in zones] == ["az1", "az2"]
     assert all(zone["zoneState"] == {"available": True} and zone["hosts"] is None for zone in zones)
+
+
+async def test_images_are_linked_to_our_image_door(sky: Cloud) -> None:
+    """Up to 2.35 Nova shows where the image service keeps them."""
+    nova = sky.apps["central"].nova
+    link = {"rel": "alternate", "href": "http://central/image/images/x"}
+    nova._images = lambda asked: Said(body={"images": [{"id": "x", "links": [link]}]})  # type: ignore[method-assign]
+    (image,) = json_of(await sky.ask("GET", "/images", version="2.1"))["images"]
+    assert image["links"][0]["href"] == "https://cloud.example/image/v2/images/x"

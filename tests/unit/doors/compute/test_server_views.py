@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.road.scripted import caller, pod
 from tricircle.context import PodId, ProjectId
-from tricircle.doors.compute.server_views import FAULT, INSTANCE_ACTION, INTERFACE, SERVER, SERVICE
+from tricircle.doors.compute.server_views import FAULT, INSTANCE_ACTION, INTERFACE, PROXIED_VOLUME, SERVER, SERVICE
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.rewrite import Facts, Shape
 
@@ -105,7 +105,11 @@ def test_what_only_sounds_like_a_host_stays() -> None:
 
 
 def test_instance_actions_and_services() -> None:
-    action = shown(INSTANCE_ACTION, {"action": "create", "events": [{"event": "e", "hostId": "h"}]})
+    event = {"event": "e", "hostId": "h", "details": f"port {ONE} on host canary-host"}
+    action = shown(INSTANCE_ACTION, {"action": "create", "message": f"port {ONE}", "events": [event]})
     assert action["events"][0]["hostId"] != "h"
+    assert action["events"][0]["details"] == f"port {TWO} on host (hidden)"
+    assert action["message"] == f"port {TWO}"
+    assert shown(PROXIED_VOLUME, {"availabilityZone": "canary-zone"}) == {"availabilityZone": "az1"}
     assert shown(SERVICE, {"zone": "canary-zone"})["zone"] == "az1"
     assert shown(SERVICE, {"zone": "internal"})["zone"] == "internal"
