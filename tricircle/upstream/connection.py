@@ -136,7 +136,10 @@ class Connection(asyncio.Protocol):
                 chunk = await anext(iterator, None)
             if chunk is None:
                 break
-            if chunk:
+            # A server that refuses an upload answers and hangs up without reading it. The answer has to be read before
+            # the next write finds the connection broken, and is lost with it.
+            await asyncio.sleep(0)
+            if chunk and not self._is_head_done:
                 self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
                 await self._drain(idle_s)
         else:

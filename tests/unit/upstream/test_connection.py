@@ -166,6 +166,36 @@ async def test_an_answer_before_the_end_of_an_upload_ends_the_upload(pools: Pool
     assert sent < 100000
 
 
+@pytest.mark.parametrize("loop_kind", ["asyncio", "uvloop"])
+def test_a_server_that_refuses_an_upload_and_hangs_up_is_heard(loop_kind: str, clock: Clock) -> None:
+    import uvloop
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+        await writer.drain()
+        # Closed with unread data: the peer gets a reset after the answer.
+        writer.transport.abort()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            yield b"x" * 65536
+            await asyncio.sleep(0)
+
+    async def main() -> list[tuple[int, bytes | AsyncIterator[bytes]]]:
+        pools = Pools(UpstreamSettings(), clock=clock)
+        async with speaking(refuse) as port:
+            found = []
+            for _ in range(10):
+                reply = await pools.send(target(port), Call(method="PUT", path="/", body=body()), soon())
+                found.append((reply.status, reply.body))
+        await pools.close()
+        return found
+
+    run = uvloop.run if loop_kind == "uvloop" else asyncio.run
+    assert run(main()) == [(409, b"no")] * 10
+
+
 async def test_a_slow_reader_holds_the_upstream_back(pools: Pools) -> None:
     """A download of 64 MiB whose reader stops: the server cannot send on."""
     sent = 0
