@@ -106,6 +106,11 @@ def test_a_body_without_a_volume(cloud: Cloud) -> None:
     assert answer.json() == {"badRequest": {"code": 400, "message": "'volume' is a required property"}}
 
 
+def test_an_image_may_be_named_by_a_url(cloud: Cloud, volume: Volume) -> None:
+    made = volume(imageRef=f"http://anywhere/images/{cloud.image_id}")
+    assert made["bootable"] == "true"
+
+
 @pytest.fixture
 def volume_type(cloud: Cloud, undo: Undo) -> dict:
     body = {"volume_type": {"name": unique("gold"), "description": "d", "extra_specs": {"volume_backend_name": "x"}}}
@@ -177,5 +182,8 @@ def test_an_attachment_is_listed_briefly(cloud: Cloud, volume: Volume, undo: Und
     assert (attachment["volume_id"], attachment["instance"], attachment["status"]) == (made["id"], NOBODY, "reserved")
     listed = cloud.tenant("GET", "block-storage", "/v3/attachments", headers=headers).json()["attachments"]
     assert [set(one) for one in listed if one["id"] == attachment["id"]] == [{"id", "status", "instance", "volume_id"}]
+    detailed = cloud.tenant("GET", "block-storage", "/v3/attachments/detail", headers=headers).json()["attachments"]
+    more = {"attached_at", "detached_at", "attach_mode", "connection_info"}
+    assert [set(one) - more for one in detailed if one["id"] == attachment["id"]] == [set(listed[0])]
     gone = cloud.tenant("DELETE", "block-storage", f"/v3/attachments/{attachment['id']}", headers=headers)
     assert (gone.status_code, gone.json()) == (200, {"attachments": []})

@@ -65,6 +65,7 @@ class Cinder:
             route("DELETE", "/snapshots/{snapshot_id}", self._delete_snapshot),
             route("POST", "/attachments", self._create_attachment),
             route("GET", "/attachments", self._list_attachments),
+            route("GET", "/attachments/detail", self._list_attachments),
             route("GET", "/attachments/{attachment_id}", self._show_attachment),
             route("DELETE", "/attachments/{attachment_id}", self._delete_attachment),
         ]
@@ -123,7 +124,8 @@ class Cinder:
                 size = size or stored[source]["size"]
                 kind = kind or self.types.stored[self._source_volume(key, source)["_type"]]
         image = given.get("imageRef") or given.get("image_id")
-        if image is not None and not self.has_image(image):
+        # As an id, as a URL that ends with one, or as a name.
+        if image is not None and not (self.has_image(image.split("/")[-1]) or self.has_image(image)):
             raise Refusal(400, "Invalid image identifier or unable to access requested image.")
         zone = given.get("availability_zone") or self.zone
         if zone != self.zone:
@@ -139,7 +141,8 @@ class Cinder:
         made = {
             "id": new_id(), "name": given.get("name"), "description": given.get("description"), "size": size,
             "status": "creating", "availability_zone": self.zone, "metadata": given.get("metadata") or {},
-            "snapshot_id": given.get("snapshot_id"), "source_volid": given.get("source_volid"), "bootable": "false",
+            "snapshot_id": given.get("snapshot_id"), "source_volid": given.get("source_volid"),
+            "bootable": str(bool(given.get("imageRef") or given.get("image_id"))).lower(),
             "encrypted": False, "multiattach": False, "consistencygroup_id": None, "replication_status": None,
             "user_id": asked.caller.user_id, "_project": asked.caller.project_id, "_type": kind["id"],
             "created_at": _now(), "updated_at": None, "_number": next(self._numbers),
@@ -242,8 +245,7 @@ class Cinder:
         given = asked.part("attachment")
         volume = self._volume(asked, str(given.get("volume_uuid")))
         made = self.attach(volume["id"], str(given.get("instance_uuid")), asked.caller.project_id)
-        return Said(body={"attachment": {**_plain(made), "attached_at": "", "detached_at": "", "attach_mode": "null",
-                                         "connection_info": {}}})  # fmt: skip
+        return Said(body={"attachment": self._attachment(made)})
 
     def attach(self, volume_id: str, server_id: str, project_id: str) -> Json:
         """Reserve a volume for a server, as Nova does."""
@@ -257,12 +259,19 @@ class Cinder:
 
     def _list_attachments(self, asked: Asked) -> Said:
         mine = [one for one in self.attachments.values() if self._is_listed(asked, one)]
+        if asked.path.endswith("detail"):
+            return Said(body={"attachments": [self._attachment(one) for one in mine]})
         shown = [{key: one[key] for key in ("id", "status", "instance", "volume_id")} for one in mine]
         return Said(body={"attachments": shown})
 
+    @staticmethod
+    def _attachment(one: Json) -> Json:
+        more = {"attached_at": "", "detached_at": "", "attach_mode": "null", "connection_info": {}}
+        return {key: one[key] for key in ("id", "status", "instance", "volume_id")} | more
+
     def _show_attachment(self, asked: Asked, attachment_id: str) -> Said:
         found = self._owned(asked, self.attachments, attachment_id, "Volume attachment")
-        return Said(body={"attachment": _plain(found)})
+        return Said(body={"attachment": self._attachment(found)})
 
     def _delete_attachment(self, asked: Asked, attachment_id: str) -> Said:
         found = self._owned(asked, self.attachments, attachment_id, "Volume attachment")

@@ -55,9 +55,10 @@ class Glance:
             said.headers["X-OpenStack-Request-ID"] = mine
         return said
 
-    def has(self, image_id: str) -> bool:
-        """Whether a server or volume can be made from it."""
-        return self.images.get(image_id, {}).get("status") == "active"
+    def has(self, reference: str) -> bool:
+        """Whether a server or volume can be made from an image of this id; volumes may also be made by its name."""
+        named = [one for one in self.images.values() if reference in (one["id"], one["name"])]
+        return any(one["status"] == "active" for one in named)
 
     def active(self) -> list[str]:
         """Ids of images that are ready."""

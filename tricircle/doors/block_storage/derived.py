@@ -1,31 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is something made of what is in a pod already? There, and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.quota import Quota
-from tricircle.errors import InvalidRequestError
+from tricircle.doors.block_storage.sources import read_one, size_of
 from tricircle.http.message import Answer, Handler, Request
+from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 from tricircle.road.rewrite import Shape
+
+#: What one costs, by the size of the volume that it is made of (GiB).
+Price = Callable[[int], Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derivation:
     """One kind of thing that is made of another.
 
-    :ivar entity: JSON key of the body, and of the answer
+    :ivar entity: JSON key of the body, and of the answer unless ``answered_as`` says otherwise
     :ivar sources: JSON keys that name what it is made of, with its kind; the first that is there decides
-    :ivar counts: what of the project's limits one more costs
+    :ivar price: what of the project's limits it takes; None: nothing
     """
 
     entity: str
     kind: Kind
     sources: tuple[tuple[str, Kind], ...]
-    counts: tuple[str, ...] = ()
+    price: Price | None = None
     answered_as: str | None = None
     shape: Shape | None = None
 
@@ -50,21 +54,34 @@ class Derived:
         entity = document.get(derivation.entity)
         if not isinstance(entity, Mapping):
             raise words.body_missing(derivation.entity)
-        context = request.context
-        named = ((kind, entity.get(field)) for field, kind in derivation.sources)
-        found = next(((kind, name) for kind, name in named if isinstance(name, str) and name), None)
-        if found is None:
-            raise InvalidRequestError(
-                f"Invalid input for field/attribute {derivation.entity}. Value: {dict(entity)}. "
-                f"'{derivation.sources[0][0]}' is a required property"
-            )
-        located = await self._carrier.locate(*found, context)
-        if derivation.counts:
-            await self._quota.check(context, dict.fromkeys(derivation.counts, 1), context.deadline)
-        reply = await self._carrier.to_pod(request, located.pod)
+        source_id, kind = _source(derivation, entity)
+        pod = (await self._carrier.locate(kind, source_id, request.context)).pod
+        if derivation.price is not None:
+            volume = await read_one(self._carrier, request, pod, f"/volumes/{source_id}", "volume")
+            await self._quota.check(request.context, derivation.price(size_of(volume)))
+        body = {**document, derivation.entity: _in_pod(entity, pod)}
+        reply = await self._carrier.to_pod(request, pod, body=body)
         singular = derivation.answered_as or derivation.entity
         if reply.status < 300:
             made = reply.json().get(singular)
             if isinstance(made, Mapping) and isinstance(made.get("id"), str):
-                await self._carrier.record(derivation.kind, str(made["id"]), located.pod, context)
-        return await self._carrier.answer(request, located.pod, reply, singular=singular, shape=derivation.shape)
+                await self._carrier.record(derivation.kind, str(made["id"]), pod, request.context)
+        return await self._carrier.answer(request, pod, reply, singular=singular, shape=derivation.shape)
+
+
+def _source(derivation: Derivation, entity: Mapping[str, object]) -> tuple[str, Kind]:
+    for field, kind in derivation.sources:
+        if isinstance(identifier := entity.get(field), str) and identifier:
+            return identifier, kind
+    raise words.field_missing(derivation.entity, dict(entity), derivation.sources[0][0])
+
+
+def _in_pod(entity: Mapping[str, object], pod: Pod) -> dict[str, object]:
+    """The entity with the pod's own AZ, if it names one. :raises InvalidRequestError: it names another AZ"""
+    zone = entity.get("availability_zone")
+    if zone is None:
+        return dict(entity)
+    if zone != pod.az_name:
+        raise words.zone_invalid(str(zone))
+    inner = {key: value for key, value in entity.items() if key != "availability_zone"}
+    return inner | {"availability_zone": pod.pod_az_name} if pod.pod_az_name else inner

@@ -4,26 +4,29 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tricircle.doors.block_storage import central_rows, operator_rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
 from tricircle.doors.block_storage.derived import Derivation, Derived
+from tricircle.doors.block_storage.handovers import Handovers
 from tricircle.doors.block_storage.limits import Limits
+from tricircle.doors.block_storage.lists import ATTACHMENTS, BACKUPS, SNAPSHOTS, VOLUMES, List, by_version, transfers
+from tricircle.doors.block_storage.operator_rows import refused
+from tricircle.doors.block_storage.qos import QosSpecs
+from tricircle.doors.block_storage.quota import of_snapshot
+from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.versions import Versions
+from tricircle.doors.block_storage.volume_actions import VolumeActions
 from tricircle.doors.block_storage.volume_views import GROUP, VOLUME, ZONED
 from tricircle.doors.block_storage.volumes import Volumes
 from tricircle.http.dialects import Dialect
-from tricircle.http.message import Answer, Request
-from tricircle.model.job import JobType
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
-from tricircle.road.carrier import not_carried
 from tricircle.road.door import Door, ProjectInPath
-from tricircle.road.merge import Listing, Paging
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
 
 NAME, PREFIX = "block_storage", "/volume"
-_ANY = ("GET", "POST", "PUT", "DELETE")
-_BRIEF = ("id", "name", "links")
+ANY = ("GET", "POST", "PUT", "DELETE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +34,13 @@ class Specials:
     """The door's special cases."""
 
     volumes: Volumes
+    actions: VolumeActions
     derived: Derived
+    handovers: Handovers
     zones: AvailabilityZones
     limits: Limits
+    qos: QosSpecs
+    somewhere: Somewhere
     versions: Versions
 
 
@@ -41,14 +48,16 @@ def rows(specials: Specials) -> tuple[Row, ...]:
     """The table under ``/v3``, with or without a project id in front."""
     return (
         Row(("GET",), "/", Behaviour.OURS, handler=specials.versions.one, is_public=True),
-        *_volume_rows(specials.volumes),
-        *_derived_rows(specials.derived),
+        *_volume_rows(specials),
+        *_snapshot_rows(specials.derived),
+        *_backup_rows(specials),
+        *_attachment_rows(specials.derived),
+        *_transfer_rows(specials),
         *_group_rows(specials.derived),
-        *_central_rows(),
-        Row(("GET",), "/limits", Behaviour.SUM, handler=specials.limits.limits),
-        Row(("GET",), "/os-quota-sets/{project_id}", Behaviour.SUM, handler=specials.limits.quota_set),
+        *_group_snapshot_rows(specials.derived),
+        *central_rows.rows(specials.limits, specials.qos),
         Row(("GET",), "/os-availability-zone", Behaviour.OURS, handler=specials.zones.index),
-        *_operator_rows(),
+        *operator_rows.rows(specials.somewhere),
     )
 
 
@@ -67,139 +76,118 @@ def door(specials: Specials) -> Door:
     )
 
 
-def _listing(noun: str, *, is_brief: bool, links: str | None) -> Listing:
-    return Listing(
-        paging=Paging.CINDER,
-        ties=("created_at", "id"),
-        noun=noun,
-        links=links,
-        brief=_BRIEF if is_brief else None,
-    )
-
-
-def _lists(path: str, kind: Kind, noun: str, collection: str, shape: Shape | None) -> Iterator[Row]:
-    """The brief and the detailed list of a collection."""
-    links = f"{collection.removesuffix('s')}s_links"
-    for where, is_brief in ((path, True), (path + "/detail", False)):
-        yield Row(
-            ("GET",),
-            where,
-            Behaviour.GATHER,
-            kind=kind,
-            collection=collection,
-            detail_path=path + "/detail" if is_brief else None,
-            listing=_listing(noun, is_brief=is_brief, links=links),
-            shape=shape,
-        )
-
-
-def _volume_rows(volumes: Volumes) -> Iterator[Row]:
-    one = "/volumes/{volume_id}"
-
-    def routed(methods: tuple[str, ...], path: str, *, singular: str | None = None, shape: Shape | None = None) -> Row:
-        return Row(
-            methods, path, Behaviour.ROUTE, kind=Kind.VOLUME, id_param="volume_id", singular=singular, shape=shape
-        )
-
-    acting = routed(("POST",), one + "/action")
-
-    async def act(request: Request) -> Answer:
-        return await volumes.act(request, acting)
-
-    yield from _lists("/volumes", Kind.VOLUME, "Volume", "volumes", VOLUME)
-    yield Row(("POST",), "/volumes", Behaviour.PLACE, kind=Kind.VOLUME, handler=volumes.create)
-    yield Row(("GET",), "/volumes/summary", Behaviour.OURS, handler=_not_carried, min_version="3.12")
-    yield routed(("GET", "PUT"), one, singular="volume", shape=VOLUME)
-    yield routed(("DELETE",), one)
-    yield Row(("POST",), one + "/action", Behaviour.ROUTE, kind=Kind.VOLUME, id_param="volume_id", handler=act)
-    yield routed(_ANY, one + "/{rest...}")
-
-
-def _derived_rows(derived: Derived) -> Iterator[Row]:
-    snapshot = Derivation(
-        entity="snapshot", kind=Kind.SNAPSHOT, sources=(("volume_id", Kind.VOLUME),), counts=("snapshots",)
-    )
-    backup = Derivation(
-        entity="backup", kind=Kind.BACKUP, sources=(("volume_id", Kind.VOLUME),), counts=("backups",), shape=ZONED
-    )
-    attachment = Derivation(entity="attachment", kind=Kind.ATTACHMENT, sources=(("volume_uuid", Kind.VOLUME),))
-    transfer = Derivation(entity="transfer", kind=Kind.TRANSFER, sources=(("volume_id", Kind.VOLUME),))
-    yield from _made("/snapshots", "Snapshot", snapshot, derived, "snapshots")
-    yield Row(("POST",), "/backups/import_record", Behaviour.OURS, handler=_not_carried)
-    yield Row(("POST",), "/backups/{backup_id}/import_record", Behaviour.OURS, handler=_not_carried)
-    yield from _made("/backups", "Backup", backup, derived, "backups")
-    yield from _made("/attachments", "Attachment", attachment, derived, "attachments")
-    yield from _made("/os-volume-transfer", "Transfer", transfer, derived, "transfers")
-    yield from _made("/volume-transfers", "Transfer", transfer, derived, "transfers")
-
-
-def _made(path: str, noun: str, derivation: Derivation, derived: Derived, collection: str) -> Iterator[Row]:
-    """Lists, making, and everything below the id of one collection."""
-    kind, shape, id_param = derivation.kind, derivation.shape, f"{derivation.kind}_id"
-    yield from _lists(path, kind, noun, collection, shape)
-    yield Row(("POST",), path, Behaviour.PLACE, kind=kind, handler=derived.making(derivation))
+def _below(path: str, kind: Kind, id_param: str, *, singular: str, shape: Shape | None = None) -> Iterator[Row]:
+    """One thing, and everything below its id: where it lives."""
     one = f"{path}/{{{id_param}}}"
-    yield Row(
-        ("GET", "PUT"), one, Behaviour.ROUTE, kind=kind, id_param=id_param, singular=derivation.entity, shape=shape
-    )
+    yield Row(("GET", "PUT"), one, Behaviour.ROUTE, kind=kind, id_param=id_param, singular=singular, shape=shape)
     yield Row(("DELETE",), one, Behaviour.ROUTE, kind=kind, id_param=id_param)
-    yield Row(_ANY, one + "/{rest...}", Behaviour.ROUTE, kind=kind, id_param=id_param)
+    yield Row(ANY, one + "/{rest...}", Behaviour.ROUTE, kind=kind, id_param=id_param)
+
+
+def _made(path: str, derivation: Derivation, derived: Derived) -> Row:
+    return Row(("POST",), path, Behaviour.PLACE, kind=derivation.kind, handler=derived.making(derivation))
+
+
+def _volume_rows(specials: Specials) -> Iterator[Row]:
+    yield from VOLUMES.rows("/volumes")
+    yield Row(("GET",), "/volumes/summary", Behaviour.SUM, handler=specials.limits.summary, min_version="3.12")
+    yield Row(("POST",), "/volumes", Behaviour.PLACE, kind=Kind.VOLUME, handler=specials.volumes.create)
+    yield Row(
+        ("POST",),
+        "/volumes/{volume_id}/action",
+        Behaviour.ROUTE,
+        kind=Kind.VOLUME,
+        id_param="volume_id",
+        handler=specials.actions.act,
+    )
+    yield from _below("/volumes", Kind.VOLUME, "volume_id", singular="volume", shape=VOLUME)
+
+
+def _snapshot_rows(derived: Derived) -> Iterator[Row]:
+    snapshot = Derivation(
+        entity="snapshot", kind=Kind.SNAPSHOT, sources=(("volume_id", Kind.VOLUME),), price=of_snapshot
+    )
+    yield from SNAPSHOTS.rows("/snapshots")
+    yield _made("/snapshots", snapshot, derived)
+    yield from _below("/snapshots", Kind.SNAPSHOT, "snapshot_id", singular="snapshot")
+
+
+def _backup_rows(specials: Specials) -> Iterator[Row]:
+    backup = Derivation(
+        entity="backup",
+        kind=Kind.BACKUP,
+        sources=(("volume_id", Kind.VOLUME),),
+        price=lambda size_gib: {"backup_gigabytes": size_gib, "backups": 1},
+        shape=ZONED,
+    )
+    yield from BACKUPS.rows("/backups")
+    yield _made("/backups", backup, specials.derived)
+    # A record says nothing of the pod that can read it.
+    yield Row(("POST",), "/backups/import_record", Behaviour.OURS, handler=refused)
+    restore, param = specials.handovers.restore, "backup_id"
+    path = "/backups/{backup_id}/restore"
+    yield Row(("POST",), path, Behaviour.ROUTE, kind=Kind.BACKUP, id_param=param, handler=restore)
+    yield from _below("/backups", Kind.BACKUP, param, singular="backup", shape=ZONED)
+
+
+def _attachment_rows(derived: Derived) -> Iterator[Row]:
+    attachment = Derivation(entity="attachment", kind=Kind.ATTACHMENT, sources=(("volume_uuid", Kind.VOLUME),))
+    yield from by_version(ATTACHMENTS.rows("/attachments"), "3.27")
+    yield from by_version([_made("/attachments", attachment, derived)], "3.27")
+    yield from by_version(_below("/attachments", Kind.ATTACHMENT, "attachment_id", singular="attachment"), "3.27")
+
+
+def _transfer_rows(specials: Specials) -> Iterator[Row]:
+    transfer = Derivation(entity="transfer", kind=Kind.TRANSFER, sources=(("volume_id", Kind.VOLUME),))
+    accept, param = specials.handovers.accept, "transfer_id"
+    for path, since in (("/os-volume-transfer", None), ("/volume-transfers", "3.55")):
+        where = f"{path}/{{{param}}}/accept"
+        made = [
+            *transfers(path),
+            _made(path, transfer, specials.derived),
+            Row(("POST",), where, Behaviour.ROUTE, kind=Kind.TRANSFER, id_param=param, handler=accept),
+            *_below(path, Kind.TRANSFER, param, singular="transfer"),
+        ]
+        yield from made if since is None else by_version(made, since)
 
 
 def _group_rows(derived: Derived) -> Iterator[Row]:
-    """Generic groups. Making one needs copies of group types, which nobody makes yet; what is there can be used."""
-    group_snapshot = Derivation(entity="group_snapshot", kind=Kind.GROUP_SNAPSHOT, sources=(("group_id", Kind.GROUP),))
-    yield from _lists("/groups", Kind.GROUP, "Group", "groups", GROUP)
-    yield Row(("POST",), "/groups", Behaviour.OURS, handler=_not_carried)
-    yield Row(("POST",), "/groups/action", Behaviour.OURS, handler=_not_carried)
-    one = "/groups/{group_id}"
-    yield Row(("GET", "PUT"), one, Behaviour.ROUTE, kind=Kind.GROUP, id_param="group_id", singular="group", shape=GROUP)
-    yield Row(_ANY, one + "/{rest...}", Behaviour.ROUTE, kind=Kind.GROUP, id_param="group_id")
-    yield from _made("/group_snapshots", "GroupSnapshot", group_snapshot, derived, "group_snapshots")
+    """Generic groups. Making one of nothing needs copies of group types, which nobody makes yet."""
+    group = Derivation(
+        entity="create-from-src",
+        kind=Kind.GROUP,
+        sources=(("group_snapshot_id", Kind.GROUP_SNAPSHOT), ("source_group_id", Kind.GROUP)),
+        answered_as="group",
+        shape=GROUP,
+    )
+    listed = List(
+        kind=Kind.GROUP, noun="Group", collection="groups", links="group_links", brief=("id", "name"), shape=GROUP
+    )
+    made = [
+        *listed.rows("/groups"),
+        Row(("POST",), "/groups", Behaviour.OURS, handler=refused),
+        _made("/groups/action", group, derived),
+        *_below("/groups", Kind.GROUP, "group_id", singular="group", shape=GROUP),
+    ]
+    yield from by_version(made, "3.13")
     for path in ("/consistencygroups", "/cgsnapshots"):
-        yield Row(_ANY, path, Behaviour.OURS, handler=_not_carried)
-        yield Row(_ANY, path + "/{rest...}", Behaviour.OURS, handler=_not_carried)
+        # Cinder itself keeps only what was made before groups were there; nobody behind us has any.
+        yield Row(ANY, path, Behaviour.OURS, handler=refused)
+        yield Row(ANY, path + "/{rest...}", Behaviour.OURS, handler=refused)
 
 
-def _central_rows() -> Iterator[Row]:
-    """What is declared: the central Cinder answers, and copies of types follow."""
-    follow = ((JobType.VOLUME_TYPE, "type_id"),)
-    yield Row(("GET", "POST"), "/types", Behaviour.CENTRAL)
-    yield Row(("GET",), "/types/{type_id}", Behaviour.CENTRAL)
-    yield Row(("PUT", "DELETE"), "/types/{type_id}", Behaviour.DECLARE, jobs=follow)
-    yield Row(("GET",), "/types/{type_id}/{rest...}", Behaviour.CENTRAL)
-    yield Row(("POST", "PUT", "DELETE"), "/types/{type_id}/{rest...}", Behaviour.DECLARE, jobs=follow)
-    yield Row(("PUT", "DELETE"), "/os-quota-sets/{project_id}", Behaviour.CENTRAL)
-    yield Row(("GET",), "/os-quota-sets/{project_id}/defaults", Behaviour.CENTRAL)
-    for path in (
-        "/qos-specs",
-        "/group_types",
-        "/default-types",
-        "/os-quota-class-sets",
-        "/resource_filters",
-        "/extensions",
-    ):
-        yield Row(_ANY, path, Behaviour.CENTRAL)
-        yield Row(_ANY, path + "/{rest...}", Behaviour.CENTRAL)
-
-
-def _operator_rows() -> Iterator[Row]:
-    """Lists over all pods; what changes one host of one pod is done at that pod."""
-    plain = Listing(paging=Paging.NONE, zone_filter=None)
-    yield Row(("GET",), "/os-services", Behaviour.GATHER, collection="services", listing=plain, shape=ZONED)
-    yield Row(("GET",), "/scheduler-stats/get_pools", Behaviour.GATHER, collection="pools", listing=plain)
-    yield Row(("GET",), "/os-hosts", Behaviour.GATHER, collection="hosts", listing=plain, shape=ZONED)
-    for path in ("/clusters", "/clusters/detail"):
-        yield Row(("GET",), path, Behaviour.GATHER, collection="clusters", listing=plain, min_version="3.7")
-    yield Row(("GET",), "/messages", Behaviour.GATHER, collection="messages", listing=_messages(), min_version="3.3")
-    for path in ("/manageable_volumes", "/manageable_snapshots", "/os-volume-manage", "/os-snapshot-manage", "/workers",
-                 "/messages/{message_id}", "/capabilities/{host}"):  # fmt: skip
-        yield Row(_ANY, path, Behaviour.OURS, handler=_not_carried)
-
-
-def _messages() -> Listing:
-    return _listing("Message", is_brief=False, links="messages_links")
-
-
-async def _not_carried(request: Request) -> Answer:
-    raise not_carried(request)
+def _group_snapshot_rows(derived: Derived) -> Iterator[Row]:
+    snapshot = Derivation(entity="group_snapshot", kind=Kind.GROUP_SNAPSHOT, sources=(("group_id", Kind.GROUP),))
+    listed = List(
+        kind=Kind.GROUP_SNAPSHOT,
+        noun="GroupSnapshot",
+        collection="group_snapshots",
+        links="group_snapshot_links",
+        brief=("id", "name"),
+    )
+    made = [
+        *listed.rows("/group_snapshots"),
+        _made("/group_snapshots", snapshot, derived),
+        *_below("/group_snapshots", Kind.GROUP_SNAPSHOT, "group_snapshot_id", singular="group_snapshot"),
+    ]
+    yield from by_version(made, "3.14")

@@ -2,11 +2,12 @@
 """How is a body of block storage shown that comes from a pod? Pure.
 
 Ids of volumes and of what is made of them are the same everywhere. What differs: AZ, volume types (their ids, and names
-that had to be others in the pod), and names of hosts, which are for administrators.
+that had to be others in the pod), the id of the storage service, and names of hosts, which are for administrators.
 """
 
 import re
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 
 from tricircle.copies.volume_types import PREFIX, central_name
 from tricircle.model.routing import Kind
@@ -29,7 +30,14 @@ def _apply_volume(item: Item, facts: Facts) -> Item:
         item["volume_type"] = central_name(name)
     if isinstance(type_id := item.get("volume_type_id"), str):
         item["volume_type_id"] = facts.central_id(Kind.VOLUME_TYPE, type_id) or type_id
+    if isinstance(service := item.get("service_uuid"), str):
+        item["service_uuid"] = hidden_service(facts.pod.id, service)
     return item
+
+
+def hidden_service(pod_id: str, service_uuid: str) -> str:
+    """An id for a pod's storage service: the same for the same service, and none that the pod knows."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{pod_id}/{service_uuid}"))
 
 
 def _apply_zoned(item: Item, facts: Facts) -> Item:
@@ -50,6 +58,32 @@ def _apply_group(item: Item, facts: Facts) -> Item:
     if isinstance(types, list):
         item["volume_types"] = [facts.central_id(Kind.VOLUME_TYPE, str(one)) or one for one in types]
     return _apply_zoned(item, facts)
+
+
+def _collect_upload(item: Item) -> Iterator[PodSideId]:
+    volume_type = item.get("volume_type")
+    if isinstance(volume_type, Mapping):
+        yield Kind.VOLUME_TYPE, str(volume_type.get("id"))
+
+
+def _apply_upload(item: Item, facts: Facts) -> Item:
+    """An upload tells all about the type, as the pod has it; what tenants may know of it is its id and name."""
+    volume_type = item.get("volume_type")
+    if isinstance(volume_type, Mapping):
+        type_id = str(volume_type.get("id"))
+        central_id = facts.central_id(Kind.VOLUME_TYPE, type_id) or type_id
+        item["volume_type"] = {
+            "id": central_id,
+            "name": central_name(str(volume_type.get("name"))),
+            "is_public": volume_type.get("is_public"),
+        }
+    return item
+
+
+def _apply_message(item: Item, facts: Facts) -> Item:
+    if isinstance(text := item.get("user_message"), str):
+        item["user_message"] = clean_text(text, facts)
+    return item
 
 
 def _collect_fault(item: Item) -> Iterator[PodSideId]:
@@ -82,5 +116,9 @@ VOLUME = Shape(apply=_apply_volume, collect=_collect_volume)
 ZONED = Shape(apply=_apply_zoned)
 #: A generic volume group.
 GROUP = Shape(apply=_apply_group, collect=_collect_group)
+#: What ``os-volume_upload_image`` answers.
+UPLOAD = Shape(apply=_apply_upload, collect=_collect_upload)
+#: A message to the user.
+MESSAGE = Shape(apply=_apply_message)
 #: What an error's body holds.
 FAULT = Shape(apply=_apply_fault, collect=_collect_fault)

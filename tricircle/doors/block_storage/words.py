@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does Cinder say when it refuses? Its own texts (``cinder/exception.py``), for what is refused before a pod is
-asked."""
+"""What does Cinder say when it refuses? Its own texts, for what we refuse before a pod is asked.
+
+``tests/contract`` has seen real services say those that can be provoked there.
+"""
+
+import re
 
 from tricircle.errors import InvalidRequestError, NotFoundError, QuotaExceededError
+
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+_FIELD = "Invalid input for field/attribute"
 
 
 def zone_invalid(name: str) -> InvalidRequestError:
@@ -12,42 +19,78 @@ def zone_invalid(name: str) -> InvalidRequestError:
 
 def body_missing(entity: str) -> InvalidRequestError:
     """The body does not hold what the path is about."""
-    return InvalidRequestError(f"Missing required element '{entity}' in request body.")
+    return InvalidRequestError(f"'{entity}' is a required property")
+
+
+def field_missing(entity: str, value: object, field: str) -> InvalidRequestError:
+    """What the body holds lacks a field."""
+    return InvalidRequestError(f"{_FIELD} {entity}. Value: {value}. '{field}' is a required property")
+
+
+def size_invalid(value: object) -> InvalidRequestError:
+    """A size that is no whole number of GiB above zero."""
+    if isinstance(value, str):
+        return InvalidRequestError(f"{_FIELD} size. Value: {value}. '{value}' does not match '^[0-9]+$'")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return InvalidRequestError(f"{_FIELD} size. Value: {value}. {value} is less than the minimum of 1")
+    return InvalidRequestError(f"{_FIELD} size. Value: {value}. {value!r} is not of type 'integer', 'string'")
 
 
 def type_not_found(asked: str) -> NotFoundError:
     """The volume type does not exist, or the caller may not use it."""
-    return NotFoundError(f"Volume type with name {asked} could not be found.")
+    by_name = "" if _UUID.fullmatch(asked) else "with name "
+    return NotFoundError(f"Volume type {by_name}{asked} could not be found.")
 
 
-def elsewhere(noun: str, identifier: str, zone: str) -> InvalidRequestError:
-    """What the request refers to is not where the new resource was asked for."""
-    return InvalidRequestError(
-        f"Invalid input received: {noun} {identifier} is in availability zone {zone}, and what is made of it must "
-        "be in the same one."
-    )
+def default_type_missing() -> NotFoundError:
+    """No type is named and there is no default one."""
+    return NotFoundError("Default volume type can not be found.")
+
+
+def image_unusable() -> InvalidRequestError:
+    """The image does not exist, or the caller may not use it."""
+    return InvalidRequestError("Invalid image identifier or unable to access requested image.")
+
+
+def another_zone(noun: str) -> InvalidRequestError:
+    """What the volume is made of is in another AZ than the one asked for. ``noun``: ``snapshot``, ``source volume``."""
+    return InvalidRequestError(f"Invalid input received: Volume must be in the same availability zone as the {noun}")
 
 
 def apart() -> InvalidRequestError:
-    """The request refers to things that are in different pods."""
+    """The request refers to things that are in different pods. No words of Cinder's: it has one place only."""
     return InvalidRequestError(
-        "Invalid input received: the volumes, snapshots, backups and servers that the request names are in different "
-        "places of the cloud and cannot be used together."
+        "Invalid input received: what the request names is in different places of the cloud and cannot be used "
+        "together."
+    )
+
+
+def too_big(asked: int, limit: int) -> QuotaExceededError:
+    """One volume is larger than volumes may be (GiB)."""
+    return QuotaExceededError(
+        f"VolumeSizeExceedsLimit: Requested volume size {asked}G is larger than maximum allowed limit {limit}G."
     )
 
 
 def too_many(name: str, limit: int) -> QuotaExceededError:
-    """A limit of numbers."""
-    noun = {
-        "volumes": "VolumeLimitExceeded: Maximum number of volumes",
-        "snapshots": "SnapshotLimitExceeded: Maximum number of snapshots",
-    }
-    return QuotaExceededError(f"{noun[name]} allowed ({limit}) exceeded for quota '{name}'.")
+    """One more would be over a limit of numbers. ``name``: the quota's, such as ``volumes_gold``."""
+    noun = name.partition("_")[0]
+    if noun == "volumes":
+        text = f"VolumeLimitExceeded: Maximum number of volumes allowed ({limit}) exceeded for quota '{name}'."
+    else:
+        code = {"snapshots": "SnapshotLimitExceeded", "backups": "BackupLimitExceeded"}.get(noun, "GroupLimitExceeded")
+        text = f"{code}: Maximum number of {noun} allowed ({limit}) exceeded"
+    return QuotaExceededError(text)
 
 
-def too_large(asked: int, limit: int, used: int) -> QuotaExceededError:
-    """A limit of GiB."""
+def too_large(name: str, asked: int, limit: int, used: int) -> QuotaExceededError:
+    """So much more would be over a limit of GiB. ``name``: the quota's, such as ``gigabytes_gold``."""
+    if name == "backup_gigabytes":
+        return QuotaExceededError(
+            "VolumeBackupSizeExceedsAvailableQuota: Requested backup exceeds allowed Backup gigabytes quota. "
+            f"Requested {asked}G, quota is {limit}G and {used}G has been consumed."
+        )
     return QuotaExceededError(
-        "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested "
+        f"VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed {name} quota. Requested "
         f"{asked}G, quota is {limit}G and {used}G has been consumed."
     )

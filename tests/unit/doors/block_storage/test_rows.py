@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Has every call of Cinder's API a row, and does each row do what the resource needs?"""
+
+import re
+from pathlib import Path
+from unittest.mock import create_autospec
+
+import pytest
+
+from tricircle.doors.block_storage import rows
+from tricircle.doors.block_storage.availability_zones import AvailabilityZones
+from tricircle.doors.block_storage.derived import Derived
+from tricircle.doors.block_storage.handovers import Handovers
+from tricircle.doors.block_storage.limits import Limits
+from tricircle.doors.block_storage.qos import QosSpecs
+from tricircle.doors.block_storage.somewhere import Somewhere
+from tricircle.doors.block_storage.versions import Versions
+from tricircle.doors.block_storage.volume_actions import VolumeActions
+from tricircle.doors.block_storage.volumes import Volumes
+from tricircle.model.job import JobType
+from tricircle.model.routing import Kind
+from tricircle.road.row import Behaviour, Row
+from tricircle.road.table import DoorTable, Match, Split, Version
+
+ROUTES = [
+    line.split(" ", 1)
+    for line in Path(__file__).with_name("cinder_routes.txt").read_text().splitlines()
+    if not line.startswith("#")
+]
+DOOR = rows.door(
+    rows.Specials(
+        volumes=create_autospec(Volumes),
+        actions=create_autospec(VolumeActions),
+        derived=Derived(carrier=None, quota=None),  # type: ignore[arg-type]
+        handovers=create_autospec(Handovers),
+        zones=create_autospec(AvailabilityZones),
+        limits=create_autospec(Limits),
+        qos=create_autospec(QosSpecs),
+        somewhere=Somewhere(None),  # type: ignore[arg-type]
+        versions=create_autospec(Versions),
+    )
+)
+TABLE = DoorTable(DOOR.rows, versions=DOOR.versions, is_project_optional=True)
+
+
+def row_of(method: str, path: str, version: Version = (3, 71)) -> Row | None:
+    segments = tuple(re.sub(r"\{\w+\}", "x", part) for part in path.split("/") if part)
+    match = TABLE.match(method, Split("/v3", None, segments))
+    found = match.at(version) if isinstance(match, Match) else None
+    return found[0] if found else None
+
+
+def test_every_call_of_cinder_has_a_row() -> None:
+    assert [(method, path) for method, path in ROUTES if row_of(method, path) is None] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "behaviour"),
+    [
+        ("GET", "/", Behaviour.OURS),
+        ("POST", "/volumes", Behaviour.PLACE),
+        ("GET", "/volumes", Behaviour.GATHER),
+        ("GET", "/volumes/detail", Behaviour.GATHER),
+        ("GET", "/volumes/summary", Behaviour.SUM),
+        ("GET", "/volumes/x", Behaviour.ROUTE),
+        ("PUT", "/volumes/x/metadata/key", Behaviour.ROUTE),
+        ("POST", "/volumes/x/action", Behaviour.ROUTE),
+        ("POST", "/snapshots", Behaviour.PLACE),
+        ("POST", "/snapshots/x/action", Behaviour.ROUTE),
+        ("POST", "/backups", Behaviour.PLACE),
+        ("GET", "/backups/x/export_record", Behaviour.ROUTE),
+        ("POST", "/attachments", Behaviour.PLACE),
+        ("POST", "/os-volume-transfer/x/accept", Behaviour.ROUTE),
+        ("POST", "/groups/action", Behaviour.PLACE),
+        ("POST", "/groups/x/action", Behaviour.ROUTE),
+        ("POST", "/group_snapshots", Behaviour.PLACE),
+        ("GET", "/types", Behaviour.CENTRAL),
+        ("POST", "/types", Behaviour.CENTRAL),
+        ("GET", "/types/x/extra_specs", Behaviour.CENTRAL),
+        ("GET", "/qos-specs/x/associate", Behaviour.DECLARE),
+        ("GET", "/limits", Behaviour.SUM),
+        ("GET", "/os-quota-sets/x", Behaviour.SUM),
+        ("PUT", "/os-quota-sets/x", Behaviour.CENTRAL),
+        ("GET", "/os-availability-zone", Behaviour.OURS),
+        ("GET", "/os-services", Behaviour.GATHER),
+        ("GET", "/scheduler-stats/get_pools", Behaviour.GATHER),
+        ("GET", "/messages", Behaviour.GATHER),
+    ],
+)
+def test_behaviours(method: str, path: str, behaviour: Behaviour) -> None:
+    row = row_of(method, path)
+    assert row is not None
+    assert row.behaviour is behaviour
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/types/x"),
+        ("DELETE", "/types/x"),
+        ("POST", "/types/x/action"),
+        ("POST", "/types/x/extra_specs"),
+        ("DELETE", "/types/x/extra_specs/key"),
+        ("POST", "/types/x/encryption"),
+    ],
+)
+def test_copies_of_a_type_follow_every_change(method: str, path: str) -> None:
+    row = row_of(method, path)
+    assert row is not None
+    assert (row.behaviour, row.jobs) == (Behaviour.DECLARE, ((JobType.VOLUME_TYPE, "type_id"),))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/volumes/x", Kind.VOLUME),
+        ("/snapshots/x/metadata", Kind.SNAPSHOT),
+        ("/backups/x", Kind.BACKUP),
+        ("/attachments/x", Kind.ATTACHMENT),
+        ("/volume-transfers/x", Kind.TRANSFER),
+        ("/groups/x", Kind.GROUP),
+        ("/group_snapshots/x", Kind.GROUP_SNAPSHOT),
+    ],
+)
+def test_what_is_below_an_id_goes_where_it_lives(path: str, kind: Kind) -> None:
+    row = row_of("GET", path)
+    assert row is not None
+    assert row.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("path", "since"),
+    [("/attachments", (3, 27)), ("/groups", (3, 13)), ("/group_snapshots", (3, 14)), ("/messages", (3, 3)),
+     ("/clusters", (3, 7)), ("/volumes/summary", (3, 12)), ("/volume-transfers", (3, 55))],
+)  # fmt: skip
+def test_paths_begin_with_a_microversion(path: str, since: Version) -> None:
+    before = row_of("GET", path, (since[0], since[1] - 1))
+    assert before is None or before.path != path
+    assert row_of("GET", path, since) is not None
+
+
+def test_transfers_were_listed_oldest_first() -> None:
+    for version, is_falling in (((3, 58), False), ((3, 59), True)):
+        row = row_of("GET", "/os-volume-transfer/detail", version)
+        assert row is not None
+        assert row.listing is not None
+        assert row.listing.order == (("created_at", is_falling),)

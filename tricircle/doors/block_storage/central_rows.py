@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is declared in block storage? The central Cinder answers; copies of types follow what changes."""
+
+from collections.abc import Iterator
+
+from tricircle.doors.block_storage.limits import Limits
+from tricircle.doors.block_storage.qos import QosSpecs
+from tricircle.model.job import JobType
+from tricircle.road.row import Behaviour, Row
+
+_ANY = ("GET", "POST", "PUT", "DELETE")
+#: Collections that exist at the centre alone.
+_CENTRAL = ("/default-types", "/os-quota-class-sets", "/resource_filters", "/extensions", "/group_types")
+
+
+def rows(limits: Limits, qos: QosSpecs) -> Iterator[Row]:
+    """Types, QoS specs, limits, and what else only the centre holds."""
+    yield from _type_rows()
+    yield from _qos_rows(qos)
+    yield Row(("GET",), "/limits", Behaviour.SUM, handler=limits.limits)
+    yield Row(("GET",), "/os-quota-sets/{project_id}", Behaviour.SUM, handler=limits.quota_set)
+    yield Row(("PUT", "DELETE"), "/os-quota-sets/{project_id}", Behaviour.CENTRAL)
+    yield Row(("GET",), "/os-quota-sets/{project_id}/defaults", Behaviour.CENTRAL)
+    for path in _CENTRAL:
+        yield Row(_ANY, path, Behaviour.CENTRAL)
+        yield Row(_ANY, path + "/{rest...}", Behaviour.CENTRAL)
+
+
+def _type_rows() -> Iterator[Row]:
+    follow = ((JobType.VOLUME_TYPE, "type_id"),)
+    yield Row(("GET", "POST"), "/types", Behaviour.CENTRAL)
+    yield Row(("GET",), "/types/{type_id}", Behaviour.CENTRAL)
+    yield Row(("PUT", "DELETE"), "/types/{type_id}", Behaviour.DECLARE, jobs=follow)
+    # Extra specs, encryption, access: all of it is part of what a copy is.
+    yield Row(("GET",), "/types/{type_id}/{rest...}", Behaviour.CENTRAL)
+    yield Row(("POST", "PUT", "DELETE"), "/types/{type_id}/{rest...}", Behaviour.DECLARE, jobs=follow)
+
+
+def _qos_rows(qos: QosSpecs) -> Iterator[Row]:
+    yield Row(("GET", "POST"), "/qos-specs", Behaviour.CENTRAL)
+    yield Row(("GET",), "/qos-specs/{qos_id}", Behaviour.CENTRAL)
+    yield Row(("PUT", "DELETE"), "/qos-specs/{qos_id}", Behaviour.DECLARE, handler=qos.change)
+    yield Row(("PUT",), "/qos-specs/{qos_id}/delete_keys", Behaviour.DECLARE, handler=qos.change)
+    yield Row(("GET",), "/qos-specs/{qos_id}/associations", Behaviour.CENTRAL)
+    # These change something, though Cinder has them as GET.
+    for verb in ("associate", "disassociate", "disassociate_all"):
+        yield Row(("GET",), f"/qos-specs/{{qos_id}}/{verb}", Behaviour.DECLARE, handler=qos.change)

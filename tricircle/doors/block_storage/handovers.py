@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens when a volume comes to be, or changes hands, by something other than ``POST /volumes``?
+
+Restoring a backup may make a volume; accepting a transfer gives one to another project. Both happen in the pod where
+the backup or the volume is, and both take from the limits of the project that gets the volume.
+"""
+
+from collections.abc import Mapping
+
+from tricircle.doors.block_storage import quota, words
+from tricircle.doors.block_storage.sources import read_one, size_of
+from tricircle.doors.block_storage.volumes import Needs
+from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
+
+
+class Handovers:
+    """``POST /backups/{backup_id}/restore`` and ``POST /os-volume-transfer/{transfer_id}/accept``."""
+
+    def __init__(self, needs: Needs) -> None:
+        self._needs = needs
+
+    async def restore(self, request: Request) -> Answer:
+        """Restore a backup into a volume of the same pod, or a new one. :raises InvalidRequestError: it is elsewhere"""
+        document = await request.json()
+        wanted = document.get("restore")
+        if not isinstance(wanted, Mapping):
+            raise words.body_missing("restore")
+        context, carrier = request.context, self._needs.carrier
+        backup_id = request.params["backup_id"]
+        pod = (await carrier.locate(Kind.BACKUP, backup_id, context)).pod
+        target = wanted.get("volume_id")
+        if isinstance(target, str) and target:
+            if (await carrier.locate(Kind.VOLUME, target, context)).pod.id != pod.id:
+                raise words.apart()
+        else:
+            backup = await read_one(carrier, request, pod, f"/backups/{backup_id}", "backup")
+            await self._prepare(request, pod, size_of(backup))
+        reply = await carrier.to_pod(request, pod)
+        if reply.status < 300:
+            await self._take(request, pod, reply.json().get("restore"))
+        return await carrier.answer(request, pod, reply)
+
+    async def accept(self, request: Request) -> Answer:
+        """Take over a volume. Its size is not known before: the pod shows it to its owner only."""
+        context, carrier = request.context, self._needs.carrier
+        pod = (await carrier.locate(Kind.TRANSFER, request.params["transfer_id"], context)).pod
+        await self._needs.quota.check(context, {"volumes": 1})
+        await self._needs.bindings.ensure(context.project_id, pod, context.deadline)
+        reply = await carrier.to_pod(request, pod)
+        if reply.status < 300:
+            await self._take(request, pod, reply.json().get("transfer"))
+            await carrier.forget(Kind.TRANSFER, request.params["transfer_id"])
+        return await carrier.answer(request, pod, reply)
+
+    async def _prepare(self, request: Request, pod: Pod, size_gib: int) -> None:
+        """A new volume gets the default type of the pod: the central one's copy must be known there."""
+        context, needs = request.context, self._needs
+        default = await needs.types.default(context)
+        amounts = quota.of_volume(size_gib, str(default["name"]))
+        await needs.quota.check(context, amounts, largest_gib=size_gib)
+        await needs.copies.ensure(pod, default, context.deadline)
+
+    async def _take(self, request: Request, pod: Pod, made: object) -> None:
+        """Write down that the volume which the pod named is the caller's."""
+        volume_id = made.get("volume_id") if isinstance(made, Mapping) else None
+        if isinstance(volume_id, str):
+            await self._needs.carrier.forget(Kind.VOLUME, volume_id)
+            await self._needs.carrier.record(Kind.VOLUME, volume_id, pod, request.context)

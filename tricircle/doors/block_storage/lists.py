@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which lists are gathered from all pods, and what do their brief forms show? As Cinder's own views."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from tricircle.doors.block_storage.volume_views import VOLUME, ZONED
+from tricircle.model.routing import Kind
+from tricircle.road.merge import Listing, Order, Paging
+from tricircle.road.rewrite import Shape
+from tricircle.road.row import Behaviour, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class List:
+    """One collection of pods.
+
+    :ivar noun: what an unknown marker is called
+    :ivar links: JSON key of the page links; None when Cinder sends none
+    :ivar brief: what the brief list shows; the detailed one shows all
+    """
+
+    kind: Kind
+    noun: str
+    collection: str
+    links: str | None
+    brief: tuple[str, ...]
+    order: Order = (("created_at", True),)
+    shape: Shape | None = None
+
+    def rows(self, path: str) -> Iterator[Row]:
+        """The brief list at ``path`` and the detailed one below it. Only detail carries the sort keys."""
+        for where, brief in ((path, self.brief), (f"{path}/detail", None)):
+            listing = Listing(
+                paging=Paging.CINDER,
+                order=self.order,
+                ties=("created_at", "id"),
+                noun=self.noun,
+                links=self.links,
+                brief=brief,
+            )
+            yield Row(
+                ("GET",),
+                where,
+                Behaviour.GATHER,
+                kind=self.kind,
+                collection=self.collection,
+                detail_path=None if brief is None else f"{path}/detail",
+                listing=listing,
+                shape=self.shape,
+            )
+
+
+VOLUMES = List(
+    kind=Kind.VOLUME,
+    noun="Volume",
+    collection="volumes",
+    links="volumes_links",
+    brief=("id", "name", "links"),
+    shape=VOLUME,
+)
+SNAPSHOTS = List(
+    kind=Kind.SNAPSHOT,
+    noun="Snapshot",
+    collection="snapshots",
+    links="snapshots_links",
+    brief=("id", "created_at", "updated_at", "name", "description", "volume_id", "status", "size", "metadata"),
+)
+BACKUPS = List(
+    kind=Kind.BACKUP,
+    noun="Backup",
+    collection="backups",
+    links="backups_links",
+    brief=("id", "name", "links"),
+    shape=ZONED,
+)
+ATTACHMENTS = List(
+    kind=Kind.ATTACHMENT,
+    noun="Volume attachment",
+    collection="attachments",
+    links=None,
+    brief=("id", "status", "instance", "volume_id"),
+)
+_TRANSFERS = List(
+    kind=Kind.TRANSFER,
+    noun="Transfer",
+    collection="transfers",
+    links="transfers_links",
+    brief=("id", "volume_id", "name", "links"),
+)
+
+
+def transfers(path: str) -> Iterator[Row]:
+    """The lists of transfers: oldest first and without sort keys below 3.59, like all others from then on."""
+    oldest_first = replace(_TRANSFERS, order=(("created_at", False),))
+    yield from (replace(row, max_version="3.58") for row in oldest_first.rows(path))
+    yield from by_version(_TRANSFERS.rows(path), "3.59")
+
+
+def by_version(rows: Iterable[Row], since: str) -> Iterator[Row]:
+    """Rows that exist from a microversion on; those that begin later, or end before, stay as they are."""
+    for row in rows:
+        is_later = row.min_version is not None and _number(row.min_version) > _number(since)
+        yield row if is_later else replace(row, min_version=since)
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
