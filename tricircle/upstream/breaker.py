@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is it worth asking this upstream, or is it known to be away?
 
-A breaker is *closed* (ask), *open* (do not ask) or *half open* (one probe is under way). It opens after some failures
-in a row, and lets one call through each probe interval; that call's success closes it. The clock is a parameter.
+A breaker is *closed* (ask), *open* (do not ask) or *half open* (a probe is under way). It opens after some failures
+in a row, and lets one call through each probe interval, also while an earlier one still waits for its answer: a call
+that was swallowed may wait for a minute. A success closes it. The clock is a parameter.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ class BreakerState(StrEnum):
 
     CLOSED = "closed"  # ask
     OPEN = "open"  # do not ask before the probe is due
-    HALF_OPEN = "half_open"  # a probe is under way, nobody else asks
+    HALF_OPEN = "half_open"  # a probe is under way
 
 
 class Breaker:
@@ -25,7 +26,7 @@ class Breaker:
     :param clock: seconds that only grow
     """
 
-    __slots__ = ("_clock", "_failed", "_failures", "_is_probing", "_opened_at", "_probe_s")
+    __slots__ = ("_clock", "_failed", "_failures", "_is_probing", "_opened_at", "_probe_s", "_probed_at")
 
     def __init__(self, *, failures: int, probe_s: float, clock: Callable[[], float]) -> None:
         self._failures = failures
@@ -34,6 +35,7 @@ class Breaker:
         self._failed = 0
         self._opened_at: float | None = None
         self._is_probing = False
+        self._probed_at = float("-inf")
 
     @property
     def state(self) -> BreakerState:
@@ -45,7 +47,7 @@ class Breaker:
     @property
     def is_open(self) -> bool:
         """Whether a call would be refused now."""
-        return self._opened_at is not None and (self._is_probing or self._clock() - self._opened_at < self._probe_s)
+        return self._opened_at is not None and self._clock() - max(self._opened_at, self._probed_at) < self._probe_s
 
     def allow(self) -> bool:
         """Whether this call may be made. Whoever got True must report :meth:`succeed`, :meth:`fail` or
@@ -56,6 +58,7 @@ class Breaker:
         if self.is_open:
             return False
         self._is_probing = True
+        self._probed_at = self._clock()
         return True
 
     def succeed(self) -> bool:
@@ -78,3 +81,4 @@ class Breaker:
     def give_up(self) -> None:
         """The call ended without news about the upstream (the client left): the next call may probe."""
         self._is_probing = False
+        self._probed_at = float("-inf")

@@ -50,6 +50,21 @@ def test_one_probe_at_a_time_closes_or_reopens_it() -> None:
     assert breaker.allow()
 
 
+def test_a_probe_that_is_swallowed_does_not_keep_it_open() -> None:
+    """Nobody waits for one call's minute to hear that the upstream is back."""
+    breaker, clock = made()
+    for _ in range(3):
+        breaker.fail()
+    clock.now = 5.0
+    assert breaker.allow()
+    clock.now = 9.9
+    assert not breaker.allow()
+    clock.now = 10.0
+    assert breaker.allow()
+    assert breaker.succeed()
+    assert not breaker.is_open
+
+
 def test_a_probe_that_was_given_up_lets_the_next_call_probe() -> None:
     breaker, clock = made()
     for _ in range(3):
