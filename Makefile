@@ -37,8 +37,11 @@ demo-down: setup ## end all that `make demo` started, and nothing else
 
 test: check packages ## run every test, those against the lab included
 	$(PYTEST) -m "not lab"
-	$(PYTHON) -m lab up
+	$(PYTHON) -m lab up --pods 2 --rabbit
 	$(PYTEST) -m lab
+	$(PYTHON) -m lab up --rabbit pod2
+	$(PYTEST) -m lab tests/lab tests/e2e
+	$(PYTHON) -m lab up --rabbit
 
 test-quick: check ## run the tests that need no lab
 	$(PYTEST) -m "not lab" -x -q

@@ -21,6 +21,9 @@ class PodBehind:
         self._session = Session(auth=v3.Password(**cloud["auth"]))
         self._session.session.trust_env = False
         self._region = cloud["region_name"]
+        # What others left or are using is not this walk's business.
+        self._before: set[str] = set()
+        self._before = {row["id"] for rows in self.marked().values() for row in rows}
 
     def _get(self, service: str, path: str, key: str, **headers: str) -> Any:
         adapter = Adapter(self._session, service_type=service, region_name=self._region, interface="public")
@@ -39,13 +42,17 @@ class PodBehind:
         return self._get("block-storage", f"/volumes/{volume_id}", "volume")
 
     def marked(self) -> dict[str, list[dict[str, Any]]]:
-        """Everything in the pod's Neutron that carries our mark, by collection; empty collections are left out."""
+        """What came into the pod's Neutron since this object was made and carries our mark, by collection; empty
+        collections are left out."""
         found = {}
         for collection in ("networks", "subnets", "ports", "security_groups", "routers"):
             rows = self._get("network", f"/v2.0/{collection.replace('_', '-')}", collection)
-            if mine := [row for row in rows if (row.get("description") or "").startswith(MARK)]:
+            if mine := [row for row in rows if self._is_new_copy(row)]:
                 found[collection] = mine
         return found
+
+    def _is_new_copy(self, row: dict[str, Any]) -> bool:
+        return (row.get("description") or "").startswith(MARK) and row["id"] not in self._before
 
     def marked_but_default_groups(self) -> dict[str, list[dict[str, Any]]]:
         """What carries our mark, without copies of ``default`` groups: these live as long as their projects."""
