@@ -7,6 +7,7 @@ is ``pool.py``'s.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import cast
 
@@ -47,6 +48,7 @@ class Connection(asyncio.Protocol):
         "_is_until_eof",
         "_loop",
         "_parser",
+        "_spare",
         "_transport",
         "_waiter",
         "headers",
@@ -62,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._is_busy = False
         self._is_paused = False
+        self._spare = -1
         self.is_alive = False
         self.status = 0
         self.headers: Headers = []
@@ -131,14 +134,12 @@ class Connection(asyncio.Protocol):
         :param is_chunked: frame it as chunks, because its length is not known
         """
         iterator = aiter(chunks)
+        self._keep_spare()
         while not self._is_head_done:
             async with asyncio.timeout(idle_s):
                 chunk = await anext(iterator, None)
             if chunk is None:
                 break
-            # A server that refuses an upload answers and hangs up without reading it. The answer has to be read before
-            # the next write finds the connection broken, and is lost with it.
-            await asyncio.sleep(0)
             if chunk and not self._is_head_done:
                 self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
                 await self._drain(idle_s)
@@ -165,13 +166,17 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone: that ends a body without a length, and breaks everything else."""
         self.is_alive = False
+        self._salvage()
         if self._is_busy and not self._is_complete:
             if self._is_head_done and self._is_until_eof and exc is None:
                 self._complete()
             else:
                 self._fail(exc or ConnectionResetError("closed before the answer was complete"))
         if self._drained is not None and not self._drained.done():
-            self._drained.set_exception(exc or ConnectionResetError("closed before the request was sent"))
+            if self._is_head_done:
+                self._drained.set_result(None)
+            else:
+                self._drained.set_exception(exc or ConnectionResetError("closed before the request was sent"))
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer. An answer that nobody asked for closes the connection."""
@@ -265,6 +270,7 @@ class Connection(asyncio.Protocol):
     def _complete(self) -> None:
         self._is_complete = True
         self._is_busy = False
+        self._drop_spare()
         self._wake()
 
     def _wake(self) -> None:
@@ -300,6 +306,36 @@ class Connection(asyncio.Protocol):
         if self._drained is not None:
             async with asyncio.timeout(idle_s):
                 await asyncio.shield(self._drained)
+
+    def _keep_spare(self) -> None:
+        """Keep a second descriptor of the socket during an upload, for :meth:`_salvage`."""
+        transport = self._transport
+        if transport is not None and self.is_alive and transport.get_extra_info("ssl_object") is None:
+            self._spare = os.dup(transport.get_extra_info("socket").fileno())
+
+    def _drop_spare(self) -> None:
+        spare, self._spare = self._spare, -1
+        if spare >= 0:
+            os.close(spare)
+
+    def _salvage(self) -> None:
+        """Read what came before a connection broke.
+
+        A server that refuses an upload answers and hangs up without reading on. Our next write then finds the
+        connection broken, and the event loop throws it away with the answer that is waiting in it. Not over TLS,
+        whose state is gone.
+        """
+        spare, self._spare = self._spare, -1
+        if spare < 0:
+            return
+        try:
+            while self._is_busy and not self._is_complete and (data := os.read(spare, 65536)):
+                self.data_received(data)
+        except OSError:
+            # Nothing there, or nothing more.
+            pass
+        finally:
+            os.close(spare)
 
     def _resume(self) -> None:
         if self._is_paused and self._transport is not None:

@@ -128,7 +128,11 @@ class Pools:
             self._failed(target, breaker, error.cause, remaining_s)
             raise UnavailableError(_UNREACHABLE) from error.cause
         except _FAILURES as error:
-            self._failed(target, breaker, error, remaining_s)
+            if isinstance(error, ConnectionError) and not isinstance(call.body, bytes | None):
+                # A server that refuses an upload may hang up on it: that says nothing about whether it is there.
+                breaker.give_up()
+            else:
+                self._failed(target, breaker, error, remaining_s)
             _raise_for(error, call)
         except BaseException:
             breaker.give_up()

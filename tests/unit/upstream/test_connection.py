@@ -196,6 +196,23 @@ def test_a_server_that_refuses_an_upload_and_hangs_up_is_heard(loop_kind: str, c
     assert run(main()) == [(409, b"no")] * 10
 
 
+async def test_uploads_that_are_hung_up_on_do_not_open_the_breaker(pools: Pools) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            yield b"x" * 65536
+            await asyncio.sleep(0)
+
+    async with speaking(hang_up) as port:
+        for _ in range(5):
+            with pytest.raises(OutcomeUnknownError):
+                await pools.send(target(port), Call(method="PUT", path="/", body=body()), soon())
+        assert not pools.is_open(target(port))
+
+
 async def test_a_slow_reader_holds_the_upstream_back(pools: Pools) -> None:
     """A download of 64 MiB whose reader stops: the server cannot send on."""
     sent = 0
