@@ -83,8 +83,8 @@ class Ensure:
         """The bound routing of the copy.
 
         :param find: looks in the pod for what an earlier attempt made; must check mark, project and natural key
-        :param create: makes the copy; may be called again after a lost lease. When it raises ``UnavailableError`` or
-            ``UpstreamStatusError`` nothing came to be in the pod, or only what a later ``create`` meets by its key
+        :param create: makes the copy; may be called again after a lost lease. When it raises an error that
+            ``was_refused`` nothing came to be in the pod, or only what a later ``create`` meets by its key
         :raises UnavailableError: the time is up while somebody else works on it, or the pod was not reached
         :raises OutcomeUnknownError: a call was sent and not answered, and the pod could not be asked what came of it
         :raises UpstreamStatusError: the pod refused, and holds nothing of ours
@@ -118,7 +118,7 @@ class Ensure:
                 is_empty = True
                 found = await _create(find, create)
         except (TricircleError, asyncio.CancelledError) as error:
-            if is_empty and isinstance(error, UnavailableError | UpstreamStatusError):
+            if is_empty and was_refused(error):
                 await asyncio.shield(self._leases.drop(lease))
             else:
                 # Unknown what came to be: the row stays, and the next one looks.
@@ -128,6 +128,15 @@ class Ensure:
         return await asyncio.shield(
             self._leases.bind(lease, found.pod_resource_id, revision=revision, details=found.details)
         )
+
+
+def was_refused(error: BaseException) -> bool:
+    """Whether a call of ours certainly changed nothing. Not so after a 5xx but 503: of 502 and 504 a proxy speaks that
+    got no answer, and after 500 something may be half done.
+    """
+    if isinstance(error, UpstreamStatusError):
+        return error.status < 500 or error.status == 503
+    return isinstance(error, UnavailableError)
 
 
 async def _create(find: Find, create: Create) -> Found:

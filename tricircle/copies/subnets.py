@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.addresses import Addresses, Slice
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
-from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.ensure import Found, Wanted, was_refused
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
@@ -158,8 +158,10 @@ class Subnets:
         body = {**wanted_subnet(subnet, piece, gateway_ip), "network_id": network.pod_resource_id}
         try:
             answer = await client.post("/v2.0/subnets", body={"subnet": body}, deadline=deadline)
-        except (UnavailableError, UpstreamStatusError):
-            if piece.port_id is not None:
+        except (UnavailableError, UpstreamStatusError) as error:
+            # After a conflict a late call of ours may have made the subnet, with the addresses of this very slice.
+            is_conflict = isinstance(error, UpstreamStatusError) and error.status == 409
+            if piece.port_id is not None and was_refused(error) and not is_conflict:
                 await self._addresses.release(piece.port_id, deadline=deadline)
             raise
         return Found(

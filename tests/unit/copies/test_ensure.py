@@ -127,6 +127,19 @@ async def test_nothing_is_left_when_nothing_was_made(ledger: Ledger, fault: Exce
     assert (await _ensure(ledger, pod)).is_bound
 
 
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_a_failure_half_way_is_not_nothing(ledger: Ledger, status: int) -> None:
+    """Nor what a proxy says that got no answer: the next one looks before it creates."""
+    pod = PodSide()
+    pod.fault, pod.swallows = UpstreamStatusError(status, "<h1>Gateway Time-out</h1>", "Pod1/network"), True
+    with pytest.raises(UpstreamStatusError):
+        await _ensure(ledger, pod)
+    (row,) = await ledger.routings.copies_of(Kind.NETWORK, "net1")
+    assert not row.is_bound
+    assert (await _ensure(ledger, pod)).pod_resource_id == "copy1"
+    assert pod.created == 1
+
+
 async def test_a_lost_answer_is_asked_for(ledger: Ledger) -> None:
     pod = PodSide()
     pod.fault, pod.swallows = OutcomeUnknownError("no answer"), True
