@@ -52,7 +52,8 @@ def port_concerns_pods(original: Body, current: Body) -> bool:
     >>> port_concerns_pods({"binding:host_id": "", "name": "a"}, {"binding:host_id": "", "name": "b"})
     False
     """
-    if not is_carried(original) or is_of_network_service(current):
+    # The owner of a network may call a port its network's when it has a copy already.
+    if not is_carried(original) or (is_of_network_service(original) and is_of_network_service(current)):
         return False
     return original.get(_HOST) != current.get(_HOST) or concerns_pods(Kind.PORT, original, current)
 

@@ -77,7 +77,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
     def delete_port_precommit(self, context: Any) -> None:
         """File the removal of the copy when a pod carries the port."""
         port = context.current
-        if changes.is_carried(port) and not changes.is_of_network_service(port):
+        if changes.is_carried(port) and not changes.is_slice(port):
             _deleted(context, JobType.PORT, network_id=port["network_id"])
 
     # --- binding -------------------------------------------------------------------------------------------------

@@ -49,6 +49,12 @@ def test_a_port_that_leaves_its_pod_concerns_it() -> None:
     assert not changes.port_concerns_pods({HOST: "Pod1"}, {HOST: "Pod1", "status": "ACTIVE"})
 
 
+def test_a_port_that_becomes_the_network_services_keeps_its_copy_until_it_is_told() -> None:
+    original = {HOST: "Pod1", "device_owner": "", "name": "a"}
+    assert changes.port_concerns_pods(original, {**original, "device_owner": "network:mine", "name": "b"})
+    assert not changes.port_concerns_pods(original, {**original, "device_owner": "network:mine"})
+
+
 def test_ports_of_the_network_service_have_no_copies() -> None:
     router = {HOST: "Pod1", "device_owner": "network:router_interface"}
     assert not changes.port_concerns_pods({**router, "name": "a"}, {**router, "name": "b"})
