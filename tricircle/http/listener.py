@@ -117,7 +117,7 @@ class Listener:
 
     async def _visit(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         started = time.perf_counter()
-        door, dialect = self._places.doors.get(path.split("/", 2)[1], self._places.other)
+        door, dialect = self._places.doors.get(path.partition("/")[2].partition("/")[0], self._places.other)
         global_id: str | None = None
         is_loop = False
         for name, value in scope["headers"]:

@@ -17,7 +17,7 @@ from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.store.engine import TRANSACTION_S, Engine, transaction
 from tricircle.store.pods import PodRows
-from tricircle.upstream.reply import Target
+from tricircle.upstream.reply import CENTRAL, Target
 
 LOG = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ STALE_S = 60.0
 _IMPATIENCE_S = 0.5
 #: Seconds for which a failure counts for everybody, so that requests do not queue for one timeout after the other.
 _PAUSE_S = 1.0
-#: What ``Target.pod`` says for a service of the centre.
-CENTRAL = "central"
 
 
 @dataclass(frozen=True, slots=True)

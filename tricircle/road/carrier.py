@@ -174,6 +174,8 @@ class Carrier:
         target = self._means.pods.target(pod, self._service)
         if reply.status >= 400 and self._fault_shape is not None:
             fault = await self._shaper.fault(reply, self._fault_shape, pod, request.context)
+            if fault is None and reply.status >= 500:
+                raise _unanswered(request, reply)
             return await self._forwarder.answer(reply, target, body=fault)
         if shape is None or not 200 <= reply.status < 300 or not reply.body:
             return await self._forwarder.answer(reply, target)
@@ -351,6 +353,15 @@ class Carrier:
         except UnavailableError:
             # The pod's answer is what was asked for; the next 404 strikes the routing out.
             LOG.warning("the routing of %s %s cannot be struck out now", row.kind, resource_id)
+
+
+def _unanswered(request: Request, reply: Reply) -> UnavailableError | OutcomeUnknownError:
+    """What a 5xx means that is not in the service's own form: a server before it speaks, of itself and its host."""
+    if reply.status == 503 or request.method in _BODILESS:
+        return UnavailableError("A service behind this API cannot be reached. Please try again later.")
+    return OutcomeUnknownError(
+        "A service behind this API did not answer; the request may or may not have been carried out."
+    )
 
 
 def not_carried(request: Request) -> NotImplementedByUsError:

@@ -15,7 +15,7 @@ from tricircle.http.message import Answer, Headers, Request
 from tricircle.model.pod import Service
 from tricircle.road.needs import Upstreams
 from tricircle.road.rewrite import link_pattern, relink
-from tricircle.upstream.reply import Call, Reply, Target
+from tricircle.upstream.reply import CENTRAL, Call, Reply, Target
 
 #: Nova's and Cinder's second name for the request id; it must name ours, as the first does.
 COMPUTE_REQUEST_ID = b"x-compute-request-id"
@@ -46,6 +46,7 @@ class Forwarder:
         self._service = service
         self._link_host = link_host.encode()
         self._base = base.encode()
+        self._root = base.encode().rpartition(b"/")[0] + b"/"
         self._challenge = f'Keystone uri="{identity_url}"'.encode()
         self._aliases = tuple(aliases)
         self._patterns: dict[str, re.Pattern[bytes]] = {}
@@ -111,9 +112,15 @@ class Forwarder:
             for name, value in to_client(reply.headers)
             if name != COMPUTE_REQUEST_ID
         ]
+        if target.pod != CENTRAL:
+            kept = [pair for pair in kept if pair[0] not in _LINKED or not self._is_foreign(pair[1])]
         if reply.status == 401:
             kept.append((b"www-authenticate", self._challenge))
         return kept
+
+    def _is_foreign(self, value: bytes) -> bool:
+        """Whether a header leads to another host than ours: one of the pod's, which nobody shall know."""
+        return b"//" in value.partition(b"?")[0] and self._root not in value
 
 
 def _is_text(reply: Reply) -> bool:

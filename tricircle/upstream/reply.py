@@ -10,6 +10,8 @@ from tricircle.errors import BadUpstreamAnswerError
 from tricircle.model.pod import Service
 
 Headers = list[tuple[bytes, bytes]]
+#: What ``Target.pod`` says for a service of the centre.
+CENTRAL = "central"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from tricircle.conf.load import load
 from tricircle.context import Deadline
 from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.http.dialects import Dialect
-from tricircle.http.listener import Listener, Places, Receive, Scope, Send
+from tricircle.http.listener import Listener, Places, Receive, Scope, Send, send_answer
+from tricircle.http.message import Answer
 from tricircle.observe import logs
 from tricircle.upstream.pool import LINK_HOST
 
@@ -128,6 +129,15 @@ async def test_a_request_that_comes_back_to_us_is_stopped() -> None:
         Listener(app, places=PLACES, identity_uri=URI), "/compute/v2.1/x", headers=[(b"host", LINK_HOST.encode())]
     )
     assert heard.status == 508
+
+
+async def test_a_path_without_a_slash_breaks_nothing() -> None:
+    """``OPTIONS *`` has none."""
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_answer(Answer(status=404), send)
+
+    assert (await ask(Listener(app, places=PLACES, identity_uri=URI), "*")).status == 404
 
 
 async def test_health_is_shown_to_all_and_its_details_to_operators() -> None:

@@ -16,6 +16,7 @@ from tricircle.model.pod import Endpoint, Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.carrier import Carrier, Means
 from tricircle.road.forward import Forwarder
+from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
 from tricircle.upstream.reply import Call, Reply, Target
 
@@ -223,6 +224,7 @@ class World:
     routings: Routings = field(default_factory=Routings)
     jobs: Jobs = field(default_factory=Jobs)
     validator: Validator = field(default_factory=Validator)
+    fault_shape: Shape | None = None
 
     def __post_init__(self) -> None:
         self.registry = Pods(self.pods)
@@ -243,7 +245,12 @@ class World:
             identity_url=PUBLIC + "/identity",
         )
         self.carrier = Carrier(
-            means, forwarder, door_name=self.prefix[1:], service=self.service, base=PUBLIC + self.prefix
+            means,
+            forwarder,
+            door_name=self.prefix[1:],
+            service=self.service,
+            base=PUBLIC + self.prefix,
+            fault_shape=self.fault_shape,
         )
 
 

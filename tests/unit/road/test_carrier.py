@@ -93,6 +93,31 @@ async def test_an_answer_holds_nothing_of_the_pod() -> None:
     }
 
 
+async def test_a_header_that_leads_to_the_pod_stays_behind() -> None:
+    """Whatever a pod names there that is not ours, nobody shall know."""
+    there = world()
+    headers = [(b"location", b"http://pod2-glance:9292/v2/images/x"), (b"location", b"/v2.1/servers")]
+    there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}"] = json_reply(200, {}, *headers)
+    answer = await there.carrier.route(request("GET", f"/servers/{ID}", params={"server_id": ID}), SERVER_ROW)
+    assert [value for name, value in answer.headers if name == b"location"] == [b"/v2.1/servers"]
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "error"),
+    [("DELETE", 504, OutcomeUnknownError), ("GET", 504, UnavailableError), ("DELETE", 503, UnavailableError)],
+)
+async def test_the_page_of_a_server_before_the_pod_is_not_shown(
+    method: str, status: int, error: type[Exception]
+) -> None:
+    """It names itself."""
+    there = World((TWO,), fault_shape=Shape(apply=lambda item, _facts: item))
+    there.routings.add(Kind.SERVER, ID, TWO)
+    page = Reply(status=status, headers=[], body=b"<address>Apache at pod2-api-3 Port 8774</address>")
+    there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}"] = page
+    with pytest.raises(error):
+        await there.carrier.route(request(method, f"/servers/{ID}", params={"server_id": ID}), SERVER_ROW)
+
+
 async def test_a_401_sends_the_client_to_our_identity_door() -> None:
     """The pod would name the address of its own setting."""
     there = world()

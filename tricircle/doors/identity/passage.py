@@ -98,7 +98,8 @@ class Passage:
         """Find out how Keystone names itself: its links come from its own settings, whatever it is called by."""
         document = replace(request, method="GET", path="/v3", root="", query=b"", headers=[])
         answer = await self._carrier.central(document)
-        self._is_name_known = True
+        # Whoever does not answer now is asked again with the next request.
+        self._is_name_known = answer.status == 200
         href = _self_link(answer)
         if href is not None and not href.startswith(self._carrier.link("")):
             name = href.rstrip("/").removesuffix("/v3")

@@ -154,3 +154,15 @@ def test_odd_catalogs_do_not_break() -> None:
     """What is no list stays; what is no service goes."""
     assert narrowed_catalog(None, "R") is None
     assert narrowed_catalog([1, {"type": "x"}, {"endpoints": "odd"}], "R") == [{"endpoints": "odd"}]
+
+
+async def test_keystones_own_name_is_asked_for_until_it_answers(house: House) -> None:
+    """Else its links would be shown for as long as the process lives."""
+    link = "https://keys.example:5000/v3/users/u"
+    house.say("/v3/users/u", 200, {"user": {"links": {"self": link}}})
+    document = house.said["central", "/v3"]
+    house.say("/v3", 503, {})
+    await ask(house.road, "GET", "/identity/v3/users/u")
+    house.said["central", "/v3"] = document
+    got = await ask(house.road, "GET", "/identity/v3/users/u")
+    assert got.json() == {"user": {"links": {"self": "https://cloud.example/identity/v3/users/u"}}}
