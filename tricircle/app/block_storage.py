@@ -24,7 +24,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
     """The block-storage door, every special case with what it needs."""
     quota = Quota(clients=rooms.clients, registry=rooms.registry, bindings=rooms.bindings)
     copies = rooms.copies.volume_types
-    types = CentralTypes(clients=rooms.clients, registry=rooms.registry, copies=copies)
+    types = CentralTypes(clients=rooms.clients, registry=rooms.registry)
     needs = Needs(
         carrier=carrier,
         registry=rooms.registry,

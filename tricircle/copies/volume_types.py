@@ -3,30 +3,32 @@
 
 Volumes name their type, and the pod shows the name again, so a copy has the central name where it can. A pod that
 already has another type of that name gets a copy under a distinct one (``tricircle.<name>``), which answers turn back.
-Every OpenStack has a type ``__DEFAULT__`` of its own making; it is adopted as it is. Copies are public in the pod: who
-may use a private type is decided at the centre, before a pod is asked.
+A pod's own type that consists of the same is used as it is and never touched; so is its ``__DEFAULT__``, which every
+OpenStack makes for itself. Copies are public in the pod: who may use a private type is decided at the centre, before a
+pod is asked.
 """
 
-import hashlib
-from collections.abc import Mapping
-
-import msgspec
+from collections.abc import Iterator, Mapping
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import mark, member, rows
+from tricircle.copies.bodies import mark, member
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach
 from tricircle.copies.visit import visit
-from tricircle.errors import ConflictError, UpstreamStatusError
+from tricircle.copies.volume_type_content import Content, agree, complete, read
+from tricircle.errors import ConflictError, NotFoundError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
-from tricircle.upstream.client import ServiceClient
+from tricircle.upstream.client import ServiceClient, collect
 
+#: What distinct names begin with. A central name that begins with it always gets a distinct one: one strip is exact.
 PREFIX = "tricircle."
 DEFAULT_TYPE = "__DEFAULT__"
 _LONGEST_NAME = 255
 _ANYBODY = ProjectId("")
+#: A copy that somebody deletes in the pod while it is used is made once more, and then once more.
+_ATTEMPTS = 3
 
 
 def central_name(pod_name: str) -> str:
@@ -38,10 +40,12 @@ def central_name(pod_name: str) -> str:
     return pod_name.removeprefix(PREFIX)
 
 
-def digest(volume_type: Mapping[str, object]) -> str:
-    """What of a type a pod must know, as 64 characters: name and extra specs."""
-    shape = [volume_type.get("name"), sorted(_specs(volume_type).items())]
-    return hashlib.sha256(msgspec.json.encode(shape)).hexdigest()
+def _names(central: str) -> Iterator[str]:
+    """Names that a copy may have in a pod, best first."""
+    if not central.startswith(PREFIX):
+        yield central
+    if len(PREFIX + central) <= _LONGEST_NAME:
+        yield PREFIX + central
 
 
 class VolumeTypes:
@@ -53,42 +57,33 @@ class VolumeTypes:
     async def ensure(self, pod: Pod, volume_type: Mapping[str, object], deadline: Deadline) -> str:
         """The name by which a volume gets this type in the pod.
 
-        :param volume_type: the central body as administrators see it (``extra_specs`` included)
-        :raises ConflictError: foreign types stand in the pod under both names that the copy may have
+        :param volume_type: the central body; only its id counts, what tenants do not see of it is read anew
+        :raises NotFoundError: the type is gone
+        :raises ConflictError: foreign types stand in the pod under both names that the copy may have, or its
+            encryption cannot be had there
         """
-        wanted = Wanted(
-            kind=Kind.VOLUME_TYPE,
-            central_id=str(volume_type["id"]),
-            pod=pod,
-            project_id=_ANYBODY,
-            revision=digest(volume_type),
-        )
-        client = self._client(pod)
-
-        async def find() -> Found | None:
-            return await _find(client, volume_type, deadline)
-
-        async def create() -> Found:
-            return await find() or await _create(client, volume_type, deadline)
-
-        routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
-        if routing.revision != digest(volume_type) and routing.details.get("is_ours"):
-            await self._follow(client, routing, volume_type, deadline)
-        return str(routing.details.get("name") or volume_type["name"])
-
-    async def read(self, type_id: str, deadline: Deadline) -> dict[str, object] | None:
-        """The central type as administrators see it, or None."""
-        return await _show(self._central(), type_id, deadline)
+        type_id = str(volume_type["id"])
+        content = await read(self._central(), type_id, deadline)
+        if content is None:
+            raise NotFoundError(f"Volume type {type_id} could not be found.")
+        for _ in range(_ATTEMPTS):
+            routing = await self._bound(pod, type_id, content, deadline)
+            if routing.revision == content.digest:
+                return str(routing.details.get("name"))
+            name = await self._follow(self._client(pod), routing, content, deadline)
+            if name is not None:
+                return name
+        raise UnavailableError(f"Volume type {content.name} is being changed. Try again later.")
 
     async def agree(self, run: JobRun) -> None:
         """Job body: copies follow a changed type, and go with a deleted one."""
-        volume_type = await self.read(run.resource_id, run.deadline)
+        content = await read(self._central(), run.resource_id, run.deadline)
 
         async def work(pod: Pod, copy: Routing) -> None:
-            if volume_type is None:
+            if content is None:
                 await self._remove(pod, copy, run.deadline)
-            elif copy.details.get("is_ours"):
-                await self._follow(self._client(pod), copy, volume_type, run.deadline)
+            elif copy.revision != content.digest:
+                await self._follow_or_forget(pod, copy, content, run.deadline)
 
         async def find(pod: Pod, _copy: Routing) -> Found | None:
             for present in await _all(self._client(pod), run.deadline):
@@ -98,26 +93,49 @@ class VolumeTypes:
 
         await visit(self._reach, run, Kind.VOLUME_TYPE, work=work, find=find)
 
-    async def _follow(
-        self, client: ServiceClient, copy: Routing, volume_type: Mapping[str, object], deadline: Deadline
-    ) -> None:
+    async def _bound(self, pod: Pod, type_id: str, content: Content, deadline: Deadline) -> Routing:
+        known = await self._reach.routings.copy_in(Kind.VOLUME_TYPE, type_id, pod.id)
+        if known is not None and known.is_bound and not _is_ours(known) and known.revision != content.digest:
+            # The pod's own type was the same once. Without the row it is looked at afresh, under the lease.
+            await self._reach.routings.forget(known.id)
+        client = self._client(pod)
+        wanted = Wanted(
+            kind=Kind.VOLUME_TYPE, central_id=type_id, pod=pod, project_id=_ANYBODY, revision=content.digest
+        )
+
+        async def find() -> Found | None:
+            return await _find(client, type_id, content, deadline)
+
+        async def create() -> Found:
+            return await find() or await _create(client, type_id, content, deadline)
+
+        return await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+
+    async def _follow_or_forget(self, pod: Pod, copy: Routing, content: Content, deadline: Deadline) -> None:
+        if _is_ours(copy):
+            await self._follow(self._client(pod), copy, content, deadline)
+        else:
+            await self._reach.routings.forget(copy.id)  # the next use looks for another one
+
+    async def _follow(self, client: ServiceClient, copy: Routing, content: Content, deadline: Deadline) -> str | None:
+        """Make our copy consist of ``content``; its name in the pod, or None when it is not there any more."""
         type_id = str(copy.pod_resource_id)
-        present = await _show(client, type_id, deadline)
+        present = await read(client, type_id, deadline)
         if present is None:
             await self._reach.routings.forget(copy.id)
-            return
-        name = str(copy.details.get("name"))
-        new = str(volume_type["name"])
-        if central_name(name) != new:
-            name = PREFIX + new if name.startswith(PREFIX) else new
-        await client.put(f"/v3/types/{type_id}", body={"volume_type": {"name": name}}, deadline=deadline)
-        await _respecify(client, type_id, _specs(present), _specs(volume_type), deadline)
-        await self._reach.routings.update(copy.id, details={"name": name}, revision=digest(volume_type))
+            return None
+        await agree(client, type_id, present, content, deadline)
+        name = present.name
+        if central_name(name) != content.name or (name == content.name and name.startswith(PREFIX)):
+            name = await _rename(client, type_id, content.name, deadline)
+        await self._reach.routings.update(copy.id, details={"name": name}, revision=content.digest)
+        return name
 
     async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        if copy.details.get("is_ours"):
+        if _is_ours(copy):
             # 400: volumes of it still exist in the pod; the type goes on living there without a routing.
-            await self._client(pod).delete(f"/v3/types/{copy.pod_resource_id}", deadline=deadline, ok=(400, 404))
+            path = f"/v3/types/{copy.pod_resource_id}"
+            await self._client(pod).delete(path, deadline=deadline, ok=(400, 404))
         await self._reach.routings.forget(copy.id)
 
     def _central(self) -> ServiceClient:
@@ -127,70 +145,70 @@ class VolumeTypes:
         return self._reach.clients.as_service(self._reach.registry.target(pod, Service.BLOCK_STORAGE))
 
 
-async def _find(client: ServiceClient, volume_type: Mapping[str, object], deadline: Deadline) -> Found | None:
-    for present in await _all(client, deadline):
-        is_ours = present.get("description") == mark(str(volume_type["id"]))
-        is_namesake = present.get("name") == volume_type["name"]
-        is_alike = is_namesake and (present["name"] == DEFAULT_TYPE or digest(present) == digest(volume_type))
-        if is_ours or is_alike:
-            revision = digest(volume_type) if is_alike else ""
-            return _found(present, is_ours=is_ours, revision=revision)
+def _is_ours(copy: Routing) -> bool:
+    return bool(copy.details.get("is_ours"))
+
+
+async def _find(client: ServiceClient, type_id: str, content: Content, deadline: Deadline) -> Found | None:
+    """What an earlier attempt made, or the pod's own type that consists of the same."""
+    everything = await _all(client, deadline)
+    for present in everything:
+        if present.get("description") == mark(type_id):
+            return _found(present, is_ours=True, revision="")
+    for present in everything:
+        if present.get("name") == content.name and await _is_alike(client, present, content, deadline):
+            return _found(present, is_ours=False, revision=content.digest)
     return None
 
 
-async def _create(client: ServiceClient, volume_type: Mapping[str, object], deadline: Deadline) -> Found:
-    name = str(volume_type["name"])
-    for candidate in (name, PREFIX + name):
+async def _is_alike(client: ServiceClient, present: Mapping[str, object], content: Content, deadline: Deadline) -> bool:
+    whole = await complete(client, present, deadline)
+    if content.name == DEFAULT_TYPE:
+        return whole.encryption == content.encryption
+    return whole.is_like(content)
+
+
+async def _create(client: ServiceClient, type_id: str, content: Content, deadline: Deadline) -> Found:
+    for name in _names(content.name):
         body: dict[str, object] = {
-            "name": candidate,
-            "description": mark(str(volume_type["id"])),
+            "name": name,
+            "description": mark(type_id),
             "os-volume-type-access:is_public": True,
-            "extra_specs": _specs(volume_type),
+            "extra_specs": content.specs,
         }
-        if len(candidate) > _LONGEST_NAME:
-            continue
         try:
             answer = await client.post("/v3/types", body={"volume_type": body}, deadline=deadline)
         except UpstreamStatusError as error:
             if error.status != 409:
                 raise
             continue
-        return _found(member(answer, "volume_type"), is_ours=True, revision=digest(volume_type))
-    raise ConflictError(f"Volume type {name} cannot be used there: its name is taken.")
+        made = member(answer, "volume_type")
+        bare = Content(name=name, specs=content.specs)
+        await agree(client, str(made["id"]), bare, content, deadline)
+        return _found(made, is_ours=True, revision=content.digest)
+    raise _taken(content.name)
+
+
+async def _rename(client: ServiceClient, type_id: str, wanted: str, deadline: Deadline) -> str:
+    for name in _names(wanted):
+        try:
+            await client.put(f"/v3/types/{type_id}", body={"volume_type": {"name": name}}, deadline=deadline)
+        except UpstreamStatusError as error:
+            if error.status != 409:
+                raise
+            continue
+        return name
+    raise _taken(wanted)
+
+
+def _taken(name: str) -> ConflictError:
+    return ConflictError(f"Volume type {name} cannot be used there: its name is taken.")
 
 
 async def _all(client: ServiceClient, deadline: Deadline) -> list[dict[str, object]]:
-    answer = await client.get("/v3/types", params={"is_public": "None", "limit": 1000}, deadline=deadline)
-    found = list(rows(answer, "volume_types"))
-    while found and answer.get("volume_type_links"):
-        marker = str(found[-1]["id"])
-        answer = await client.get("/v3/types", params={"is_public": "None", "marker": marker}, deadline=deadline)
-        more = list(rows(answer, "volume_types"))
-        if not more:
-            break
-        found += more
-    return [dict(row) for row in found]
-
-
-async def _show(client: ServiceClient, type_id: str, deadline: Deadline) -> dict[str, object] | None:
-    answer = await client.get(f"/v3/types/{type_id}", deadline=deadline, ok=(404,))
-    return dict(member(answer, "volume_type")) if answer else None
-
-
-async def _respecify(
-    client: ServiceClient, type_id: str, present: Mapping[str, str], wanted: Mapping[str, str], deadline: Deadline
-) -> None:
-    for key in sorted(present.keys() - wanted.keys()):
-        await client.delete(f"/v3/types/{type_id}/extra_specs/{key}", deadline=deadline, ok=(404,))
-    if missing := {key: value for key, value in wanted.items() if present.get(key) != value}:
-        await client.post(f"/v3/types/{type_id}/extra_specs", body={"extra_specs": missing}, deadline=deadline)
+    return await collect(client, "/v3/types", "volume_types", deadline, params={"is_public": "None"})
 
 
 def _found(present: Mapping[str, object], *, is_ours: bool, revision: str) -> Found:
     details: dict[str, object] = {"name": present["name"], "is_ours": is_ours}
     return Found(pod_resource_id=str(present["id"]), details=details, revision=revision)
-
-
-def _specs(volume_type: Mapping[str, object]) -> dict[str, str]:
-    specs = volume_type.get("extra_specs")
-    return {str(key): str(value) for key, value in specs.items()} if isinstance(specs, Mapping) else {}

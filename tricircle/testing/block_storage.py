@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import Manner, matching, next_href, page
 from tricircle.testing.microversions import Microversions, fault
+from tricircle.testing.qos_specs import QosSpecs
 from tricircle.testing.volume_quotas import VolumeQuotas
+from tricircle.testing.volume_transfers import VolumeTransfers
 from tricircle.testing.volume_types import VolumeTypes
 
 VERSIONS = Microversions(word="volume", minimum=(3, 0), maximum=(3, 71))
@@ -32,7 +34,9 @@ class Cinder:
         self.snapshots: dict[str, Json] = {}
         self.attachments: dict[str, Json] = {}
         self.types = VolumeTypes(lambda type_id: any(one["_type"] == type_id for one in self.volumes.values()))
+        self.qos = QosSpecs(self.types)
         self.quotas = VolumeQuotas(self._holdings)
+        self.transfers = VolumeTransfers(self)
         self._numbers = itertools.count(1)
         #: Whether an image may be used; the pod's composition puts Glance's answer here.
         self.has_image: Callable[[str], bool] = lambda _image_id: False
@@ -43,6 +47,8 @@ class Cinder:
             route("GET", "/", self._versions),
             *self._volume_routes(),
             *self.types.routes(),
+            *self.qos.routes(),
+            *self.transfers.routes(),
             *self.quotas.routes(),
             route("GET", "/os-availability-zone", self._zones),
             route("GET", "/scheduler-stats/get_pools", self._pools),
@@ -53,6 +59,7 @@ class Cinder:
             route("POST", "/volumes", self._create_volume),
             route("GET", "/volumes", self._list_volumes),
             route("GET", "/volumes/detail", self._list_volumes),
+            route("GET", "/volumes/summary", self._summary),
             route("GET", "/volumes/{volume_id}", self._show_volume),
             route("PUT", "/volumes/{volume_id}", self._update_volume),
             route("DELETE", "/volumes/{volume_id}", self._delete_volume),
@@ -145,7 +152,7 @@ class Cinder:
             "bootable": str(bool(given.get("imageRef") or given.get("image_id"))).lower(),
             "encrypted": False, "multiattach": False, "consistencygroup_id": None, "replication_status": None,
             "user_id": asked.caller.user_id, "_project": asked.caller.project_id, "_type": kind["id"],
-            "created_at": _now(), "updated_at": None, "_number": next(self._numbers),
+            "created_at": self.now(), "updated_at": None, "_number": next(self._numbers),
         }  # fmt: skip
         self.volumes[made["id"]] = made
         return made
@@ -165,13 +172,25 @@ class Cinder:
             body["count"] = len(found)
         return Said(body=body)
 
+    def _summary(self, asked: Asked) -> Said:
+        if asked.version < (3, 12):
+            return self._show_volume(asked, "summary")
+        mine = [one for one in self.volumes.values() if self._is_listed(asked, one)]
+        summary: Json = {"total_count": len(mine), "total_size": sum(int(one["size"]) for one in mine)}
+        if asked.version >= (3, 36):
+            summary["metadata"] = {}
+            for key, value in (pair for one in mine for pair in one["metadata"].items()):
+                summary["metadata"].setdefault(key, [])
+                summary["metadata"][key] += [value] if value not in summary["metadata"][key] else []
+        return Said(body={"volume-summary": summary})
+
     def _show_volume(self, asked: Asked, volume_id: str) -> Said:
         return Said(body={"volume": self._shown(asked, self._volume(asked, volume_id))})
 
     def _update_volume(self, asked: Asked, volume_id: str) -> Said:
         volume = self._volume(asked, volume_id)
         volume |= {key: value for key, value in asked.part("volume").items() if key in ("name", "description")}
-        volume["updated_at"] = _now()
+        volume["updated_at"] = self.now()
         return Said(body={"volume": self._shown(asked, volume)})
 
     def _set_metadata(self, asked: Asked, volume_id: str) -> Said:
@@ -216,7 +235,7 @@ class Cinder:
         made = {
             "id": new_id(), "volume_id": volume["id"], "name": given.get("name"), "size": volume["size"],
             "description": given.get("description"), "status": "creating", "metadata": given.get("metadata") or {},
-            "created_at": _now(), "updated_at": None, "_project": asked.caller.project_id,
+            "created_at": self.now(), "updated_at": None, "_project": asked.caller.project_id,
             "_number": next(self._numbers),
         }  # fmt: skip
         self.snapshots[made["id"]] = made
@@ -251,7 +270,7 @@ class Cinder:
         """Reserve a volume for a server, as Nova does."""
         made: Json = {
             "id": new_id(), "volume_id": volume_id, "instance": server_id, "status": "reserved",
-            "_project": project_id, "_number": next(self._numbers), "created_at": _now(),
+            "_project": project_id, "_number": next(self._numbers), "created_at": self.now(),
         }  # fmt: skip
         self.attachments[made["id"]] = made
         self.volumes[volume_id]["status"] = "reserved"
@@ -287,6 +306,11 @@ class Cinder:
     def _pools(self, asked: Asked) -> Said:
         asked.need_admin("scheduler_extension:scheduler_stats:get_pools")
         return Said(body={"pools": [{"name": self.host}]})
+
+    @staticmethod
+    def now() -> str:
+        """The time as Cinder writes what is stored."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000")
 
     # --- small things ----------------------------------------------------------------------------------------------
 
@@ -344,7 +368,3 @@ class Cinder:
 
 def _plain(one: Json) -> Json:
     return {key: value for key, value in one.items() if not key.startswith("_")}
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000")

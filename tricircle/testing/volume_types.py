@@ -30,13 +30,17 @@ class VolumeTypes:
             route("POST", "/types/{type_id}/extra_specs", self._set_specs),
             route("DELETE", "/types/{type_id}/extra_specs/{key}", self._unset_spec),
             route("GET", "/types/{type_id}/encryption", self._encryption),
+            route("POST", "/types/{type_id}/encryption", self._encrypt),
+            route("PUT", "/types/{type_id}/encryption/{encryption_id}", self._reencrypt),
+            route("DELETE", "/types/{type_id}/encryption/{encryption_id}", self._decrypt),
         ]
 
     def _new_type(self, given: Json) -> Json:
         made = {
             "id": new_id(), "name": given["name"], "description": given.get("description"),
             "is_public": given.get("os-volume-type-access:is_public", True),
-            "extra_specs": dict(given.get("extra_specs") or {}), "_projects": set(),
+            "extra_specs": dict(given.get("extra_specs") or {}), "_projects": set(), "_encryption": {},
+            "qos_specs_id": None,
         }  # fmt: skip
         self.stored[made["id"]] = made
         return made
@@ -60,7 +64,10 @@ class VolumeTypes:
     def _update_type(self, asked: Asked, type_id: str) -> Said:
         asked.need_admin("volume_extension:type_update")
         kind = self._type(asked, type_id)
-        kind |= {k: v for k, v in asked.part("volume_type").items() if k in ("name", "description", "is_public")}
+        given = asked.part("volume_type")
+        if any(one["name"] == given.get("name") and one is not kind for one in self.stored.values()):
+            raise Refusal(409, f"Volume Type {given['name']} already exists.")
+        kind |= {k: v for k, v in given.items() if k in ("name", "description", "is_public")}
         return Said(body={"volume_type": self._type_shown(asked, kind)})
 
     def _delete_type(self, asked: Asked, type_id: str) -> Said:
@@ -103,9 +110,34 @@ class VolumeTypes:
         return Said(status=202)
 
     def _encryption(self, asked: Asked, type_id: str) -> Said:
-        asked.need_admin("volume_extension:volume_type_encryption")
-        self._type(asked, type_id)
-        return Said(body={})
+        asked.need_admin("volume_extension:volume_type_encryption:get")
+        return Said(body=self._type(asked, type_id)["_encryption"])
+
+    def _encrypt(self, asked: Asked, type_id: str) -> Said:
+        kind = self._changeable(asked, type_id, "Cannot create encryption specs. Volume type in use.")
+        if kind["_encryption"]:
+            raise Refusal(400, f"Volume type encryption for type {type_id} already exists.")
+        kind["_encryption"] = {**asked.part("encryption"), "encryption_id": new_id(), "volume_type_id": type_id}
+        return Said(body={"encryption": kind["_encryption"]})
+
+    def _reencrypt(self, asked: Asked, type_id: str, encryption_id: str) -> Said:
+        kind = self._changeable(asked, type_id, "Cannot update encryption specs. Volume type in use.")
+        kind["_encryption"] |= asked.part("encryption")
+        return Said(body=asked.json())
+
+    def _decrypt(self, asked: Asked, type_id: str, encryption_id: str) -> Said:
+        kind = self._changeable(asked, type_id, "Cannot delete encryption specs. Volume type in use.")
+        if not kind["_encryption"]:
+            raise Refusal(404, f"Volume type encryption for type {type_id} does not exist.")
+        kind["_encryption"] = {}
+        return Said(status=202)
+
+    def _changeable(self, asked: Asked, type_id: str, refusal: str) -> Json:
+        asked.need_admin("volume_extension:volume_type_encryption:create")
+        kind = self._type(asked, type_id)
+        if self._is_in_use(type_id):
+            raise Refusal(400, refusal)
+        return kind
 
     def _types_of(self, asked: Asked) -> list[Json]:
         project = asked.caller.project_id
@@ -135,4 +167,7 @@ class VolumeTypes:
     def _type_shown(self, asked: Asked, kind: Json) -> Json:
         shown = {key: value for key, value in kind.items() if not key.startswith("_")}
         shown["os-volume-type-access:is_public"] = kind["is_public"]
-        return {**shown, "qos_specs_id": None} if asked.caller.is_admin else {**shown, "extra_specs": {}}
+        if not asked.caller.is_admin:
+            shown["extra_specs"] = {}
+            del shown["qos_specs_id"]
+        return shown
