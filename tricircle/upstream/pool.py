@@ -128,8 +128,9 @@ class Pools:
             self._failed(target, breaker, error.cause, remaining_s)
             raise UnavailableError(_UNREACHABLE) from error.cause
         except _FAILURES as error:
-            if isinstance(error, ConnectionError) and not isinstance(call.body, bytes | None):
-                # A server that refuses an upload may hang up on it: that says nothing about whether it is there.
+            if isinstance(error, ConnectionError | TimeoutError) and not isinstance(call.body, bytes | None):
+                # A server that refuses an upload may hang up on it, and it may be the client who fell silent: neither
+                # says whether the server is there.
                 breaker.give_up()
             else:
                 self._failed(target, breaker, error, remaining_s)

@@ -213,6 +213,23 @@ async def test_uploads_that_are_hung_up_on_do_not_open_the_breaker(pools: Pools)
         assert not pools.is_open(target(port))
 
 
+async def test_clients_who_fall_silent_in_uploads_do_not_open_the_breaker(pools: Pools) -> None:
+    """Or one tenant could take the service away from all."""
+
+    async def listen(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    async with speaking(listen) as port:
+        for _ in range(5):
+            with pytest.raises(OutcomeUnknownError):
+                await pools.send(target(port), Call(method="PUT", path="/", body=body()), soon())
+        assert not pools.is_open(target(port))
+
+
 async def test_a_slow_reader_holds_the_upstream_back(pools: Pools) -> None:
     """A download of 64 MiB whose reader stops: the server cannot send on."""
     sent = 0
