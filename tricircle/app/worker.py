@@ -8,6 +8,7 @@ from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.conf.settings import Settings
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.jobs.worker import Body, Worker
+from tricircle.ledger.positions import Positions
 from tricircle.model.job import JobType
 
 
@@ -16,7 +17,7 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
     rooms = open_rooms(settings)
     try:
-        yield Worker(rooms.queue, bodies(rooms), settings.worker)
+        yield Worker(rooms.queue, bodies(rooms), settings.worker, chores=(Positions(rooms.engine).purge,))
     finally:
         await rooms.close()
 
