@@ -148,9 +148,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _at_least_one(text: str) -> int:
+    """A number for the command line; 0 must not pass for "not given", which would start the lab as it was."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
 def _add_choices(command: argparse.ArgumentParser) -> None:
     """What is not given stays as it was at the last start."""
-    command.add_argument("--pods", type=int, metavar="N", help=f"how many pods (first: {DEFAULT_PODS})")
+    command.add_argument("--pods", type=_at_least_one, metavar="N", help=f"how many pods (first: {DEFAULT_PODS})")
     command.add_argument(
         "--rabbit",
         nargs="*",

@@ -52,10 +52,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TricircleError as error:
         if arguments.debug:
             raise
-        cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
-        sys.stderr.write(f"{PROG}: {error.message}{cause}\n")
+        sys.stderr.write(f"{PROG}: {error.message}{_cause(error)}\n")
+        if not settings.raw.config_file and not settings.raw.config_dir:
+            sys.stderr.write(
+                f"{PROG}: no configuration file was found; name one with --config-file before the command\n"
+            )
         return 1
     return code
+
+
+def _cause(error: TricircleError) -> str:
+    """What a library said, if it says more than the message: its first line, since the others are advice to us."""
+    said = str(error.__cause__ or "").split("\n", 1)[0]
+    return f" ({said})" if said and said not in error.message else ""
 
 
 if __name__ == "__main__":

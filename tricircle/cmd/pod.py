@@ -69,7 +69,7 @@ async def _inspected(settings: Settings, names: Sequence[str]) -> tuple[list[Fin
     async with workbench(settings) as bench:
         known = {pod.name: pod for pod in await bench.registry.pods() if not pod.is_central}
         if unknown := [name for name in names if name not in known]:
-            raise NotFoundError(f"There is no pod {unknown[0]}. Pods are: {', '.join(known) or 'none'}.")
+            raise NotFoundError(f"There is no pod {unknown[0]}. Registered are: {', '.join(known) or 'none'}.")
         pods = [
             pod for pod in known.values() if pod.name in names or (not names and pod.state is not PodState.DISABLED)
         ]
