@@ -168,7 +168,6 @@ def test_other_refusals_are_those_of_a_pod(compute: Caller, pod: Caller) -> None
     for method, path, body in (
         ("POST", "/servers", {}),
         ("GET", f"/servers/{NOBODY}", None),
-        ("POST", f"/servers/{NOBODY}/action", {"os-stop": None}),
         ("GET", f"/servers/{NOBODY}/os-interface", None),
         ("GET", "/servers?all_tenants=1", None),
         ("GET", "/servers?sort_key=nope", None),

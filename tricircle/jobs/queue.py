@@ -105,6 +105,13 @@ class Queue:
 
         return await transact(self._engine, work)
 
+    async def withdraw(self, job_id: int) -> None:
+        """Remove a job that was filed as a precaution and is not needed any more.
+
+        Meant for one that is not due yet, under a key of its own. One that runs at this moment simply ends.
+        """
+        await transact(self._engine, lambda connection: JobRows.delete(connection, [job_id]))
+
     async def claim(
         self,
         owner: str,

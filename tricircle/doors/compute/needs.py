@@ -144,8 +144,12 @@ class JobFiles(Protocol):
         revision: int | None = None,
         payload: Mapping[str, object] | None = None,
         delay_s: float = 0,
-    ) -> object:
-        """File a job for one pod, or for all that have a copy."""
+    ) -> int:
+        """File a job for one pod, or for all that have a copy; its id."""
+        ...
+
+    async def withdraw(self, job_id: int) -> None:
+        """Remove a job that was filed as a precaution."""
         ...
 
 

@@ -17,8 +17,18 @@ from tricircle.copies.server_ports import GATEWAY, USER
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
 from tricircle.doors.compute.nics import Nic
-from tricircle.doors.compute.together import settled, value
-from tricircle.errors import BadUpstreamAnswerError, TricircleError, UnavailableError, UpstreamStatusError
+from tricircle.doors.compute.together import caught, settled, value
+from tricircle.errors import (
+    BadUpstreamAnswerError,
+    ConflictError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    QuotaExceededError,
+    TricircleError,
+    UnavailableError,
+    UpstreamStatusError,
+)
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Routing
@@ -26,6 +36,8 @@ from tricircle.upstream.client import ServiceClient
 
 LOG = logging.getLogger(__name__)
 
+#: What the centre says when it has made nothing.
+_REFUSALS = (InvalidRequestError, ConflictError, ForbiddenError, QuotaExceededError, NotFoundError)
 #: Longer than any boot: only then may the worker take what a claim holds.
 _CLAIM_GRACE_S = 900.0
 #: Time to take back what was made, also when the request's own time is up.
@@ -55,6 +67,8 @@ class Claim:
 
     :ivar id: the ``device_id`` until the server's is known
     :ivar copies: the copies in the pod, in the order of ``ports``
+    :ivar is_certain: every central port that came to be is among ``ports``
+    :ivar job_id: the job that lets go of everything, should this process die; None when there is nothing to let go of
     """
 
     id: str
@@ -62,6 +76,8 @@ class Claim:
     context: RequestContext
     ports: list[ClaimedPort] = field(default_factory=list)
     copies: list[Routing] = field(default_factory=list)
+    is_certain: bool = True
+    job_id: int | None = None
 
     def names(self) -> dict[str, str]:
         """Ids of the copies, and of the ports that they are copies of; nobody knows them after a release."""
@@ -96,15 +112,16 @@ class NicPorts:
         claim = Claim(id=str(uuid.uuid4()), pod=pod, context=context)
         if not nics:
             return claim
-        await self._jobs.append(
+        claim.job_id = await self._jobs.append(
             JobType.SERVER_PORTS, claim.id, context.project_id, pod_id=pod.id, delay_s=_CLAIM_GRACE_S
         )
         outcomes = await settled([self._claim_one(claim, nic, deadline) for nic in nics])
         claim.ports += [outcome for outcome in outcomes if isinstance(outcome, ClaimedPort)]
-        for outcome in outcomes:
-            if isinstance(outcome, TricircleError):
-                await self.release(claim)
-                raise outcome
+        failures = [outcome for outcome in outcomes if isinstance(outcome, TricircleError)]
+        if failures:
+            claim.is_certain = all(isinstance(failure, _REFUSALS) for failure in failures)
+            await self.release(claim)
+            raise failures[0]
         return claim
 
     async def realise(self, claim: Claim, deadline: Deadline) -> None:
@@ -131,19 +148,30 @@ class NicPorts:
                 for port, copy in zip(claim.ports, claim.copies, strict=True)
             ]
         )
-        for outcome in outcomes:
-            if isinstance(outcome, TricircleError):
-                LOG.warning("a port of server %s could not be marked: %s", server_id, outcome)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, TricircleError)]
+        for failure in failures:
+            LOG.warning("a port of server %s could not be marked: %s", server_id, failure)
+        if not failures:
+            await self._end(claim)
 
     async def release(self, claim: Claim) -> None:
         """Undo a claim as if it had never been. What cannot be undone now, the claim's job undoes later."""
         deadline = Deadline.after(_RELEASE_S)
         outcomes = await settled([self._release_one(claim, port, deadline) for port in claim.ports])
-        for outcome in outcomes:
-            if isinstance(outcome, TricircleError):
-                LOG.warning("ports of claim %s are left to its job: %s", claim.id, outcome)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, TricircleError)]
+        for failure in failures:
+            LOG.warning("ports of claim %s are left to its job: %s", claim.id, failure)
+        if not failures and claim.is_certain:
+            await self._end(claim)
         claim.ports.clear()
         claim.copies.clear()
+
+    async def _end(self, claim: Claim) -> None:
+        """The claim holds nothing any more. A job that cannot be withdrawn finds nothing to do."""
+        if claim.job_id is not None:
+            outcome = await caught(self._jobs.withdraw(claim.job_id))
+            if isinstance(outcome, TricircleError):
+                LOG.info("the job of claim %s stays: %s", claim.id, outcome)
 
     async def _claim_one(self, claim: Claim, nic: Nic, deadline: Deadline) -> ClaimedPort:
         binding: dict[str, object] = {"binding:host_id": claim.pod.name}

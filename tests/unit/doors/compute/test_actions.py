@@ -238,3 +238,13 @@ async def test_lists_are_made_of_all_pods(sky: Cloud, server: dict[str, Any]) ->
     assert [set(one) for one in brief] == [{"id", "name", "links"}] * 2
     by_flavor = json_of(await sky.ask("GET", "/servers/detail?flavor=m1"))["servers"]
     assert len(by_flavor) == 2
+
+
+async def test_a_refused_list_names_the_rule_of_what_was_asked(sky: Cloud) -> None:
+    """Pods are asked for details even for a brief list."""
+    brief, detailed = [
+        json_of(await sky.ask("GET", f"/servers{path}?all_tenants=1"))["forbidden"]["message"]
+        for path in ("", "/detail")
+    ]
+    assert "servers:index:get_all_tenants" in brief
+    assert "servers:detail:get_all_tenants" in detailed

@@ -85,6 +85,7 @@ async def test_a_server_on_a_network_gets_the_centres_address(sky: Cloud) -> Non
     copy = await sky.routings.copy_in(Kind.PORT, port["id"], routing.pod_id)
     assert copy is not None
     assert copy.details == {"origin": "gateway", "server_id": server["id"]}
+    assert await sky.jobs() == [], "the claim's job is not needed any more"
 
 
 async def test_the_users_port_is_taken_and_given_back(sky: Cloud) -> None:
@@ -204,6 +205,7 @@ async def test_a_pod_that_refuses_leaves_nothing_and_is_quoted_with_our_ids(sky:
     expected = f"Binding failed for port {port}, on host (hidden) of az1."
     assert json_of(answer)["badRequest"]["message"] == expected
     assert is_untouched(sky)
+    assert await sky.jobs() == []
 
 
 async def test_a_pod_that_cannot_be_reached_leaves_nothing(sky: Cloud) -> None:
@@ -252,6 +254,15 @@ async def test_a_boot_of_which_only_a_proxy_spoke_keeps_its_ports(sky: Cloud, sa
     with pytest.raises((OutcomeUnknownError, BadUpstreamAnswerError)):
         await boot(sky, networks=[{"uuid": network}], availability_zone="az1")
     assert len(sky.central_ports()) == len(sky.pod_ports("pod1")) == 1
+
+
+async def test_a_central_port_of_unknown_fate_is_left_to_the_claims_job(sky: Cloud) -> None:
+    network = sky.network(project(sky))
+    sky.wires.deaf = lambda target, call: (target.pod, call.method, call.path) == ("central", "POST", "/v2.0/ports")
+    with pytest.raises(OutcomeUnknownError):
+        await boot(sky, networks=[{"uuid": network}])
+    (port,) = sky.central_ports()
+    assert [(job[0], job[1]) for job in await sky.jobs()] == [(JobType.SERVER_PORTS, port["device_id"])]
 
 
 async def test_the_projects_limit_is_the_centres(sky: Cloud) -> None:
