@@ -43,7 +43,13 @@ class Caller:
 
     def __call__(self, method: str, path: str, body: object = None, version: str = "2.90") -> requests.Response:
         headers = {"OpenStack-API-Version": f"compute {version}"}
-        return self.session.request(method, self.root + path, json=body, headers=headers, timeout=120)
+        deadline = time.monotonic() + 60
+        while True:
+            answer = self.session.request(method, self.root + path, json=body, headers=headers, timeout=120)
+            # Other tests of this storey make pods sick on purpose, and then nobody knows what does not exist.
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                return answer
+            time.sleep(1)
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +157,11 @@ BAD: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("fields", BAD.values(), ids=BAD.keys())
-@pytest.mark.parametrize("version", ["2.1", "2.42", "2.90"])
+@pytest.mark.parametrize("version", ["2.37", "2.60", "2.90"])
 def test_a_bad_boot_is_refused_as_a_pod_refuses_it(
     compute: Caller, pod: Caller, flavor: str, image: str, fields: Json, version: str
 ) -> None:
-    server: Json = {"name": "door", "flavorRef": flavor, "imageRef": image, **fields}
-    if version != "2.1":
-        server.setdefault("networks", "none")
+    server: Json = {"name": "door", "flavorRef": flavor, "imageRef": image, "networks": "none", **fields}
     body = {"server": {key: value for key, value in server.items() if value is not None}}
     ours, theirs = compute("POST", "/servers", body, version), pod("POST", "/servers", body, version)
     assert theirs.status_code >= 400, "the pod took it"
