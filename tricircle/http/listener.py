@@ -230,6 +230,7 @@ class Listener:
             except Exception:
                 LOG.exception("Something could not be closed")
         metrics.write_down()
+        self._access.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -6,6 +6,7 @@ worked on carries its request id. Access lines go to the same place in the same 
 per request.
 """
 
+import asyncio
 import logging
 import os
 import time
@@ -29,6 +30,8 @@ _LEVELS = (
     "alembic.runtime=INFO",
     "granian=INFO",
 )
+#: Seconds for which access lines are held back, to be written together.
+_HOLD_S = 0.25
 _CURRENT: ContextVar[Mapping[str, str | None] | None] = ContextVar("tricircle_log_context", default=None)
 
 
@@ -68,8 +71,8 @@ def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
 class AccessLog:
     """Writes one line per request, to the places where all other lines go.
 
-    Made after :func:`setup`. A place that is a stream or a file in the usual form is written to directly; others (JSON,
-    syslog, journal) get an ordinary record.
+    Made after :func:`setup`. A place that is a stream or a file in the usual form gets the lines of a quarter of a
+    second at once; others (JSON, syslog, journal) get an ordinary record each.
     """
 
     def __init__(self) -> None:
@@ -85,6 +88,8 @@ class AccessLog:
         self._head = f"{os.getpid()} INFO tricircle.access"
         self._second = 0
         self._stamp = ""
+        self._lines: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def write(self, *, request_id: str, global_request_id: str | None, user: str, project: str, text: str) -> None:
         """Write a line. ``text`` holds no secrets: a verb, a path, a status, times."""
@@ -98,16 +103,26 @@ class AccessLog:
         second = int(now)
         if second != self._second:
             self._second = second
-            self._reopen()
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        line = (
+        self._lines.append(
             f"{self._stamp}.{int((now - second) * 1000):03d} {self._head} "
             f"[{global_request_id or '-'} {request_id} {user} {project}] {text}\n"
         )
-        for handler in self._streams:
+        if self._timer is None:
+            self._arm()
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        lines, self._lines = "".join(self._lines), []
+        if lines:
+            self._reopen()
+        for handler in self._streams if lines else ():
             handler.acquire()
             try:
-                handler.stream.write(line)
+                handler.stream.write(lines)
                 handler.stream.flush()
             except (OSError, ValueError):
                 # A full disk or a closed stream must not cost an answer.
@@ -115,8 +130,16 @@ class AccessLog:
             finally:
                 handler.release()
 
+    def _arm(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        self._timer = loop.call_later(_HOLD_S, self.flush)
+
     def _reopen(self) -> None:
-        """Open files anew that were rotated, as their handlers do for their own lines; once a second is enough."""
+        """Open files anew that were rotated, as their handlers do for their own lines."""
         for handler in self._streams:
             reopen = getattr(handler, "reopenIfNeeded", None)
             if reopen is not None:

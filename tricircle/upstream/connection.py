@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
     :ivar status: of the answer, once its head is there
     :ivar headers: of the answer, names in lower case
     :ivar is_alive: whether the peer has not hung up yet
+    :ivar loop: the loop that it lives in
     """
 
     __slots__ = (
@@ -46,18 +47,18 @@ class Connection(asyncio.Protocol):
         "_is_paused",
         "_is_streamed",
         "_is_until_eof",
-        "_loop",
         "_parser",
         "_spare",
         "_transport",
         "_waiter",
         "headers",
         "is_alive",
+        "loop",
         "status",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._parser = HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -126,7 +127,7 @@ class Connection(asyncio.Protocol):
             elif self._is_complete:
                 return
             else:
-                await self._wait(self._loop.time() + idle_s)
+                await self._wait(self.loop.time() + idle_s)
 
     async def upload(self, chunks: AsyncIterator[bytes], *, is_chunked: bool, idle_s: float) -> None:
         """Send a body as it comes; stops early when the answer is already there. Raises as :meth:`answer`.
@@ -194,7 +195,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer does not read as fast as we write."""
         if self._drained is None:
-            self._drained = self._loop.create_future()
+            self._drained = self.loop.create_future()
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
@@ -289,8 +290,8 @@ class Connection(asyncio.Protocol):
     async def _wait(self, until: float) -> None:
         if self._error is not None:
             raise self._error
-        self._waiter = self._loop.create_future()
-        timer = self._loop.call_at(until, self._expire)
+        self._waiter = self.loop.create_future()
+        timer = self.loop.call_at(until, self._expire)
         try:
             await self._waiter
         finally:

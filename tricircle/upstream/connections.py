@@ -59,37 +59,43 @@ class Connections:
         self._origins: dict[int, Origin] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def acquire(self, origin: Origin, until: float, *, idle_s: float | None = None) -> tuple[Connection, bool]:
-        """A connection, and whether it was used before. To be given back with :meth:`release` or :meth:`discard`.
+    async def acquire(self, origin: Origin, until: float, idle_s: float) -> Connection:
+        """A connection, open or new. To be given back with :meth:`release` or :meth:`discard`.
 
         :param until: the loop's time after which it is too late
-        :param idle_s: do not take one that was idle for longer; None is what the settings say
+        :param idle_s: do not take one that was idle for longer
         :raises TimeoutError: no connection in time
         :raises OSError: no connection: refused, unknown name, a certificate that is not trusted
         """
-        loop = asyncio.get_running_loop()
-        longest_s = self._idle_s if idle_s is None else idle_s
         while True:
-            while origin.idle:
-                connection, since = origin.idle.pop()
-                if connection.is_alive and loop.time() - since <= longest_s:
-                    return connection, True
-                self._drop(origin, connection)
+            connection = self.take(origin, idle_s)
+            if connection is not None:
+                return connection
             if origin.open < self._limit:
-                return await self._dial(origin, until), False
+                return await self._dial(origin, until)
             await self._turn(origin, until)
+
+    def take(self, origin: Origin, idle_s: float) -> Connection | None:
+        """An open connection that was not idle for longer than ``idle_s``; None when there is none."""
+        while origin.idle:
+            connection, since = origin.idle.pop()
+            if connection.is_alive and connection.loop.time() - since <= idle_s:
+                return connection
+            self._drop(origin, connection)
+        return None
 
     def release(self, origin: Origin, connection: Connection) -> None:
         """Give a connection back after an exchange; it is kept if another one may follow."""
         if not connection.is_reusable or self._idle_s <= 0.0:
             self.discard(origin, connection)
             return
-        loop = asyncio.get_running_loop()
+        loop = connection.loop
         origin.idle.append((connection, loop.time()))
-        self._origins[id(origin)] = origin
-        if self._sweep is None:
-            self._sweep = loop.call_later(self._idle_s, self._close_idle, loop)
-        _wake(origin)
+        if self._sweep is None or id(origin) not in self._origins:
+            self._origins[id(origin)] = origin
+            self._sweep = self._sweep or loop.call_later(self._idle_s, self._close_idle, loop)
+        if origin.waiters:
+            _wake(origin)
 
     def discard(self, origin: Origin, connection: Connection) -> None:
         """Close a connection that must not be used again."""

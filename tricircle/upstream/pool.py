@@ -161,22 +161,26 @@ class Pools:
     async def _ask(self, origin: Origin, call: Call, remaining_s: float) -> Reply:
         body = call.body
         head = _head(origin, call)
-        until = asyncio.get_running_loop().time() + remaining_s
-        is_whole = isinstance(body, bytes | None)
-        is_repeatable = is_whole and call.method in _IDEMPOTENT
-        connection, is_used = await self._acquire(origin, until, None if is_repeatable else _UNSAFE_IDLE_S)
+        is_repeatable = call.method in _IDEMPOTENT and isinstance(body, bytes | None)
+        idle_s = self._settings.idle_s if is_repeatable else min(_UNSAFE_IDLE_S, self._settings.idle_s)
+        connection = self._connections.take(origin, idle_s)
+        if connection is None:
+            until = asyncio.get_running_loop().time() + remaining_s
+            connection = await self._acquire(origin, until, idle_s)
+            return await self._exchange(origin, connection, call, head, until)
+        until = connection.loop.time() + remaining_s
         try:
             return await self._exchange(origin, connection, call, head, until)
         except ConnectionError:
-            if not (is_used and is_repeatable and connection.is_silent):
+            if not (is_repeatable and connection.is_silent):
                 raise
         # The upstream had closed the connection when our request came: nothing of it was read.
-        connection, _ = await self._acquire(origin, until, 0.0)
+        connection = await self._acquire(origin, until, 0.0)
         return await self._exchange(origin, connection, call, head, until)
 
-    async def _acquire(self, origin: Origin, until: float, idle_s: float | None) -> tuple[Connection, bool]:
+    async def _acquire(self, origin: Origin, until: float, idle_s: float) -> Connection:
         try:
-            return await self._connections.acquire(origin, until, idle_s=idle_s)
+            return await self._connections.acquire(origin, until, idle_s)
         except (OSError, TimeoutError, UnicodeError) as error:
             raise _NotSentError(error) from error
 

@@ -215,6 +215,7 @@ async def test_a_line_of_the_log_cannot_be_forged(tmp_path: Path) -> None:
         listener = Listener(well, places=PLACES, identity_uri=URI)
         await ask(listener, "/compute/x\n2026-01-01 INFO forged", headers=[(b"x-openstack-request-id", GLOBAL)])
         await ask(listener, "/identity/v3/x", query=b"secret=1")
+        await live(listener)
     finally:
         logging.setLogRecordFactory(factory)
         logging.captureWarnings(capture=False)

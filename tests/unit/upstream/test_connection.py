@@ -300,9 +300,11 @@ async def test_those_who_wait_get_connections_in_turn(clock: Clock) -> None:
     pools = Pools(UpstreamSettings(connections_per_target=2), clock=clock)
     running = 0
     most = 0
+    connections = 0
 
     async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal running, most
+        nonlocal running, most, connections
+        connections += 1
         while True:
             await reader.readuntil(b"\r\n\r\n")
             running += 1
@@ -319,6 +321,7 @@ async def test_those_who_wait_get_connections_in_turn(clock: Clock) -> None:
         gone.cancel()
         assert await get(pools, port) == (200, b"ok")
     assert most == 2
+    assert connections == 2
     await pools.close()
 
 
