@@ -99,6 +99,7 @@ async def whole(plan: Plan, database: str, folder: Path) -> AsyncIterator[Whole]
     identities = _identities()
     keystone = Keystone(identities)
     centre = FakePod("RegionOne", identities, zone="centre")
+    centre.neutron.provider = ("vlan", "stretch")
     image_id = centre.glance.add("cirros", bytes(1024), identities.projects["admin"].id)
     pods = {
         region: FakePod(region, identities, zone=inside, max_limit=limit, glance=centre.glance)

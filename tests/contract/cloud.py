@@ -103,7 +103,7 @@ def open_lab(pod: str) -> Cloud:
     tenant = _sign_in(session, keystone, clouds["tricircle"]["auth"], region)
     other = _sign_in(session, keystone, clouds["tricircle-alt"]["auth"], region)
     zones = admin.good("GET", "block-storage", "/v3/os-availability-zone")["availabilityZoneInfo"]
-    images = admin.good("GET", "compute", "/v2.1/images")["images"]
+    images = other.good("GET", "compute", "/v2.1/images?status=ACTIVE")["images"]  # what every tenant may boot
     return Cloud(
         name=pod,
         admin=admin,

@@ -172,3 +172,62 @@ def test_neutron_pages_only_when_asked(cloud: Cloud, port: Port) -> None:
         query = f"limit=1&sort_key=id&sort_dir=asc&marker={seen[-1]}"
     assert made <= set(seen)
     assert len(seen) == len(set(seen))
+
+
+def test_a_vlan_on_a_physical_network_is_there_once(cloud: Cloud, undo: Undo) -> None:
+    vlan = {"provider:network_type": "vlan", "provider:physical_network": "stretch", "provider:segmentation_id": 3999}
+    made = cloud.admin.good("POST", "network", "/v2.0/networks", {"network": {"name": unique("net"), **vlan}})
+    undo(cloud.admin, "network", f"/v2.0/networks/{made['network']['id']}")
+    assert {key: made["network"][key] for key in vlan} == vlan
+    again = cloud.admin("POST", "network", "/v2.0/networks", {"network": {"name": unique("net"), **vlan}})
+    assert (again.status_code, again.json()["NeutronError"]["type"]) == (409, "VlanIdInUse")
+
+
+def test_an_rbac_policy_shows_a_network_to_a_project(cloud: Cloud, undo: Undo) -> None:
+    made = cloud.admin.good("POST", "network", "/v2.0/networks", {"network": {"name": unique("net")}})["network"]
+    path = f"/v2.0/networks/{made['id']}"
+    undo(cloud.admin, "network", path)
+    assert cloud.tenant("GET", "network", path).status_code == 404
+    policy = {"object_type": "network", "object_id": made["id"], "action": "access_as_shared"}
+    body = {"rbac_policy": {**policy, "target_tenant": cloud.tenant.project_id}}
+    assert cloud.admin("POST", "network", "/v2.0/rbac-policies", body).status_code == 201
+    again = cloud.admin("POST", "network", "/v2.0/rbac-policies", body)
+    assert (again.status_code, again.json()["NeutronError"]["type"]) == (409, "DuplicateRbacPolicy")
+    assert cloud.tenant.good("GET", "network", path)["network"]["shared"] is True
+    assert cloud.other("GET", "network", path).status_code == 404
+    refused = cloud.tenant("PUT", "network", path, {"network": {"description": "mine"}})
+    assert (refused.status_code, refused.json()["NeutronError"]["type"]) == (403, "PolicyNotAuthorized")
+
+
+def test_neutron_says_whose_project_asks(cloud: Cloud) -> None:
+    said = cloud.tenant.good("GET", "network", "/v2.0/quotas/project")
+    assert said == {"project": {"project_id": cloud.tenant.project_id}}
+
+
+def test_a_change_may_demand_a_revision(cloud: Cloud, network: dict[str, str]) -> None:
+    path = f"/v2.0/networks/{network['id']}"
+    seen = cloud.tenant.good("GET", "network", path)["network"]["revision_number"]
+    body = {"network": {"description": "changed"}}
+    late = cloud.tenant("PUT", "network", path, body, {"If-Match": f"revision_number={seen + 7}"})
+    assert (late.status_code, late.json()["NeutronError"]["type"]) == (412, "RevisionNumberConstraintFailed")
+    assert cloud.tenant("PUT", "network", path, body, {"If-Match": f"revision_number={seen}"}).status_code == 200
+
+
+def test_several_rules_by_one_call(cloud: Cloud, undo: Undo) -> None:
+    body = {"security_group": {"name": unique("bulk")}}
+    group = cloud.tenant.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+    undo(cloud.tenant, "network", f"/v2.0/security-groups/{group['id']}")
+    rules = [
+        {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp", "port_range_min": port,
+         "port_range_max": port, "ethertype": "IPv4"}
+        for port in (80, 443)
+    ]  # fmt: skip
+    answer = cloud.tenant("POST", "network", "/v2.0/security-group-rules", {"security_group_rules": rules})
+    assert answer.status_code == 201
+    assert [rule["port_range_min"] for rule in answer.json()["security_group_rules"]] == [80, 443]
+
+
+def test_agents_are_for_operators(cloud: Cloud) -> None:
+    assert cloud.tenant.good("GET", "network", "/v2.0/agents")["agents"] == []
+    agents = cloud.admin.good("GET", "network", "/v2.0/agents")["agents"]
+    assert all(agent["alive"] and agent["host"] for agent in agents)

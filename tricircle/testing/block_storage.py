@@ -52,6 +52,7 @@ class Cinder:
             *self.quotas.routes(),
             route("GET", "/os-availability-zone", self._zones),
             route("GET", "/scheduler-stats/get_pools", self._pools),
+            route("GET", "/os-services", self._services),
         ]
 
     def _volume_routes(self) -> list[Route]:
@@ -306,6 +307,13 @@ class Cinder:
     def _pools(self, asked: Asked) -> Said:
         asked.need_admin("scheduler_extension:scheduler_stats:get_pools")
         return Said(body={"pools": [{"name": self.host}]})
+
+    def _services(self, asked: Asked) -> Said:
+        asked.need_admin("volume_extension:services:index")
+        places = {"cinder-scheduler": self.host.partition("@")[0], "cinder-volume": self.host.partition("#")[0]}
+        shown = [{"binary": binary, "host": place, "zone": self.zone, "status": "enabled", "state": "up"}
+                 for binary, place in places.items()]  # fmt: skip
+        return Said(body={"services": [one for one in shown if asked.one("binary") in (None, one["binary"])]})
 
     @staticmethod
     def now() -> str:

@@ -71,6 +71,7 @@ class Nova:
             route("GET", "/limits", self._limits),
             route("GET", "/images", self._images),
             route("GET", "/os-availability-zone", self._zones),
+            route("GET", "/os-services", self._services),
         ]
 
     def understand(self, asked: Asked) -> str:
@@ -297,6 +298,13 @@ class Nova:
     def _zones(self, asked: Asked) -> Said:
         zone = {"zoneName": self.neutron.zone, "zoneState": {"available": True}, "hosts": None}
         return Said(body={"availabilityZoneInfo": [zone]})
+
+    def _services(self, asked: Asked) -> Said:
+        asked.need_admin("os_compute_api:os-services:list")
+        known = {"nova-scheduler": "internal", "nova-conductor": "internal", "nova-compute": self.neutron.zone}
+        shown = [{"id": number, "binary": binary, "host": self.host, "zone": zone, "status": "enabled", "state": "up"}
+                 for number, (binary, zone) in enumerate(known.items(), 1)]  # fmt: skip
+        return Said(body={"services": [one for one in shown if asked.one("binary") in (None, one["binary"])]})
 
     # --- small things ----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import in_order, matching
+from tricircle.testing.network_quotas import NetworkQuotas
 
 #: Collection -> (key of one, name of the error when it is not there, its text).
 _NOUNS = {
@@ -42,7 +43,10 @@ class Neutron:
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self.resources: dict[str, dict[str, Json]] = {name: {} for name in _NOUNS}
-        self.limits: dict[str, dict[str, int]] = {}
+        self.quotas = NetworkQuotas()
+        #: Type and physical network of a network for which none are named.
+        self.provider: tuple[str, str | None] = ("vxlan", None)
+        self.agent_id = new_id()
         self._numbers = itertools.count(1)
         self._vlans = itertools.count(1001)
         self._macs = itertools.count(1)
@@ -50,9 +54,8 @@ class Neutron:
     def routes(self) -> Sequence[Route]:
         """Neutron's paths."""
         made = [route("GET", "/", self._versions), route("GET", "/v2.0/extensions", self._extensions)]
-        made += [route("GET", "/v2.0/availability_zones", self._zones)]
-        for verb, answer in (("GET", self._quota), ("PUT", self._set_quota), ("DELETE", self._unset_quota)):
-            made.append(route(verb, "/v2.0/quotas/{project_id}", answer))
+        made += [route("GET", "/v2.0/availability_zones", self._zones), route("GET", "/v2.0/agents", self._agents)]
+        made += self.quotas.routes()
         for collection in _NOUNS:
             path = "/v2.0/" + collection.replace("_", "-")
             made += [
@@ -124,20 +127,13 @@ class Neutron:
         zones = [{"name": self.zone, "resource": kind, "state": "available"} for kind in ("network", "router")]
         return Said(body={"availability_zones": zones})
 
-    def _quota(self, asked: Asked, project_id: str) -> Said:
-        limits = {"network": 100, "subnet": 100, "port": 500, "security_group": 10, "security_group_rule": 100}
-        limits |= {"router": 10, "floatingip": 50, "rbac_policy": 10, "subnetpool": -1}
-        return Said(body={"quota": {**limits, **self.limits.get(project_id, {})}})
-
-    def _set_quota(self, asked: Asked, project_id: str) -> Said:
-        asked.need_admin("update_quota")
-        self.limits.setdefault(project_id, {}).update(asked.part("quota"))
-        return self._quota(asked, project_id)
-
-    def _unset_quota(self, asked: Asked, project_id: str) -> Said:
-        asked.need_admin("delete_quota")
-        self.limits.pop(project_id, None)
-        return Said(status=204)
+    def _agents(self, asked: Asked) -> Said:
+        if not asked.caller.is_admin:
+            return Said(body={"agents": []})
+        agent = {"id": self.agent_id, "binary": "neutron-openvswitch-agent", "agent_type": "Open vSwitch agent",
+                 "host": "canaryhost-1", "alive": True, "admin_state_up": True, "availability_zone": None,
+                 "configurations": {"bridge_mappings": {"stretch": "br-stretch"}}}  # fmt: skip
+        return Said(body={"agents": [agent]})
 
     # --- the collections -------------------------------------------------------------------------------------------
 
@@ -175,27 +171,39 @@ class Neutron:
 
     def _create(self, asked: Asked, collection: str) -> Said:
         singular = _NOUNS[collection][0]
-        wanted = asked.part(singular)
+        body = asked.json()
+        if isinstance(several := body.get(collection), list):
+            made = [self._shown(asked, self._make(asked, collection, wanted)) for wanted in several]
+            return Said(status=201, body={collection: made})
+        return Said(
+            status=201, body={singular: self._shown(asked, self._make(asked, collection, asked.part(singular)))}
+        )
+
+    def _make(self, asked: Asked, collection: str, wanted: Json) -> Json:
+        singular = _NOUNS[collection][0]
         project = str(wanted.get("project_id") or wanted.get("tenant_id") or asked.caller.project_id)
         if not asked.sees(project):
             raise Refusal(403, "(rule:create) is disallowed by policy")
-        self._check_limit(singular, collection, project)
+        used = sum(one["project_id"] == project for one in self.resources[collection].values())
+        self.quotas.check(project, singular, used)
         makers: dict[str, Callable[[Json, str], Json]] = {
             "networks": self._network,
             "subnets": self._subnet,
             "ports": self._port,
             "security_groups": self._new_group,
             "security_group_rules": self._new_rule,
-            "rbac_policies": lambda given, owner: {"action": "", "object_id": "", "target_tenant": "", **given},
+            "rbac_policies": self._policy,
         }
-        made = self._store(collection, {**makers[collection](wanted, project), "project_id": project})
-        return Said(status=201, body={singular: self._shown(asked, made)})
+        return self._store(collection, {**makers[collection](wanted, project), "project_id": project})
 
     def _show(self, asked: Asked, collection: str, id: str) -> Said:  # noqa: A002 - the name in the path
         return Said(body={_NOUNS[collection][0]: self._shown(asked, self._get(asked, collection, id))})
 
     def _update(self, asked: Asked, collection: str, id: str) -> Said:  # noqa: A002
         stored = self._get(asked, collection, id)
+        if not asked.sees(stored["project_id"]):
+            text = f"rule:update_{_NOUNS[collection][0]} is disallowed by policy"
+            raise Refusal(403, text)
         condition = asked.headers.get("if-match")
         if condition is not None and condition != f"revision_number={stored['revision_number']}":
             text = f"Constrained to {condition.partition('=')[2]}, but current revision is {stored['revision_number']}"
@@ -212,8 +220,9 @@ class Neutron:
             if any(port["network_id"] == id for port in ports):
                 text = f"Unable to complete operation on network {id}. There are one or more ports still in use."
                 raise Refusal(409, text, "NetworkInUse")
-            for subnet in [one for one in self.resources["subnets"].values() if one["network_id"] == id]:
-                del self.resources["subnets"][subnet["id"]]
+            for below, field in (("subnets", "network_id"), ("rbac_policies", "object_id")):
+                for one in [one for one in self.resources[below].values() if one[field] == id]:
+                    del self.resources[below][one["id"]]
         if collection == "subnets" and any(ip["subnet_id"] == id for port in ports for ip in port["fixed_ips"]):
             raise Refusal(409, f"Unable to complete operation on subnet {id}.", "SubnetInUse")
         if collection == "security_groups" and any(id in port["security_groups"] for port in ports):
@@ -224,12 +233,38 @@ class Neutron:
     # --- how one of a kind is made ---------------------------------------------------------------------------------
 
     def _network(self, given: Json, project: str) -> Json:
-        return {
+        kind, physnet = self.provider
+        made = {
             "name": "", "description": "", "admin_state_up": True, "status": "ACTIVE", "mtu": 1450, "shared": False,
             "router:external": False, "port_security_enabled": True, "availability_zone_hints": [],
-            "availability_zones": [self.zone], "provider:network_type": "vxlan", "provider:physical_network": None,
+            "availability_zones": [self.zone], "provider:network_type": kind, "provider:physical_network": physnet,
             "provider:segmentation_id": next(self._vlans), **given,
         }  # fmt: skip
+        if made["provider:network_type"] == "vlan":
+            key = ("provider:physical_network", "provider:segmentation_id")
+            for other in self.resources["networks"].values():
+                if all(other[field] == made[field] for field in key):
+                    text = (
+                        f"Unable to create the network. The VLAN {made[key[1]]} on physical network {made[key[0]]} is "
+                        "in use."
+                    )
+                    raise Refusal(409, text, "VlanIdInUse")
+        return made
+
+    def _policy(self, given: Json, project: str) -> Json:
+        fields = ("object_type", "object_id", "action", "target_tenant")
+        for other in self.resources["rbac_policies"].values():
+            if all(other[field] == given.get(field) for field in fields):
+                raise Refusal(409, "An RBAC policy already exists with those values.", "DuplicateRbacPolicy")
+        return {field: given.get(field) for field in fields}
+
+    def _is_shared_with(self, one: Json, project_id: str) -> bool:
+        """Whether somebody else's network may be used by this project."""
+        policies = self.resources["rbac_policies"].values()
+        return bool(one.get("shared")) or any(
+            policy["object_id"] in (one["id"], one.get("network_id")) and policy["target_tenant"] in (project_id, "*")
+            for policy in policies
+        )
 
     def _subnet(self, given: Json, project: str) -> Json:
         network = self._get_any("networks", str(given.get("network_id")))
@@ -335,14 +370,10 @@ class Neutron:
         self.resources[collection][stored["id"]] = stored
         return stored
 
-    def _check_limit(self, singular: str, collection: str, project: str) -> None:
-        limit = self.limits.get(project, {}).get(singular, -1)
-        used = sum(one["project_id"] == project for one in self.resources[collection].values())
-        if 0 <= limit <= used:
-            raise Refusal(409, f"Quota exceeded for resources: ['{singular}'].", "OverQuota")
-
     def _sees(self, asked: Asked, one: Json) -> bool:
-        return asked.sees(one["project_id"]) or bool(one.get("shared")) or bool(one.get("router:external"))
+        if asked.sees(one["project_id"]) or bool(one.get("router:external")):
+            return True
+        return ("mtu" in one or "cidr" in one) and self._is_shared_with(one, asked.caller.project_id)
 
     def _get(self, asked: Asked, collection: str, resource_id: str) -> Json:
         found = self.find(collection, resource_id)
@@ -364,6 +395,7 @@ class Neutron:
         hidden: Iterable[str] = ("_number",) if asked.caller.is_admin else _HIDDEN
         shown = {name: value for name, value in one.items() if name not in hidden}
         if "cidr" not in one and "mtu" in one:
+            shown["shared"] = self._is_shared_with(one, asked.caller.project_id)
             shown["subnets"] = [s["id"] for s in self.resources["subnets"].values() if s["network_id"] == one["id"]]
         if "stateful" in one:
             rules = self.resources["security_group_rules"].values()
