@@ -73,7 +73,9 @@ def test_verbs_of_make(command: Command) -> None:
 
 
 def test_help_lists_every_verb() -> None:
-    helped = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    helped = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
     listed = {line.split()[0] for line in helped.splitlines()}
     targets = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert listed == set(targets)

@@ -68,8 +68,8 @@ class UpstreamSettings:
     connect_timeout_s: float = 3.0
     connections_per_target: int = 64
     idle_s: float = 4.0
-    interface: str = "public"
     stream_idle_s: float = 60.0
+    interface: str = "public"
     ca_file: str = ""
     insecure: bool = False
     breaker_failures: int = 3
