@@ -22,6 +22,7 @@ class Load:
 
     :ivar request: the whole request, byte for byte
     :ivar expected: bytes that a right answer's body holds
+    :ivar per_second: requests per second, spread evenly over time; None sends as fast as answers come
     """
 
     port: int
@@ -29,6 +30,7 @@ class Load:
     expected: bytes
     requests: int
     connections: int
+    per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,8 @@ async def measure(load: Load, pids: Sequence[int]) -> Result:
     before = cpu_s(pids)
     started = time.perf_counter()
     async with asyncio.timeout(_PATIENCE_S + load.requests / 100), asyncio.TaskGroup() as group:
-        for _ in range(load.connections):
-            group.create_task(_converse(load, each, spent))
+        for number in range(load.connections):
+            group.create_task(_converse(load, number, each, spent))
     whole_s = time.perf_counter() - started
     used_s = cpu_s(pids) - before
     spent.sort()
@@ -61,10 +63,15 @@ async def measure(load: Load, pids: Sequence[int]) -> Result:
     )
 
 
-async def _converse(load: Load, count: int, spent: list[float]) -> None:
+async def _converse(load: Load, number: int, count: int, spent: list[float]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     try:
-        for _ in range(count):
+        for turn in range(count):
+            if load.per_second is not None:
+                due = began + (turn * load.connections + number) / load.per_second
+                await asyncio.sleep(max(0.0, due - loop.time()))
             started = time.perf_counter()
             writer.write(load.request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()

@@ -6,6 +6,7 @@ SIGINT stop them: the sockets close, requests in flight finish within ``[gateway
 stopped as told, 1 could not start or had to be killed, 64 wrong settings.
 """
 
+import gc
 import os
 import shutil
 import sys
@@ -74,6 +75,9 @@ def run(settings: Settings, *, gateway: "serving.Build", admin: "serving.Build")
         for number in range(1, chosen.workers + 1)
     ]
     members.append(Member("admin", partial(serving.serve, admin, settings, operators)))
+    # What was imported stays for good: the collector of each process need not look at it, nor copy its pages.
+    gc.collect()
+    gc.freeze()
     flock = Flock(members, grace_s=chosen.stop_timeout_s, on_death=metrics.forget_process)
     return flock.run()
 
