@@ -6,6 +6,7 @@ pools are ours, put together by ``tricircle.app``. The centre's fakes have none 
 jobs is not seen here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,11 @@ from pathlib import Path
 
 from tests.asgi import AsgiClient
 from tricircle.app.gateway import admin, gateway
+from tricircle.app.worker import worker
 from tricircle.conf.load import load
+from tricircle.conf.settings import Settings
+from tricircle.jobs.queue import Queue
+from tricircle.store.engine import create_engine
 from tricircle.testing.identities import Identities
 from tricircle.testing.keystone import Keystone
 from tricircle.testing.listener import Listener
@@ -59,6 +64,8 @@ identity_url = {keystone}
 connect_timeout_s = 1
 breaker_failures = 3
 breaker_probe_s = 0.2
+[worker]
+poll_s = 0.05
 """
 
 
@@ -87,6 +94,20 @@ class Whole:
     pods: Mapping[str, FakePod]
     ports: Mapping[str, Listener]
     image_id: str
+    settings: Settings
+
+    async def work_off(self) -> None:
+        """Carry out all jobs that are filed, as the worker does, until none is left that is due."""
+        async with worker(self.settings) as working:
+            running = asyncio.ensure_future(working.run())
+            queue = Queue(create_engine(self.settings.database))
+            try:
+                async with asyncio.timeout(20):
+                    while await queue.waiting() or working.running:
+                        await asyncio.sleep(0.05)
+            finally:
+                working.stop()
+                await running
 
     def project_id(self, name: str) -> str:
         """The id of a project by its name (``demo``, ``alt``, ``admin``)."""
@@ -131,6 +152,7 @@ async def whole(plan: Plan, database: str, folder: Path) -> AsyncIterator[Whole]
             pods=pods,
             ports=ports,
             image_id=image_id,
+            settings=settings,
         )
 
 

@@ -87,3 +87,11 @@ def test_quotas_of_a_type_have_its_name(cloud: Cloud, type_id: str, volume: Volu
     quota = cloud.tenant.good("GET", "block-storage", path)["quota_set"]
     assert quota[f"volumes_{made['volume_type']}"]["in_use"] == 1
     assert quota[f"gigabytes_{made['volume_type']}"]["in_use"] == 1
+
+
+def test_an_operator_filters_volumes_by_the_id_of_a_type(cloud: Cloud, type_id: str, volume: Volume) -> None:
+    path = f"/v3/volumes?all_tenants=1&limit=1&volume_type_id={type_id}"
+    assert cloud.admin.good("GET", "block-storage", path) == {"volumes": []}
+    made = volume(volume_type=type_id)
+    found = cloud.admin.good("GET", "block-storage", path)["volumes"]
+    assert [one["id"] for one in found] == [made["id"]]

@@ -11,6 +11,7 @@ from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.quota import Quota
 from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.sources import Sources
+from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.types import CentralTypes
 from tricircle.doors.block_storage.versions import Versions
 from tricircle.doors.block_storage.volume_actions import VolumeActions
@@ -42,6 +43,13 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         handovers=Handovers(needs),
         zones=AvailabilityZones(rooms.registry),
         limits=Limits(carrier=carrier, bindings=rooms.bindings),
+        types=TypeChanges(
+            carrier=carrier,
+            clients=rooms.clients,
+            registry=rooms.registry,
+            routings=rooms.routings,
+            queue=rooms.queue,
+        ),
         qos=QosSpecs(carrier=carrier, clients=rooms.clients, registry=rooms.registry, queue=rooms.queue),
         somewhere=Somewhere(carrier),
         versions=Versions(carrier=carrier, registry=rooms.registry),

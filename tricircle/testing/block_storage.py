@@ -163,6 +163,8 @@ class Cinder:
         for one in mine:
             self._settle(one)
         found = matching(mine, asked, _FILTERS)
+        if (type_id := asked.one("volume_type_id")) is not None and asked.caller.is_admin:
+            found = [one for one in found if one["_type"] == type_id]
         taken, more = page(found, asked, self._manner("Volume"))
         is_detail = asked.path.endswith("detail")
         body: Json = {"volumes": [self._shown(asked, one, is_detail=is_detail) for one in taken]}

@@ -28,16 +28,79 @@ async def test_encryption_goes_along(cloud: Whole) -> None:
     assert {key: inside[key] for key in ENCRYPTION} == ENCRYPTION
 
 
-async def test_no_volume_in_the_clear_when_a_type_becomes_encrypted(cloud: Whole) -> None:
+async def test_encryption_of_a_type_with_volumes_cannot_change(cloud: Whole) -> None:
+    type_id = await make_type(cloud, "secret")
+    await create(cloud.tenant, availability_zone="az2", volume_type="secret")
+    body = {"encryption": ENCRYPTION}
+    said = await cloud.admin.ask("POST", f"/volume/v3/types/{type_id}/encryption", body)
+    assert (said.status, said.message) == (400, "Cannot create encryption specs. Volume type in use.")
+    await cloud.ports["Pod2"].refuse()
+    assert (await cloud.admin.ask("POST", f"/volume/v3/types/{type_id}/encryption", body)).status == 503
+
+
+async def test_no_volume_in_the_clear_when_a_pod_cannot_follow(cloud: Whole) -> None:
     type_id = await make_type(cloud, "secret")
     first = await create(cloud.tenant, availability_zone="az2", volume_type="secret")
-    await encrypt(cloud, type_id)
-    # The pod refuses to encrypt a type that has volumes; so no further volume of it is made there.
+    # As if a volume had come between the look and the change.
+    cloud.centre.cinder.types.stored[type_id]["_encryption"] = {**ENCRYPTION, "encryption_id": "e"}
     said = await refused(cloud.tenant, availability_zone="az2", volume_type="secret")
     assert said.status == 409
     assert "encryption" in said.message
     assert list(cloud.pods["Pod2"].cinder.volumes) == [first["id"]]
     assert (await refused(cloud.tenant, availability_zone="az1", volume_type="secret")).status == 202
+
+
+async def test_a_type_with_volumes_stays(cloud: Whole) -> None:
+    type_id = await make_type(cloud, "gold")
+    made = await create(cloud.tenant, availability_zone="az2", volume_type="gold")
+    path = f"/volume/v3/types/{type_id}"
+    said = await cloud.admin.ask("DELETE", path)
+    assert (said.status, said.message) == (400, "Target volume type is still in use.")
+    assert (await cloud.tenant.ask("DELETE", path)).status == 403
+    await cloud.tenant.ask("DELETE", f"{VOLUMES}/{made['id']}")
+    assert (await cloud.admin.ask("DELETE", path)).status == 202
+
+
+async def test_copies_follow_by_themselves_and_go_with_their_type(cloud: Whole) -> None:
+    type_id = await make_type(cloud, "gold")
+    for zone in ("az1", "az2"):
+        made = await create(cloud.tenant, availability_zone=zone, volume_type="gold")
+        await cloud.tenant.ask("DELETE", f"{VOLUMES}/{made['id']}")
+    path = f"/volume/v3/types/{type_id}"
+    await cloud.admin.ask("PUT", path, {"volume_type": {"name": "platinum"}})
+    await encrypt(cloud, type_id)
+    await cloud.admin.ask("DELETE", f"{path}/extra_specs/volume_backend_name")
+    await cloud.work_off()
+    for pod in cloud.pods.values():
+        inside = copy(pod.cinder, "platinum")
+        assert (inside["extra_specs"], inside["_encryption"]["cipher"]) == ({}, ENCRYPTION["cipher"])
+    assert (await cloud.admin.ask("DELETE", path)).status == 202
+    await cloud.work_off()
+    for pod in cloud.pods.values():
+        assert [one["name"] for one in pod.cinder.types.stored.values()] == ["__DEFAULT__"]
+
+
+async def test_a_pods_own_type_is_used_and_left_alone(cloud: Whole) -> None:
+    type_id = await make_type(cloud, "gold")
+    cinder = cloud.pods["Pod2"].cinder
+    default = next(iter(cinder.types.stored.values()))
+    own = {
+        **default,
+        "id": "own",
+        "name": "gold",
+        "description": "mine",
+        "extra_specs": {"volume_backend_name": "fast"},
+    }
+    cinder.types.stored["own"] = own
+    first = await create(cloud.tenant, availability_zone="az2", volume_type="gold")
+    assert cinder.volumes[first["id"]]["_type"] == "own"
+    specs = {"extra_specs": {"volume_backend_name": "other"}}
+    await cloud.admin.ask("POST", f"/volume/v3/types/{type_id}/extra_specs", specs)
+    await cloud.work_off()
+    second = await create(cloud.tenant, availability_zone="az2", volume_type="gold")
+    assert cinder.volumes[second["id"]]["_type"] != "own"
+    assert second["volume_type"] == "gold"
+    assert own["extra_specs"] == {"volume_backend_name": "fast"}
 
 
 async def test_a_changed_type_is_changed_where_it_is_used_next(cloud: Whole) -> None:

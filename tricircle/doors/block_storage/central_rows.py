@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tricircle.doors.block_storage.limits import Limits
 from tricircle.doors.block_storage.qos import QosSpecs
+from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.model.job import JobType
 from tricircle.road.row import Behaviour, Row
 
@@ -13,9 +14,9 @@ _ANY = ("GET", "POST", "PUT", "DELETE")
 _CENTRAL = ("/default-types", "/os-quota-class-sets", "/resource_filters", "/extensions", "/group_types")
 
 
-def rows(limits: Limits, qos: QosSpecs) -> Iterator[Row]:
+def rows(limits: Limits, types: TypeChanges, qos: QosSpecs) -> Iterator[Row]:
     """Types, QoS specs, limits, and what else only the centre holds."""
-    yield from _type_rows()
+    yield from _type_rows(types)
     yield from _qos_rows(qos)
     yield Row(("GET",), "/limits", Behaviour.SUM, handler=limits.limits)
     yield Row(("GET",), "/os-quota-sets/{project_id}", Behaviour.SUM, handler=limits.quota_set)
@@ -26,14 +27,22 @@ def rows(limits: Limits, qos: QosSpecs) -> Iterator[Row]:
         yield Row(_ANY, path + "/{rest...}", Behaviour.CENTRAL)
 
 
-def _type_rows() -> Iterator[Row]:
+def _type_rows(types: TypeChanges) -> Iterator[Row]:
     follow = ((JobType.VOLUME_TYPE, "type_id"),)
+    one, encryption = "/types/{type_id}", "/types/{type_id}/encryption"
     yield Row(("GET", "POST"), "/types", Behaviour.CENTRAL)
-    yield Row(("GET",), "/types/{type_id}", Behaviour.CENTRAL)
-    yield Row(("PUT", "DELETE"), "/types/{type_id}", Behaviour.DECLARE, jobs=follow)
+    yield Row(("GET",), one, Behaviour.CENTRAL)
+    yield Row(("PUT",), one, Behaviour.DECLARE, jobs=follow)
     # Extra specs, encryption, access: all of it is part of what a copy is.
-    yield Row(("GET",), "/types/{type_id}/{rest...}", Behaviour.CENTRAL)
-    yield Row(("POST", "PUT", "DELETE"), "/types/{type_id}/{rest...}", Behaviour.DECLARE, jobs=follow)
+    yield Row(("GET",), one + "/{rest...}", Behaviour.CENTRAL)
+    yield Row(("POST", "PUT", "DELETE"), one + "/{rest...}", Behaviour.DECLARE, jobs=follow)
+    for verb, path, refusal in (
+        ("DELETE", one, "Target volume type is still in use."),
+        ("POST", encryption, "Cannot create encryption specs. Volume type in use."),
+        ("PUT", encryption + "/{encryption_id}", "Cannot update encryption specs. Volume type in use."),
+        ("DELETE", encryption + "/{encryption_id}", "Cannot delete encryption specs. Volume type in use."),
+    ):
+        yield Row((verb,), path, Behaviour.DECLARE, jobs=follow, handler=types.unless_used(refusal))
 
 
 def _qos_rows(qos: QosSpecs) -> Iterator[Row]:

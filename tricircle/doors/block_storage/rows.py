@@ -14,6 +14,7 @@ from tricircle.doors.block_storage.operator_rows import refused
 from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.quota import of_snapshot
 from tricircle.doors.block_storage.somewhere import Somewhere
+from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.versions import Versions
 from tricircle.doors.block_storage.volume_actions import VolumeActions
 from tricircle.doors.block_storage.volume_views import GROUP, VOLUME, ZONED
@@ -39,6 +40,7 @@ class Specials:
     handovers: Handovers
     zones: AvailabilityZones
     limits: Limits
+    types: TypeChanges
     qos: QosSpecs
     somewhere: Somewhere
     versions: Versions
@@ -55,7 +57,7 @@ def rows(specials: Specials) -> tuple[Row, ...]:
         *_transfer_rows(specials),
         *_group_rows(specials.derived),
         *_group_snapshot_rows(specials.derived),
-        *central_rows.rows(specials.limits, specials.qos),
+        *central_rows.rows(specials.limits, specials.types, specials.qos),
         Row(("GET",), "/os-availability-zone", Behaviour.OURS, handler=specials.zones.index),
         *operator_rows.rows(specials.somewhere),
     )

@@ -15,7 +15,8 @@ from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, zone
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 #: host@backend#pool, as Cinder writes places.
-_PLACE = re.compile(r"[\w.-]+@[\w.-]+(?:#[\w.-]+)?")
+_WORD = r"[\w-]+(?:\.[\w-]+)*"
+_PLACE = re.compile(rf"{_WORD}@{_WORD}(?:#{_WORD})?")
 
 
 def _collect_volume(item: Item) -> Iterator[PodSideId]:

@@ -14,6 +14,7 @@ from tricircle.doors.block_storage.handovers import Handovers
 from tricircle.doors.block_storage.limits import Limits
 from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.somewhere import Somewhere
+from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.versions import Versions
 from tricircle.doors.block_storage.volume_actions import VolumeActions
 from tricircle.doors.block_storage.volumes import Volumes
@@ -35,6 +36,7 @@ DOOR = rows.door(
         handovers=create_autospec(Handovers),
         zones=create_autospec(AvailabilityZones),
         limits=create_autospec(Limits),
+        types=create_autospec(TypeChanges),
         qos=create_autospec(QosSpecs),
         somewhere=Somewhere(None),  # type: ignore[arg-type]
         versions=create_autospec(Versions),

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens when a backup is restored? (No pod of the lab has a backup service: the pod is scripted here.)"""
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tricircle.context import Deadline, PodId, ProjectId, RequestContext
+from tricircle.doors.block_storage.derived import Derivation, Derived
+from tricircle.doors.block_storage.handovers import Handovers
+from tricircle.doors.block_storage.volume_views import ZONED
+from tricircle.doors.block_storage.volumes import Needs
+from tricircle.errors import InvalidRequestError, NotFoundError
+from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
+from tricircle.upstream.reply import Reply
+
+PODS = {name: Pod(id=PodId(name), name=name, az_name=f"az-{name}", pod_az_name=f"in-{name}") for name in ("p1", "p2")}
+
+
+@dataclass
+class Script:
+    """A carrier, and all else that the handlers need: where things are, what pods answer, what was done."""
+
+    places: dict[tuple[Kind, str], str]
+    answers: dict[tuple[str, str], object] = field(default_factory=dict)
+    done: list[tuple[str, ...]] = field(default_factory=list)
+    sent: list[object] = field(default_factory=list)
+
+    async def locate(self, kind: Kind, resource_id: str, _context: RequestContext) -> Any:
+        if (kind, resource_id) not in self.places:
+            raise NotFoundError(f"{kind} {resource_id} could not be found.")
+        return type("Located", (), {"pod": PODS[self.places[kind, resource_id]]})
+
+    async def to_pod(self, request: Request, pod: Pod, **given: Any) -> Reply:
+        method, path = given.get("method") or request.method, given.get("path") or request.path
+        self.done.append((method, path, pod.id))
+        self.sent.append(given.get("body"))
+        status = 200 if method == "GET" else 202
+        return Reply(status=status, headers=[], body=msgspec.json.encode(self.answers.get((method, path), {})))
+
+    async def answer(self, _request: Request, _pod: Pod, reply: Reply, **_given: Any) -> Answer:
+        return Answer(status=reply.status, body=reply.body)
+
+    async def record(self, kind: Kind, resource_id: str, pod: Pod, _context: RequestContext) -> None:
+        self.done.append(("record", kind, resource_id, pod.id))
+
+    async def forget(self, kind: Kind, resource_id: str) -> None:
+        self.done.append(("forget", kind, resource_id))
+
+    async def check(self, _context: RequestContext, asked: dict[str, int], **_given: Any) -> None:
+        self.done.append(("check", *(f"{name}={asked[name]}" for name in sorted(asked))))
+
+    async def ensure(self, first: Any, _second: Any, _deadline: Deadline) -> str:
+        self.done.append(("ensure", getattr(first, "id", first)))
+        return "gold"
+
+    async def default(self, _context: RequestContext) -> dict[str, object]:
+        return {"id": "t", "name": "gold"}
+
+    def handovers(self) -> Handovers:
+        needs = Needs(
+            carrier=cast("Any", self),
+            registry=cast("Any", None),
+            selection=cast("Any", None),
+            bindings=cast("Any", self),
+            quota=cast("Any", self),
+            types=cast("Any", self),
+            copies=cast("Any", self),
+            sources=cast("Any", None),
+        )
+        return Handovers(needs)
+
+
+def request(body: object, **params: str) -> Request:
+    context = RequestContext(
+        request_id="req-1",
+        token="t",
+        user_id="u",
+        project_id=ProjectId("p"),
+        roles=frozenset({"member"}),
+        deadline=Deadline.after(5),
+    )
+    sent = [{"type": "http.request", "body": msgspec.json.encode(body), "more_body": False}]
+
+    async def receive() -> dict[str, object]:
+        return cast("dict[str, object]", sent.pop())
+
+    return Request(
+        method="POST",
+        path="/v3/here",
+        query=b"",
+        headers=[],
+        receive=receive,
+        body_limit=10_000,
+        context=context,
+        params=params,
+    )
+
+
+async def test_a_backup_is_restored_into_a_new_volume_of_its_pod() -> None:
+    script = Script(
+        places={(Kind.BACKUP, "b"): "p2"},
+        answers={
+            ("GET", "/backups/b"): {"backup": {"size": 3}},
+            ("POST", "/v3/here"): {"restore": {"backup_id": "b", "volume_id": "v"}},
+        },
+    )
+    answer = await script.handovers().restore(request({"restore": {"name": "x"}}, backup_id="b"))
+    assert answer.status == 202
+    assert script.done == [
+        ("GET", "/backups/b", "p2"),
+        ("check", "gigabytes=3", "gigabytes_gold=3", "volumes=1", "volumes_gold=1"),
+        ("ensure", "p2"),
+        ("POST", "/v3/here", "p2"),
+        ("forget", Kind.VOLUME, "v"),
+        ("record", Kind.VOLUME, "v", "p2"),
+    ]
+
+
+async def test_a_backup_is_restored_into_a_volume_beside_it() -> None:
+    script = Script(places={(Kind.BACKUP, "b"): "p2", (Kind.VOLUME, "v"): "p2"})
+    await script.handovers().restore(request({"restore": {"volume_id": "v"}}, backup_id="b"))
+    assert [step[0] for step in script.done] == ["POST"]
+
+
+async def test_a_backup_is_not_restored_across_pods() -> None:
+    script = Script(places={(Kind.BACKUP, "b"): "p2", (Kind.VOLUME, "v"): "p1"})
+    with pytest.raises(InvalidRequestError, match="different places"):
+        await script.handovers().restore(request({"restore": {"volume_id": "v"}}, backup_id="b"))
+    assert script.done == []
+
+
+@pytest.mark.parametrize(("zone", "inside"), [(None, None), ("az-p2", "in-p2")])
+async def test_a_backup_is_made_beside_its_volume(zone: str | None, inside: str | None) -> None:
+    script = Script(
+        places={(Kind.VOLUME, "v"): "p2"},
+        answers={("GET", "/volumes/v"): {"volume": {"size": 2}}, ("POST", "/v3/here"): {"backup": {"id": "b"}}},
+    )
+    backup = Derivation(
+        entity="backup",
+        kind=Kind.BACKUP,
+        sources=(("volume_id", Kind.VOLUME),),
+        price=lambda size_gib: {"backup_gigabytes": size_gib, "backups": 1},
+        shape=ZONED,
+    )
+    make = Derived(carrier=cast("Any", script), quota=cast("Any", script)).making(backup)
+    wanted = {"volume_id": "v"} | ({} if zone is None else {"availability_zone": zone})
+    await make(request({"backup": wanted}))
+    assert script.done[1:] == [
+        ("check", "backup_gigabytes=2", "backups=1"),
+        ("POST", "/v3/here", "p2"),
+        ("record", Kind.BACKUP, "b", "p2"),
+    ]
+    sent = cast("dict[str, dict[str, object]]", script.sent[-1])["backup"]
+    assert sent.get("availability_zone") == inside
+
+
+async def test_a_backup_in_another_zone_is_refused() -> None:
+    script = Script(places={(Kind.VOLUME, "v"): "p2"})
+    backup = Derivation(entity="backup", kind=Kind.BACKUP, sources=(("volume_id", Kind.VOLUME),))
+    make = Derived(carrier=cast("Any", script), quota=cast("Any", script)).making(backup)
+    with pytest.raises(InvalidRequestError, match="Availability zone 'az-p1' is invalid"):
+        await make(request({"backup": {"volume_id": "v", "availability_zone": "az-p1"}}))
+    assert script.done == []
