@@ -17,11 +17,12 @@ from tricircle.errors import (
     NotFoundError,
     NotImplementedByUsError,
     OutcomeUnknownError,
+    TricircleError,
     UnavailableError,
 )
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, PodState, Service
-from tricircle.model.routing import Kind, Routing
+from tricircle.model.routing import Kind
 from tricircle.road.forward import Forwarder
 from tricircle.road.gather import Gatherer
 from tricircle.road.merge import Item
@@ -199,13 +200,23 @@ class Carrier:
 
     async def record(
         self, kind: Kind, resource_id: str, pod: Pod, context: RequestContext, *, created_at: datetime | None = None
-    ) -> Routing:
-        """Write down that an owned resource was made in ``pod`` for the caller's project."""
-        return await self._means.routings.record(kind, resource_id, pod.id, context.project_id, created_at)
+    ) -> None:
+        """Write down that an owned resource was made in ``pod`` for the caller's project.
+
+        Never fails: the pod has made it, and without a routing it is looked for in the pods. A client that was told of
+        an error would make it again.
+        """
+        try:
+            await self._means.routings.record(kind, resource_id, pod.id, context.project_id, created_at)
+        except TricircleError as error:
+            LOG.warning("%s %s has no routing: %s", kind, resource_id, error)
 
     async def forget(self, kind: Kind, resource_id: str) -> None:
-        """Strike out the routing of an owned resource that is gone."""
-        await self._means.locator.forget(kind, resource_id)
+        """Strike out the routing of an owned resource that is gone. Never fails: the next 404 strikes it out."""
+        try:
+            await self._means.locator.forget(kind, resource_id)
+        except TricircleError as error:
+            LOG.warning("the routing of %s %s cannot be struck out now: %s", kind, resource_id, error)
 
     async def route(self, request: Request, row: Row) -> Answer:
         """What ROUTE does without a handler: locate by ``row.kind``, forward, answer with ``row.shape``."""
@@ -348,11 +359,7 @@ class Carrier:
         is_owners = located.routing.project_id == context.project_id or context.is_admin
         if not (is_about_it and is_owners and located.routing.id) or row.kind is None:
             return
-        try:
-            await self._means.locator.forget(row.kind, resource_id)
-        except UnavailableError:
-            # The pod's answer is what was asked for; the next 404 strikes the routing out.
-            LOG.warning("the routing of %s %s cannot be struck out now", row.kind, resource_id)
+        await self.forget(row.kind, resource_id)
 
 
 def _unanswered(request: Request, reply: Reply) -> UnavailableError | OutcomeUnknownError:

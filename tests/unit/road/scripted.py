@@ -140,6 +140,8 @@ class Routings:
         created_at: datetime | None = None,
         details: Mapping[str, object] | None = None,
     ) -> Routing:
+        if self.is_away:
+            raise UnavailableError("database")
         routing = Routing(
             id=len(self.rows) + 1,
             central_id=resource_id,

@@ -201,6 +201,19 @@ async def test_failures_to_send_go_up() -> None:
             await there.carrier.route(request("DELETE", f"/servers/{ID}", params={"server_id": ID}), SERVER_ROW)
 
 
+async def test_what_a_pod_made_is_answered_although_it_cannot_be_written_down() -> None:
+    """A client that is told to try again would make it twice."""
+    there = world()
+    there.routings.is_away = True
+    await there.carrier.record(Kind.VOLUME, "v1", ONE, caller())
+    await there.carrier.forget(Kind.SERVER, ID)
+    there.routings.is_away = False
+    assert list(there.routings.rows) == [(Kind.SERVER, ID)]
+    await there.carrier.record(Kind.VOLUME, "v1", ONE, caller())
+    await there.carrier.forget(Kind.SERVER, ID)
+    assert list(there.routings.rows) == [(Kind.VOLUME, "v1")]
+
+
 async def test_declare_files_jobs_when_the_centre_said_yes() -> None:
     """And none when it said no."""
     there = world()
