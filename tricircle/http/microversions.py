@@ -7,6 +7,7 @@ of range a 406.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from tricircle.errors import InvalidRequestError, NotAcceptableError
@@ -32,6 +33,7 @@ class Version(NamedTuple):
         return f"{self.major}.{self.minor}"
 
 
+@lru_cache(1024)
 def parse(text: str) -> Version:
     """The version in ``text``. :raises InvalidRequestError: in Nova's words
 
