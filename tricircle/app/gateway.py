@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from tricircle.app.block_storage import block_storage_door
 from tricircle.app.compute import compute_door
+from tricircle.app.operators import guard
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
@@ -21,7 +22,7 @@ from tricircle.doors.image.images import Images
 from tricircle.doors.network import rows as network_rows
 from tricircle.doors.network.ports import PortRemoval
 from tricircle.http.dialects import Dialect
-from tricircle.http.listener import ASGIApp, Check, Listener, Places
+from tricircle.http.listener import ASGIApp, Check, Listener, OperatorPages, Places
 from tricircle.http.policy.enforcer import Enforcer
 from tricircle.keystone.catalog import Catalog
 from tricircle.keystone.tokens import Validator
@@ -84,10 +85,11 @@ def admin(settings: Settings) -> ASGIApp:
         BindingCalls(rooms.engine, rooms.bindings, endpoint=endpoint),
         VersionCalls(endpoint=endpoint),
     )
+    validator, enforcer = Validator(settings), Enforcer(settings)
     road = Road(
         [Entrance(door)],
-        validator=Validator(settings),
-        enforcer=Enforcer(settings),
+        validator=validator,
+        enforcer=enforcer,
         pods=rooms.registry,
         settings=_road_settings(settings),
     )
@@ -95,7 +97,10 @@ def admin(settings: Settings) -> ASGIApp:
         road,
         places=Places(other=("admin", Dialect.ADMIN)),
         identity_uri=_identity_url(settings),
-        checks=_checks(rooms),
+        pages=OperatorPages(
+            checks=_checks(rooms),
+            guard=guard(validator, enforcer, has_open_metrics=settings.gateway.open_metrics),
+        ),
         on_stop=(rooms.close,),
     )
 

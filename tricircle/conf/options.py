@@ -72,6 +72,12 @@ GATEWAY = [
     ),
     cfg.HostAddressOpt("admin_host", default="127.0.0.1", help="Address on which the Admin API listens."),
     cfg.PortOpt("admin_port", default=19999, help="Port on which the Admin API listens."),
+    cfg.BoolOpt(
+        "open_metrics",
+        default=False,
+        help="Show /metrics on the Admin API's listener without a token, for a Prometheus that has none. The numbers "
+        "name every pod and every service behind it: set it only where nobody but operators reaches admin_host.",
+    ),
     cfg.IntOpt(
         "workers",
         default=1,

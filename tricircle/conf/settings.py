@@ -33,6 +33,7 @@ class GatewaySettings:
     port: int = 20080
     admin_host: str = "127.0.0.1"
     admin_port: int = 19999
+    open_metrics: bool = False
     workers: int = 1
     public_endpoint: str = "http://127.0.0.1:20080"
     admin_endpoint: str = "http://127.0.0.1:19999"

@@ -2,8 +2,8 @@
 """What does every request of a listener get, whichever door it goes to?
 
 A request id and a place in the access log; an answer in the door's own form whatever breaks; ``/healthz``; on the
-Admin API's listener also ``/metrics`` and the details of health. Plain ASGI: nothing stands between a request and its
-door but this.
+Admin API's listener also ``/metrics`` and the details of health, for whom its guard lets in. Plain ASGI: nothing stands
+between a request and its door but this.
 """
 
 import asyncio
@@ -33,6 +33,12 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: Says nothing when all is well; raises or returns words when it is not.
 Check = Callable[[Deadline], Awaitable[str | None]]
 Hook = Callable[[], Awaitable[None]]
+#: Scope, rule of ours, id of the request: returns when the caller may see the page, else raises a ``TricircleError``.
+Guard = Callable[[Scope, str, str], Awaitable[None]]
+
+#: Rules that guard the pages for operators.
+METRICS_RULE = "admin_api:metrics"
+DETAIL_RULE = "admin_api:health_detail"
 
 #: Keys of the scope: what an application is told, and what it may tell for the access log and the metrics.
 REQUEST_ID_KEY = "tricircle.request_id"
@@ -72,12 +78,24 @@ class Places:
     doors: Mapping[str, tuple[str, Dialect]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorPages:
+    """The pages of a listener for operators: ``/metrics`` and ``/healthz?detail``.
+
+    :ivar checks: what ``/healthz?detail`` asks
+    :ivar guard: who may see them; the catalog tells the address to everybody
+    """
+
+    checks: Mapping[str, Check]
+    guard: Guard
+
+
 class Listener:
     """The outermost application of a listener.
 
     :param app: what answers everything else
     :param identity_uri: where callers without a valid token are sent
-    :param checks: what ``/healthz?detail`` asks; None: this listener shows no details and no metrics (tenants reach it)
+    :param pages: None: this listener shows no details and no metrics
     :param on_start: run before the first request; a failure ends the process
     :param on_stop: run after the last answer, each even if another fails
     """
@@ -88,14 +106,14 @@ class Listener:
         *,
         places: Places,
         identity_uri: str,
-        checks: Mapping[str, Check] | None = None,
+        pages: OperatorPages | None = None,
         on_start: Sequence[Hook] = (),
         on_stop: Sequence[Hook] = (),
     ) -> None:
         self._app = app
         self._places = places
         self._identity_uri = identity_uri
-        self._checks = checks
+        self._pages = pages
         self._on_start = on_start
         self._on_stop = on_stop
         self._access = logs.AccessLog()
@@ -106,8 +124,8 @@ class Listener:
         """Serve one request, or the lifespan."""
         if scope["type"] == "http":
             path: str = scope["path"]
-            if path == "/healthz" or (path == "/metrics" and self._checks is not None):
-                await self._own_page(scope, send)
+            if path == "/healthz" or (path == "/metrics" and self._pages is not None):
+                await send_answer(await self._own_page(scope), send)
             else:
                 await self._visit(scope, receive, send, path)
         elif scope["type"] == "lifespan":
@@ -198,20 +216,21 @@ class Listener:
             ),
         )
 
-    async def _own_page(self, scope: Scope, send: Send) -> None:
-        if scope["path"] == "/metrics":
-            body = metrics.exposition()
+    async def _own_page(self, scope: Scope) -> Answer:
+        is_metrics = scope["path"] == "/metrics"
+        if self._pages is None or not (is_metrics or b"detail" in scope["query_string"]):
+            return Answer.json(200, {"status": "ok"})
+        try:
+            await self._pages.guard(scope, METRICS_RULE if is_metrics else DETAIL_RULE, _request_id())
+        except TricircleError as error:
+            return answer_to(error, self._places.other[1], identity_uri=self._identity_uri)
+        if is_metrics:
             kind = metrics.CONTENT_TYPE.encode()
-            await send_answer(Answer(status=200, headers=[(b"content-type", kind)], body=body), send)
-        elif self._checks is not None and b"detail" in scope["query_string"]:
-            found = {name: await _checked(check) for name, check in self._checks.items()}
-            is_well = all(words == "ok" for words in found.values())
-            status = 200 if is_well else 503
-            state = "ok" if is_well else "failing"
-            value = {"status": state, "in_flight": self.in_flight, "checks": found}
-            await send_answer(Answer.json(status, value), send)
-        else:
-            await send_answer(Answer.json(200, {"status": "ok"}), send)
+            return Answer(status=200, headers=[(b"content-type", kind)], body=metrics.exposition())
+        found = {name: await _checked(check) for name, check in self._pages.checks.items()}
+        is_well = all(words == "ok" for words in found.values())
+        state = "ok" if is_well else "failing"
+        return Answer.json(200 if is_well else 503, {"status": state, "in_flight": self.in_flight, "checks": found})
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -11,7 +11,7 @@ from tricircle.conf.load import load_or_exit
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
 from tricircle.http.dialects import Dialect
-from tricircle.http.listener import ASGIApp, Listener, Places, Receive, Scope, Send, send_answer
+from tricircle.http.listener import ASGIApp, Listener, OperatorPages, Places, Receive, Scope, Send, send_answer
 from tricircle.http.message import Answer
 from tricircle.observe import logs
 
@@ -69,6 +69,10 @@ async def is_well(_deadline: Deadline) -> str | None:
     return None
 
 
+async def let_in(_scope: Scope, _rule: str, _request_id: str) -> None:
+    """Everybody is an operator."""
+
+
 def make_gateway(_settings: Settings) -> ASGIApp:
     """The doors."""
     return Listener(answer, places=PLACES, identity_uri="http://x", on_start=(opened,), on_stop=(closed,))
@@ -76,7 +80,8 @@ def make_gateway(_settings: Settings) -> ASGIApp:
 
 def make_admin(_settings: Settings) -> ASGIApp:
     """The Admin API."""
-    return Listener(answer, places=PLACES, identity_uri="http://x", checks={"stub": is_well})
+    pages = OperatorPages(checks={"stub": is_well}, guard=let_in)
+    return Listener(answer, places=PLACES, identity_uri="http://x", pages=pages)
 
 
 if __name__ == "__main__":

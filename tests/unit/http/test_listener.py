@@ -12,9 +12,19 @@ import pytest
 
 from tricircle.conf.load import load
 from tricircle.context import Deadline
-from tricircle.errors import NotFoundError, UnavailableError
+from tricircle.errors import ForbiddenError, NotFoundError, UnauthorizedError, UnavailableError
 from tricircle.http.dialects import Dialect
-from tricircle.http.listener import Listener, Places, Receive, Scope, Send, send_answer
+from tricircle.http.listener import (
+    DETAIL_RULE,
+    METRICS_RULE,
+    Listener,
+    OperatorPages,
+    Places,
+    Receive,
+    Scope,
+    Send,
+    send_answer,
+)
 from tricircle.http.message import Answer
 from tricircle.observe import logs
 from tricircle.upstream.pool import LINK_HOST
@@ -140,6 +150,10 @@ async def test_a_path_without_a_slash_breaks_nothing() -> None:
     assert (await ask(Listener(app, places=PLACES, identity_uri=URI), "*")).status == 404
 
 
+async def let_in(_scope: Scope, _rule: str, _request_id: str) -> None:
+    """Everybody is an operator."""
+
+
 async def test_health_is_shown_to_all_and_its_details_to_operators() -> None:
     async def ok(_deadline: Deadline) -> str | None:
         return None
@@ -150,10 +164,17 @@ async def test_health_is_shown_to_all_and_its_details_to_operators() -> None:
     public = Listener(well, places=PLACES, identity_uri=URI)
     assert json.loads((await ask(public, "/healthz", query=b"detail")).body) == {"status": "ok"}
     assert (await ask(public, "/metrics")).body == b"hello"
-    healthy = Listener(well, places=PLACES, identity_uri=URI, checks={"database": ok})
+    healthy = Listener(
+        well, places=PLACES, identity_uri=URI, pages=OperatorPages(checks={"database": ok}, guard=let_in)
+    )
     assert json.loads((await ask(healthy, "/healthz", query=b"detail")).body)["checks"] == {"database": "ok"}
     sick = await ask(
-        Listener(well, places=PLACES, identity_uri=URI, checks={"database": ok, "keystone": broken}),
+        Listener(
+            well,
+            places=PLACES,
+            identity_uri=URI,
+            pages=OperatorPages(checks={"database": ok, "keystone": broken}, guard=let_in),
+        ),
         "/healthz",
         query=b"detail",
     )
@@ -165,11 +186,38 @@ async def test_operators_see_the_numbers() -> None:
     async def ok(_deadline: Deadline) -> str | None:
         return None
 
-    listener = Listener(well, places=PLACES, identity_uri=URI, checks={"database": ok})
+    listener = Listener(
+        well, places=PLACES, identity_uri=URI, pages=OperatorPages(checks={"database": ok}, guard=let_in)
+    )
     await ask(listener, "/compute/v2.1/servers")
     shown = await ask(listener, "/metrics")
     assert shown.header(b"content-type")[0].startswith(b"text/plain")
     assert b'tricircle_requests_total{door="compute",status="200"}' in shown.body
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(UnauthorizedError("no"), 401), (ForbiddenError("no"), 403), (UnavailableError("later"), 503)]
+)
+async def test_who_is_no_operator_sees_neither_numbers_nor_details(error: Exception, status: int) -> None:
+    asked: list[str] = []
+
+    async def refuse(_scope: Scope, rule: str, _request_id: str) -> None:
+        asked.append(rule)
+        raise error
+
+    async def check(_deadline: Deadline) -> str | None:
+        pytest.fail("somebody asked on behalf of nobody")
+
+    listener = Listener(
+        well, places=PLACES, identity_uri=URI, pages=OperatorPages(checks={"database": check}, guard=refuse)
+    )
+    numbers = await ask(listener, "/metrics")
+    details = await ask(listener, "/healthz", query=b"detail")
+    assert numbers.status == details.status == status
+    assert b"tricircle_" not in numbers.body
+    assert b"database" not in details.body
+    assert asked == [METRICS_RULE, DETAIL_RULE]
+    assert json.loads((await ask(listener, "/healthz")).body) == {"status": "ok"}
 
 
 async def live(listener: Listener) -> list[str]:

@@ -45,6 +45,10 @@ _JOBS = [
     _rule("admin_api:jobs:redo", _ADMIN, "Run a job again.", "PUT", "/v1.0/jobs/{id}"),
     _rule("admin_api:jobs:delete", _ADMIN, "Remove a job that will not run again.", "DELETE", "/v1.0/jobs/{id}"),
 ]
+_PAGES = [
+    _rule("admin_api:metrics", _ADMIN, "Show metrics, unless [gateway] open_metrics is set.", "GET", "/metrics"),
+    _rule("admin_api:health_detail", _ADMIN, "Show health in detail.", "GET", "/healthz?detail"),
+]
 _ZONES = [
     _rule(
         "os_compute_api:os-availability-zone:list",
@@ -89,4 +93,4 @@ _LIMITS = [
 
 def list_rules() -> Sequence[policy.DocumentedRuleDefault]:
     """All rules, for the enforcer and ``oslopolicy-sample-generator`` (entry point ``oslo.policy.policies``)."""
-    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_ZONES, *_LIMITS]
+    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_LIMITS]
