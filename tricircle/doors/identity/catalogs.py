@@ -53,7 +53,12 @@ def narrowed(body: Mapping[str, object], region: str) -> Body:
 
 
 def for_tenants(body: Mapping[str, object], region: str) -> Body | None:
-    """A decoded answer about regions or endpoints as a tenant may see it; None: it is about one of another region."""
+    """A decoded answer about regions, endpoints or limits as a tenant may see it; None: it is about one of another
+    region.
+
+    >>> for_tenants({"limits": [{"id": "a", "region_id": None}, {"id": "b", "region_id": "Pod1"}]}, "RegionOne")
+    {'limits': [{'id': 'a', 'region_id': None}]}
+    """
     made = dict(body)
     if "endpoints" in made:
         made["endpoints"] = narrowed_endpoints(made["endpoints"], region)
@@ -62,10 +67,21 @@ def for_tenants(body: Mapping[str, object], region: str) -> Body | None:
     endpoint = made.get("endpoint")
     if isinstance(endpoint, dict) and not _is_in(endpoint, region):
         return None
+    for key in ("limits", "registered_limits"):
+        if isinstance(members := made.get(key), list):
+            made[key] = [member for member in members if isinstance(member, dict) and _is_known(member, region)]
+    for key in ("limit", "registered_limit"):
+        if isinstance(limit := made.get(key), dict) and not _is_known(limit, region):
+            return None
     one = made.get("region")
     if isinstance(one, dict) and one.get("id") != region:
         return None
     return made
+
+
+def _is_known(limit: Mapping[str, object], region: str) -> bool:
+    """Whether a tenant may know of a limit: one without a region holds everywhere."""
+    return limit.get("region_id") in (None, region)
 
 
 def _is_in(endpoint: Mapping[str, object], region: str) -> bool:

@@ -21,6 +21,14 @@ from tricircle.road.carrier import Carrier
 
 LOG = logging.getLogger(__name__)
 
+#: Keystone's words for what is not there, by the key of what is.
+_NOT_FOUND = {
+    "region": "region:",
+    "endpoint": "endpoint:",
+    "limit": "limit for",
+    "registered_limit": "registered limit for",
+}
+
 
 class Identifies(Protocol):
     """Who asks (``keystone/tokens.py``)."""
@@ -64,7 +72,7 @@ class Passage:
 
     async def with_catalog(self, request: Request) -> Answer:
         """Keystone's answer, its catalog narrowed. Nobody sees other regions here, administrators neither."""
-        answer = await self.forward(request)
+        answer = await self._read(request)
         return self._changed(answer, lambda body: narrowed(body, self._region))
 
     async def revoke(self, request: Request) -> Answer:
@@ -76,11 +84,11 @@ class Passage:
         return answer
 
     async def about_regions(self, request: Request) -> Answer:
-        """Keystone's answer about regions or endpoints, whole for administrators, narrowed for others.
+        """Keystone's answer about regions, endpoints or limits, whole for administrators, narrowed for others.
 
         :raises NotFoundError: a tenant asked for one of a region that tenants do not know
         """
-        answer = await self.forward(request)
+        answer = await self._read(request)
         if not 200 <= answer.status < 300 or await self._is_admin(request):
             return answer
 
@@ -88,11 +96,15 @@ class Passage:
             shown = for_tenants(body, self._region)
             if shown is None:
                 name = request.path.rstrip("/").rpartition("/")[2]
-                noun = "region" if "region" in body else "endpoint"
-                raise NotFoundError(f"Could not find {noun}: {name}.")
+                words = next(words for key, words in _NOT_FOUND.items() if key in body)
+                raise NotFoundError(f"Could not find {words} {name}.")
             return shown
 
         return self._changed(answer, change)
+
+    async def _read(self, request: Request) -> Answer:
+        """As ``forward``, with a body for HEAD too: whether a tenant may know of a thing stands in it."""
+        return await self.forward(replace(request, method="GET") if request.method == "HEAD" else request)
 
     async def _learn_name(self, request: Request) -> None:
         """Find out how Keystone names itself: its links come from its own settings, whatever it is called by."""

@@ -9,6 +9,8 @@ from tricircle.road.door import Door
 from tricircle.road.row import Behaviour, Row
 
 PREFIX = "/identity"
+#: Keystone answers HEAD as GET without the body: what one does not tell, the status of the other must not.
+_READ = ("GET", "HEAD")
 _ALL = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -20,22 +22,26 @@ def rows(passage: Passage) -> tuple[Row, ...]:
     """Rows under the version."""
     seen = passage.about_regions
     return (
-        _row(("GET", "POST"), "/auth/tokens", passage.with_catalog),
+        _row((*_READ, "POST"), "/auth/tokens", passage.with_catalog),
         _row(("DELETE",), "/auth/tokens", passage.revoke),
-        _row(("GET",), "/auth/catalog", passage.with_catalog),
+        _row(_READ, "/auth/catalog", passage.with_catalog),
         _row(("POST",), "/ec2tokens", passage.with_catalog),
         _row(("POST",), "/s3tokens", passage.with_catalog),
         _row(
-            ("GET", "POST"),
+            (*_READ, "POST"),
             "/OS-FEDERATION/identity_providers/{provider_id}/protocols/{protocol_id}/auth",
             passage.with_catalog,
         ),
-        _row(("GET",), "/regions", seen),
-        _row(("GET",), "/regions/{region_id}", seen),
-        _row(("GET",), "/endpoints", seen),
-        _row(("GET",), "/endpoints/{endpoint_id}", seen),
-        _row(("GET",), "/OS-EP-FILTER/{rest...}", seen),
-        _row(("GET",), "/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints", seen),
+        _row(_READ, "/regions", seen),
+        _row(_READ, "/regions/{region_id}", seen),
+        _row(_READ, "/endpoints", seen),
+        _row(_READ, "/endpoints/{endpoint_id}", seen),
+        _row(_READ, "/limits", seen),
+        _row(_READ, "/limits/{limit_id}", seen),
+        _row(_READ, "/registered_limits", seen),
+        _row(_READ, "/registered_limits/{registered_limit_id}", seen),
+        _row(_READ, "/OS-EP-FILTER/{rest...}", seen),
+        _row(_READ, "/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints", seen),
         _row(_ALL, "/", passage.forward),
         _row(_ALL, "/{rest...}", passage.forward),
     )

@@ -101,6 +101,31 @@ async def test_a_region_that_tenants_do_not_know(house: House) -> None:
     assert admins.status == 200
 
 
+async def test_head_tells_no_more_than_get(house: House) -> None:
+    """A status alone would tell that a region is there."""
+    house.say("/v3/regions/CanaryPod1", 200, {"region": REGIONS[1]})
+    house.say("/v3/regions/RegionOne", 200, {"region": REGIONS[0]})
+    for path, status in (("/v3/regions/CanaryPod1", 404), ("/v3/regions/RegionOne", 200)):
+        got = await ask(house.road, "HEAD", f"/identity{path}")
+        assert (got.status, got.body) == (status, b"")
+    assert (await ask(house.road, "HEAD", "/identity/v3/regions/CanaryPod1", token="admins-token")).status == 200
+
+
+@pytest.mark.parametrize(("one", "many"), [("limit", "limits"), ("registered_limit", "registered_limits")])
+async def test_limits_of_other_regions(house: House, one: str, many: str) -> None:
+    """Limits name the regions in which they hold; one without a region holds in all of them."""
+    limits = [{"id": "a", "region_id": None}, {"id": "b", "region_id": "RegionOne"}, {"id": "c", "region_id": "Pod1"}]
+    house.say(f"/v3/{many}", 200, {many: limits})
+    house.say(f"/v3/{many}/b", 200, {one: limits[1]})
+    house.say(f"/v3/{many}/c", 200, {one: limits[2]})
+    path = f"/identity/v3/{many}"
+    assert (await ask(house.road, "GET", path)).json() == {many: limits[:2]}
+    assert (await ask(house.road, "GET", path, token="admins-token")).json() == {many: limits}
+    assert (await ask(house.road, "GET", f"{path}/b")).json() == {one: limits[1]}
+    for method in ("GET", "HEAD"):
+        assert (await ask(house.road, method, f"{path}/c")).status == 404
+
+
 async def test_endpoints(house: House) -> None:
     """Where a deployment's policy shows them to tenants."""
     endpoints = [{"region_id": "RegionOne"}, {"region_id": "CanaryPod1"}]
