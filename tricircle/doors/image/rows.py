@@ -26,12 +26,12 @@ def rows(images: Images) -> tuple[Row, ...]:
     )
 
 
-def root_rows() -> tuple[Row, ...]:
-    """Version documents, and paths whose version stands in ``Accept``."""
+def root_rows(images: Images) -> tuple[Row, ...]:
+    """Version documents, and paths whose version stands in ``Accept``: the same calls as under a version."""
     return (
         Row(("GET", "HEAD"), "/", Behaviour.CENTRAL, is_public=True),
         Row(("GET", "HEAD"), "/versions", Behaviour.CENTRAL, is_public=True),
-        Row(_ALL, "/{rest...}", Behaviour.CENTRAL),
+        *(row for row in rows(images) if row.path != "/"),
     )
 
 
@@ -44,5 +44,5 @@ def door(images: Images) -> Door:
         dialect=Dialect.IMAGE,
         versions=_VERSIONS,
         rows=rows(images),
-        root_rows=root_rows(),
+        root_rows=root_rows(images),
     )

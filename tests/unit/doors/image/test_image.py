@@ -82,6 +82,19 @@ async def test_without_a_token_a_page(house: House) -> None:
     assert (got.status, got.header(b"content-type")) == (401, b"text/html; charset=UTF-8")
 
 
+async def test_a_version_in_accept_changes_nothing(house: House) -> None:
+    """Glance chooses the API by it: ``/images`` is then ``/v2/images``."""
+    image = {"id": "i", "locations": [{"url": "file:///canary"}], "direct_url": "rbd://canary"}
+    house.said["central", "/images/i"] = json_reply(200, image)
+    house.said["central", "/images"] = json_reply(200, {"images": [image]})
+    house.said["central", "/images/i/file"] = Reply(status=204, headers=[])
+    versioned = [(b"accept", b"application/vnd.openstack.images-v2.9")]
+    assert (await ask(house.road, "GET", "/image/images/i", headers=versioned)).json() == {"id": "i"}
+    assert (await ask(house.road, "GET", "/image/images", headers=versioned)).json() == {"images": [{"id": "i"}]}
+    assert (await ask(house.road, "GET", "/image/images/i", token="admins-token")).json() == image
+    assert (await ask(house.road, "PUT", "/image/images/i/file", body=b"x" * 100)).status == 204
+
+
 async def test_where_the_data_lies_is_shown_to_administrators_only(house: House) -> None:
     """Paths on hosts and names of stores."""
     image = {"id": "i", "locations": [{"url": "file:///canary"}], "direct_url": "rbd://canary", "stores": "canary"}
