@@ -48,9 +48,8 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
             clients=rooms.clients,
             registry=rooms.registry,
             routings=rooms.routings,
-            queue=rooms.queue,
         ),
-        qos=QosSpecs(carrier=carrier, clients=rooms.clients, registry=rooms.registry, queue=rooms.queue),
+        qos=QosSpecs(carrier=carrier, clients=rooms.clients, registry=rooms.registry),
         somewhere=Somewhere(carrier),
         versions=Versions(carrier=carrier, registry=rooms.registry),
     )

@@ -47,7 +47,7 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         limits=Limits(carrier=carrier, bindings=rooms.bindings),
         usage=Usage(carrier=carrier),
         fleet=Fleet(carrier=carrier),
-        keypairs=KeypairChanges(carrier=carrier, jobs=rooms.queue),
+        keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
         versions=Versions(carrier=carrier, pods=rooms.registry),
         images=ImageLinks(carrier=carrier, image_base=image_base),

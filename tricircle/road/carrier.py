@@ -21,6 +21,7 @@ from tricircle.errors import (
     UnavailableError,
 )
 from tricircle.http.message import Answer, Request
+from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
 from tricircle.road.forward import Forwarder
@@ -37,6 +38,10 @@ LOG = logging.getLogger(__name__)
 
 Body = dict[str, object] | bytes
 _BODILESS = frozenset(("GET", "HEAD"))
+#: Seconds until a job runs that was filed before the change that it is about.
+_LATER_S = 60.0
+#: Characters of the longest id of anything that a job can be about.
+_LONGEST_ID = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +239,35 @@ class Carrier:
         )
 
     async def declare(self, request: Request, row: Row) -> Answer:
-        """What DECLARE does without a handler: the central service's answer; when it said yes, jobs are filed."""
+        """What DECLARE does without a handler: the central service's answer; when it said yes, jobs follow."""
+        return await self.central_with_jobs(
+            request, [(job_type, request.params[param]) for job_type, param in row.jobs]
+        )
+
+    async def central_with_jobs(self, request: Request, jobs: Iterable[tuple[JobType, str]]) -> Answer:
+        """The central service's answer; when it said yes, these jobs (type, resource id) follow in the pods.
+
+        They are filed before the call as well, for later, in case this process does not live to file them afterwards,
+        or cannot; as soon as the others are filed, or nothing changed, those are withdrawn.
+
+        :raises UnavailableError: the database is away: nothing was sent
+        """
+        # The centre has nothing with an id that is too long to be filed: it says so itself.
+        wanted = [(job_type, resource_id) for job_type, resource_id in jobs if len(resource_id) <= _LONGEST_ID]
+        project_id, files = request.context.project_id, self._means.jobs
+        early = [
+            await files.append(job_type, resource_id, project_id, delay_s=_LATER_S) for job_type, resource_id in wanted
+        ]
         answer = await self.central(request)
-        if 200 <= answer.status < 300:
-            for job_type, param in row.jobs:
-                await self._means.jobs.append(job_type, request.params[param], request.context.project_id)
+        try:
+            if answer.status < 300:
+                for job_type, resource_id in wanted:
+                    await files.append(job_type, resource_id, project_id)
+            if answer.status < 500:
+                for job_id in early:
+                    await files.withdraw(job_id)
+        except TricircleError as error:
+            LOG.warning("jobs of a change at the centre stay as they were filed before it: %s", error)
         return answer
 
     async def gather(self, request: Request, row: Row, *, pods: Sequence[Pod] | None = None) -> Answer:

@@ -80,6 +80,10 @@ class KnownPositions(Protocol):
 class JobFiles(Protocol):
     """Where jobs are filed (``jobs/queue.py``)."""
 
-    async def append(self, job_type: JobType, resource_id: str, project_id: ProjectId, /) -> object:
-        """File a job for every pod that has a copy."""
+    async def append(self, job_type: JobType, resource_id: str, project_id: ProjectId, /, *, delay_s: float = 0) -> int:
+        """File a job for every pod that has a copy, due in ``delay_s`` seconds; its id."""
+        ...
+
+    async def withdraw(self, job_id: int, /) -> None:
+        """Remove a job that was filed as a precaution."""
         ...

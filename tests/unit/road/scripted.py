@@ -179,12 +179,26 @@ class Positions:
 
 @dataclass
 class Jobs:
-    """What was filed."""
+    """What was filed: at once, and for later."""
 
     filed: list[tuple[JobType, str, str]] = field(default_factory=list)
+    later: dict[int, tuple[JobType, str, str]] = field(default_factory=dict)
+    next_id: int = 1
+    is_away: bool = False
 
-    async def append(self, job_type: JobType, resource_id: str, project_id: ProjectId, /) -> None:
-        self.filed.append((job_type, resource_id, project_id))
+    async def append(self, job_type: JobType, resource_id: str, project_id: ProjectId, /, *, delay_s: float = 0) -> int:
+        if self.is_away:
+            raise UnavailableError("database")
+        job_id = self.next_id
+        self.next_id += 1
+        if delay_s:
+            self.later[job_id] = (job_type, resource_id, project_id)
+        else:
+            self.filed.append((job_type, resource_id, project_id))
+        return job_id
+
+    async def withdraw(self, job_id: int, /) -> None:
+        del self.later[job_id]
 
 
 @dataclass

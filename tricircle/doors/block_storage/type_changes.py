@@ -9,7 +9,6 @@ import asyncio
 from tricircle.copies.bodies import rows
 from tricircle.errors import InvalidRequestError
 from tricircle.http.message import Answer, Handler, Request
-from tricircle.jobs.queue import Queue
 from tricircle.ledger.routings import Routings
 from tricircle.model.job import JobType
 from tricircle.model.pod import Service
@@ -22,14 +21,11 @@ from tricircle.upstream.client import Clients
 class TypeChanges:
     """Handlers of changes that need a type without volumes; jobs make the copies follow."""
 
-    def __init__(
-        self, *, carrier: Carrier, clients: Clients, registry: Registry, routings: Routings, queue: Queue
-    ) -> None:
+    def __init__(self, *, carrier: Carrier, clients: Clients, registry: Registry, routings: Routings) -> None:
         self._carrier = carrier
         self._clients = clients
         self._registry = registry
         self._routings = routings
-        self._queue = queue
 
     def unless_used(self, refusal: str) -> Handler:
         """The handler of a change that is refused with this text while volumes of the type exist."""
@@ -39,10 +35,7 @@ class TypeChanges:
             # Others get the centre's refusal, and learn nothing of what pods hold.
             if request.context.is_admin and await self._is_used(request, type_id):
                 raise InvalidRequestError(refusal)
-            answer = await self._carrier.central(request)
-            if 200 <= answer.status < 300:
-                await self._queue.append(JobType.VOLUME_TYPE, type_id, request.context.project_id)
-            return answer
+            return await self._carrier.central_with_jobs(request, [(JobType.VOLUME_TYPE, type_id)])
 
         return change
 

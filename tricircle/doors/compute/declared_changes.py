@@ -8,7 +8,7 @@ import msgspec
 
 from tricircle.copies.keypairs import routing_id
 from tricircle.copies.server_groups import marked_id
-from tricircle.doors.compute.needs import JobFiles, ServerGroupCopies
+from tricircle.doors.compute.needs import ServerGroupCopies
 from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
@@ -20,18 +20,14 @@ LOG = logging.getLogger(__name__)
 class KeypairChanges:
     """``DELETE /os-keypairs/{name}``: the id of a key pair is its user and its name."""
 
-    def __init__(self, *, carrier: Carrier, jobs: JobFiles) -> None:
+    def __init__(self, *, carrier: Carrier) -> None:
         self._carrier = carrier
-        self._jobs = jobs
 
     async def delete(self, request: Request) -> Answer:
         """Delete it at the centre; a job follows in the pods. Administrators may name another ``user_id``."""
-        answer = await self._carrier.central(request)
-        if answer.status < 300:
-            named = next((value for name, value in request.query_pairs() if name == "user_id"), "")
-            keypair = routing_id(named or request.context.user_id, request.params["name"])
-            await self._jobs.append(JobType.KEYPAIR, keypair, request.context.project_id)
-        return answer
+        named = next((value for name, value in request.query_pairs() if name == "user_id"), "")
+        keypair = routing_id(named or request.context.user_id, request.params["name"])
+        return await self._carrier.central_with_jobs(request, [(JobType.KEYPAIR, keypair)])
 
 
 class ServerGroupChanges:

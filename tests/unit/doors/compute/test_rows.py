@@ -79,6 +79,7 @@ async def test_deleting_what_is_declared_files_jobs(sky: Cloud) -> None:
     assert await sky.jobs() == [(JobType.FLAVOR, "m1", ""), (JobType.KEYPAIR, f"{user}/a.b", "")]
     # What the centre refused leaves no job.
     assert (await sky.ask("DELETE", "/flavors/nope", context=admin)).status == 404
+    assert (await sky.ask("DELETE", "/flavors/" + 400 * "n", context=admin)).status == 404
     assert len(await sky.jobs()) == 2
 
 
