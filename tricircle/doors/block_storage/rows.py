@@ -48,6 +48,7 @@ class Specials:
 
 def rows(specials: Specials) -> tuple[Row, ...]:
     """The table under ``/v3``, with or without a project id in front."""
+    zones = "/os-availability-zone"
     return (
         Row(("GET",), "/", Behaviour.OURS, handler=specials.versions.one, is_public=True),
         *_volume_rows(specials),
@@ -58,7 +59,7 @@ def rows(specials: Specials) -> tuple[Row, ...]:
         *_group_rows(specials.derived),
         *_group_snapshot_rows(specials.derived),
         *central_rows.rows(specials.limits, specials.types, specials.qos),
-        Row(("GET",), "/os-availability-zone", Behaviour.OURS, handler=specials.zones.index),
+        Row(("GET",), zones, Behaviour.OURS, handler=specials.zones.index, policy="volume:availability_zone_list"),
         *operator_rows.rows(specials.somewhere),
     )
 

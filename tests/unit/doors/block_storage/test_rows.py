@@ -18,6 +18,7 @@ from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.versions import Versions
 from tricircle.doors.block_storage.volume_actions import VolumeActions
 from tricircle.doors.block_storage.volumes import Volumes
+from tricircle.http.policy.rules import list_rules
 from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
 from tricircle.road.row import Behaviour, Row
@@ -50,6 +51,14 @@ def row_of(method: str, path: str, version: Version = (3, 71)) -> Row | None:
     match = TABLE.match(method, Split("/v3", None, segments))
     found = match.at(version) if isinstance(match, Match) else None
     return found[0] if found else None
+
+
+def test_an_operators_policy_guards_what_cinders_would() -> None:
+    """We answer it ourselves: nobody else asks the policy."""
+    row = row_of("GET", "/os-availability-zone")
+    assert row is not None
+    assert row.policy == "volume:availability_zone_list"
+    assert row.policy in {rule.name for rule in list_rules()}
 
 
 def test_every_call_of_cinder_has_a_row() -> None:
