@@ -171,7 +171,7 @@ async def _built(
             identity_url=identity_url,
         ),
     )
-    listener = Listener(road, places=Places(other=("admin", Dialect.ADMIN)), identity_uri=identity_url, checks={})
+    listener = Listener(road, places=Places(other=("admin", Dialect.ADMIN)), identity_uri=identity_url)
     client = AsgiClient(listener)
     return Api(
         admin=client.having(x_auth_token="admin-token"),
