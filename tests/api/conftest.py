@@ -168,6 +168,7 @@ async def _built(
         settings=RoadSettings(
             body_limit=settings.gateway.body_limit,
             request_deadline_s=settings.gateway.request_deadline_s,
+            boot_deadline_s=settings.gateway.boot_deadline_s,
             identity_url=identity_url,
         ),
     )

@@ -54,6 +54,7 @@ project_domain_id = default
 public_endpoint = {public}
 list_deadline_s = {list_deadline_s}
 request_deadline_s = {request_deadline_s}
+boot_deadline_s = {request_deadline_s}
 [central]
 compute_url = {centre}/compute
 block_storage_url = {centre}/volume

@@ -162,6 +162,7 @@ def _road_settings(settings: Settings) -> RoadSettings:
     return RoadSettings(
         body_limit=settings.gateway.body_limit,
         request_deadline_s=settings.gateway.request_deadline_s,
+        boot_deadline_s=settings.gateway.boot_deadline_s,
         identity_url=_identity_url(settings),
     )
 

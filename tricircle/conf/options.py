@@ -126,8 +126,9 @@ GATEWAY = [
         "boot_deadline_s",
         default=120.0,
         min=0.1,
-        help="Seconds for creating a server or a volume: choosing the pod, making copies of what the request names "
-        "there, and the creation itself.",
+        help="Seconds for a call that creates something in a pod, such as a server or a volume, instead of "
+        "request_deadline_s: choosing the pod, making copies of what the request names there, and the creation itself. "
+        "Keep it below the timeout of load balancers in front.",
     ),
     cfg.FloatOpt(
         "stop_timeout_s",

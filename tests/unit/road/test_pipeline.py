@@ -2,12 +2,13 @@
 """Does a request go its road, and is everything that stops it said in the door's words?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from tests.unit.road.asgi import ask
 from tests.unit.road.scripted import PUBLIC, World, caller, json_reply, pod
-from tricircle.context import RequestContext
+from tricircle.context import Deadline, RequestContext
 from tricircle.errors import ConflictError, ForbiddenError, OutcomeUnknownError, UnavailableError
 from tricircle.http.dialects import Dialect
 from tricircle.http.message import Answer, Request
@@ -56,6 +57,11 @@ async def broken(request: Request) -> Answer:
     raise ExceptionGroup("both", [ConflictError("first"), KeyError("a bug")])
 
 
+async def patience(request: Request) -> Answer:
+    """How long one may wait."""
+    return Answer.json(200, {"s": request.context.deadline.remaining_s()})
+
+
 def ours(methods: str, path: str, handler: object = echo, **more: object) -> Row:
     return Row(tuple(methods.split()), path, Behaviour.OURS, handler=handler, **more)  # type: ignore[arg-type]
 
@@ -63,6 +69,8 @@ def ours(methods: str, path: str, handler: object = echo, **more: object) -> Row
 COMPUTE_ROWS = (
     ours("GET", "/echo/{name}"),
     ours("POST PUT", "/echo"),
+    Row(("POST",), "/made", Behaviour.PLACE, handler=patience),
+    ours("POST", "/patience", patience),
     ours("GET", "/admin", policy="rule:x"),
     ours("GET", "/old", max_version="2.35"),
     ours("GET", "/conflict", conflict),
@@ -109,7 +117,9 @@ class House:
             validator=self.compute.validator,
             enforcer=Enforcer(),
             pods=self.compute.registry,
-            settings=RoadSettings(body_limit=10, request_deadline_s=30, identity_url=f"{PUBLIC}/identity"),
+            settings=RoadSettings(
+                body_limit=10, request_deadline_s=30, boot_deadline_s=600, identity_url=f"{PUBLIC}/identity"
+            ),
             root=front_page(PUBLIC, doors),
         )
 
@@ -247,6 +257,15 @@ async def test_a_row_outside_of_its_versions(house: House) -> None:
     got = await ask(house.road, "GET", "/compute/v2.1/old", headers=headers)
     assert (got.status, got.json()["itemNotFound"]["code"]) == (404, 404)
     assert got.header(b"openstack-api-version") == b"compute 2.36"
+
+
+async def test_what_makes_something_in_a_pod_may_take_longer(house: House) -> None:
+    """Other calls have the ordinary deadline."""
+    house.compute.validator.known["users-token"] = replace(caller(), deadline=Deadline.after(30))
+    made = (await ask(house.road, "POST", "/compute/v2.1/made")).json()["s"]
+    other = (await ask(house.road, "POST", "/compute/v2.1/patience")).json()["s"]
+    assert 500 < made <= 600
+    assert other <= 30
 
 
 async def test_body_limit(house: House) -> None:

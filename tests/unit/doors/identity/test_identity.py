@@ -42,7 +42,9 @@ class House:
             validator=self.world.validator,
             enforcer=Enforcer(),
             pods=self.world.registry,
-            settings=RoadSettings(body_limit=1000, request_deadline_s=30, identity_url=f"{PUBLIC}/identity"),
+            settings=RoadSettings(
+                body_limit=1000, request_deadline_s=30, boot_deadline_s=60, identity_url=f"{PUBLIC}/identity"
+            ),
         )
 
     def say(self, path: str, status: int, body: Any, *headers: tuple[bytes, bytes]) -> None:

@@ -25,7 +25,9 @@ class House:
             validator=self.world.validator,
             enforcer=Enforcer(),
             pods=self.world.registry,
-            settings=RoadSettings(body_limit=10, request_deadline_s=30, identity_url=f"{PUBLIC}/identity"),
+            settings=RoadSettings(
+                body_limit=10, request_deadline_s=30, boot_deadline_s=60, identity_url=f"{PUBLIC}/identity"
+            ),
         )
 
 
