@@ -26,7 +26,7 @@ from tricircle.doors.compute.needs import (
 )
 from tricircle.doors.compute.nic_ports import Claim, NicPorts
 from tricircle.doors.compute.pod_faults import check_answered, refused, rename
-from tricircle.doors.compute.together import caught, value
+from tricircle.doors.compute.together import caught, settled, value, with_own_time
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
@@ -225,16 +225,17 @@ class Boot:
 
     async def _take_back(self, order: Order, made: list[Made]) -> None:
         """Delete servers of a call that could not make as many as were asked for at least."""
+        request = with_own_time(order.request)
         for one in made:
-            try:
-                await self._jobs.append(
-                    JobType.SERVER_PORTS, one.server_id, order.context.project_id, pod_id=order.pod.id, delay_s=5
-                )
-                await self._carrier.to_pod(
-                    order.request, order.pod, method="DELETE", path=f"/servers/{one.server_id}", query=b"", body=b""
-                )
-            except TricircleError as error:
-                LOG.warning("server %s of an unfinished call could not be deleted: %s", one.server_id, error)
+            job = self._jobs.append(
+                JobType.SERVER_PORTS, one.server_id, order.context.project_id, pod_id=order.pod.id, delay_s=5
+            )
+            path = f"/servers/{one.server_id}"
+            deletion = self._carrier.to_pod(request, order.pod, method="DELETE", path=path, query=b"", body=b"")
+            # Neither waits for the other: without the job the server goes all the same.
+            for outcome in await settled([job, deletion]):
+                if isinstance(outcome, TricircleError):
+                    LOG.warning("server %s of an unfinished call may be left: %s", one.server_id, outcome)
 
 
 def _versioned(request: Request, body: dict[str, object], *, has_nics: bool) -> tuple[Request, dict[str, object]]:

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How are calls made at once so that none is broken off because another one failed?
+"""How are calls made at once so that none is broken off because another one failed, and how are they undone in time?
 
 Each may have made something that must be known to be undone, or found out something that must be said first.
 """
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
+from tricircle.context import Deadline
 from tricircle.errors import TricircleError
+from tricircle.http.message import Request
 
 T = TypeVar("T")
+
+#: Seconds for undoing what a failed request has made.
+_UNDO_S = 15.0
 
 
 async def caught(call: Awaitable[T]) -> T | TricircleError:
@@ -33,3 +39,8 @@ async def settled(calls: Sequence[Awaitable[T]]) -> list[T | TricircleError]:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(caught(call)) for call in calls]
     return [task.result() for task in tasks]
+
+
+def with_own_time(request: Request) -> Request:
+    """The request for undoing what it did: its own time may be spent, and most often that is why it failed."""
+    return replace(request, context=replace(request.context, deadline=Deadline.after(_UNDO_S)))

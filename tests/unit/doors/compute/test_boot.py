@@ -318,6 +318,24 @@ async def test_several_servers_are_made_one_by_one(sky: Cloud) -> None:
         await boot(sky, min_count=2, return_reservation_id=True)
 
 
+async def test_servers_of_a_call_that_ran_out_of_time_are_taken_back(sky: Cloud) -> None:
+    """That takes a time of its own."""
+    context = sky.context()
+    nova = sky.apps["pod1"].nova
+    create = nova._create
+
+    def make(asked: Any) -> Any:
+        if nova.servers:
+            object.__setattr__(context.deadline, "at", 0.0)
+            raise Refusal(403, "No more.")
+        return create(asked)
+
+    nova._create = make  # type: ignore[method-assign]
+    body = wanted(min_count=2, networks=[{"uuid": sky.network(project(sky))}], availability_zone="az1")
+    assert (await sky.ask("POST", "/servers", body, context=context)).status == 403
+    assert nova.servers == {}
+
+
 async def test_a_volume_pins_the_pod(sky: Cloud) -> None:
     volume = "77777777-0000-0000-0000-000000000000"
     await sky.routings.record(Kind.VOLUME, volume, PodId("pod2"), ProjectId(project(sky)))
