@@ -9,12 +9,14 @@ is taken back.
 import logging
 from collections.abc import Mapping, Sequence
 
+from tricircle.copies.ensure import was_refused
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import GroupCopies, KnownRoutings
 from tricircle.doors.compute.networks import Body, Networks
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
-from tricircle.errors import ConflictError, InvalidRequestError, TricircleError, UpstreamStatusError
+from tricircle.doors.compute.together import with_own_time
+from tricircle.errors import ConflictError, InvalidRequestError, NotFoundError, TricircleError, UpstreamStatusError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -61,7 +63,10 @@ class GroupActions:
         try:
             await self._write(request, server_id, group_id, action)
         except TricircleError as error:
-            await self._take_back(request, pod, copy_id, REMOVE if action == ADD else ADD)
+            if _was_refused(error):
+                await self._take_back(with_own_time(request), pod, copy_id, REMOVE if action == ADD else ADD)
+            else:
+                LOG.warning("groups of server %s may differ between pod and centre: %s", server_id, error)
             raise _plain(error) from error
         return await self._carrier.answer(request, pod, reply)
 
@@ -147,6 +152,11 @@ def _ports(rule: Body) -> tuple[object, object]:
 def _rules(group: Body) -> Sequence[Body]:
     rules = group.get("security_group_rules")
     return rules if isinstance(rules, list) else ()
+
+
+def _was_refused(error: TricircleError) -> bool:
+    """Whether the centre certainly did not change the port. If it may have, it is what the pod's change agrees with."""
+    return was_refused(error) or isinstance(error, NotFoundError | ConflictError | InvalidRequestError)
 
 
 def _plain(error: TricircleError) -> TricircleError:

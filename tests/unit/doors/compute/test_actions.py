@@ -11,6 +11,7 @@ from tricircle.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
+    OutcomeUnknownError,
     NotImplementedByUsError,
     QuotaExceededError,
     UnavailableError,
@@ -140,6 +141,19 @@ async def test_a_group_that_the_centre_refuses_is_taken_back(sky: Cloud, server:
         await act(sky, server, "addSecurityGroup", {"name": "web"})
     actions = [next(iter(body)) for body in sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")]
     assert actions == ["addSecurityGroup", "removeSecurityGroup"]
+
+
+async def test_a_group_is_not_taken_back_when_the_centre_may_have_written_it(
+    sky: Cloud, server: dict[str, Any]
+) -> None:
+    neutron = sky.apps["central"].neutron
+    web = neutron._store("security_groups", neutron._security_group({}, project(sky), "web"))
+    sky.wires.deaf = lambda target, call: (target.pod, call.method) == ("central", "PUT")
+    with pytest.raises(OutcomeUnknownError):
+        await act(sky, server, "addSecurityGroup", {"name": "web"})
+    actions = [next(iter(body)) for body in sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")]
+    assert actions == ["addSecurityGroup"]
+    assert web["id"] in sky.central_ports()[0]["security_groups"]
 
 
 async def test_groups_are_shown_as_the_centre_has_them(sky: Cloud, server: dict[str, Any]) -> None:
