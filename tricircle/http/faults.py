@@ -16,6 +16,7 @@ _INTERNAL = {
     Dialect.ADMIN: "An unexpected error prevented the server from fulfilling your request.",
 }
 _REFUSED = "A service behind this API refused a call that was needed for this request."
+_AWAY = "A service behind this API cannot be reached. Please try again later."
 _BUSY = "The resource is being worked on. Please try again later."
 
 _STATUSES: dict[type[errors.TricircleError], int] = {
@@ -68,6 +69,9 @@ def fault_of(error: BaseException, dialect: Dialect) -> Fault:
         return Fault(status=500, message=_INTERNAL[dialect], code="internal", is_internal=True)
     headers: Headers = []
     message = error.message
+    if isinstance(error, errors.UpstreamStatusError) and error.status == 503 and dialect is not Dialect.ADMIN:
+        # Something in front of a service that is away says so: as good as not being reached.
+        return Fault(status=503, message=_AWAY, code=error.code, headers=[(b"retry-after", b"10")])
     if isinstance(error, errors.UnavailableError):
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     elif isinstance(error, errors.LeaseLostError):

@@ -90,20 +90,17 @@ class Bindings:
 
         Safe to run twice at the same time: both lift, which does no harm, and one of them writes the row.
 
-        :raises UnavailableError: the pod did not lift the limits in time; the row stays, so that the next use tries
-            again
+        :raises UnavailableError: the pod did not lift the limits in time; nothing was written
         :raises UnprocessableError: the pod's services know no such project
         """
         known = self._lifted.get((project_id, pod.id))
         if known is not None and self._clock() - known[0] < _REMEMBERED_S:
             self._lifted.move_to_end((project_id, pod.id))
             return known[1]
-        binding = await self._row(project_id, pod.id)
-        if not binding.are_limits_lifted:
+        binding = await self._of(project_id, pod.id)
+        if binding is None or not binding.are_limits_lifted:
             await self._lift(project_id, pod, deadline)
-            binding = replace(binding, are_limits_lifted=True)
-            async with transaction(self._engine) as connection:
-                await BindingRows.update(connection, binding)
+            binding = await self._write_lifted(project_id, pod.id, binding)
         self._lifted[project_id, pod.id] = (self._clock(), binding)
         if len(self._lifted) > _REMEMBERED:
             self._lifted.popitem(last=False)
@@ -147,21 +144,24 @@ class Bindings:
         async with transaction(self._engine) as connection:
             return await BindingRows.of(connection, project_id, pod_id)
 
-    async def _row(self, project_id: ProjectId, pod_id: PodId) -> Binding:
-        found = await self._of(project_id, pod_id)
+    async def _write_lifted(self, project_id: ProjectId, pod_id: PodId, found: Binding | None) -> Binding:
+        """Write down that the limits are lifted: in the row that was found, or in a new one."""
         if found is not None:
-            return found
-        binding = Binding(id=str(uuid.uuid4()), project_id=project_id, pod_id=pod_id)
+            binding = replace(found, are_limits_lifted=True)
+            async with transaction(self._engine) as connection:
+                await BindingRows.update(connection, binding)
+            return binding
+        binding = Binding(id=str(uuid.uuid4()), project_id=project_id, pod_id=pod_id, are_limits_lifted=True)
         try:
             async with transaction(self._engine) as connection:
                 await BindingRows.insert(connection, binding)
         except DuplicateRowError:
             # Another request of the project came first; its row is ours as well.
             LOG.debug("project %s was bound to pod %s by another request", project_id, pod_id)
-        found = await self._of(project_id, pod_id)
-        if found is None:
+        written = await self._of(project_id, pod_id)
+        if written is None:
             raise UnavailableError("The service is not available now. Please try again later.")
-        return found
+        return written
 
     async def _lift(self, project_id: ProjectId, pod: Pod, deadline: Deadline) -> None:
         services = [service for service in _LIMITS if service in pod.endpoints]

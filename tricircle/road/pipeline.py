@@ -224,7 +224,8 @@ class _OpenDoor:
 
     async def _unnamed(self, request: Request, split: Split, match: NotAllowed | None) -> Answer:
         """What no row names: by an id in the path if there is one that we know, else said clearly."""
-        if self._strays is not None and split.root:
+        can_hold_id = match is None or not match.is_fixed
+        if self._strays is not None and split.root and can_hold_id:
             answer = await self._strays.answer(request, split.rest)
             if answer is not None:
                 return answer

@@ -55,9 +55,13 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class NotAllowed:
-    """The path is known, the verb is not."""
+    """The path is known, the verb is not.
+
+    :ivar is_fixed: a row has this very path, without a parameter: nothing in it can be an id
+    """
 
     methods: tuple[str, ...]
+    is_fixed: bool = False
 
 
 class Table:
@@ -68,7 +72,7 @@ class Table:
     >>> table.match("GET", ["flavors", "7"]).at(None)[1]
     {'flavor_id': '7'}
     >>> table.match("PUT", ["flavors", "7"])
-    NotAllowed(methods=('GET',))
+    NotAllowed(methods=('GET',), is_fixed=False)
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -79,12 +83,14 @@ class Table:
     def match(self, method: str, segments: Sequence[str]) -> Match | NotAllowed | None:
         """What stands at a path for a verb; None when nothing stands there."""
         allowed: set[str] = set()
+        is_fixed = False
         for node, values in _find(self._root, segments, 0, ()):
             entries = node.entries.get(method)
             if entries:
                 return Match(tuple(entries), values)
             allowed.update(node.entries)
-        return NotAllowed(tuple(sorted(allowed))) if allowed else None
+            is_fixed = is_fixed or bool(node.entries and not values)
+        return NotAllowed(tuple(sorted(allowed)), is_fixed) if allowed else None
 
     def knows(self, segment: str) -> bool:
         """Whether some row begins with this fixed segment."""

@@ -134,6 +134,7 @@ def test_every_class_of_errors_is_mapped() -> None:
         errors.TricircleError.__init__(error, "x")
         vars(error).setdefault("retry_after_s", 1)
         vars(error).setdefault("allowed", ())
+        vars(error).setdefault("status", 400)
         assert fault_of(error, Dialect.COMPUTE).status != 500, kind
 
 
@@ -142,6 +143,14 @@ def test_only_what_was_not_sent_may_be_tried_again() -> None:
     assert (later.status, later.header(b"retry-after")) == (503, b"7")
     unknown = answer_to(errors.OutcomeUnknownError("x"), Dialect.COMPUTE, identity_uri=URI)
     assert (unknown.status, unknown.header(b"retry-after")) == (504, None)
+
+
+def test_who_says_that_a_service_is_away_is_believed() -> None:
+    error = errors.UpstreamStatusError(503, "No server is available in Pod1.", "Pod1/compute")
+    answer = answer_to(error, Dialect.COMPUTE, identity_uri=URI)
+    assert (answer.status, answer.header(b"retry-after")) == (503, b"10")
+    assert b"Pod1" not in bytes(answer.body)  # type: ignore[arg-type]
+    assert answer_to(error, Dialect.ADMIN, identity_uri=URI).status == 502
 
 
 def test_what_a_pod_said_to_us_is_not_told() -> None:

@@ -77,6 +77,7 @@ COMPUTE_ROWS = (
     ours("GET", "/several", several),
     ours("GET", "/broken", broken),
     Row(("GET",), "/flavors", Behaviour.CENTRAL),
+    ours("GET", "/servers/detail"),
     Row(("GET", "DELETE"), "/servers/{server_id}", Behaviour.ROUTE, kind=Kind.SERVER, id_param="server_id"),
 )
 
@@ -323,6 +324,12 @@ async def test_what_nobody_can_place_is_said_clearly(house: House) -> None:
     got = await ask(house.road, "GET", "/compute/v2.1/nothing")
     assert (got.status, got.header(b"content-type")) == (404, b"text/html; charset=UTF-8")
     assert (await ask(house.road, "PATCH", "/compute/v2.1/echo")).status == 404
+
+
+async def test_the_path_of_a_list_is_no_id(house: House) -> None:
+    """Whether a pod answers does not matter for a verb that the list does not have."""
+    house.compute.upstreams.said["id-Pod1", "/v2.1/servers/detail"] = UnavailableError("down")
+    assert (await ask(house.road, "POST", "/compute/v2.1/servers/detail")).status == 404
 
 
 async def test_central_rows(house: House) -> None:

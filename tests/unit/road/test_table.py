@@ -51,7 +51,8 @@ def test_match(method: str, path: str, template: str, params: dict[str, str]) ->
 
 def test_known_path_with_another_verb() -> None:
     """The verbs that are known are named."""
-    assert TABLE.match("PATCH", ["servers", "detail"]) == NotAllowed(("DELETE", "GET", "PUT"))
+    assert TABLE.match("PATCH", ["servers", "detail"]) == NotAllowed(("DELETE", "GET", "PUT"), is_fixed=True)
+    assert TABLE.match("PATCH", ["servers", "7"]) == NotAllowed(("DELETE", "GET", "PUT"), is_fixed=False)
 
 
 @pytest.mark.parametrize("path", ["flavors", "", "server"])
