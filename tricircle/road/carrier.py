@@ -29,7 +29,7 @@ from tricircle.road.gather import Gatherer
 from tricircle.road.merge import Item
 from tricircle.road.needs import JobFiles, KnownPods, KnownPositions, KnownRoutings
 from tricircle.road.rewrite import Shape
-from tricircle.road.route import PROBES, UNKNOWABLE, Located, Locator, is_absent
+from tricircle.road.route import ID, PROBES, UNKNOWABLE, Located, Locator, is_absent
 from tricircle.road.row import Row
 from tricircle.road.shaping import Shaper
 from tricircle.upstream.reply import Reply
@@ -54,6 +54,21 @@ class FanOut:
 
     replies: tuple[tuple[Pod, Reply], ...]
     missing: tuple[Pod, ...]
+
+    @property
+    def good(self) -> tuple[Reply, ...]:
+        """What can be added up."""
+        return tuple(reply for _, reply in self.replies if reply.status < 300)
+
+    @property
+    def lacking(self) -> tuple[Pod, ...]:
+        """The pods whose part a sum lacks: they did not answer, or refused."""
+        return self.missing + tuple(pod for pod, reply in self.replies if reply.status >= 300)
+
+    @property
+    def refusal(self) -> tuple[Pod, Reply] | None:
+        """The answer to a question that every pod which answered refused; None when there is something to add up."""
+        return self.replies[0] if self.replies and not self.good else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,7 +354,8 @@ class Carrier:
     async def find(self, request: Request, row: Row, marker: str) -> tuple[Pod, Item]:
         """One item of a row's collection, as its list has it, and its pod. Raises as ``locate``."""
         probe = None if row.kind is None else PROBES.get(row.kind)
-        if row.kind is None or probe is None:
+        # Below a collection stand not only ids: asked for "detail", a pod would answer with a list.
+        if row.kind is None or probe is None or not ID.match(marker):
             raise NotFoundError(f"The marker {marker} could not be found.")
         located = await self.locate(row.kind, marker, request.context)
         deadline = request.context.deadline.within(self._means.list_deadline_s)

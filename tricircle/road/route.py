@@ -8,6 +8,7 @@ on being asked for in the pod where it lived, since owned ids never move.
 
 import asyncio
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +56,8 @@ class Probe:
     microversion: str | None = None
 
 
+#: How services write the ids of owned resources.
+ID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
 #: Owned kinds only: declared ones are never looked for in pods.
 PROBES: Mapping[Kind, Probe] = {
     Kind.SERVER: Probe(service=Service.COMPUTE, path="/v2.1/servers/", singular="server"),

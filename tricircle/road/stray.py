@@ -5,14 +5,10 @@ A pod of a newer release may serve paths that our tables do not have yet; an acc
 that its resource is gone.
 """
 
-import re
-
 from tricircle.errors import NotFoundError
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier, not_carried
-from tricircle.road.route import PROBES
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
+from tricircle.road.route import ID, PROBES
 
 
 class Strays:
@@ -37,7 +33,7 @@ class Strays:
             located = await self._carrier.locate(self._kinds[segments[0]], segments[1], request.context)
             reply = await self._carrier.to_pod(request, located.pod)
             return await self._carrier.answer(request, located.pod, reply)
-        ids = [segment for segment in segments if _UUID.match(segment)]
+        ids = [segment for segment in segments if ID.match(segment)]
         for resource_id in ids:
             for kind in self._kinds.values():
                 try:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.unit.road.scripted import LINK_HOST, World, caller, json_reply, pod, request
-from tricircle.errors import OutcomeUnknownError, UnavailableError
+from tricircle.errors import InvalidRequestError, OutcomeUnknownError, UnavailableError
 from tricircle.model.job import JobType
 from tricircle.model.pod import PodState, Service
 from tricircle.model.routing import Kind
@@ -331,6 +331,19 @@ async def test_errors_of_streamed_calls_are_rewritten() -> None:
     assert closed == [1]
 
 
+@pytest.mark.parametrize("marker", ["detail", "detail%2F", "summary", "..", f"{ID}%2Faction"])
+async def test_a_marker_that_is_no_id_is_unknown(marker: str) -> None:
+    """In the service's words, and no pod is asked for what stands there instead."""
+    from tricircle.road.merge import Listing, Paging
+
+    there = World((ONE, TWO))
+    listing = Listing(paging=Paging.NOVA, links="servers_links", fields={"created_at": "created"})
+    row = Row(("GET",), "/servers", Behaviour.GATHER, kind=Kind.SERVER, collection="servers", listing=listing)
+    with pytest.raises(InvalidRequestError, match=r"marker \[.*\] not found"):
+        await there.carrier.gather(request("GET", "/servers", query=f"marker={marker}"), row)
+    assert there.upstreams.asked() == []
+
+
 async def test_a_gathered_list_of_two_pods() -> None:
     """Through the carrier: links are ours, the marks name AZs, an unknown marker is looked for."""
     from tricircle.road.merge import Listing, Paging
@@ -361,10 +374,10 @@ async def test_a_gathered_list_of_two_pods() -> None:
     assert answer.header(b"openstack-incomplete-azs") == b"az2"
     assert there.upstreams.asked()[0][2] == "/v2.1/servers/detail?limit=2"
     there.upstreams.said["id-Pod2", "/v2.1/servers/detail"] = json_reply(200, {"servers": []})
-    there.upstreams.said["id-Pod2", "/v2.1/servers/m"] = json_reply(
-        200, {"server": {"id": "m", "tenant_id": "p1", "created": "2026-02-01T00:00:00Z"}}
+    there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}"] = json_reply(
+        200, {"server": {"id": ID, "tenant_id": "p1", "created": "2026-02-01T00:00:00Z"}}
     )
-    await there.carrier.gather(request("GET", "/servers", query="limit=1&marker=m"), row)
+    await there.carrier.gather(request("GET", "/servers", query=f"limit=1&marker={ID}"), row)
     queries = {asked[0]: asked[2] for asked in there.upstreams.asked() if "detail" in asked[2]}
-    assert queries["id-Pod2"].endswith("limit=2&marker=m")
+    assert queries["id-Pod2"].endswith(f"limit=2&marker={ID}")
     assert queries["id-Pod1"].endswith("?limit=2")
