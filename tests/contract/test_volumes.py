@@ -187,3 +187,27 @@ def test_an_attachment_is_listed_briefly(cloud: Cloud, volume: Volume, undo: Und
     assert [set(one) - more for one in detailed if one["id"] == attachment["id"]] == [set(listed[0])]
     gone = cloud.tenant("DELETE", "block-storage", f"/v3/attachments/{attachment['id']}", headers=headers)
     assert (gone.status_code, gone.json()) == (200, {"attachments": []})
+
+
+def test_attachments_come_in_pages_without_links(cloud: Cloud, volume: Volume) -> None:
+    headers = {"OpenStack-API-Version": "volume 3.27"}
+    made = []
+    for _ in range(2):
+        body = {"attachment": {"volume_uuid": volume()["id"], "instance_uuid": NOBODY}}
+        answer = cloud.tenant("POST", "block-storage", "/v3/attachments", body, headers)
+        made.append(answer.json()["attachment"]["id"])
+    try:
+        seen: list[str] = []
+        query = "limit=1"
+        for _ in range(50):
+            page = cloud.tenant("GET", "block-storage", f"/v3/attachments?{query}", headers=headers).json()
+            assert set(page) == {"attachments"}
+            if not page["attachments"]:
+                break
+            seen += [one["id"] for one in page["attachments"]]
+            query = f"limit=1&marker={seen[-1]}"
+        assert set(made) <= set(seen)
+        assert len(seen) == len(set(seen))
+    finally:
+        for attachment in made:
+            cloud.tenant("DELETE", "block-storage", f"/v3/attachments/{attachment}", headers=headers)

@@ -281,9 +281,11 @@ class Cinder:
 
     def _list_attachments(self, asked: Asked) -> Said:
         mine = [one for one in self.attachments.values() if self._is_listed(asked, one)]
+        # In pages like all others, but without a link to the next one.
+        taken, _ = page(mine, asked, self._manner("Volume attachment"))
         if asked.path.endswith("detail"):
-            return Said(body={"attachments": [self._attachment(one) for one in mine]})
-        shown = [{key: one[key] for key in ("id", "status", "instance", "volume_id")} for one in mine]
+            return Said(body={"attachments": [self._attachment(one) for one in taken]})
+        shown = [{key: one[key] for key in ("id", "status", "instance", "volume_id")} for one in taken]
         return Said(body={"attachments": shown})
 
     @staticmethod

@@ -85,6 +85,11 @@ async def test_the_token_is_the_users_and_no_service_token_goes_along(cloud: Who
         ({"snapshot_id": NOBODY}, 404, f"Snapshot {NOBODY} could not be found."),
         ({"source_volid": NOBODY}, 404, f"Volume {NOBODY} could not be found."),
         ({"imageRef": NOBODY}, 400, "Invalid image identifier or unable to access requested image."),
+        (
+            {"imageRef": NOBODY, "volume_type": "__DEFAULT__"},
+            400,
+            "Invalid image identifier or unable to access requested image.",
+        ),
         ({"size": "x"}, 400, "Invalid input for field/attribute size. Value: x. 'x' does not match '^[0-9]+$'"),
         ({"size": 0}, 400, "Invalid input for field/attribute size. Value: 0. 0 is less than the minimum of 1"),
     ],

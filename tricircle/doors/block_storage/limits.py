@@ -72,22 +72,22 @@ class Limits:
         fan = await self._carrier.fan_out(request)
         if not fan.replies:
             raise UnavailableError(_NOBODY)
-        for pod, reply in fan.replies:
-            if reply.status != 200:
-                return await self._carrier.answer(request, pod, reply)
-        pod, first = fan.replies[0]
+        if fan.refusal is not None:
+            return await self._carrier.answer(request, *fan.refusal)
+        pod, first = next((pod, reply) for pod, reply in fan.replies if reply.status < 300)
         total = member(first.json(), "volume-summary")
-        for _, reply in fan.replies[1:]:
+        for reply in fan.good[1:]:
             _add(total, member(reply.json(), "volume-summary"))
         answer = await self._carrier.answer_json(request, pod, first, {"volume-summary": total})
-        answer.headers += marks(fan.missing)
+        answer.headers += marks(fan.lacking)
         return answer
 
     async def _ask(self, request: Request, project_id: ProjectId) -> tuple[list[dict[str, object]], tuple[Pod, ...]]:
+        """What the project's pods say, and which of them did not."""
         bound = await self._bindings.pods_of(project_id)
         pods = [pod for pod in await self._carrier.pods() if pod.id in bound]
         fan = await self._carrier.fan_out(request, pods=pods)
-        return [reply.json() for _, reply in fan.replies if reply.status == 200], fan.missing
+        return [reply.json() for reply in fan.good], fan.lacking
 
 
 def _add(total: dict[str, object], more: Mapping[str, object]) -> None:

@@ -87,12 +87,11 @@ class Volumes:
     async def _type(self, context: RequestContext, volume: Volume, source: Source) -> dict[str, object] | None:
         """The central type that the volume gets; None when its source decides, in the pod."""
         asked = volume.get("volume_type")
-        if isinstance(asked, str) and asked:
-            return await self._needs.types.find(context, asked)
+        chosen = await self._needs.types.find(context, asked) if isinstance(asked, str) and asked else None
         image = volume.get("imageRef") or volume.get("image_id")
         wanted = await self._needs.sources.image_type(context, image) if isinstance(image, str) else None
-        if wanted is not None or source.has_type:
-            return wanted
+        if chosen is not None or wanted is not None or source.has_type:
+            return chosen or wanted
         return await self._needs.types.default(context)
 
     async def _pod(self, request: Request, zone: str | None, holder: Pod | None) -> Pod:
