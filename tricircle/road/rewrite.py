@@ -94,6 +94,24 @@ def zone(pod: Pod, pod_zone: object) -> object:
     return pod.az_name if isinstance(pod_zone, str) and pod_zone else pod_zone
 
 
+def unshaped(body: Mapping[str, object], pod: Pod) -> dict[str, object]:
+    """What no shape knows, with every AZ and every ``hostId`` made ours, wherever in it they stand.
+
+    Flavors and copies in it keep their pod-side names: which fields hold them, only a shape can tell.
+    """
+    return {key: _of_field(key, value, pod) for key, value in body.items()}
+
+
+def _of_field(key: str, value: object, pod: Pod) -> object:
+    if key in ("hostId", "host_id"):
+        return host_id(pod.id, value)
+    if key.endswith("availability_zone") or key == "zoneName":
+        return zone(pod, value)
+    if isinstance(value, list):
+        return [_of_field("", member, pod) for member in value]
+    return unshaped(value, pod) if isinstance(value, dict) else value
+
+
 def link_pattern(link_host: str, target_url: str, aliases: Sequence[str] = ()) -> re.Pattern[bytes]:
     """What links in answers of a target begin with, when we asked it under the name ``link_host``.
 

@@ -5,9 +5,11 @@ A pod of a newer release may serve paths that our tables do not have yet; an acc
 that its resource is gone.
 """
 
-from tricircle.errors import NotFoundError
+from tricircle.errors import BadUpstreamAnswerError, NotFoundError
 from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier, not_carried
+from tricircle.road.rewrite import unshaped
 from tricircle.road.route import ID, PROBES
 
 
@@ -31,8 +33,7 @@ class Strays:
         """
         if len(segments) >= 2 and segments[0] in self._kinds:
             located = await self._carrier.locate(self._kinds[segments[0]], segments[1], request.context)
-            reply = await self._carrier.to_pod(request, located.pod)
-            return await self._carrier.answer(request, located.pod, reply)
+            return await self._through(request, located.pod)
         ids = [segment for segment in segments if ID.match(segment)]
         for resource_id in ids:
             for kind in self._kinds.values():
@@ -40,8 +41,23 @@ class Strays:
                     located = await self._carrier.locate(kind, resource_id, request.context)
                 except NotFoundError:
                     continue
-                reply = await self._carrier.to_pod(request, located.pod)
-                return await self._carrier.answer(request, located.pod, reply)
+                return await self._through(request, located.pod)
         if ids:
             raise not_carried(request)
         return None
+
+    async def _through(self, request: Request, pod: Pod) -> Answer:
+        """The pod's answer as far as it can be made ours: errors by the door's shape, the rest by names of fields.
+
+        Not 501 in place of a body that no shape knows: the pod may have carried the call out, and a client that hears
+        "not implemented" would believe that nothing happened.
+        """
+        reply = await self._carrier.to_pod(request, pod)
+        if not (200 <= reply.status < 300 and isinstance(reply.body, bytes) and reply.body):
+            return await self._carrier.answer(request, pod, reply)
+        try:
+            body = unshaped(reply.json(), pod)
+        except BadUpstreamAnswerError:
+            # No JSON object: nothing in it has a name to go by.
+            return await self._carrier.answer(request, pod, reply)
+        return await self._carrier.answer_json(request, pod, reply, body)

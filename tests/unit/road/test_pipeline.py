@@ -18,6 +18,7 @@ from tricircle.road.door import Door, ProjectInPath
 from tricircle.road.front_page import front_page
 from tricircle.road.pipeline import Entrance, Road, RoadSettings
 from tricircle.road.row import Behaviour, Row
+from tricircle.upstream.reply import Reply
 
 ID = "7d9c0d31-0b5c-4c3c-9a58-6a0c2b1f0a11"
 ONE, TWO = pod("Pod1", "az1", compute="2.90", block_storage="3.60"), pod("Pod2", "az2", compute="2.96")
@@ -314,6 +315,21 @@ async def test_what_no_row_names_goes_where_its_id_lives(house: House) -> None:
     path = f"/v2.1/os-new/{ID}"
     house.compute.upstreams.said["id-Pod2", path] = json_reply(200, {"new": 2})
     assert (await ask(house.road, "GET", f"/compute{path}")).json() == {"new": 2}
+
+
+async def test_what_no_row_names_tells_nothing_of_its_pod(house: House) -> None:
+    """What is no JSON object passes as it is."""
+    house.compute.routings.add(Kind.SERVER, ID, TWO)
+    path = f"/v2.1/servers/{ID}/brand-new"
+    there = {"server": {"hostId": "h", "OS-EXT-AZ:availability_zone": "canary-zone"}}
+    house.compute.upstreams.said["id-Pod2", path] = json_reply(200, there)
+    got = await ask(house.road, "GET", f"/compute{path}")
+    assert got.json()["server"]["OS-EXT-AZ:availability_zone"] == "az2"
+    assert got.json()["server"]["hostId"] not in ("h", "")
+    for status, body in ((200, b"plain text"), (202, b"")):
+        house.compute.upstreams.said["id-Pod2", path] = Reply(status=status, headers=[], body=body)
+        got = await ask(house.road, "POST", f"/compute{path}")
+        assert (got.status, got.body) == (status, body)
 
 
 async def test_what_nobody_can_place_is_said_clearly(house: House) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.road.scripted import caller, pod
 from tricircle.context import ProjectId
 from tricircle.model.routing import Kind, Routing
-from tricircle.road.rewrite import Facts, Item, Shape, host_id, items_of, link_pattern, relink, shaped, zone
+from tricircle.road.rewrite import Facts, Item, Shape, host_id, items_of, link_pattern, relink, shaped, unshaped, zone
 
 POD = pod("Pod1", "az1")
 
@@ -40,6 +40,20 @@ def test_aliases() -> None:
 def test_a_base_with_a_backslash_is_taken_literally() -> None:
     """Patterns have words of their own."""
     assert relink(b"http://l.invalid/x", link_pattern("l.invalid", "http://h"), b"B\\1") == b"B\\1/x"
+
+
+def test_what_no_shape_knows_names_neither_zone_nor_host_of_the_pod() -> None:
+    """By the names of fields, at any depth; empty and null stay."""
+    body: dict[str, object] = {
+        "things": [{"hostId": "h", "OS-EXT-AZ:availability_zone": "canary"}, "canary-free", None],
+        "more": {"availability_zone": "canary", "deeper": {"zoneName": "canary", "availability_zone": None}},
+        "hostId": "",
+    }
+    assert unshaped(body, POD) == {
+        "things": [{"hostId": host_id(POD.id, "h"), "OS-EXT-AZ:availability_zone": "az1"}, "canary-free", None],
+        "more": {"availability_zone": "az1", "deeper": {"zoneName": "az1", "availability_zone": None}},
+        "hostId": "",
+    }
 
 
 def test_host_ids_differ_between_pods() -> None:
