@@ -50,16 +50,16 @@ class Fleet:
     async def statistics(self, request: Request) -> Answer:
         """Sums over all hypervisors of all pods (up to 2.87)."""
         fan = await self._carrier.fan_out(request)
+        if fan.refusal is not None:
+            return await self._carrier.answer(request, *fan.refusal)
         total: dict[str, int] = {}
-        for pod, reply in fan.replies:
-            if reply.status >= 400:
-                return await self._carrier.answer(request, pod, reply)
+        for reply in fan.good:
             statistics = reply.json().get("hypervisor_statistics")
             for name, value in statistics.items() if isinstance(statistics, dict) else ():
                 total[name] = total.get(name, 0) + (value if isinstance(value, int) else 0)
         if not fan.replies:
             raise UnavailableError("No availability zone answers. Please try again later.")
-        return Answer.json(200, {"hypervisor_statistics": total}, marks(fan.missing))
+        return Answer.json(200, {"hypervisor_statistics": total}, marks(fan.lacking))
 
     async def change_service(self, request: Request) -> Answer:
         """``PUT`` and ``DELETE`` of a service: in the one pod that has it.

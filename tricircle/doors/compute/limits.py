@@ -56,10 +56,11 @@ class Limits:
         return _answered(answer, body, missing)
 
     async def _ask(self, request: Request, project_id: ProjectId) -> tuple[list[dict[str, object]], tuple[Pod, ...]]:
+        """What the project's pods say, and which of them did not."""
         bound = await self._bindings.pods_of(project_id)
         pods = [pod for pod in await self._carrier.pods() if pod.id in bound]
         fan = await self._carrier.fan_out(request, pods=pods)
-        return [reply.json() for _, reply in fan.replies if reply.status == 200], fan.missing
+        return [reply.json() for reply in fan.good], fan.lacking
 
 
 def _answered(answer: Answer, body: Mapping[str, object], missing: tuple[Pod, ...]) -> Answer:

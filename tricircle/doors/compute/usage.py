@@ -32,15 +32,15 @@ class Usage:
     async def _summed(self, request: Request, key: str) -> Answer:
         query = [pair for pair in request.query.split(b"&") if not pair.startswith((b"limit=", b"marker="))]
         fan = await self._carrier.fan_out(request, query=b"&".join(query))
+        if fan.refusal is not None:
+            return await self._carrier.answer(request, *fan.refusal)
         parts: list[Mapping[str, object]] = []
-        for pod, reply in fan.replies:
-            if reply.status >= 400:
-                return await self._carrier.answer(request, pod, reply)
+        for reply in fan.good:
             found = reply.json().get(key)
             parts += found if isinstance(found, list) else [found] if isinstance(found, dict) and found else []
         usages = summed(parts)
         value: object = usages if key == "tenant_usages" else next(iter(usages), {})
-        return Answer.json(200, {key: value}, marks(fan.missing))
+        return Answer.json(200, {key: value}, marks(fan.lacking))
 
 
 def summed(parts: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:

@@ -11,8 +11,8 @@ from tricircle.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
-    OutcomeUnknownError,
     NotImplementedByUsError,
+    OutcomeUnknownError,
     QuotaExceededError,
     UnavailableError,
 )
