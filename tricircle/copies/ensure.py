@@ -130,6 +130,12 @@ class Ensure:
         )
 
 
+def check_followed(routing: Routing, revision: str) -> None:
+    """:raises UnavailableError: a job works on a copy that does not agree with the centre yet"""
+    if routing.revision != revision:
+        raise UnavailableError("What the request names is being changed. Try again later.", retry_after_s=2)
+
+
 def was_refused(error: BaseException) -> bool:
     """Whether a call of ours certainly changed nothing. Not so after a 5xx but 503: of 502 and 504 a proxy speaks that
     got no answer, and after 500 something may be half done.

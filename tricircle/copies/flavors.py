@@ -18,7 +18,7 @@ import msgspec
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import mark, rows, text, words
-from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.ensure import Found, Wanted, check_followed
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
 from tricircle.copies.visit import visit
@@ -147,7 +147,7 @@ class Flavors:
                 return known
             # What stands in the pod is of an earlier content. Without the row the copy is looked at afresh, under the
             # lease.
-            await self._reach.routings.forget(known.id)
+            await self._reach.routings.forget_free(known.id)
         client = self._client(pod)
         wanted = Wanted(
             kind=Kind.FLAVOR, central_id=str(flavor["id"]), pod=pod, project_id=project_id, revision=wanted_revision
@@ -159,7 +159,9 @@ class Flavors:
         async def create() -> Found:
             return await find() or await self._create(client, flavor, deadline)
 
-        return await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+        routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+        check_followed(routing, wanted_revision)
+        return routing
 
     async def _follow(self, pod: Pod, copy: Routing, flavor: Mapping[str, object], deadline: Deadline) -> bool:
         """Give a copy the extra specs of the centre; False when that does not make it agree."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.ensure import Found, Wanted, check_followed
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
 from tricircle.copies.visit import visit
@@ -56,7 +56,7 @@ class Keypairs:
         if known is not None and known.is_bound:
             if known.revision == revision:
                 return
-            await self._reach.routings.forget(known.id)  # another key has the name now
+            await self._reach.routings.forget_free(known.id)  # another key has the name now
         version = spoken(pod, Service.COMPUTE, _VERSION)
         client = self._reach.clients.as_user(context, self._reach.registry.target(pod, Service.COMPUTE), version)
         wanted = Wanted(
@@ -72,7 +72,7 @@ class Keypairs:
         async def create() -> Found:
             return await find() or await _replace(client, keypair, deadline)
 
-        await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+        check_followed(await self._reach.ensure(wanted, find=find, create=create, deadline=deadline), revision)
 
     async def agree(self, run: JobRun) -> None:
         """Job body: remove the copies of a key pair that is gone at the centre or has another key there."""

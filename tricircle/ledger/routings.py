@@ -91,9 +91,17 @@ class Routings:
         )
 
     async def forget(self, routing_id: int) -> bool:
-        """Remove a routing: the pod said that the resource is gone. False when it was gone already."""
+        """Remove a routing: the pod said that the resource is gone. False when it was gone already.
+
+        Not for a copy without holding its lease: see ``forget_free``.
+        """
         self._recent.drop(routing_id)
         return await transact(self._engine, lambda connection: RoutingRows.delete(connection, routing_id))
+
+    async def forget_free(self, routing_id: int) -> bool:
+        """Remove a routing that nobody works on. False when somebody does, or it was gone already."""
+        self._recent.drop(routing_id)
+        return await transact(self._engine, lambda connection: RoutingRows.delete_free(connection, routing_id))
 
     async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Iterable[str]) -> dict[str, Routing]:
         """The routings of these ids of one pod, by the id in the pod; unknown ids are left out."""

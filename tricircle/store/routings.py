@@ -142,6 +142,12 @@ class RoutingRows:
         return (await connection.execute(sa.delete(routings).where(routings.c.id == routing_id))).rowcount > 0
 
     @staticmethod
+    async def delete_free(connection: AsyncConnection, routing_id: int) -> bool:
+        """Remove a routing on which no lease runs. False when somebody works on it, or it was gone already."""
+        statement = sa.delete(routings).where(routings.c.id == routing_id, _is_free())
+        return (await connection.execute(statement)).rowcount > 0
+
+    @staticmethod
     async def delete_of_pod(connection: AsyncConnection, pod_id: PodId, kinds: Collection[Kind]) -> int:
         """Remove all routings of these kinds to a pod; how many there were."""
         statement = sa.delete(routings).where(
@@ -181,10 +187,9 @@ class RoutingRows:
     async def seize(connection: AsyncConnection, routing_id: int, owner: str, *, ttl_s: float, is_bound: bool) -> bool:
         """Lease a row that nobody holds and that is (not) bound. False when somebody was faster."""
         has_id = routings.c.pod_resource_id.is_not(None) if is_bound else routings.c.pod_resource_id.is_(None)
-        is_free = sa.or_(routings.c.owner.is_(None), routings.c.lease_until < now())
         statement = (
             sa.update(routings)
-            .where(routings.c.id == routing_id, has_id, is_free)
+            .where(routings.c.id == routing_id, has_id, _is_free())
             .values(owner=owner, lease_until=now_plus(ttl_s))
         )
         return (await connection.execute(statement)).rowcount > 0
@@ -233,6 +238,10 @@ class RoutingRows:
 
 def _is(kind: Kind, central_id: str, pod_id: PodId) -> tuple[sa.ColumnElement[bool], ...]:
     return (routings.c.central_id == central_id, routings.c.kind == kind.value, routings.c.pod_id == pod_id)
+
+
+def _is_free() -> sa.ColumnElement[bool]:
+    return sa.or_(routings.c.owner.is_(None), routings.c.lease_until < now())
 
 
 def _held(routing_id: int, owner: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.doors.compute.cloud import Cloud, cloud, json_of
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.keypairs import Keypairs, routing_id
+from tricircle.errors import UnavailableError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import EVERY_POD, JobType
 from tricircle.model.routing import Kind
@@ -84,3 +85,19 @@ async def test_a_key_made_again_is_removed_until_the_next_boot(sky: Cloud) -> No
     await central(sky, "BBBB")
     await agree(sky, context)
     assert in_pod(sky) == {}
+
+
+async def test_a_copy_that_a_job_works_on_keeps_its_row(sky: Cloud) -> None:
+    """Without the row two would work on one copy."""
+    context = await ensure(sky, await central(sky))
+    (copy,) = await sky.routings.copies_of(Kind.KEYPAIR, routing_id(context.user_id, "k"))
+    lease = await sky.reach.leases.hold(copy, owner="job", ttl_s=60)
+    assert lease is not None
+    changed = await central(sky, "BBBB")
+    with pytest.raises(UnavailableError):
+        await ensure(sky, changed)
+    assert not await sky.routings.forget_free(copy.id)
+    assert in_pod(sky) == {"k": "ssh-ed25519 AAAA x"}
+    await sky.reach.leases.release(lease)
+    await ensure(sky, changed)
+    assert in_pod(sky) == {"k": "ssh-ed25519 BBBB x"}
