@@ -11,10 +11,10 @@ Medians of interleaved rounds. Aim: at most 5 times nginx's processor time, at m
 import argparse
 import asyncio
 import json
+import os
 import platform
 import statistics
 import sys
-import sysconfig
 import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -102,19 +102,14 @@ def save(found: dict[str, Result]) -> Path:
     file = RESULTS / f"forward-{day}.json"
     value = {
         "version": __version__,
-        "python": f"{platform.python_version()} ({platform.python_compiler()}, {_build()})",
+        "python": f"{platform.python_version()} ({platform.python_compiler()})",
+        "load_average": round(os.getloadavg()[0], 1),
         "cpu_ratio": {scene: round(ratio, 1) for scene, (ratio, _) in ratios(found).items()},
         "added_p50_us": {scene: round(added) for scene, (_, added) in ratios(found).items()},
         "results": {key: {name: round(number, 1) for name, number in asdict(r).items()} for key, r in found.items()},
     }
     file.write_text(json.dumps(value, indent=2) + "\n")
     return file
-
-
-def _build() -> str:
-    """Whether the interpreter was built with profile-guided optimisation: a third of the time hangs on it."""
-    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return "optimised build" if "--enable-optimizations" in flags else "plain build"
 
 
 def main() -> int:
