@@ -34,13 +34,18 @@ Undo = Callable[[Caller, str, str], None]
 
 @pytest.fixture
 def undo() -> Iterator[Undo]:
-    """``undo(caller, service, path)``: DELETE this when the test is over, last first, whatever became of it."""
+    """``undo(caller, service, path)``: DELETE this when the test is over, last first, whatever became of it.
+
+    What is still used (400 from Cinder, 409 from others) is tried again: deletions take their time.
+    """
     paths: list[tuple[Caller, str, str]] = []
     yield lambda caller, service, path: paths.append((caller, service, path))
     for caller, service, path in reversed(paths):
         with suppress(AssertionError):
             eventually(
-                lambda c=caller, s=service, p=path: c("DELETE", s, p).status_code, lambda code: code != 409, seconds=15
+                lambda c=caller, s=service, p=path: c("DELETE", s, p).status_code,
+                lambda code: code not in (400, 409),
+                seconds=30,
             )
 
 
