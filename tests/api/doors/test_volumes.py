@@ -82,6 +82,11 @@ async def test_the_token_is_the_users_and_no_service_token_goes_along(cloud: Who
         ({"availability_zone": "nova"}, 400, "Availability zone 'nova' is invalid."),
         ({"volume_type": "x"}, 404, "Volume type with name x could not be found."),
         ({"volume_type": NOBODY}, 404, f"Volume type {NOBODY} could not be found."),
+        (
+            {"volume_type": ["x"]},
+            400,
+            "Invalid input for field/attribute volume_type. Value: ['x']. ['x'] is not of type 'string', 'null'",
+        ),
         ({"snapshot_id": NOBODY}, 404, f"Snapshot {NOBODY} could not be found."),
         ({"source_volid": NOBODY}, 404, f"Volume {NOBODY} could not be found."),
         ({"imageRef": NOBODY}, 400, "Invalid image identifier or unable to access requested image."),

@@ -6,7 +6,7 @@ import re
 from tricircle.context import RequestContext
 from tricircle.copies.bodies import member
 from tricircle.doors.block_storage import words
-from tricircle.errors import UpstreamStatusError
+from tricircle.errors import TricircleError, UpstreamStatusError
 from tricircle.model.pod import Service
 from tricircle.pods.registry import Registry
 from tricircle.upstream.client import Clients, ServiceClient, collect
@@ -22,30 +22,47 @@ class CentralTypes:
         self._registry = registry
 
     async def find(self, context: RequestContext, asked: str) -> dict[str, object]:
-        """The type of this id or name. :raises NotFoundError: none that the caller may use (Cinder's words)"""
-        client = self._client(context)
-        # Anything else is no id to Cinder either; "default" would even be answered with another type.
-        if _UUID.fullmatch(asked):
-            by_id = await client.get(f"/v3/types/{asked}", deadline=context.deadline, ok=(404,))
-            if "volume_type" in by_id:
-                return member(by_id, "volume_type")
-        for volume_type in await collect(client, "/v3/types", "volume_types", context.deadline):
-            if volume_type.get("name") == asked:
-                return volume_type
-        raise words.type_not_found(asked)
+        """The type of this id or name.
+
+        :raises NotFoundError: none that the caller may use (Cinder's words)
+        :raises ForbiddenError: the caller may not see types
+        """
+        try:
+            found = await self._named(context, asked)
+        except UpstreamStatusError as error:
+            raise _forbidden(error) from error
+        if found is None:
+            raise words.type_not_found(asked)
+        return found
 
     async def default(self, context: RequestContext) -> dict[str, object]:
         """The type of a volume for which none is named: the project's own default, or the cloud's.
 
         :raises NotFoundError: the operator has set none
+        :raises ForbiddenError: the caller may not see types
         """
         try:
             answer = await self._client(context).get("/v3/types/default", deadline=context.deadline)
         except UpstreamStatusError as error:
             if error.status == 404:
                 raise words.default_type_missing() from error
-            raise
+            raise _forbidden(error) from error
         return member(answer, "volume_type")
+
+    async def _named(self, context: RequestContext, asked: str) -> dict[str, object] | None:
+        client = self._client(context)
+        # Anything else is no id to Cinder either; "default" would even be answered with another type.
+        if _UUID.fullmatch(asked):
+            by_id = await client.get(f"/v3/types/{asked}", deadline=context.deadline, ok=(404,))
+            if "volume_type" in by_id:
+                return member(by_id, "volume_type")
+        types = await collect(client, "/v3/types", "volume_types", context.deadline)
+        return next((volume_type for volume_type in types if volume_type.get("name") == asked), None)
 
     def _client(self, context: RequestContext) -> ServiceClient:
         return self._clients.as_user(context, self._registry.central(Service.BLOCK_STORAGE))
+
+
+def _forbidden(error: UpstreamStatusError) -> TricircleError:
+    """What the caller is told of the centre's refusal to show types."""
+    return words.types_forbidden() if error.status == 403 else error

@@ -87,7 +87,9 @@ class Volumes:
     async def _type(self, context: RequestContext, volume: Volume, source: Source) -> dict[str, object] | None:
         """The central type that the volume gets; None when its source decides, in the pod."""
         asked = volume.get("volume_type")
-        chosen = await self._needs.types.find(context, asked) if isinstance(asked, str) and asked else None
+        if asked is not None and not isinstance(asked, str):
+            raise words.type_invalid(asked)
+        chosen = await self._needs.types.find(context, asked) if asked else None
         image = volume.get("imageRef") or volume.get("image_id")
         wanted = await self._needs.sources.image_type(context, image) if isinstance(image, str) else None
         if chosen is not None or wanted is not None or source.has_type:

@@ -6,7 +6,7 @@
 
 import re
 
-from tricircle.errors import InvalidRequestError, NotFoundError, QuotaExceededError
+from tricircle.errors import ForbiddenError, InvalidRequestError, NotFoundError, QuotaExceededError
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _FIELD = "Invalid input for field/attribute"
@@ -34,6 +34,16 @@ def size_invalid(value: object) -> InvalidRequestError:
     if isinstance(value, int) and not isinstance(value, bool):
         return InvalidRequestError(f"{_FIELD} size. Value: {value}. {value} is less than the minimum of 1")
     return InvalidRequestError(f"{_FIELD} size. Value: {value}. {value!r} is not of type 'integer', 'string'")
+
+
+def type_invalid(value: object) -> InvalidRequestError:
+    """The volume type is no text."""
+    return InvalidRequestError(f"{_FIELD} volume_type. Value: {value}. {value!r} is not of type 'string', 'null'")
+
+
+def types_forbidden() -> ForbiddenError:
+    """The caller may not see volume types at all, as with a token without a project."""
+    return ForbiddenError("Policy doesn't allow volume_extension:type_get_all to be performed.")
 
 
 def type_not_found(asked: str) -> NotFoundError:
