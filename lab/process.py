@@ -59,7 +59,18 @@ def read_stat(pid: int) -> Stat | None:
     # The name in parentheses may itself hold blanks and parentheses.
     fields = text[text.rindex(")") + 2 :].split()
     ticks = int(fields[11]) + int(fields[12])
-    return Stat(state=fields[0], session=int(fields[3]), ticks=ticks, started=int(fields[19]))
+    state = fields[0]
+    if state == "Z" and _has_threads(pid):
+        # Only the first thread has ended; the others still hold the sockets.
+        state = "S"
+    return Stat(state=state, session=int(fields[3]), ticks=ticks, started=int(fields[19]))
+
+
+def _has_threads(pid: int) -> bool:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
 
 
 class Supervisor:
