@@ -98,7 +98,7 @@ def follows(pod: Caller, collection: str, central_id: object, wanted: Mapping[st
 # --- many at once ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("zones", [("az1", "az1"), ("az1", "az2") * 5], ids=["two", "ten"])
+@pytest.mark.parametrize("zones", [("az1", "az1"), ("az1", "az2", "az1", "az2")], ids=["two", "four"])
 def test_boots_at_once_share_copies(
     region: Region, tenant: Tenant, image_id: str, zones: tuple[str, ...], undo: Callable[[Caller, str, str], None]
 ) -> None:
