@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -26,6 +27,10 @@ _PLACES = {
 _SURVEYED = re.compile(r"(.*/)?(os-services|agents|extensions|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
 _LIMITS = re.compile(r"(quotas|os-quota-sets)/[0-9a-f]{32}$")
 _LISTS = re.compile(r"(servers|volumes|snapshots)(/detail)?$")
+
+
+#: What every pod of this kind is called, and how long no run of tests takes.
+_NAME, _LONGEST_RUN = "fn-sick", timedelta(minutes=20)
 
 
 class Health(StrEnum):
@@ -44,7 +49,7 @@ class SickPod:
 
     def __init__(self, region: Region) -> None:
         self.region = region
-        self.name = unique("fn-sick")
+        self.name = unique(_NAME)
         self.zone = unique("az-sick")
         self.pod_id = ""
         self.asked: list[tuple[str, str]] = []
@@ -124,6 +129,7 @@ def sick_pod(region: Region) -> Iterator[SickPod]:
     pod = SickPod(region)
     admin = region.admin
     endpoints: list[str] = []
+    _remove_stale(region)
     pod.be(Health.WELL)
     admin.make("identity", "regions", "region", id=pod.name, parent_region_id="RegionOne")
     try:
@@ -144,6 +150,17 @@ def sick_pod(region: Region) -> Iterator[SickPod]:
         admin.delete("identity", f"/regions/{pod.name}")
         assert removed is None or removed.status_code == 200, removed.text
         _forgotten(pod)
+
+
+def _remove_stale(region: Region) -> None:
+    """What a run that was killed left: a pod that is away for ever would mark everybody's lists."""
+    for pod in region.operate("GET", "/pods").json()["pods"]:
+        age = datetime.now(UTC) - datetime.fromisoformat(pod["created_at"])
+        if pod["pod_name"].startswith(_NAME) and age > _LONGEST_RUN:
+            region.operate("DELETE", f"/pods/{pod['pod_id']}")
+            for endpoint in region.admin.list("identity", "endpoints", region_id=pod["pod_name"]):
+                region.admin.delete("identity", f"/endpoints/{endpoint['id']}")
+            region.admin.delete("identity", f"/regions/{pod['pod_name']}")
 
 
 def _forgotten(pod: SickPod) -> None:
