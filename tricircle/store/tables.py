@@ -173,6 +173,60 @@ job_history = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("started_at", Instant),
     sa.Column("finished_at", Instant, nullable=False, default=now()),
+    # What the run did, in facts that programs can read; NULL when its body says nothing.
+    sa.Column("report", sa.JSON),
     sa.Index("ix_tricircle_job_history_finished", "finished_at"),
+    **_TABLE_OPTIONS,
+)
+
+# Identifiers that tenants have let go of and pods perhaps not. Written in the tenant's own transaction, always: whether
+# a pod still holds one is seen from its routings at the moment when somebody wants it.
+quarantine = sa.Table(
+    "tricircle_quarantine",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    # vlan, address or mac
+    sa.Column("what", _ident(16), nullable=False),
+    # the physical network of a VLAN id, the subnet of an address, the network of a MAC
+    sa.Column("scope", _text(255), nullable=False),
+    sa.Column("value", _ident(64), nullable=False),
+    # Whose routings tell which pods still hold it.
+    sa.Column("kind", _ident(32), nullable=False),
+    sa.Column("central_id", _text(320), nullable=False),
+    # For a change: the central revision without the identifier; NULL after a deletion.
+    sa.Column("revision", sa.BigInteger),
+    sa.Column("created_at", Instant, nullable=False, default=now()),
+    sa.Index("ix_tricircle_quarantine_value", "scope", "what", "value"),
+    sa.Index("ix_tricircle_quarantine_central", "central_id", "kind"),
+    **_TABLE_OPTIONS,
+)
+
+# What a project used in a pod when the pod was asked last. The row without a pod is the lock of (project, service).
+usages = sa.Table(
+    "tricircle_usages",
+    metadata,
+    sa.Column("project_id", _ident(64), primary_key=True),
+    sa.Column("service", _ident(32), primary_key=True),
+    sa.Column("pod_id", _ident(36), primary_key=True),
+    sa.Column("amounts", sa.JSON, nullable=False, default=dict),
+    sa.Column("seen_at", Instant, nullable=False, default=now()),
+    **_TABLE_OPTIONS,
+)
+
+# What is being made and may not yet be seen in the pod's own usage.
+reservations = sa.Table(
+    "tricircle_reservations",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("project_id", _ident(64), nullable=False),
+    sa.Column("service", _ident(32), nullable=False),
+    sa.Column("pod_id", _ident(36), nullable=False, server_default=""),
+    sa.Column("amounts", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False, default=now()),
+    # No call that could use it is under way after this.
+    sa.Column("until", Instant, nullable=False),
+    # When the pod said yes: a usage asked for later includes it.
+    sa.Column("bound_at", Instant),
+    sa.Index("ix_tricircle_reservations_project", "project_id", "service"),
     **_TABLE_OPTIONS,
 )
