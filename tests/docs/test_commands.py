@@ -126,11 +126,13 @@ def test_commands_of_openstackclient(command: Command) -> None:
 
 
 def entry(noun: str, verb: str) -> argparse.ArgumentParser | None:
-    """The parser of one of our commands, found as openstackclient finds it; None when there is no such command."""
-    found = importlib.metadata.entry_points(
-        group="openstack.tricircle.v1", name=f"multiregion_networking_{noun}_{verb}"
-    )
-    for point in found:
+    """The parser of one of our commands, found as openstackclient finds it; None when there is no such command.
+
+    ``verb`` may be the first of two words, as in ``job schema list``.
+    """
+    name = f"multiregion_networking_{noun}_{verb}"
+    every = importlib.metadata.entry_points(group="openstack.tricircle.v1")
+    for point in [point for point in every if point.name in (name, f"{name}_list")]:
         parser: argparse.ArgumentParser = point.load()(None, None).get_parser(f"{PLUGIN} {noun} {verb}")
         return parser
     return None
