@@ -4,9 +4,11 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from tricircle.app.exposure import shown
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.conf.settings import Settings
 from tricircle.copies.server_ports import ServerPorts
+from tricircle.jobs.desk import Desk
 from tricircle.jobs.worker import Body, Worker
 from tricircle.ledger.positions import Positions
 from tricircle.model.job import JobType
@@ -17,7 +19,9 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
     rooms = open_rooms(settings)
     try:
-        yield Worker(rooms.queue, bodies(rooms), settings.worker, chores=(Positions(rooms.engine).purge,))
+        made = Worker(rooms.queue, bodies(rooms), settings.worker, chores=(Positions(rooms.engine).purge,))
+        async with shown(made, Desk(rooms.engine), settings.worker):
+            yield made
     finally:
         await rooms.close()
 

@@ -90,6 +90,8 @@ class WorkerSettings:
     retry_s: float = 1.0
     retry_max_s: float = 300.0
     stop_timeout_s: float = 30.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ its workers.
 """
 
 import os
+from collections.abc import Mapping
 
 from prometheus_client import REGISTRY as OWN
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -44,6 +45,15 @@ TOKENS = Counter("tricircle_tokens", "Tokens checked, by where the result came f
 EVENTS = Counter("tricircle_events", "Observations that are written to the log, by code.", ("code",))
 JOBS = Counter("tricircle_jobs", "Runs of jobs that ended, by type and how.", ("type", "outcome"))
 JOB_SECONDS = Histogram("tricircle_job_seconds", "Time that runs of jobs took.", ("type",), buckets=_SECONDS)
+QUEUE_JOBS = Gauge(
+    "tricircle_queue_jobs", "Jobs in the queue, by type and state.", ("type", "state"), multiprocess_mode="mostrecent"
+)
+QUEUE_OLDEST = Gauge(
+    "tricircle_queue_oldest_seconds",
+    "How long the oldest job waits that is due, or has failed before.",
+    ("type",),
+    multiprocess_mode="mostrecent",
+)
 
 _TALLY = Tally(_SECONDS)
 _in_flight = 0
@@ -100,6 +110,19 @@ def job_ended(type_: str, outcome: str, seconds: float) -> None:
     """A run ended: ``done``, ``later``, ``failed``, ``stopped``, ``interrupted`` or ``lost``."""
     JOBS.labels(type_, outcome).inc()
     JOB_SECONDS.labels(type_).observe(seconds)
+
+
+def queue_counted(type_: str, counts: Mapping[str, int], oldest_s: float) -> None:
+    """The queue was counted: jobs of one type by state, and the age of the oldest that waits."""
+    for state, number in counts.items():
+        QUEUE_JOBS.labels(type_, state).set(number)
+    QUEUE_OLDEST.labels(type_).set(oldest_s)
+
+
+def queue_unknown() -> None:
+    """The queue cannot be counted now."""
+    QUEUE_JOBS.clear()
+    QUEUE_OLDEST.clear()
 
 
 def forget_process(pid: int) -> None:
