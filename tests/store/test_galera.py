@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Do leases and claims hold when two nodes of a Galera cluster are written to at the same time?
+"""Do leases, claims and reservations hold when two nodes of a Galera cluster are written to at the same time?
 
 Row locks end at the node; what decides between nodes is the certification at commit.
 """
@@ -14,9 +14,13 @@ import sqlalchemy as sa
 from tests import galera, mariadb
 from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import PodId, ProjectId
+from tricircle.errors import QuotaExceededError
 from tricircle.jobs.queue import Queue
 from tricircle.ledger.leases import Lease, Leases
+from tricircle.ledger.reservations import Reservations, Wanted
 from tricircle.model.job import JobKey, JobType
+from tricircle.model.pod import Service
+from tricircle.model.reservation import Amounts
 from tricircle.model.routing import Kind
 from tricircle.store.engine import Engine, create_engine, transaction
 from tricircle.store.tables import metadata, pods
@@ -118,3 +122,23 @@ async def test_in_a_storm_on_both_nodes_no_key_runs_twice_and_no_job_is_lost(nod
         done.set()
     assert sorted(settled) == sorted(filed), "each row is settled exactly once"
     assert collisions, "nobody collided, so this test showed nothing"
+
+
+async def test_of_takers_on_both_nodes_no_more_pass_than_the_limit_allows(nodes: Nodes) -> None:
+    """Each node sees the other's reservations late; the change of the lock row makes one of two commits fail."""
+    collisions = _count_collisions(nodes)
+
+    def fit(taken: Amounts) -> list[Amounts]:
+        if taken.get("volumes", 0) >= 2:
+            raise QuotaExceededError("full")
+        return [{"volumes": 1}]
+
+    for number in range(15):
+        wanted = Wanted(
+            project_id=ProjectId(f"p{number}"), service=Service.COMPUTE, pod_id=PodId("pod1"), fit=fit, until_s=60
+        )
+        takers = [Reservations(engine).take(wanted, []) for engine in nodes for _ in range(4)]
+        results = await asyncio.gather(*takers)
+        assert sum(len(taken.ids) for taken in results) == 2
+        assert sum(taken.refusal is not None for taken in results) == 6
+    assert collisions, "the nodes never met: the test has shown nothing"

@@ -33,7 +33,7 @@ _PATIENCE_S = 5.0
 #: Seconds after the request's own deadline at which a pod has ended what it was asked for.
 _GRACE_S = 60.0
 #: Seconds between looks, before a request is refused for what may count twice.
-_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.5, 2.5, 4.0)
+_PAUSES_S = (0.0, 0.1, 0.2, 0.4, 0.8, 1.5, 2.5, 4.0)
 #: Reservations whose resources one look asks pods about.
 _LOOKED_AT = 20
 #: Projects that one round of ``settle_idle`` reads, and how long their reservations must have run out.
@@ -154,11 +154,15 @@ class Allowance:
             if pause is None or deadline.remaining_s() < pause + _PATIENCE_S:
                 raise taken.refusal
             await asyncio.sleep(pause)
-            await self._look_after_pending(context, deadline)
+            await self._look_after_pending(context.project_id, context, deadline)
         raise AssertionError("the last look has no pause")
 
-    async def time(self) -> datetime:
-        """The database's time, to be asked before pods are, for ``look``."""
+    async def begin(self, context: RequestContext, project_id: ProjectId) -> datetime:
+        """To be called before pods are asked for what ``look`` is then told: the database's time.
+
+        What pods have begun to count since they accepted it is not shown as reserved any more.
+        """
+        await self._look_after_pending(project_id, context, context.deadline.within(_PATIENCE_S))
         return await self._books.time()
 
     async def look(self, project_id: ProjectId, said: Mapping[PodId, Amounts], seen_at: datetime) -> Standing:
@@ -214,9 +218,9 @@ class Allowance:
             LOG.info("pod %s does not say what project %s uses: %s", pod.name, project_id, error.code)
             return None
 
-    async def _look_after_pending(self, context: RequestContext, deadline: Deadline) -> None:
+    async def _look_after_pending(self, project_id: ProjectId, context: RequestContext, deadline: Deadline) -> None:
         """Note which of the things that pods are making are counted by now."""
-        pending = (await self._books.pending(context.project_id, self._counts.service))[:_LOOKED_AT]
+        pending = (await self._books.pending(project_id, self._counts.service))[:_LOOKED_AT]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._is_counted(context, one, deadline)) for one in pending]
         counted = [one.id for one, task in zip(pending, tasks, strict=True) if task.result()]

@@ -69,7 +69,7 @@ class Limits:
             return answer
         body = _object(answer)
         quota, project_id = member(body, "quota_set"), ProjectId(request.params["project_id"])
-        seen_at = await self._allowance.time()
+        seen_at = await self._allowance.begin(request.context, project_id)
         replies, missing = await self._ask(request, project_id)
         said = {pod.id: used_of(member(reply, "quota_set")) for pod, reply in replies}
         taken = await self._allowance.look(project_id, said, seen_at)

@@ -41,7 +41,7 @@ class Limits:
         project_id = ProjectId(asked or request.context.project_id)
         body = _object(answer)
         absolute = _member(_member(body, "limits"), "absolute")
-        seen_at = await self._allowance.time()
+        seen_at = await self._allowance.begin(request.context, project_id)
         replies, missing = await self._ask(request, project_id)
         said = {pod.id: used_of(reply) for pod, reply in replies}
         taken = await self._allowance.look(project_id, said, seen_at)
@@ -60,7 +60,7 @@ class Limits:
         project_id = ProjectId(request.params["project_id"])
         body = _object(answer)
         quota = _member(body, "quota_set")
-        seen_at = await self._allowance.time()
+        seen_at = await self._allowance.begin(request.context, project_id)
         replies, missing = await self._ask(request, project_id)
         said = {pod.id: _in_use(_member(reply, "quota_set")) for pod, reply in replies}
         if any(name == "user_id" for name, _ in request.query_pairs()):
