@@ -291,7 +291,7 @@ class Nova:
     # --- limits, images, zones -------------------------------------------------------------------------------------
 
     def _limits(self, asked: Asked) -> Said:
-        project = asked.one("tenant_id", asked.caller.project_id)
+        project = asked.one("tenant_id") or asked.caller.project_id
         if asked.one("tenant_id") is not None:
             asked.need_admin("os_compute_api:limits:other_project")
         limits = self.quotas.of(project)
