@@ -89,7 +89,11 @@ class Reservations:
         return await transact(self._engine, work)
 
     async def look(self, project_id: ProjectId, service: Service, readings: Sequence[Reading]) -> Standing:
-        """What a project has taken; what pods have just said is written down."""
+        """What a project has taken; what pods have just said is written down. When none has, nothing is."""
+        if not readings:
+            async with transaction(self._engine) as connection:
+                known = await UsageRows.of(connection, project_id, service)
+                return standing(known.values(), await ReservationRows.of(connection, project_id, service))
         return await transact(self._engine, lambda connection: _settled(connection, project_id, service, readings))
 
     async def last(self, project_id: ProjectId, service: Service) -> Mapping[PodId, Reading]:

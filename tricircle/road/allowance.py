@@ -191,20 +191,13 @@ class Allowance:
         self, project_id: ProjectId, context: RequestContext | None, deadline: Deadline
     ) -> list[Reading]:
         """What the pods that the project is bound to say; those that do not answer are left out."""
-        async with asyncio.TaskGroup() as group:
-            time = group.create_task(self._books.time())
-            bound = group.create_task(self._bindings.pods_of(project_id))
-        pods = [
-            pod
-            for pod in await self._registry.pods()
-            if pod.id in bound.result() and self._counts.service in pod.endpoints
-        ]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._usage(project_id, context, pod, deadline)) for pod in pods]
+        seen_at, bound = await asyncio.gather(self._books.time(), self._bindings.pods_of(project_id))
+        pods = [pod for pod in await self._registry.pods() if pod.id in bound and self._counts.service in pod.endpoints]
+        said = await asyncio.gather(*(self._usage(project_id, context, pod, deadline) for pod in pods))
         return [
-            Reading(pod_id=pod.id, amounts=used, seen_at=time.result())
-            for pod, task in zip(pods, tasks, strict=True)
-            if (used := task.result()) is not None
+            Reading(pod_id=pod.id, amounts=used, seen_at=seen_at)
+            for pod, used in zip(pods, said, strict=True)
+            if used is not None
         ]
 
     async def _usage(
@@ -221,9 +214,8 @@ class Allowance:
     async def _look_after_pending(self, project_id: ProjectId, context: RequestContext, deadline: Deadline) -> None:
         """Note which of the things that pods are making are counted by now."""
         pending = (await self._books.pending(project_id, self._counts.service))[:_LOOKED_AT]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._is_counted(context, one, deadline)) for one in pending]
-        counted = [one.id for one, task in zip(pending, tasks, strict=True) if task.result()]
+        said = await asyncio.gather(*(self._is_counted(context, one, deadline) for one in pending))
+        counted = [one.id for one, is_counted in zip(pending, said, strict=True) if is_counted]
         if counted:
             await self._books.bind(counted)
 

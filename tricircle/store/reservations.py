@@ -74,11 +74,13 @@ class UsageRows:
 
     @staticmethod
     async def purge(connection: AsyncConnection, *, unused_s: float, limit: int) -> int:
-        """Remove up to ``limit`` rows, unused for so long, that nobody can need again; how many went.
+        """Remove up to ``limit`` rows that nobody can need again; how many went.
 
-        These are readings of pods to which the project is not bound, and locks of projects of which nothing else is
-        written down.
+        These are readings of pods that are no more; and, unused for so long, readings of pods to which the project is
+        not bound, and locks of projects of which nothing else is written down.
         """
+        is_reading, is_old = usages.c.pod_id != _LOCK, usages.c.seen_at < now_plus(-unused_s)
+        is_gone = sa.and_(is_reading, ~sa.exists().where(pods.c.id == usages.c.pod_id))
         other = usages.alias()
         is_bound = sa.exists().where(bindings.c.project_id == usages.c.project_id, bindings.c.pod_id == usages.c.pod_id)
         has_readings = sa.exists().where(
@@ -87,22 +89,18 @@ class UsageRows:
         has_open = sa.exists().where(
             reservations.c.project_id == usages.c.project_id, reservations.c.service == usages.c.service
         )
-        is_needless = sa.or_(
-            sa.and_(usages.c.pod_id != _LOCK, ~is_bound), sa.and_(usages.c.pod_id == _LOCK, ~has_readings)
-        )
+        is_needless = sa.or_(sa.and_(is_reading, ~is_bound), sa.and_(~is_reading, ~has_readings))
         found = (
             sa.select(*(usages.c[name] for name in _USAGE_KEY))
-            .where(usages.c.seen_at < now_plus(-unused_s), is_needless, ~has_open)
+            .where(sa.or_(is_gone, sa.and_(is_old, is_needless, ~has_open)))
             .limit(limit)
         )
         keys = [tuple(row) for row in await connection.execute(found)]
         if not keys:
             return 0
         # Once more with the age: whoever uses the row meanwhile has made it young.
-        gone = sa.delete(usages).where(
-            sa.tuple_(*(usages.c[name] for name in _USAGE_KEY)).in_(keys), usages.c.seen_at < now_plus(-unused_s)
-        )
-        return (await connection.execute(gone)).rowcount
+        is_one = sa.tuple_(*(usages.c[name] for name in _USAGE_KEY)).in_(keys)
+        return (await connection.execute(sa.delete(usages).where(is_one, sa.or_(is_gone, is_old)))).rowcount
 
 
 class ReservationRows:
