@@ -20,7 +20,7 @@ from tricircle.testing.exchange import Asked
 
 __all__ = ["network"]
 #: Seconds; more than looking again takes before a refusal.
-PATIENT = Plan(request_deadline_s=30)
+PATIENT = Plan(request_deadline_s=15)
 TOO_MANY = "VolumeLimitExceeded: Maximum number of volumes allowed (3) exceeded for quota 'volumes'."
 
 
@@ -199,6 +199,21 @@ async def test_a_new_type_is_held_against_its_own_limit(cloud: Whole, books: Boo
     assert [one.status for one in said] == [202, 413]
     await look(cloud)
     assert books.reserved() == 0
+
+
+async def test_what_is_taken_over_is_held_against_the_takers_limit(cloud: Whole, books: Books) -> None:
+    """Its size is not told to the taker before; it counts all the same."""
+    made = await create(cloud.other, size=2, availability_zone="az1")
+    path = "/volume/v3/os-volume-transfer"
+    gift = (await cloud.other.ask("POST", path, {"transfer": {"volume_id": made["id"], "name": "gift"}})).json()
+    key = {"accept": {"auth_key": gift["transfer"]["auth_key"]}}
+    for gigabytes, status in ((1, 413), (2, 202)):
+        await limit(cloud, gigabytes=gigabytes)
+        said = await cloud.tenant.ask("POST", f"{path}/{gift['transfer']['id']}/accept", key)
+        assert said.status == status, said.body
+    await look(cloud)
+    giver = cloud.project_id("alt")
+    assert books.sql(f"SELECT id FROM tricircle_reservations WHERE project_id <> '{giver}'") == []
 
 
 async def test_the_worker_settles_what_idle_projects_left(
