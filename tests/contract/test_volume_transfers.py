@@ -22,6 +22,7 @@ def test_a_transfer_gives_a_volume_to_another_project(cloud: Cloud, volume: Volu
     detail = cloud.tenant.good("GET", "block-storage", "/v3/os-volume-transfer/detail")["transfers"]
     assert all("created_at" in one for one in detail)
     assert cloud.other("GET", "block-storage", path).status_code == 404
+    assert cloud.admin.good("GET", "block-storage", path)["transfer"]["volume_id"] == made["id"]
     wrong = cloud.other("POST", "block-storage", f"{path}/accept", {"accept": {"auth_key": "wrong"}})
     assert wrong.status_code == 400
     key = {"accept": {"auth_key": transfer["auth_key"]}}

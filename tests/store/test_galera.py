@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Do leases and claims hold when two nodes of a Galera cluster are written to at the same time?
+"""Do leases, claims and reservations hold when two nodes of a Galera cluster are written to at the same time?
 
 Row locks end at the node; what decides between nodes is the certification at commit.
 """
@@ -15,11 +15,14 @@ import sqlalchemy as sa
 from tests import galera, mariadb
 from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import PodId, ProjectId
-from tricircle.errors import ConflictError, DatabaseCollisionError
+from tricircle.errors import ConflictError, DatabaseCollisionError, QuotaExceededError
 from tricircle.jobs.desk import Desk
 from tricircle.jobs.queue import Queue
 from tricircle.ledger.leases import Lease, Leases
+from tricircle.ledger.reservations import Reservations, Wanted
 from tricircle.model.job import JobKey, JobStatus, JobType
+from tricircle.model.pod import Service
+from tricircle.model.reservation import Amounts
 from tricircle.model.routing import Kind
 from tricircle.store.engine import Engine, create_engine, transaction
 from tricircle.store.jobs import JobRows
@@ -185,3 +188,23 @@ async def _applied(engine: Engine, number: int | None) -> None:
         found = (await connection.execute(sa.select(sa.func.count()).select_from(jobs))).scalar_one()
         await connection.execute(sa.text("SET SESSION wsrep_sync_wait = 0"))
     assert number in (None, found)
+
+
+async def test_of_takers_on_both_nodes_no_more_pass_than_the_limit_allows(nodes: Nodes) -> None:
+    """Each node sees the other's reservations late; the change of the lock row makes one of two commits fail."""
+    collisions = _count_collisions(nodes)
+
+    def fit(taken: Amounts) -> list[Amounts]:
+        if taken.get("volumes", 0) >= 2:
+            raise QuotaExceededError("full")
+        return [{"volumes": 1}]
+
+    for number in range(15):
+        wanted = Wanted(
+            project_id=ProjectId(f"p{number}"), service=Service.COMPUTE, pod_id=PodId("pod1"), fit=fit, until_s=60
+        )
+        takers = [Reservations(engine).take(wanted, []) for engine in nodes for _ in range(4)]
+        results = await asyncio.gather(*takers)
+        assert sum(len(taken.ids) for taken in results) == 2
+        assert sum(taken.refusal is not None for taken in results) == 6
+    assert collisions, "the nodes never met: the test has shown nothing"

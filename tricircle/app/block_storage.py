@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what is the block-storage door made?"""
 
-from tricircle.app.rooms import Rooms
+from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
 from tricircle.doors.block_storage.derived import Derived
 from tricircle.doors.block_storage.handovers import Handovers
 from tricircle.doors.block_storage.limits import Limits
 from tricircle.doors.block_storage.qos import QosSpecs
-from tricircle.doors.block_storage.quota import Quota
+from tricircle.doors.block_storage.quota import Quota, VolumeCounts
 from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.sources import Sources
 from tricircle.doors.block_storage.type_changes import TypeChanges
@@ -23,7 +23,8 @@ from tricircle.road.door import Door
 
 def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) -> Door:
     """The block-storage door, every special case with what it needs."""
-    quota = Quota(clients=rooms.clients, registry=rooms.registry, bindings=rooms.bindings)
+    allowance = allowance_of(rooms, VolumeCounts())
+    quota = Quota(clients=rooms.clients, registry=rooms.registry, allowance=allowance)
     copies = rooms.copies.volume_types
     types = CentralTypes(clients=rooms.clients, registry=rooms.registry)
     needs = Needs(
@@ -42,7 +43,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         derived=Derived(carrier=carrier, quota=quota),
         handovers=Handovers(needs),
         zones=AvailabilityZones(rooms.registry),
-        limits=Limits(carrier=carrier, bindings=rooms.bindings),
+        limits=Limits(carrier=carrier, bindings=rooms.bindings, allowance=allowance),
         types=TypeChanges(
             carrier=carrier,
             clients=rooms.clients,

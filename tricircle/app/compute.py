@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what is the compute door made?"""
 
-from tricircle.app.rooms import Rooms
+from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
 from tricircle.doors.compute.attachments import Attachments
 from tricircle.doors.compute.availability_zones import AvailabilityZones
@@ -18,7 +18,7 @@ from tricircle.doors.compute.limits import Limits
 from tricircle.doors.compute.networks import Networks
 from tricircle.doors.compute.nic_ports import NicPorts
 from tricircle.doors.compute.nics import Nics
-from tricircle.doors.compute.quota import Quota
+from tricircle.doors.compute.quota import Quota, ServerCounts
 from tricircle.doors.compute.server_actions import ServerActions
 from tricircle.doors.compute.server_lists import ServerLists
 from tricircle.doors.compute.server_rows import ServerSpecials, action_row
@@ -44,7 +44,7 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
     specials = rows.Specials(
         servers=_servers(rooms, carrier, selection=selection, networks=networks, ports=ports, image_base=image_base),
         zones=AvailabilityZones(carrier=carrier, pods=rooms.registry, health=health),
-        limits=Limits(carrier=carrier, bindings=rooms.bindings),
+        limits=Limits(carrier=carrier, bindings=rooms.bindings, allowance=allowance_of(rooms, ServerCounts())),
         usage=Usage(carrier=carrier),
         fleet=Fleet(carrier=carrier),
         keypairs=KeypairChanges(carrier=carrier),
@@ -61,7 +61,7 @@ def _servers(
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
     choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection)
-    quota = Quota(clients=rooms.clients, pods=rooms.registry, bindings=rooms.bindings)
+    quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
     nics = Nics(networks)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)

@@ -19,9 +19,11 @@ from tricircle.copies.volume_types import VolumeTypes
 from tricircle.jobs.queue import Queue
 from tricircle.keystone.session import ServiceTokens
 from tricircle.ledger.leases import Leases
+from tricircle.ledger.reservations import Reservations
 from tricircle.ledger.routings import Routings
 from tricircle.pods.bindings import Bindings
 from tricircle.pods.registry import Registry
+from tricircle.road.allowance import Allowance, Counts
 from tricircle.store.engine import Engine, create_engine
 from tricircle.upstream.central import Central
 from tricircle.upstream.client import Clients
@@ -55,6 +57,7 @@ class Rooms:
     routings: Routings
     queue: Queue
     bindings: Bindings
+    reservations: Reservations
     reach: Reach
     copies: Copies
 
@@ -95,8 +98,20 @@ def open_rooms(settings: Settings) -> Rooms:
         routings=routings,
         queue=queue,
         bindings=Bindings(engine, clients, registry),
+        reservations=Reservations(engine),
         reach=reach,
         copies=_copies(reach),
+    )
+
+
+def allowance_of(rooms: Rooms, counts: Counts) -> Allowance:
+    """What projects may still take of the limits of one service."""
+    return Allowance(
+        counts,
+        books=rooms.reservations,
+        clients=rooms.clients,
+        registry=rooms.registry,
+        bindings=rooms.bindings,
     )
 
 

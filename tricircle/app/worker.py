@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which body does which job?"""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from tricircle.app.exposure import shown
-from tricircle.app.rooms import Rooms, open_rooms
+from tricircle.app.rooms import Rooms, allowance_of, open_rooms
 from tricircle.conf.settings import Settings
 from tricircle.copies.server_ports import ServerPorts
+from tricircle.doors.block_storage.quota import VolumeCounts
+from tricircle.doors.compute.quota import ServerCounts
 from tricircle.jobs.desk import Desk
-from tricircle.jobs.worker import Body, Worker
+from tricircle.jobs.worker import Body, Chore, Worker
 from tricircle.ledger.positions import Positions
 from tricircle.model.job import JobType
 
@@ -19,11 +21,21 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
     rooms = open_rooms(settings)
     try:
-        made = Worker(rooms.queue, bodies(rooms), settings.worker, chores=(Positions(rooms.engine).purge,))
+        made = Worker(rooms.queue, bodies(rooms), settings.worker, chores=chores(rooms))
         async with shown(made, Desk(rooms.engine), settings.worker):
             yield made
     finally:
         await rooms.close()
+
+
+def chores(rooms: Rooms) -> Sequence[Chore]:
+    """What is tidied up now and then."""
+    return (
+        Positions(rooms.engine).purge,
+        allowance_of(rooms, ServerCounts()).settle_idle,
+        allowance_of(rooms, VolumeCounts()).settle_idle,
+        rooms.reservations.purge,
+    )
 
 
 def bodies(rooms: Rooms) -> Mapping[JobType, Body]:

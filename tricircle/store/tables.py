@@ -230,7 +230,9 @@ reservations = sa.Table(
     sa.Column("created_at", Instant, nullable=False, default=now()),
     # No call that could use it is under way after this.
     sa.Column("until", Instant, nullable=False),
-    # When the pod said yes: a usage asked for later includes it.
+    # What the pod is making of it; NULL until the pod has said so.
+    sa.Column("resource_id", _ident(64)),
+    # When the pod's own count was known to include it: a usage asked for later does.
     sa.Column("bound_at", Instant),
     sa.Index("ix_tricircle_reservations_project", "project_id", "service"),
     **_TABLE_OPTIONS,

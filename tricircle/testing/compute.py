@@ -43,6 +43,8 @@ class Nova:
         self.aggregates = Aggregates()
         self.quotas = Quotas()
         self.servers: dict[str, Json] = {}
+        #: Whether new servers wait for the conductor: accepted and shown, but in no cell, on no host and not counted.
+        self.is_conductor_away = False
         self._numbers = itertools.count(1)
 
     def routes(self) -> Sequence[Route]:
@@ -166,7 +168,7 @@ class Nova:
             "key_name": given.get("key_name"), "image": given.get("imageRef"), "user_data": given.get("user_data"),
             "user_id": asked.caller.user_id, "_project": asked.caller.project_id, "_flavor": dict(flavor),
             "_zone": given.get("availability_zone"), "created": _now(), "updated": _now(),
-            "_number": next(self._numbers),
+            "_number": next(self._numbers), "_is_queued": self.is_conductor_away,
         }  # fmt: skip
         self.servers[server["id"]] = server
         return server
@@ -222,6 +224,15 @@ class Nova:
         elif action not in ("reboot", "addSecurityGroup", "removeSecurityGroup", "confirmResize"):
             raise Refusal(400, f"There is no such action: {action}")
         return Said(status=202)
+
+    def conduct(self) -> None:
+        """Let all servers that wait be built."""
+        self.is_conductor_away = False
+        for server in self.servers.values():
+            server["_is_queued"] = False
+
+    def _host_id(self, project_id: str) -> str:
+        return hashlib.sha224((project_id + self.host).encode()).hexdigest()
 
     # --- interfaces, volumes, groups -------------------------------------------------------------------------------
 
@@ -280,9 +291,12 @@ class Nova:
     # --- limits, images, zones -------------------------------------------------------------------------------------
 
     def _limits(self, asked: Asked) -> Said:
-        project = asked.caller.project_id
+        project = asked.one("tenant_id") or asked.caller.project_id
+        if asked.one("tenant_id") is not None:
+            asked.need_admin("os_compute_api:limits:other_project")
         limits = self.quotas.of(project)
-        mine = [one["_flavor"] for one in self.servers.values() if one["_project"] == project]
+        mine = [one["_flavor"] for one in self.servers.values()
+                if one["_project"] == project and not one["_is_queued"]]  # fmt: skip
         absolute = {
             "maxTotalInstances": limits["instances"], "maxTotalCores": limits["cores"],
             "maxTotalRAMSize": limits["ram"], "totalInstancesUsed": len(mine),
@@ -317,7 +331,7 @@ class Nova:
     @staticmethod
     def _settle(server: Json) -> Json:
         # What was begun is done by the time somebody looks again.
-        if server["status"] == "BUILD":
+        if server["status"] == "BUILD" and not server["_is_queued"]:
             server["status"] = "ACTIVE"
         return server
 
@@ -340,7 +354,7 @@ class Nova:
         shown = {key: value for key, value in server.items() if not key.startswith("_") and key != "user_data"}
         shown |= {
             "links": links, "tenant_id": server["_project"], "addresses": self._addresses(ports),
-            "hostId": hashlib.sha224((server["_project"] + self.host).encode()).hexdigest(),
+            "hostId": "" if server["_is_queued"] else self._host_id(server["_project"]),
             "OS-EXT-AZ:availability_zone": self.neutron.zone, "accessIPv4": "", "accessIPv6": "", "config_drive": "",
             "OS-EXT-STS:vm_state": {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building"),
             "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:task_state": None, "OS-EXT-STS:power_state": 1,

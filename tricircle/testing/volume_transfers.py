@@ -44,10 +44,10 @@ class VolumeTransfers:
         return [one for one in self.stored.values() if one["_project"] == asked.caller.project_id]
 
     def _get(self, asked: Asked, transfer_id: str) -> Json:
-        for one in self._mine(asked):
-            if one["id"] == transfer_id:
-                return one
-        raise Refusal(404, f"Transfer {transfer_id} could not be found.")
+        found = self.stored.get(transfer_id)
+        if found is None or not asked.sees(found["_project"]):
+            raise Refusal(404, f"Transfer {transfer_id} could not be found.")
+        return found
 
     def _list(self, asked: Asked) -> Said:
         shown = [self._shown(asked, one, is_brief=not asked.path.endswith("detail")) for one in self._mine(asked)]

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.quota import Quota
-from tricircle.doors.block_storage.sources import read_one, size_of
+from tricircle.doors.block_storage.sources import read_one, size_of, type_of
 from tricircle.http.message import Answer, Handler, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.road.allowance import Hold
 from tricircle.road.carrier import Carrier
 from tricircle.road.rewrite import Shape
 
-#: What one costs, by the size of the volume that it is made of (GiB).
-Price = Callable[[int], Mapping[str, int]]
+#: What one costs, by the size (GiB) and the type of the volume that it is made of.
+Price = Callable[[int, str | None], Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,17 +57,21 @@ class Derived:
             raise words.body_missing(derivation.entity)
         source_id, kind = _source(derivation, entity)
         pod = (await self._carrier.locate(kind, source_id, request.context)).pod
-        if derivation.price is not None:
-            volume = await read_one(self._carrier, request, pod, f"/volumes/{source_id}", "volume")
-            await self._quota.check(request.context, derivation.price(size_of(volume)))
         body = {**document, derivation.entity: _in_pod(entity, pod)}
-        reply = await self._carrier.to_pod(request, pod, body=body)
+        async with await self._paid(request, pod, derivation, source_id) as hold:
+            reply = await hold.send(self._carrier.to_pod(request, pod, body=body))
         singular = derivation.answered_as or derivation.entity
         if reply.status < 300:
             made = reply.json().get(singular)
             if isinstance(made, Mapping) and isinstance(made.get("id"), str):
                 await self._carrier.record(derivation.kind, str(made["id"]), pod, request.context)
         return await self._carrier.answer(request, pod, reply, singular=singular, shape=derivation.shape)
+
+    async def _paid(self, request: Request, pod: Pod, derivation: Derivation, source_id: str) -> Hold:
+        if derivation.price is None:
+            return Hold()
+        volume = await read_one(self._carrier, request, pod, f"/volumes/{source_id}", "volume")
+        return await self._quota.take(request.context, pod, derivation.price(size_of(volume), type_of(volume)))
 
 
 def _source(derivation: Derivation, entity: Mapping[str, object]) -> tuple[str, Kind]:

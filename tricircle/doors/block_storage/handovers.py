@@ -13,6 +13,7 @@ from tricircle.doors.block_storage.volumes import Needs
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.road.allowance import Hold
 
 
 class Handovers:
@@ -30,37 +31,38 @@ class Handovers:
         context, carrier = request.context, self._needs.carrier
         backup_id = request.params["backup_id"]
         pod = (await carrier.locate(Kind.BACKUP, backup_id, context)).pod
-        target = wanted.get("volume_id")
+        target, hold = wanted.get("volume_id"), Hold()
         if isinstance(target, str) and target:
             if (await carrier.locate(Kind.VOLUME, target, context)).pod.id != pod.id:
                 raise words.apart()
         else:
             backup = await read_one(carrier, request, pod, f"/backups/{backup_id}", "backup")
-            await self._prepare(request, pod, size_of(backup))
-        reply = await carrier.to_pod(request, pod)
+            hold = await self._prepare(request, pod, size_of(backup))
+        async with hold:
+            reply = await hold.send(carrier.to_pod(request, pod))
         if reply.status < 300:
             await self._take(request, pod, reply.json().get("restore"))
         return await carrier.answer(request, pod, reply)
 
     async def accept(self, request: Request) -> Answer:
-        """Take over a volume. Its size is not known before: the pod shows it to its owner only."""
+        """Take over a volume."""
         context, carrier = request.context, self._needs.carrier
         pod = (await carrier.locate(Kind.TRANSFER, request.params["transfer_id"], context)).pod
-        await self._needs.quota.check(context, {"volumes": 1})
-        await self._needs.bindings.ensure(context.project_id, pod, context.deadline)
-        reply = await carrier.to_pod(request, pod)
+        async with await self._needs.quota.take_transfer(context, pod, request.params["transfer_id"]) as hold:
+            await self._needs.bindings.ensure(context.project_id, pod, context.deadline)
+            reply = await hold.send(carrier.to_pod(request, pod))
         if reply.status < 300:
             await self._take(request, pod, reply.json().get("transfer"))
             await carrier.forget(Kind.TRANSFER, request.params["transfer_id"])
         return await carrier.answer(request, pod, reply)
 
-    async def _prepare(self, request: Request, pod: Pod, size_gib: int) -> None:
+    async def _prepare(self, request: Request, pod: Pod, size_gib: int) -> Hold:
         """A new volume gets the default type of the pod: the central one's copy must be known there."""
         context, needs = request.context, self._needs
         default = await needs.types.default(context)
         amounts = quota.of_volume(size_gib, str(default["name"]))
-        await needs.quota.check(context, amounts, largest_gib=size_gib)
         await needs.copies.ensure(pod, default, context.deadline)
+        return await needs.quota.take(context, pod, amounts, largest_gib=size_gib)
 
     async def _take(self, request: Request, pod: Pod, made: object) -> None:
         """Write down that the volume which the pod named is the caller's."""

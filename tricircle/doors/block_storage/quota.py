@@ -1,30 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a project have so much more storage? Limits are the central Cinder's; usage is what the pods count.
 
-The check reads and holds nothing: two requests at the same instant may both pass it. A pod that is down counts with
-what it said last to this process. Pods are asked only when the project has a limit at all.
+What fits is reserved until the pod answers: Cinder counts before it does. Pods are asked only when the project has a
+limit at all.
 """
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 
-from tricircle.context import Deadline, PodId, ProjectId, RequestContext
+from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.copies.bodies import member
 from tricircle.copies.volume_types import PREFIX
 from tricircle.doors.block_storage import words
-from tricircle.errors import TricircleError
+from tricircle.doors.block_storage.sources import size_of, type_of
+from tricircle.errors import UpstreamStatusError
 from tricircle.model.pod import Pod, Service
-from tricircle.pods.bindings import Bindings
+from tricircle.model.reservation import Amounts
 from tricircle.pods.registry import Registry
-from tricircle.upstream.client import Clients
+from tricircle.road.allowance import Allowance, Hold
+from tricircle.upstream.client import Clients, ServiceClient
 
 #: The limit on the size of one volume; nothing is used up of it.
 PER_VOLUME = "per_volume_gigabytes"
-_REMEMBERED = 20_000
-#: A pod is waited for so long; then it counts with what it said last.
-_PATIENCE_S = 5.0
-Amounts = Mapping[str, int]
 
 
 def of_volume(size_gib: int, type_name: str | None) -> dict[str, int]:
@@ -33,26 +29,55 @@ def of_volume(size_gib: int, type_name: str | None) -> dict[str, int]:
     >>> of_volume(2, "gold")
     {'gigabytes': 2, 'volumes': 1, 'gigabytes_gold': 2, 'volumes_gold': 1}
     """
-    amounts = {"gigabytes": size_gib, "volumes": 1}
-    return amounts if type_name is None else amounts | {f"{key}_{type_name}": n for key, n in amounts.items()}
+    return _with_type({"gigabytes": size_gib, "volumes": 1}, type_name)
 
 
-def of_snapshot(size_gib: int) -> dict[str, int]:
+def of_growth(size_gib: int, type_name: str | None) -> dict[str, int]:
+    """What a volume takes that grows by so many GiB."""
+    return _with_type({"gigabytes": size_gib}, type_name)
+
+
+def of_retype(size_gib: int, type_name: str) -> dict[str, int]:
+    """What a volume of this size takes from the limits of its new type; the others it has already."""
+    return {f"gigabytes_{type_name}": size_gib, f"volumes_{type_name}": 1}
+
+
+def of_snapshot(size_gib: int, type_name: str | None) -> dict[str, int]:
     """What one snapshot takes: Cinder counts its GiB among those of volumes."""
-    return {"gigabytes": size_gib, "snapshots": 1}
+    return _with_type({"gigabytes": size_gib, "snapshots": 1}, type_name)
+
+
+def of_backup(size_gib: int, _type_name: str | None) -> dict[str, int]:
+    """What one backup takes."""
+    return {"backup_gigabytes": size_gib, "backups": 1}
+
+
+class VolumeCounts:
+    """What pods' Cinders count (``road/allowance.py``)."""
+
+    service: Service = Service.BLOCK_STORAGE
+    version: str | None = None
+
+    async def usage(self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool) -> Amounts:
+        """Everything that Cinder limits, by central quota name."""
+        path = f"/v3/os-quota-sets/{project_id}"
+        return used_of(member(await client.get(path, params={"usage": "True"}, deadline=deadline), "quota_set"))
+
+    async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
+        """True: what Cinder has accepted it has counted."""
+        return True
 
 
 class Quota:
-    """Checks what is asked for against the central limits."""
+    """Takes from the central limits."""
 
-    def __init__(self, *, clients: Clients, registry: Registry, bindings: Bindings) -> None:
+    def __init__(self, *, clients: Clients, registry: Registry, allowance: Allowance) -> None:
         self._clients = clients
         self._registry = registry
-        self._bindings = bindings
-        self._last: OrderedDict[tuple[ProjectId, PodId], Amounts] = OrderedDict()
+        self._allowance = allowance
 
-    async def check(self, context: RequestContext, asked: Amounts, *, largest_gib: int | None = None) -> None:
-        """Return if ``asked`` fits into the project's limits.
+    async def take(self, context: RequestContext, pod: Pod, asked: Amounts, *, largest_gib: int | None = None) -> Hold:
+        """What is reserved for one call to ``pod``, as far as the project has limits.
 
         :param asked: GiB and numbers by quota name, in any order
         :param largest_gib: the size of the volume that is asked for
@@ -62,16 +87,35 @@ class Quota:
         most = limits.get(PER_VOLUME, -1)
         if largest_gib is not None and 0 <= most < largest_gib:
             raise words.too_big(largest_gib, most)
-        bounded = sorted(name for name in asked if limits.get(name, -1) >= 0)
+        bounded = {name: limits[name] for name in sorted(asked) if limits.get(name, -1) >= 0}
         if not bounded:
-            return
-        used = await self._usage(context, context.deadline.within(_PATIENCE_S))
-        for name in bounded:
-            if used.get(name, 0) + asked[name] <= limits[name]:
-                continue
-            if "gigabytes" in name:
-                raise words.too_large(name, asked[name], limits[name], used.get(name, 0))
-            raise words.too_many(name, limits[name])
+            return Hold()
+
+        def fit(taken: Amounts) -> list[Amounts]:
+            for name, limit in bounded.items():
+                if taken.get(name, 0) + asked[name] <= limit:
+                    continue
+                if "gigabytes" in name:
+                    raise words.too_large(name, asked[name], limit, taken.get(name, 0))
+                raise words.too_many(name, limit)
+            return [asked]
+
+        return await self._allowance.take(context, pod, fit)
+
+    async def take_transfer(self, context: RequestContext, pod: Pod, transfer_id: str) -> Hold:
+        """What is reserved for taking over a volume. Only the service user sees it before it is the caller's.
+
+        Raises as ``take``; snapshots that come with the volume are not counted before.
+        """
+        client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE))
+        try:
+            transfer = await client.get(f"/v3/os-volume-transfer/{transfer_id}", deadline=context.deadline)
+            volume_id = member(transfer, "transfer").get("volume_id")
+            volume = member(await client.get(f"/v3/volumes/{volume_id}", deadline=context.deadline), "volume")
+        except UpstreamStatusError:
+            return Hold()  # the pod will say what is wrong with it
+        size = size_of(volume)
+        return await self.take(context, pod, of_volume(size, type_of(volume)), largest_gib=size)
 
     async def _limits(self, context: RequestContext) -> Amounts:
         """What the centre allows the caller's project, by quota name; -1 is no limit."""
@@ -79,34 +123,10 @@ class Quota:
         answer = await client.get(f"/v3/os-quota-sets/{context.project_id}", deadline=context.deadline)
         return {name: value for name, value in member(answer, "quota_set").items() if isinstance(value, int)}
 
-    async def _usage(self, context: RequestContext, deadline: Deadline) -> Amounts:
-        """What the caller's project uses in all pods that it is bound to, by quota name."""
-        bound = await self._bindings.pods_of(context.project_id)
-        pods = [
-            pod for pod in await self._registry.pods() if pod.id in bound and Service.BLOCK_STORAGE in pod.endpoints
-        ]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._in_pod(context, pod, deadline)) for pod in pods]
-        total: dict[str, int] = {}
-        for task in tasks:
-            for name, used in task.result().items():
-                total[name] = total.get(name, 0) + used
-        return total
 
-    async def _in_pod(self, context: RequestContext, pod: Pod, deadline: Deadline) -> Amounts:
-        key = (context.project_id, pod.id)
-        client = self._clients.as_user(context, self._registry.target(pod, Service.BLOCK_STORAGE))
-        path = f"/v3/os-quota-sets/{context.project_id}"
-        try:
-            answer = await client.get(path, params={"usage": "True"}, deadline=deadline)
-            used = used_of(member(answer, "quota_set"))
-        except TricircleError:
-            return self._last.get(key, {})
-        self._last[key] = used
-        self._last.move_to_end(key)
-        while len(self._last) > _REMEMBERED:
-            self._last.popitem(last=False)
-        return used
+def _with_type(amounts: dict[str, int], type_name: str | None) -> dict[str, int]:
+    """The same once more by the type's name: so its own limits are called."""
+    return amounts if type_name is None else amounts | {f"{key}_{type_name}": n for key, n in amounts.items()}
 
 
 def used_of(quota_set: Mapping[str, object]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from tricircle.doors.block_storage.limits import Limits
 from tricircle.doors.block_storage.lists import ATTACHMENTS, BACKUPS, SNAPSHOTS, VOLUMES, List, by_version, transfers
 from tricircle.doors.block_storage.operator_rows import refused
 from tricircle.doors.block_storage.qos import QosSpecs
-from tricircle.doors.block_storage.quota import of_snapshot
+from tricircle.doors.block_storage.quota import of_backup, of_snapshot
 from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.versions import Versions
@@ -120,7 +120,7 @@ def _backup_rows(specials: Specials) -> Iterator[Row]:
         entity="backup",
         kind=Kind.BACKUP,
         sources=(("volume_id", Kind.VOLUME),),
-        price=lambda size_gib: {"backup_gigabytes": size_gib, "backups": 1},
+        price=of_backup,
         shape=ZONED,
     )
     yield from BACKUPS.rows("/backups")

@@ -122,12 +122,11 @@ class Sources:
         volume = found
         if singular != "volume" and isinstance(volume_id := found.get("volume_id"), str):
             volume = await read_one(self._carrier, request, pod, f"/volumes/{volume_id}", "volume")
-        name = volume.get("volume_type")
         return Source(
             pod=pod,
             size_gib=size_of(found),
             # A backup does not remember a type: the new volume gets the default one.
-            type_name=central_name(name) if isinstance(name, str) and singular != "backup" else None,
+            type_name=type_of(volume) if singular != "backup" else None,
             has_type=singular != "backup",
         )
 
@@ -143,6 +142,12 @@ def size_of(item: Mapping[str, object]) -> int:
     """Its size in GiB; 0 when it does not say."""
     size = item.get("size")
     return size if isinstance(size, int) else 0
+
+
+def type_of(volume: Mapping[str, object]) -> str | None:
+    """The central name of its type; None when it does not say."""
+    name = volume.get("volume_type")
+    return central_name(name) if isinstance(name, str) else None
 
 
 def _hinted(document: Mapping[str, object]) -> Iterator[tuple[Kind, str]]:

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which actions on a volume need more than passing on? ``POST /volumes/{volume_id}/action``.
 
-Growth is measured against the limits of the centre, a new type gets its copy in the pod, and what the pod says of the
-type of an uploaded volume is made ours. Everything else goes to the pod as it is.
+Growth and a new type are measured against the limits of the centre, the type gets its copy in the pod, and what the pod
+says of the type of an uploaded volume is made ours. Everything else goes to the pod as it is.
 """
 
 from collections.abc import Mapping
 
-from tricircle.doors.block_storage.sources import read_one, size_of
+from tricircle.doors.block_storage import quota
+from tricircle.doors.block_storage.sources import read_one, size_of, type_of
 from tricircle.doors.block_storage.volume_views import UPLOAD
 from tricircle.doors.block_storage.volumes import Needs
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.road.allowance import Hold
 
 _UPLOAD = "os-volume_upload_image"
 
@@ -29,27 +31,41 @@ class VolumeActions:
         volume_id = request.params["volume_id"]
         located = await self._needs.carrier.locate(Kind.VOLUME, volume_id, request.context)
         pod = located.pod
+        hold = Hold()
         if isinstance(extend := document.get("os-extend"), Mapping):
-            await self._check_growth(request, pod, volume_id, extend.get("new_size"))
+            hold = await self._growth(request, pod, volume_id, extend.get("new_size"))
         if isinstance(retype := document.get("os-retype"), Mapping):
-            document = {**document, "os-retype": await self._retyped(request, pod, retype)}
-        reply = await self._needs.carrier.to_pod(request, pod, body=document)
+            change, hold = await self._retyped(request, pod, volume_id, retype)
+            document = {**document, "os-retype": change}
+        async with hold:
+            reply = await hold.send(self._needs.carrier.to_pod(request, pod, body=document))
         if _UPLOAD in document:
             return await self._needs.carrier.answer(request, pod, reply, singular=_UPLOAD, shape=UPLOAD)
         return await self._needs.carrier.answer(request, pod, reply)
 
-    async def _check_growth(self, request: Request, pod: Pod, volume_id: str, new_size: object) -> None:
+    async def _growth(self, request: Request, pod: Pod, volume_id: str, new_size: object) -> Hold:
         if not isinstance(new_size, int | str) or not str(new_size).isdigit():
-            return  # the pod will say what is wrong with it
+            return Hold()  # the pod will say what is wrong with it
         volume = await read_one(self._needs.carrier, request, pod, f"/volumes/{volume_id}", "volume")
         grown = int(new_size) - size_of(volume)
-        if volume and grown > 0:
-            await self._needs.quota.check(request.context, {"gigabytes": grown}, largest_gib=int(new_size))
+        if not volume or grown <= 0:
+            return Hold()
+        amounts = quota.of_growth(grown, type_of(volume))
+        return await self._needs.quota.take(request.context, pod, amounts, largest_gib=int(new_size))
 
-    async def _retyped(self, request: Request, pod: Pod, retype: Mapping[str, object]) -> dict[str, object]:
+    async def _retyped(
+        self, request: Request, pod: Pod, volume_id: str, retype: Mapping[str, object]
+    ) -> tuple[dict[str, object], Hold]:
+        """The change as the pod is to be asked for it, and what the new type's limits give for it."""
         asked = retype.get("new_type")
         if not isinstance(asked, str) or not asked:
-            return dict(retype)
-        volume_type = await self._needs.types.find(request.context, asked)
-        name = await self._needs.copies.ensure(pod, volume_type, request.context.deadline)
-        return {**retype, "new_type": name}
+            return dict(retype), Hold()
+        context = request.context
+        volume_type = await self._needs.types.find(context, asked)
+        name = await self._needs.copies.ensure(pod, volume_type, context.deadline)
+        volume = await read_one(self._needs.carrier, request, pod, f"/volumes/{volume_id}", "volume")
+        central = str(volume_type["name"])
+        if not volume or type_of(volume) == central:
+            return {**retype, "new_type": name}, Hold()
+        hold = await self._needs.quota.take(context, pod, quota.of_retype(size_of(volume), central))
+        return {**retype, "new_type": name}, hold

@@ -60,20 +60,29 @@ class Volumes:
         volume_type = await self._type(context, volume, source)
         type_name = source.type_name if volume_type is None else str(volume_type["name"])
         size_gib = size_gib or source.size_gib
-        await needs.quota.check(context, quota.of_volume(size_gib, type_name), largest_gib=size_gib)
         pod = await self._pod(request, zone, source.pod)
+        amounts = quota.of_volume(size_gib, type_name)
+        async with await needs.quota.take(context, pod, amounts, largest_gib=size_gib) as hold:
+            in_pod = await self._prepared(context, pod, volume, volume_type)
+            reply = await hold.send(needs.carrier.to_pod(request, pod, body={**document, "volume": in_pod}))
+        if reply.status < 300:
+            made = reply.json().get("volume")
+            if isinstance(made, Mapping) and isinstance(made.get("id"), str):
+                await needs.carrier.record(Kind.VOLUME, str(made["id"]), pod, context)
+        return await needs.carrier.answer(request, pod, reply, singular="volume", shape=VOLUME)
+
+    async def _prepared(
+        self, context: RequestContext, pod: Pod, volume: Volume, volume_type: Mapping[str, object] | None
+    ) -> dict[str, object]:
+        """The volume as the pod is to be asked for it, after all that it needs there is there."""
+        needs = self._needs
         await needs.bindings.ensure(context.project_id, pod, context.deadline)
         in_pod = {key: value for key, value in volume.items() if key != "availability_zone"}
         if volume_type is not None:
             in_pod["volume_type"] = await needs.copies.ensure(pod, volume_type, context.deadline)
         if pod.pod_az_name:
             in_pod["availability_zone"] = pod.pod_az_name
-        reply = await needs.carrier.to_pod(request, pod, body={**document, "volume": in_pod})
-        if reply.status < 300:
-            made = reply.json().get("volume")
-            if isinstance(made, Mapping) and isinstance(made.get("id"), str):
-                await needs.carrier.record(Kind.VOLUME, str(made["id"]), pod, context)
-        return await needs.carrier.answer(request, pod, reply, singular="volume", shape=VOLUME)
+        return in_pod
 
     async def _zone(self, volume: Volume) -> str | None:
         """The AZ that is asked for. :raises InvalidRequestError: there is none of this name"""

@@ -26,6 +26,7 @@ from tricircle.doors.compute.needs import (
 )
 from tricircle.doors.compute.nic_ports import Claim, NicPorts
 from tricircle.doors.compute.pod_faults import check_answered, refused, rename
+from tricircle.doors.compute.quota import Share
 from tricircle.doors.compute.together import caught, settled, value, with_own_time
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
@@ -48,14 +49,19 @@ _DESCRIPTION_VERSION = (2, 19)
 class Order:
     """One boot that is known to be good.
 
-    :ivar count: how many servers are made; ``wanted.min_count`` of them must succeed
+    :ivar share: how many servers are made, and what is reserved for them; ``wanted.min_count`` must succeed
     """
 
     request: Request
     wanted: BootRequest
     parts: Parts
     pod: Pod
-    count: int = 1
+    share: Share
+
+    @property
+    def count(self) -> int:
+        """How many servers are made."""
+        return self.share.count
 
     @property
     def context(self) -> RequestContext:
@@ -195,8 +201,7 @@ class Boot:
         naming = replace(naming, networks=claim.pod_networks() or "none", name=name)
         request, body = _versioned(order.request, pod_document(order.wanted, naming), has_nics=bool(claim.ports))
         try:
-            reply = await self._carrier.to_pod(request, order.pod, method="POST", path="/servers", query=b"", body=body)
-            check_answered(reply)
+            reply = await order.share.send(self._sent(request, order.pod, body))
         except (OutcomeUnknownError, BadUpstreamAnswerError):
             raise  # a server may have come to be, and it has the ports: the claim's job sees what came of it
         except TricircleError:
@@ -213,6 +218,11 @@ class Boot:
         await self._note(order, server_id)
         await self._ports.give(claim, server_id, order.deadline)
         return Made(server_id, reply)
+
+    async def _sent(self, request: Request, pod: Pod, body: dict[str, object]) -> Reply:
+        reply = await self._carrier.to_pod(request, pod, method="POST", path="/servers", query=b"", body=body)
+        check_answered(reply)
+        return reply
 
     async def _note(self, order: Order, server_id: str) -> None:
         """Write the routing. Without it the server is looked for in the pods, so a database that is away fails no

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many servers may a project have, and how many has it? Limits of the centre, usage of the pods."""
+"""How many servers may a project have, and how many has it? Limits of the centre, usage of the pods.
+
+A pod that does not answer counts with what it said last, to whomever of us; the answer is marked as incomplete then.
+"""
 
 from collections.abc import Mapping
 
@@ -7,60 +10,81 @@ import msgspec
 
 from tricircle.context import ProjectId
 from tricircle.doors.compute.needs import ProjectBindings
+from tricircle.doors.compute.quota import used_of
 from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
+from tricircle.model.reservation import Standing, added
+from tricircle.road.allowance import Allowance
 from tricircle.road.carrier import Carrier
 from tricircle.road.gather import marks
 
-#: What runs is counted in pods; everything else that Nova counts (server groups, key pairs) is at the centre.
-_USED = ("totalInstancesUsed", "totalCoresUsed", "totalRAMUsed")
-_RUNNING = ("instances", "cores", "ram")
+#: What runs is counted in pods, by these names; everything else that Nova counts (server groups, key pairs) is at the
+#: centre.
+_USED = {"totalInstancesUsed": "instances", "totalCoresUsed": "cores", "totalRAMUsed": "ram"}
 
 
 class Limits:
     """``GET /limits`` and ``GET /os-quota-sets/{project_id}/detail``."""
 
-    def __init__(self, *, carrier: Carrier, bindings: ProjectBindings) -> None:
+    def __init__(self, *, carrier: Carrier, bindings: ProjectBindings, allowance: Allowance) -> None:
         self._carrier = carrier
         self._bindings = bindings
+        self._allowance = allowance
 
     async def limits(self, request: Request) -> Answer:
         """Limits and usage of the caller's project, or for administrators of ``tenant_id``."""
         answer = await self._carrier.central(request)
         if answer.status != 200:
             return answer
-        project_id = next((value for name, value in request.query_pairs() if name == "tenant_id"), None)
+        asked = next((value for name, value in request.query_pairs() if name == "tenant_id"), None)
+        project_id = ProjectId(asked or request.context.project_id)
         body = _object(answer)
         absolute = _member(_member(body, "limits"), "absolute")
-        replies, missing = await self._ask(request, ProjectId(project_id or request.context.project_id))
-        for reply in replies:
-            used = _member(_member(reply, "limits"), "absolute")
-            for name in _USED:
-                absolute[name] = _number(absolute.get(name)) + _number(used.get(name))
+        seen_at = await self._allowance.begin(request.context, project_id)
+        replies, missing = await self._ask(request, project_id)
+        said = {pod.id: used_of(reply) for pod, reply in replies}
+        taken = await self._allowance.look(project_id, said, seen_at)
+        for name, ours in _USED.items():
+            absolute[name] = _number(absolute.get(name)) + taken.used.get(ours, 0)
         return _answered(answer, body, missing)
 
     async def detail(self, request: Request) -> Answer:
-        """Limits and usage of a project, resource by resource."""
+        """Limits and usage of a project, or of one of its users, resource by resource.
+
+        ``reserved`` is what is being made and not yet counted by its pod; a user's share of it is not known.
+        """
         answer = await self._carrier.central(request)
         if answer.status != 200:
             return answer
+        project_id = ProjectId(request.params["project_id"])
         body = _object(answer)
         quota = _member(body, "quota_set")
-        replies, missing = await self._ask(request, ProjectId(request.params["project_id"]))
-        for reply in replies:
-            for name in _RUNNING:
-                ours = _member(quota, name)
-                used = _member(_member(reply, "quota_set"), name)
-                ours["in_use"] = _number(ours.get("in_use")) + _number(used.get("in_use"))
+        seen_at = await self._allowance.begin(request.context, project_id)
+        replies, missing = await self._ask(request, project_id)
+        said = {pod.id: _in_use(_member(reply, "quota_set")) for pod, reply in replies}
+        if any(name == "user_id" for name, _ in request.query_pairs()):
+            taken = Standing(used=added(said.values()))
+        else:
+            taken = await self._allowance.look(project_id, said, seen_at)
+        for name in _USED.values():
+            ours = _member(quota, name)
+            ours["in_use"] = _number(ours.get("in_use")) + taken.used.get(name, 0)
+            ours["reserved"] = _number(ours.get("reserved")) + taken.reserved.get(name, 0)
         return _answered(answer, body, missing)
 
-    async def _ask(self, request: Request, project_id: ProjectId) -> tuple[list[dict[str, object]], tuple[Pod, ...]]:
+    async def _ask(
+        self, request: Request, project_id: ProjectId
+    ) -> tuple[list[tuple[Pod, dict[str, object]]], tuple[Pod, ...]]:
         """What the project's pods say, and which of them did not."""
         bound = await self._bindings.pods_of(project_id)
         pods = [pod for pod in await self._carrier.pods() if pod.id in bound]
         fan = await self._carrier.fan_out(request, pods=pods)
-        return [reply.json() for reply in fan.good], fan.lacking
+        return [(pod, reply.json()) for pod, reply in fan.replies if reply.status < 300], fan.lacking
+
+
+def _in_use(quota: Mapping[str, object]) -> dict[str, int]:
+    return {name: _number(_member(quota, name).get("in_use")) for name in _USED.values()}
 
 
 def _answered(answer: Answer, body: Mapping[str, object], missing: tuple[Pod, ...]) -> Answer:

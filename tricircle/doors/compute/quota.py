@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a project have so many more servers? Limits are the central Nova's; usage is what the pods count.
 
-Pods are lifted to unlimited, so this is the only limit there is. The check reads before the boot and holds nothing:
-two boots at the same instant may both pass it by one.
+Pods are lifted to unlimited, so this is the only limit there is. What fits is reserved until the pod's own count has
+it. That is later than the pod's answer: Nova counts a server when it is written down in its cell, and a new size when
+the resize is done.
 """
 
-from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 
-from tricircle.context import Deadline, PodId, ProjectId, RequestContext
+from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.doors.compute import words
-from tricircle.doors.compute.needs import Asking, KnownPods, ProjectBindings
-from tricircle.doors.compute.together import settled, value
+from tricircle.doors.compute.needs import Asking, KnownPods
 from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
 from tricircle.model.pod import Pod, Service
+from tricircle.road.allowance import Allowance, Hold
+from tricircle.upstream.client import ServiceClient
+from tricircle.upstream.reply import Reply
 
 #: Old enough for every pod; the fields that count are the same at every version.
 _VERSION = "2.57"
-#: Pairs of project and pod whose last usage is remembered for when the pod is down.
-_REMEMBERED = 20_000
-#: Seconds that a boot waits for one pod's count, so that a pod that is silent holds up nobody who boots in another.
-_PATIENCE_S = 5.0
+#: Statuses of servers whose size in Nova's count is about to change.
+_CHANGING = ("RESIZE", "SOFT_DELETED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,6 @@ class Amounts:
     cores: int = 0
     ram: int = 0
 
-    def __add__(self, other: "Amounts") -> "Amounts":
-        return Amounts(self.instances + other.instances, self.cores + other.cores, self.ram + other.ram)
-
     def times(self, count: int) -> "Amounts":
         """For so many servers."""
         return Amounts(self.instances * count, self.cores * count, self.ram * count)
@@ -43,82 +40,132 @@ class Amounts:
         """By Nova's names."""
         return {"instances": self.instances, "cores": self.cores, "ram": self.ram}
 
+    @classmethod
+    def of(cls, amounts: Mapping[str, int]) -> "Amounts":
+        """From Nova's names."""
+        return cls(amounts.get("instances", 0), amounts.get("cores", 0), amounts.get("ram", 0))
+
+
+class ServerCounts:
+    """What pods' Novas count (``road/allowance.py``)."""
+
+    service: Service = Service.COMPUTE
+    version: str | None = _VERSION
+
+    async def usage(
+        self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool
+    ) -> Mapping[str, int]:
+        """Servers, cores and MiB of a project. Whoever asks for his own need not be an administrator."""
+        params = {} if is_own else {"tenant_id": project_id}
+        return used_of(await client.get("/v2.1/limits", params=params, deadline=deadline))
+
+    async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
+        """Whether the server is in its cell (it has a host, or has failed), at its final size; or gone."""
+        answer = await client.get(f"/v2.1/servers/{resource_id}", deadline=deadline, ok=(404,))
+        server = answer.get("server")
+        if not isinstance(server, Mapping):
+            return True
+        status = server.get("status")
+        return bool(server.get("hostId")) if status == "BUILD" else status not in _CHANGING
+
 
 class Quota:
-    """Checks servers against the central limits."""
+    """Takes from the central limits."""
 
-    def __init__(self, *, clients: Asking, pods: KnownPods, bindings: ProjectBindings) -> None:
+    def __init__(self, *, clients: Asking, pods: KnownPods, allowance: Allowance) -> None:
         self._clients = clients
         self._pods = pods
-        self._bindings = bindings
-        self._last: OrderedDict[tuple[ProjectId, PodId], Amounts] = OrderedDict()
+        self._allowance = allowance
 
-    async def allowed(
-        self, context: RequestContext, flavor: Mapping[str, object], counts: tuple[int, int], deadline: Deadline
-    ) -> int:
-        """How many servers may be made: at most ``counts[1]``.
+    async def take(
+        self,
+        context: RequestContext,
+        pod: Pod,
+        flavor: Mapping[str, object],
+        counts: tuple[int, int],
+        limits: Amounts,
+    ) -> "Share":
+        """As many servers as may be made in ``pod``, at most ``counts[1]``.
 
         :param counts: least and most servers that the request asks for
+        :param limits: of ``limits``
         :raises QuotaExceededError: not even the least (Nova's words)
         """
-        limits, usage = await settled([self._limits(context, deadline), self.usage(context, deadline)])
-        return fitting(value(limits), value(usage), _one(flavor), counts)
+        return await self._take(context, pod, _one(flavor), counts, limits)
 
-    async def check_resize(
-        self, context: RequestContext, pod: Pod, server_id: str, flavor: Mapping[str, object], deadline: Deadline
-    ) -> None:
-        """Whether a server may grow to ``flavor``. One that shrinks, or that the pod does not show, always may.
+    async def take_growth(
+        self, context: RequestContext, pod: Pod, server_id: str, flavor: Mapping[str, object]
+    ) -> "Share":
+        """What a server needs to grow to ``flavor``: nothing when it shrinks, or when the pod does not show it.
 
         :raises QuotaExceededError: it may not
         """
+        old = await self._size(context, pod, server_id)
+        if old is None:
+            return Share(1)
+        new = _one(flavor)
+        grown = Amounts(0, max(0, new.cores - old.cores), max(0, new.ram - old.ram))
+        if grown == Amounts():
+            return Share(1)
+        return await self._take(context, pod, grown, (1, 1), await self.limits(context))
+
+    async def take_back(self, context: RequestContext, pod: Pod, server_id: str) -> "Share":
+        """What a server needs to come back that was deleted softly: Nova has not counted it since.
+
+        :raises QuotaExceededError: it may not
+        """
+        size = await self._size(context, pod, server_id, status="SOFT_DELETED")
+        if size is None:
+            return Share(1)
+        return await self._take(context, pod, size, (1, 1), await self.limits(context))
+
+    async def _take(
+        self, context: RequestContext, pod: Pod, one: Amounts, counts: tuple[int, int], limits: Amounts
+    ) -> "Share":
+        if all(limits.named()[name] < 0 for name, size in one.named().items() if size):
+            return Share(counts[1])
+
+        def fit(taken: Mapping[str, int]) -> list[Mapping[str, int]]:
+            return [one.named()] * fitting(limits, Amounts.of(taken), one, counts)
+
+        hold = await self._allowance.take(context, pod, fit)
+        return Share(hold.count, hold)
+
+    async def _size(
+        self, context: RequestContext, pod: Pod, server_id: str, *, status: str | None = None
+    ) -> Amounts | None:
+        """A server's size, if it has the status; the pod itself says what is wrong with one that it does not show."""
         client = self._clients.as_user(context, self._pods.target(pod, Service.COMPUTE), _VERSION)
         try:
-            server = (await client.get(f"/v2.1/servers/{server_id}", deadline=deadline)).get("server")
+            server = (await client.get(f"/v2.1/servers/{server_id}", deadline=context.deadline)).get("server")
         except UpstreamStatusError:
-            return  # the pod says so itself, when it is asked to resize
-        present = server.get("flavor") if isinstance(server, Mapping) else None
-        if not isinstance(present, Mapping):
-            return
-        old, new = _one(present), _one(flavor)
-        grown = Amounts(0, max(0, new.cores - old.cores), max(0, new.ram - old.ram))
-        if not grown.cores and not grown.ram:
-            return
-        limits, usage = await settled([self._limits(context, deadline), self.usage(context, deadline)])
-        fitting(value(limits), value(usage), grown, (1, 1))
+            return None
+        if not isinstance(server, Mapping) or (status is not None and server.get("status") != status):
+            return None
+        flavor = server.get("flavor")
+        return _one(flavor) if isinstance(flavor, Mapping) else None
 
-    async def usage(self, context: RequestContext, deadline: Deadline) -> Amounts:
-        """What the caller's project uses in all pods that it is bound to; of a pod that does not answer, what it said
-        last."""
-        bound = await self._bindings.pods_of(context.project_id)
-        pods = [pod for pod in await self._pods.pods() if pod.id in bound]
-        total = Amounts()
-        for pod, used in zip(pods, await settled([self._in_pod(context, pod, deadline) for pod in pods]), strict=True):
-            key = (context.project_id, pod.id)
-            if isinstance(used, Amounts):
-                self._last[key] = used
-                self._last.move_to_end(key)
-            total += self._last.get(key, Amounts())
-        while len(self._last) > _REMEMBERED:
-            self._last.popitem(last=False)
-        return total
-
-    async def _limits(self, context: RequestContext, deadline: Deadline) -> Amounts:
+    async def limits(self, context: RequestContext) -> Amounts:
+        """What the centre allows the caller's project; -1 is no limit."""
         client = self._clients.as_user(context, self._pods.central(Service.COMPUTE), _VERSION)
-        absolute = _absolute(await client.get("/v2.1/limits", deadline=deadline))
+        absolute = _absolute(await client.get("/v2.1/limits", deadline=context.deadline))
         return Amounts(
             _count(absolute, "maxTotalInstances", -1),
             _count(absolute, "maxTotalCores", -1),
             _count(absolute, "maxTotalRAMSize", -1),
         )
 
-    async def _in_pod(self, context: RequestContext, pod: Pod, deadline: Deadline) -> Amounts:
-        client = self._clients.as_user(context, self._pods.target(pod, Service.COMPUTE), _VERSION)
-        absolute = _absolute(await client.get("/v2.1/limits", deadline=deadline.within(_PATIENCE_S)))
-        return Amounts(
-            _count(absolute, "totalInstancesUsed", 0),
-            _count(absolute, "totalCoresUsed", 0),
-            _count(absolute, "totalRAMUsed", 0),
-        )
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many servers may be made, and what is reserved for them."""
+
+    count: int
+    hold: Hold = field(default_factory=Hold)
+
+    async def send(self, call: Awaitable[Reply], server_id: str | None = None) -> Reply:
+        """The pod's reply to a call about one of them: a boot, or with its id a server that exists."""
+        return await self.hold.send(call, identify=_made if server_id is None else lambda _reply: server_id)
 
 
 def fitting(limits: Amounts, usage: Amounts, one: Amounts, counts: tuple[int, int]) -> int:
@@ -146,6 +193,26 @@ def fitting(limits: Amounts, usage: Amounts, one: Amounts, counts: tuple[int, in
     if "instances" in overs and least != most:
         overs["instances"] = (f"{least}-{most}", used["instances"], allowed["instances"])
     raise words.over_quota(overs)
+
+
+def used_of(answer: Mapping[str, object]) -> dict[str, int]:
+    """What a pod's ``limits`` say is used, by Nova's names of quotas."""
+    absolute = _absolute(answer)
+    used = Amounts(
+        _count(absolute, "totalInstancesUsed", 0),
+        _count(absolute, "totalCoresUsed", 0),
+        _count(absolute, "totalRAMUsed", 0),
+    )
+    return used.named()
+
+
+def _made(reply: Reply) -> str | None:
+    """The id in the answer to a boot."""
+    try:
+        server = reply.json().get("server")
+    except BadUpstreamAnswerError:
+        return None
+    return str(server["id"]) if isinstance(server, Mapping) and "id" in server else None
 
 
 def _one(flavor: Mapping[str, object]) -> Amounts:

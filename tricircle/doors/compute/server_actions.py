@@ -23,6 +23,7 @@ from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 from tricircle.road.row import Row
+from tricircle.upstream.reply import Reply
 
 Document = dict[str, object]
 Special = Callable[[Request, Document], Awaitable[Answer]]
@@ -69,6 +70,7 @@ class ServerActions:
             REMOVE: self._change_groups,
             "forceDelete": self._end,
             "resize": self._resize,
+            "restore": self._restore,
             "rebuild": self._rebuild,
             "unshelve": self._unshelve,
             "createImage": self._create_image,
@@ -96,11 +98,21 @@ class ServerActions:
         context, asked = request.context, document["resize"]
         resize = dict(asked) if isinstance(asked, Mapping) else {}
         flavor = await self._declared.flavor(context, str(resize.get("flavorRef", "")), context.deadline)
-        await self._quota.check_resize(context, pod, request.params["server_id"], flavor, context.deadline)
-        resize["flavorRef"] = await self._flavors.ensure(
-            pod, flavor, project_id=context.project_id, deadline=context.deadline
-        )
-        return await self._forward(request, pod, {"resize": resize})
+        server_id = request.params["server_id"]
+        share = await self._quota.take_growth(context, pod, server_id, flavor)
+        async with share.hold:
+            resize["flavorRef"] = await self._flavors.ensure(
+                pod, flavor, project_id=context.project_id, deadline=context.deadline
+            )
+            reply = await share.send(self._carrier.to_pod(request, pod, body={"resize": resize}), server_id)
+        return await self._said(request, pod, reply)
+
+    async def _restore(self, request: Request, document: Document) -> Answer:
+        pod, server_id = await self._pod(request), request.params["server_id"]
+        share = await self._quota.take_back(request.context, pod, server_id)
+        async with share.hold:
+            reply = await share.send(self._carrier.to_pod(request, pod, body=document), server_id)
+        return await self._said(request, pod, reply)
 
     async def _rebuild(self, request: Request, document: Document) -> Answer:
         """A new image, and from 2.54 on perhaps a new key."""
@@ -150,7 +162,9 @@ class ServerActions:
         return f"{self._image_base}/images/{image_id}".encode()
 
     async def _forward(self, request: Request, pod: Pod, document: Document) -> Answer:
-        reply = await self._carrier.to_pod(request, pod, body=document)
+        return await self._said(request, pod, await self._carrier.to_pod(request, pod, body=document))
+
+    async def _said(self, request: Request, pod: Pod, reply: Reply) -> Answer:
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
         return await self._carrier.answer(request, pod, reply, singular="server", shape=SERVER)

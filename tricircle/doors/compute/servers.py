@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do we do ourselves when a server is made or deleted?"""
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from tricircle.context import RequestContext
 from tricircle.doors.compute.boot import Boot, Made, Order
 from tricircle.doors.compute.boot_request import BootRequest, parse
-from tricircle.doors.compute.checks import Checks
+from tricircle.doors.compute.checks import Checks, Parts
 from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods
-from tricircle.doors.compute.quota import Quota
+from tricircle.doors.compute.quota import Amounts, Quota
 from tricircle.doors.compute.rehearsal import rehearse_boot
+from tricircle.doors.compute.together import caught, value
 from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
@@ -59,11 +62,25 @@ class Servers:
         context, deadline = request.context, request.context.deadline
         with _timed(request, "check"):
             parts = await self._checks.parts(wanted, context, deadline)
-            count = await self._quota.allowed(context, parts.flavor, (wanted.min_count, wanted.max_count), deadline)
         with _timed(request, "place"):
-            pod = await self._choice.pod(wanted, parts.flavor, context, held_by=parts.held_by, deadline=deadline)
-        made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, count=count))
+            limits, pod = await self._limits_and_pod(wanted, parts, context)
+        with _timed(request, "reserve"):
+            counts = wanted.min_count, wanted.max_count
+            share = await self._quota.take(context, pod, parts.flavor, counts, limits)
+        async with share.hold:
+            made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share))
         return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
+
+    async def _limits_and_pod(self, wanted: BootRequest, parts: Parts, context: RequestContext) -> tuple[Amounts, Pod]:
+        """What is allowed, and where. Reserving comes after both: a reservation names its pod."""
+        async with asyncio.TaskGroup() as group:
+            limits = group.create_task(caught(self._quota.limits(context)))
+            pod = group.create_task(
+                caught(
+                    self._choice.pod(wanted, parts.flavor, context, held_by=parts.held_by, deadline=context.deadline)
+                )
+            )
+        return value(limits.result()), value(pod.result())
 
     async def _answer(self, request: Request, pod: Pod, wanted: BootRequest, made: Made) -> Answer:
         if wanted.wants_reservation_id:

@@ -10,12 +10,14 @@ import pytest
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.doors.block_storage.derived import Derivation, Derived
 from tricircle.doors.block_storage.handovers import Handovers
+from tricircle.doors.block_storage.quota import of_backup
 from tricircle.doors.block_storage.volume_views import ZONED
 from tricircle.doors.block_storage.volumes import Needs
 from tricircle.errors import InvalidRequestError, NotFoundError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.road.allowance import Hold
 from tricircle.upstream.reply import Reply
 
 PODS = {name: Pod(id=PodId(name), name=name, az_name=f"az-{name}", pod_az_name=f"in-{name}") for name in ("p1", "p2")}
@@ -51,8 +53,9 @@ class Script:
     async def forget(self, kind: Kind, resource_id: str) -> None:
         self.done.append(("forget", kind, resource_id))
 
-    async def check(self, _context: RequestContext, asked: dict[str, int], **_given: Any) -> None:
-        self.done.append(("check", *(f"{name}={asked[name]}" for name in sorted(asked))))
+    async def take(self, _context: RequestContext, pod: Pod, asked: dict[str, int], **_given: Any) -> Hold:
+        self.done.append(("take", pod.id, *(f"{name}={asked[name]}" for name in sorted(asked))))
+        return Hold()
 
     async def ensure(self, first: Any, _second: Any, _deadline: Deadline) -> str:
         self.done.append(("ensure", getattr(first, "id", first)))
@@ -113,8 +116,8 @@ async def test_a_backup_is_restored_into_a_new_volume_of_its_pod() -> None:
     assert answer.status == 202
     assert script.done == [
         ("GET", "/backups/b", "p2"),
-        ("check", "gigabytes=3", "gigabytes_gold=3", "volumes=1", "volumes_gold=1"),
         ("ensure", "p2"),
+        ("take", "p2", "gigabytes=3", "gigabytes_gold=3", "volumes=1", "volumes_gold=1"),
         ("POST", "/v3/here", "p2"),
         ("forget", Kind.VOLUME, "v"),
         ("record", Kind.VOLUME, "v", "p2"),
@@ -144,14 +147,14 @@ async def test_a_backup_is_made_beside_its_volume(zone: str | None, inside: str 
         entity="backup",
         kind=Kind.BACKUP,
         sources=(("volume_id", Kind.VOLUME),),
-        price=lambda size_gib: {"backup_gigabytes": size_gib, "backups": 1},
+        price=of_backup,
         shape=ZONED,
     )
     make = Derived(carrier=cast("Any", script), quota=cast("Any", script)).making(backup)
     wanted = {"volume_id": "v"} | ({} if zone is None else {"availability_zone": zone})
     await make(request({"backup": wanted}))
     assert script.done[1:] == [
-        ("check", "backup_gigabytes=2", "backups=1"),
+        ("take", "p2", "backup_gigabytes=2", "backups=1"),
         ("POST", "/v3/here", "p2"),
         ("record", Kind.BACKUP, "b", "p2"),
     ]

@@ -28,6 +28,7 @@ from tricircle.http.message import Answer, Request
 from tricircle.jobs.queue import Queue
 from tricircle.ledger.leases import Leases
 from tricircle.ledger.positions import Positions
+from tricircle.ledger.reservations import Reservations
 from tricircle.ledger.routings import Routings
 from tricircle.model.job import JobType
 from tricircle.model.pod import Endpoint, Pod, Service
@@ -270,6 +271,7 @@ class Cloud:
         )
         self.bindings = Bindings(self.engine, self.clients, self.registry)
         health = Health(self.wires, self.registry)  # type: ignore[arg-type]
+        selection = Selection(self.registry, self.bindings, health, Capacity(self.clients, self.registry))
         copies = SimpleNamespace(
             flavors=Flavors(self.reach),
             keypairs=Keypairs(self.reach),
@@ -284,15 +286,11 @@ class Cloud:
             routings=self.routings,
             queue=self.queue,
             bindings=self.bindings,
+            reservations=Reservations(self.engine),
             copies=copies,
         )
-        return compute_door(
-            rooms,  # type: ignore[arg-type]
-            self.carrier,
-            selection=Selection(self.registry, self.bindings, health, Capacity(self.clients, self.registry)),
-            health=health,
-            image_base=PUBLIC + "/image/v2",
-        )
+        image_base = PUBLIC + "/image/v2"
+        return compute_door(rooms, self.carrier, selection=selection, health=health, image_base=image_base)  # type: ignore[arg-type]
 
     def context(self, user: str = "demo", project: str = "demo") -> RequestContext:
         """A user as Keystone would identify him."""

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many servers fit, and in which words is it said that they do not?"""
 
+from dataclasses import replace
+
 import pytest
 
+from tests.unit.doors.compute.cloud import IMAGE, Cloud, json_of
+from tricircle.context import Deadline
 from tricircle.doors.compute.quota import Amounts, fitting
 from tricircle.doors.compute.usage import summed
 from tricircle.errors import QuotaExceededError
+from tricircle.store.engine import transaction
+from tricircle.testing.exchange import Said
 
 ONE = Amounts(1, 2, 64)
 
@@ -63,3 +69,58 @@ def test_usage_is_added_up_per_project() -> None:
         },
         {"tenant_id": "b", "total_hours": 2},
     ]
+
+
+async def act(sky: Cloud, server_id: str, body: dict[str, object]) -> int:
+    """One action, by somebody who does not wait for a second look."""
+    context = replace(sky.context(), deadline=Deadline.after(4))
+    return (await sky.ask("POST", f"/servers/{server_id}/action", body, context=context)).status
+
+
+async def test_growth_counts_until_the_resize_is_done(sky: Cloud) -> None:
+    """Nova says yes at once, and counts the new size when the server has moved."""
+    nova = sky.apps["pod1"].nova
+    nova._act = lambda asked, server_id: Said(status=202)  # type: ignore[method-assign]
+    sky.flavor("m2", vcpus=2)
+    ids = [await booted(sky) for _ in range(2)]
+    limit(sky, cores=3)
+    assert await act(sky, ids[0], {"resize": {"flavorRef": "m2"}}) == 202
+    nova.servers[ids[0]]["status"] = "RESIZE"
+    with pytest.raises(QuotaExceededError, match="Requested 1, but already used 3 of 3 cores"):
+        await act(sky, ids[1], {"resize": {"flavorRef": "m2"}})
+    nova.servers[ids[0]] |= {"status": "VERIFY_RESIZE"}
+    nova.servers[ids[0]]["_flavor"]["vcpus"] = 2
+    assert json_of(await sky.ask("GET", "/limits"))["limits"]["absolute"]["totalCoresUsed"] == 3
+    assert await reserved(sky) == 0
+
+
+async def test_a_server_that_comes_back_is_held_against_the_limit(sky: Cloud) -> None:
+    nova = sky.apps["pod1"].nova
+    nova._act = lambda asked, server_id: Said(status=202)  # type: ignore[method-assign]
+    gone = await booted(sky)
+    nova.servers[gone] |= {"status": "SOFT_DELETED", "_is_queued": True}
+    limit(sky, instances=1)
+    other = await booted(sky)
+    with pytest.raises(QuotaExceededError, match="already used 1 of 1 instances"):
+        await act(sky, gone, {"restore": None})
+    del nova.servers[other]
+    assert await act(sky, gone, {"restore": None}) == 202
+    nova.servers[gone] |= {"status": "ACTIVE", "_is_queued": False}
+    await sky.ask("GET", "/limits")
+    assert await reserved(sky) == 0
+
+
+async def booted(sky: Cloud) -> str:
+    server = {"name": "vm1", "flavorRef": "m1", "imageRef": IMAGE, "networks": "none", "availability_zone": "az1"}
+    made = str(json_of(await sky.ask("POST", "/servers", {"server": server}))["server"]["id"])
+    await sky.ask("GET", "/limits")
+    return made
+
+
+def limit(sky: Cloud, **limits: int) -> None:
+    sky.apps["central"].nova.quotas.stored = {sky.identities.projects["demo"].id: limits}
+
+
+async def reserved(sky: Cloud) -> int:
+    async with transaction(sky.engine) as connection:
+        return len((await connection.exec_driver_sql("SELECT id FROM tricircle_reservations")).all())

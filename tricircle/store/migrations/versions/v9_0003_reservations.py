@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.Column("amounts", sa.JSON, nullable=False),
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("until", _INSTANT, nullable=False),
+        sa.Column("resource_id", _ident(64)),
         sa.Column("bound_at", _INSTANT),
         if_not_exists=True,
         **_OPTIONS,

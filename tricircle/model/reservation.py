@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much of its limits has a project taken, when part of it is still being made and pods count late?
+
+A pod's count (a *reading*) includes what was made before the pod was asked. A *reservation* stands for what a pod is
+being asked for, until a reading includes it. All instants are the database's. Everything here is pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tricircle.context import PodId
+
+#: Numbers by quota name, such as ``instances`` or ``gigabytes_gold``.
+Amounts = Mapping[str, int]
+#: A pod's answer may include what was made while it was being asked, for so long at most.
+_ANSWERING = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a project used in a pod, as the pod said.
+
+    :ivar seen_at: when the pod was about to be asked
+    """
+
+    pod_id: PodId
+    amounts: Amounts
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What a pod is asked for.
+
+    :ivar until: no call that could use it is under way after this
+    :ivar resource_id: what the pod is making of it; None until the pod has said so
+    :ivar bound_at: when the pod's own count was known to include it
+    """
+
+    id: int
+    pod_id: PodId
+    amounts: Amounts
+    created_at: datetime
+    until: datetime
+    resource_id: str | None = None
+    bound_at: datetime | None = None
+
+    def is_covered(self, reading: Reading) -> bool:
+        """Whether the reading (of the same pod) includes all that can ever come of it."""
+        is_counted = self.bound_at is not None and self.bound_at < reading.seen_at
+        return is_counted or self.until < reading.seen_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a project has taken.
+
+    :ivar used: the sum of the readings
+    :ivar reserved: the sum of the reservations that no reading covers
+    :ivar doubtful: the part of ``reserved`` that ``used`` may include as well
+    """
+
+    used: Amounts = field(default_factory=dict)
+    reserved: Amounts = field(default_factory=dict)
+    doubtful: Amounts = field(default_factory=dict)
+
+    @property
+    def most(self) -> Amounts:
+        """What may be taken: as if nothing were counted twice."""
+        return added([self.used, self.reserved])
+
+    @property
+    def least(self) -> Amounts:
+        """What is certainly taken: as if all that may be counted twice were."""
+        return {name: amount - self.doubtful.get(name, 0) for name, amount in self.most.items()}
+
+
+def standing(readings: Iterable[Reading], reservations: Iterable[Reservation]) -> Standing:
+    """What the newest reading of every pod and all reservations say together."""
+    by_pod = {reading.pod_id: reading for reading in readings}
+    reserved: list[Amounts] = []
+    doubtful: list[Amounts] = []
+    for one in reservations:
+        reading = by_pod.get(one.pod_id)
+        if reading is not None and one.is_covered(reading):
+            continue
+        reserved.append(one.amounts)
+        if reading is not None and reading.seen_at > one.created_at - _ANSWERING:
+            doubtful.append(one.amounts)
+    used = added(reading.amounts for reading in by_pod.values())
+    return Standing(used=used, reserved=added(reserved), doubtful=added(doubtful))
+
+
+def added(parts: Iterable[Amounts]) -> dict[str, int]:
+    """The sum, name by name.
+
+    >>> added([{"volumes": 1}, {"volumes": 2, "gigabytes": 3}])
+    {'volumes': 3, 'gigabytes': 3}
+    """
+    total: dict[str, int] = {}
+    for part in parts:
+        for name, amount in part.items():
+            total[name] = total.get(name, 0) + amount
+    return total

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a request take from its project's limits, so that no two requests take the same, and nothing stays taken?
+
+Ask the pods what the project uses, reserve what fits (``ledger/reservations.py``), call the pod, and write down what
+came of it. Whatever this process does not live to write down is settled by the next reading after the call's end.
+
+A pod may have made a thing already while its reservation is still open: then it counts twice, for a moment. That never
+lets too much pass; and before a request is refused for it, we wait a little and look again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol
+
+from tricircle.context import Deadline, PodId, ProjectId, RequestContext
+from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
+from tricircle.ledger.reservations import Fit, Reservations, Wanted
+from tricircle.model.pod import Pod, Service
+from tricircle.model.reservation import Amounts, Reading, Reservation, Standing, added
+from tricircle.pods.bindings import Bindings
+from tricircle.pods.registry import Registry
+from tricircle.upstream.client import Clients, ServiceClient
+from tricircle.upstream.reply import Reply
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds that a request waits for one pod's count, so that a pod that is silent holds up nobody who makes something
+#: in another.
+_PATIENCE_S = 5.0
+#: Seconds after the request's own deadline at which a pod has ended what it was asked for.
+_GRACE_S = 60.0
+#: Seconds between looks, before a request is refused for what may count twice.
+_PAUSES_S = (0.0, 0.1, 0.2, 0.4, 0.8, 1.5, 2.5, 4.0)
+#: Reservations whose resources one look asks pods about.
+_LOOKED_AT = 20
+#: Projects that one round of ``settle_idle`` reads, and how long their reservations must have run out.
+_ROUND, _IDLE_S = 50, 60.0
+#: A pod that says so has done nothing.
+_NOT_NOW = 503
+
+
+class Counts(Protocol):
+    """What a service's pods count."""
+
+    @property
+    def service(self) -> Service:
+        """The service."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """The microversion that its pods are asked at."""
+        ...
+
+    async def usage(self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool) -> Amounts:
+        """What a project uses in the client's pod, by quota name.
+
+        :param is_own: the client asks as the project's user, not as the service
+        """
+        ...
+
+    async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
+        """Whether the count of the client's pod includes what is being made."""
+        ...
+
+
+class Hold:
+    """What a request has taken. As a context it gives back, at its end, what no call was made for.
+
+    Nothing here fails for the database: the pod's answer is what the user must hear, and what is not written down is
+    settled by a reading after the call's time.
+    """
+
+    def __init__(self, books: Reservations | None = None, ids: Sequence[int] = ()) -> None:
+        self._books = books
+        self._unused = list(ids)
+        #: How many calls may be made with it.
+        self.count = len(ids)
+
+    async def __aenter__(self) -> "Hold":
+        """Itself."""
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Give back."""
+        unused, self._unused = self._unused, []
+        if self._books is not None and unused:
+            await _written(self._books.release(unused))
+
+    async def send(self, call: Awaitable[Reply], *, identify: Callable[[Reply], str | None] | None = None) -> Reply:
+        """The reply of a pod to a call that uses one reservation. Raises as the call.
+
+        :param identify: the id of what the pod is making, when it is counted later than it is answered; without one
+            the pod counts it when it answers
+        """
+        if self._books is None or not self._unused:
+            return await call
+        number = self._unused.pop(0)
+        try:
+            reply = await call
+        except (OutcomeUnknownError, BadUpstreamAnswerError):
+            raise  # perhaps it was made: a reading after the call's time will say
+        except TricircleError:
+            await _written(self._books.release([number]))
+            raise
+        if reply.status < 300:
+            made = None if identify is None else identify(reply)
+            if identify is None:
+                await _written(self._books.bind([number]))
+            elif made is not None:
+                await _written(self._books.name(number, made))
+        elif reply.status < 500 or reply.status == _NOT_NOW:
+            await _written(self._books.release([number]))
+        return reply
+
+
+class Allowance:
+    """What projects may still take of one service's limits."""
+
+    def __init__(
+        self, counts: Counts, *, books: Reservations, clients: Clients, registry: Registry, bindings: Bindings
+    ) -> None:
+        self._counts = counts
+        self._books = books
+        self._clients = clients
+        self._registry = registry
+        self._bindings = bindings
+        self._settled_to = ""
+
+    async def take(self, context: RequestContext, pod: Pod, fit: Fit) -> Hold:
+        """Reserve what ``fit`` names, for calls to ``pod`` until the request's deadline.
+
+        :raises QuotaExceededError: what ``fit`` says of what is taken
+        :raises UnavailableError: the database does not answer
+        """
+        deadline = context.deadline
+        wanted = Wanted(
+            project_id=context.project_id,
+            service=self._counts.service,
+            pod_id=pod.id,
+            fit=fit,
+            until_s=deadline.remaining_s() + _GRACE_S,
+        )
+        for pause in (*_PAUSES_S, None):
+            taken = await self._books.take(wanted, await self._readings(context.project_id, context, deadline))
+            if taken.refusal is None:
+                return Hold(self._books, taken.ids)
+            fit(taken.standing.least)  # raises when the refusal is beyond doubt
+            if pause is None or deadline.remaining_s() < pause + _PATIENCE_S:
+                raise taken.refusal
+            await asyncio.sleep(pause)
+            await self._look_after_pending(context.project_id, context, deadline)
+        raise AssertionError("the last look has no pause")
+
+    async def begin(self, context: RequestContext, project_id: ProjectId) -> datetime:
+        """To be called before pods are asked for what ``look`` is then told: the database's time.
+
+        What pods have begun to count since they accepted it is not shown as reserved any more.
+        """
+        await self._look_after_pending(project_id, context, context.deadline.within(_PATIENCE_S))
+        return await self._books.time()
+
+    async def look(self, project_id: ProjectId, said: Mapping[PodId, Amounts], seen_at: datetime) -> Standing:
+        """What a project has taken, by what pods have just said; of the others by what they said last."""
+        readings = [Reading(pod_id=pod_id, amounts=used, seen_at=seen_at) for pod_id, used in said.items()]
+        return await self._books.look(project_id, self._counts.service, readings)
+
+    async def last(self, project_id: ProjectId, *, but: Collection[PodId]) -> dict[str, int]:
+        """The sum of what all pods but these said last."""
+        known = await self._books.last(project_id, self._counts.service)
+        return added(reading.amounts for reading in known.values() if reading.pod_id not in but)
+
+    async def settle_idle(self) -> None:
+        """Ask pods about projects that nobody makes anything for any more, so that their reservations go: a chore.
+
+        Each round takes up where the last one ended, so that projects whose pods are down are not all that is tried.
+        """
+        service = self._counts.service
+        found = await self._books.idle(service, after=self._settled_to, past_s=_IDLE_S, limit=_ROUND)
+        self._settled_to = found[-1] if len(found) == _ROUND else ""
+        for project_id in found:
+            readings = await self._readings(project_id, None, Deadline.after(_PATIENCE_S))
+            await self._books.look(project_id, service, readings)
+
+    async def _readings(
+        self, project_id: ProjectId, context: RequestContext | None, deadline: Deadline
+    ) -> list[Reading]:
+        """What the pods that the project is bound to say; those that do not answer are left out."""
+        seen_at, bound = await asyncio.gather(self._books.time(), self._bindings.pods_of(project_id))
+        pods = [pod for pod in await self._registry.pods() if pod.id in bound and self._counts.service in pod.endpoints]
+        said = await asyncio.gather(*(self._usage(project_id, context, pod, deadline) for pod in pods))
+        return [
+            Reading(pod_id=pod.id, amounts=used, seen_at=seen_at)
+            for pod, used in zip(pods, said, strict=True)
+            if used is not None
+        ]
+
+    async def _usage(
+        self, project_id: ProjectId, context: RequestContext | None, pod: Pod, deadline: Deadline
+    ) -> Amounts | None:
+        try:
+            return await self._counts.usage(
+                self._client(context, pod), project_id, deadline.within(_PATIENCE_S), is_own=context is not None
+            )
+        except TricircleError as error:
+            LOG.info("pod %s does not say what project %s uses: %s", pod.name, project_id, error.code)
+            return None
+
+    async def _look_after_pending(self, project_id: ProjectId, context: RequestContext, deadline: Deadline) -> None:
+        """Note which of the things that pods are making are counted by now."""
+        pending = (await self._books.pending(project_id, self._counts.service))[:_LOOKED_AT]
+        said = await asyncio.gather(*(self._is_counted(context, one, deadline) for one in pending))
+        counted = [one.id for one, is_counted in zip(pending, said, strict=True) if is_counted]
+        if counted:
+            await self._books.bind(counted)
+
+    async def _is_counted(self, context: RequestContext, one: Reservation, deadline: Deadline) -> bool:
+        pod = await self._registry.get(one.pod_id)
+        if pod is None or one.resource_id is None:
+            return False
+        try:
+            return await self._counts.includes(
+                self._client(context, pod), one.resource_id, deadline.within(_PATIENCE_S)
+            )
+        except TricircleError:
+            return False
+
+    def _client(self, context: RequestContext | None, pod: Pod) -> ServiceClient:
+        target = self._registry.target(pod, self._counts.service)
+        if context is None:
+            return self._clients.as_service(target, self._counts.version)
+        return self._clients.as_user(context, target, self._counts.version)
+
+
+async def _written(change: Awaitable[None]) -> None:
+    try:
+        await change
+    except TricircleError as error:
+        LOG.warning("a reservation stays until a reading settles it: %s", error)
