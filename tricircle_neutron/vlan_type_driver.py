@@ -56,9 +56,14 @@ class _FreeAllocations:
     def get_random_unallocated_segment(self, context: Any, **filters: Any) -> Any:
         """Any one that is free, or None."""
         with db_api.CONTEXT_READER.using(context):
-            free = self._stock.get_all_unallocated_segments(context, **filters)
             held = quarantine.seen_held(context.session, What.VLAN)
-        free = [row for row in free if (row.physical_network, str(row.vlan_id)) not in held]
+            chosen = self._stock.get_random_unallocated_segment(context, **filters)
+            if chosen is None or not _is_in(chosen, held):
+                return chosen
+            # All rows are read only when the choice fell on one that is held.
+            free = [
+                row for row in self._stock.get_all_unallocated_segments(context, **filters) if not _is_in(row, held)
+            ]
         return random.choice(free) if free else None
 
     def allocate(self, context: Any, **segment: Any) -> int:
@@ -73,3 +78,7 @@ class _FreeAllocations:
 
 def _is_held_now(allocation: Any) -> bool:
     return bool(quarantine.held_now(What.VLAN, allocation.physical_network, {str(allocation.vlan_id)}))
+
+
+def _is_in(allocation: Any, held: set[tuple[str, str]]) -> bool:
+    return (allocation.physical_network, str(allocation.vlan_id)) in held

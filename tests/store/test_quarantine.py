@@ -4,9 +4,11 @@
 import pytest
 
 from tricircle.context import PodId, ProjectId
+from tricircle.jobs.queue import Queue
 from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.quarantine import Quarantine
 from tricircle.ledger.routings import Routings
+from tricircle.model.job import JobType
 from tricircle.model.quarantine import What
 from tricircle.model.routing import Kind
 from tricircle.store.clock import now
@@ -107,3 +109,18 @@ async def test_only_what_nobody_holds_is_cleared_away(engine: Engine) -> None:
         assert await QuarantineRows.counts(connection) == {What.VLAN: 0, What.ADDRESS: 0, What.MAC: 1}
     assert await store.purge(older_than_s=-1) == 3
     assert [held.left.value for held in await store.held(10)] == ["held"]
+
+
+async def test_a_copy_that_nobody_works_on_gets_a_job(engine: Engine) -> None:
+    """Its maker died after taking the row, and the job of the deletion came before that."""
+    await _leave(engine, What.VLAN, "101", kind=Kind.NETWORK.value)
+    await _leave(engine, What.MAC, "aa", kind=Kind.PORT.value, central_id="p2")
+    for kind, central_id, pod in ((Kind.NETWORK, "p1", _POD1), (Kind.PORT, "p2", _POD1), (Kind.PORT, "p2", _POD2)):
+        assert isinstance(await Leases(engine).take(kind, central_id, pod, _DEMO, owner="dead", ttl_s=-1), Lease)
+    queue, store = Queue(engine), Quarantine(engine)
+    await queue.append(JobType.PORT, "p2", _DEMO, pod_id=_POD2)
+    assert await store.nudge() == 0, "all is too young"
+    assert await store.nudge(older_than_s=-1) == 2
+    assert await store.nudge(older_than_s=-1) == 0
+    filed = sorted((job.type.value, job.resource_id, job.pod_id) for job in await queue.waiting())
+    assert filed == [("network", "p1", "pod1"), ("port", "p2", "pod1"), ("port", "p2", "pod2")]

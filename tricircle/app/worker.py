@@ -18,7 +18,8 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
     rooms = open_rooms(settings)
     try:
-        chores = (Positions(rooms.engine).purge, Quarantine(rooms.engine).purge)
+        quarantine = Quarantine(rooms.engine)
+        chores = (Positions(rooms.engine).purge, quarantine.purge, quarantine.nudge)
         yield Worker(rooms.queue, bodies(rooms), settings.worker, chores=chores)
     finally:
         await rooms.close()

@@ -9,12 +9,13 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tricircle.context import PodId
+from tricircle.context import PodId, ProjectId
+from tricircle.model.job import EVERY_POD
 from tricircle.model.quarantine import Held, Left, What
-from tricircle.model.routing import Kind
+from tricircle.model.routing import Kind, Routing
 from tricircle.store.clock import now_plus
 from tricircle.store.held import holding, is_held
-from tricircle.store.tables import pods, quarantine, routings
+from tricircle.store.tables import jobs, pods, quarantine, routings
 
 
 class QuarantineRows:
@@ -50,6 +51,35 @@ class QuarantineRows:
         statement = sa.select(quarantine.c.what, sa.func.count()).where(is_held()).group_by(quarantine.c.what)
         counted = {What(what): number for what, number in await connection.execute(statement)}
         return {what: counted.get(what, 0) for what in What}
+
+    @staticmethod
+    async def forgotten(connection: AsyncConnection, *, older_than_s: float, limit: int) -> list[Routing]:
+        """Routings that have kept something in quarantine for long, and for which no job is written down; of each only
+        what tells it from others.
+        """
+        is_waited_for = sa.exists().where(
+            jobs.c.resource_id == routings.c.central_id,
+            jobs.c.type == routings.c.kind,
+            jobs.c.pod_id.in_([EVERY_POD, routings.c.pod_id]),
+        )
+        statement = (
+            sa.select(routings.c.id, routings.c.kind, routings.c.central_id, routings.c.pod_id, routings.c.project_id)
+            .join_from(quarantine, routings, holding())
+            .where(quarantine.c.created_at < now_plus(-older_than_s), ~is_waited_for)
+            .distinct()
+            .order_by(routings.c.id)
+            .limit(limit)
+        )
+        return [
+            Routing(
+                id=row.id,
+                kind=Kind(row.kind),
+                central_id=row.central_id,
+                pod_id=PodId(row.pod_id),
+                project_id=ProjectId(row.project_id),
+            )
+            for row in await connection.execute(statement)
+        ]
 
     @staticmethod
     async def purge(connection: AsyncConnection, *, older_than_s: float, limit: int) -> int:
