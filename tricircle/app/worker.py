@@ -13,6 +13,7 @@ from tricircle.doors.compute.quota import ServerCounts
 from tricircle.jobs.desk import Desk
 from tricircle.jobs.worker import Body, Chore, Worker
 from tricircle.ledger.positions import Positions
+from tricircle.ledger.quarantine import Quarantine
 from tricircle.model.job import JobType
 
 
@@ -30,8 +31,11 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
 
 def chores(rooms: Rooms) -> Sequence[Chore]:
     """What is tidied up now and then."""
+    quarantine = Quarantine(rooms.engine)
     return (
         Positions(rooms.engine).purge,
+        quarantine.purge,
+        quarantine.nudge,
         allowance_of(rooms, ServerCounts()).settle_idle,
         allowance_of(rooms, VolumeCounts()).settle_idle,
         rooms.reservations.purge,

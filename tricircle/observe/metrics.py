@@ -54,6 +54,12 @@ QUEUE_OLDEST = Gauge(
     ("type",),
     multiprocess_mode="mostrecent",
 )
+QUARANTINED = Gauge(
+    "tricircle_quarantined",
+    "Identifiers that pods have not let go of, by sort (vlan, address, mac).",
+    ("what",),
+    multiprocess_mode="mostrecent",
+)
 
 _TALLY = Tally(_SECONDS)
 _in_flight = 0
@@ -123,6 +129,11 @@ def queue_unknown() -> None:
     """The queue cannot be counted now."""
     QUEUE_JOBS.clear()
     QUEUE_OLDEST.clear()
+
+
+def quarantined(what: str, number: int) -> None:
+    """So many identifiers of a sort wait for pods."""
+    QUARANTINED.labels(what).set(number)
 
 
 def forget_process(pid: int) -> None:
