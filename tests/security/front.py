@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real gateway process in front of recorders, spoken to with raw bytes.
 
-Keystone is a stub that finds one token good. One recorder is the compute and block storage API of a pod, another one all
-central services: which of them hears what is what the tests look at.
+Keystone is a stub that finds one token good. One recorder is the compute and block storage API of a pod, another one
+all central services: which of them hears what is what the tests look at.
 """
 
 import asyncio
@@ -49,6 +49,7 @@ public_endpoint = {public}
 list_deadline_s = 3
 request_deadline_s = 5
 boot_deadline_s = 5
+head_timeout_s = 3
 [upstream]
 stream_idle_s = 5
 breaker_failures = 1000

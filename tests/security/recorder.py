@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What exactly reaches an upstream? A server that keeps every byte it is sent, and answers with exactly what it is told.
+"""What exactly reaches an upstream? A server that keeps every byte it is sent, and answers with just what it is told.
 
 Its reading of HTTP is its own and strict, so that nothing of what is tested judges itself.
 """

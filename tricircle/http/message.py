@@ -4,6 +4,7 @@
 Bodies are bytes or streams; a body that needs no change is never parsed, a stream stays a stream.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -71,19 +72,28 @@ class Request:
                 yield chunk
 
     async def body(self) -> bytes:
-        """The whole body. :raises BodyTooLargeError: when it is over ``body_limit`` bytes."""
+        """The whole body.
+
+        :raises BodyTooLargeError: it is over ``body_limit`` bytes
+        :raises InvalidRequestError: it did not come before the request's deadline, or breaks off
+        """
         if self._body is None:
-            parts: list[bytes] = []
-            size = 0
-            async for chunk in self.chunks():
-                size += len(chunk)
-                if size > self.body_limit:
-                    raise BodyTooLargeError(
-                        f"Request is too large. Larger than max_request_body_size ({self.body_limit})."
-                    )
-                parts.append(chunk)
-            self._body = b"".join(parts)
+            try:
+                async with asyncio.timeout(self.context.deadline.remaining_s()):
+                    self._body = await self._whole()
+            except TimeoutError as error:
+                raise InvalidRequestError("The body of the request did not arrive in time.") from error
         return self._body
+
+    async def _whole(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > self.body_limit:
+                raise BodyTooLargeError(f"Request is too large. Larger than max_request_body_size ({self.body_limit}).")
+            parts.append(chunk)
+        return b"".join(parts)
 
     async def json(self) -> dict[str, object]:
         """The body as a JSON object. :raises InvalidRequestError: when it is not one (text as Nova's)."""

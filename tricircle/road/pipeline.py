@@ -24,7 +24,7 @@ from tricircle.model.pod import Pod, Service
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door, ProjectInPath
 from tricircle.road.forward import COMPUTE_REQUEST_ID
-from tricircle.road.path import Path, canonical
+from tricircle.road.path import Path, ascii_target, canonical
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.stray import Strays
 from tricircle.road.table import DoorTable, Match, NotAllowed, Split
@@ -38,6 +38,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _ANONYMOUS = ""
 _BODILESS_STATUSES = frozenset((204, 304))
+#: Verbs of the services. Others have no business behind us: an Apache would answer TRACE with what we sent it.
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class Identifies(Protocol):
@@ -287,15 +289,16 @@ class Road:
         trip = _Trip(
             method=scope["method"],
             headers=list(scope["headers"]),
-            query=scope.get("query_string", b""),
+            query=ascii_target(scope.get("query_string", b"")).encode(),
             receive=receive,
             request_id=scope.get(REQUEST_ID_KEY, ""),
             global_request_id=scope.get(GLOBAL_REQUEST_ID_KEY),
             deadline=Deadline.after(self.settings.request_deadline_s),
         )
         raw = scope.get("raw_path") or scope["path"].encode()
-        door = self._door_of(raw)
-        answer = await self._answer(door, trip, raw.decode("latin-1"))
+        text = ascii_target(raw)
+        door = self._door_of(text)
+        answer = await self._answer(door, trip, text)
         if trip.request is not None:
             trip.request.timings["total"] = (time.perf_counter() - started) * 1000
             if trip.request.context.token:
@@ -304,11 +307,10 @@ class Road:
             door.finish(answer, trip)
         await _send(answer, trip.method, send)
 
-    def _door_of(self, raw: bytes) -> _OpenDoor | None:
+    def _door_of(self, raw: str) -> _OpenDoor | None:
         if self._only is not None:
             return self._only
-        first = raw.decode("latin-1").lstrip("/").partition("/")[0]
-        return self._doors.get(first)
+        return self._doors.get(raw.lstrip("/").partition("/")[0])
 
     async def _answer(self, door: _OpenDoor | None, trip: _Trip, raw: str) -> Answer:
         if door is None:
@@ -316,6 +318,8 @@ class Road:
                 return self._root()
             return Dialect.ADMIN.render(404, "There is no API at this path.")
         try:
+            if trip.method not in _METHODS:
+                raise MethodNotAllowedError(f"The method {trip.method} is not allowed for this resource.", _METHODS)
             path = canonical(raw)
             return await door.answer(trip, path if door is self._only else path.behind(1))
         except TricircleError as error:
