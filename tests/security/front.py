@@ -34,8 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = "https://cloud.example"
 PATIENCE_S = 30.0
 SERVER = "11111111-2222-4333-8444-555555555555"
-#: A server of another project, in the same pod.
-FOREIGN = "99999999-2222-4333-8444-555555555555"
+#: Servers of another project, in the same pod: the gateway remembers for a moment what nobody had.
+FOREIGN = tuple(f"99999999-2222-4333-8444-5555555555{number:02}" for number in range(20))
 POD_NAME = "SecretPodName"
 _CONFIG = """
 [DEFAULT]
@@ -177,7 +177,8 @@ async def _remember(folder: Path, url: str) -> None:
         await PodRows.insert(connection, pod)
     routings = Routings(engine)
     await routings.record(Kind.SERVER, SERVER, pod.id, ProjectId(PROJECT))
-    await routings.record(Kind.SERVER, FOREIGN, pod.id, ProjectId("f" * 32))
+    for foreign in FOREIGN:
+        await routings.record(Kind.SERVER, foreign, pod.id, ProjectId("f" * 32))
     await engine.dispose()
 
 

@@ -88,8 +88,8 @@ def test_bytes_that_nobody_encoded_keep_their_meaning(gateway: Front) -> None:
 
 
 _PIECES = st.sampled_from(
-    ["/", "//", ".", "..", "%2e", "%2E", "%2f", "%5c", "\\", ";", "%3b", "%25", "%00", "%", "?", "é", "%c3%a9", "%c0%ae",
-     "a", "v2.1", "v3", "servers", "detail", "action", SERVER, "x" * 300, " ", "%20", "%0a", ":", "@", "~", "*"]
+    ["/", "//", ".", "..", "%2e", "%2E", "%2f", "%5c", "\\", ";", "%3b", "%25", "%00", "%", "?", "é", "%c3%a9",
+     "%c0%ae", "a", "v2.1", "v3", "servers", "detail", "action", SERVER, "x" * 300, " ", "%20", "%0a", ":", "@", "~", "*"]
 )  # fmt: skip
 _TARGETS = st.lists(_PIECES, max_size=10).map("".join)
 _DOORS = st.sampled_from(["/compute/v2.1/", "/compute/", "/compute", "/volume/v3/", "/image/v2/", "/", "//compute"])
@@ -99,7 +99,7 @@ _DOORS = st.sampled_from(["/compute/v2.1/", "/compute/", "/compute", "/volume/v3
 @given(_DOORS, _TARGETS)
 @example("/compute/v2.1/", "servers/..")
 def test_no_target_leaves_the_api_that_was_asked(gateway: Front, door: str, target: str) -> None:
-    """Any target: what is sent is below the root of the service and version, or the answer is a 4xx (or a 5xx of ours)."""
+    """Whatever the target: what is sent is below the root of the service, or nothing is sent."""
     gateway.pod.clear()
     gateway.centre.clear()
     raw = (door + target).replace(" ", "+")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes that two servers could read in two ways: at most one request reaches an upstream, framed by us, or the client is
-refused.
+"""Bytes that two servers could read in two ways: at most one request reaches an upstream, framed by us, or the client
+is refused.
 """
 
 import socket

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from tricircle.context import RequestContext
-from tricircle.errors import BodyTooLargeError, InvalidRequestError
+from tricircle.errors import BadUpstreamAnswerError, BodyTooLargeError, InvalidRequestError
 
 #: Header pairs; names in lower case.
 Headers = list[tuple[bytes, bytes]]
@@ -127,6 +127,16 @@ class Answer:
             headers=[(b"content-type", b"application/json"), *(headers or [])],
             body=msgspec.json.encode(value),
         )
+
+    def object(self) -> dict[str, object]:
+        """The body as a JSON object. :raises BadUpstreamAnswerError: when it is not one"""
+        try:
+            value = msgspec.json.decode(self.body if isinstance(self.body, bytes) else b"")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.") from error
+        if not isinstance(value, dict):
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+        return value
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header (lower-case name), or None."""

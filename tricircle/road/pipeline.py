@@ -21,6 +21,7 @@ from tricircle.http.faults import answer_to
 from tricircle.http.listener import CONTEXT_KEY, GLOBAL_REQUEST_ID_KEY, REQUEST_ID_KEY
 from tricircle.http.message import Answer, Headers, Request, header
 from tricircle.model.pod import Pod, Service
+from tricircle.observe.logs import without_secrets
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door, ProjectInPath
 from tricircle.road.forward import COMPUTE_REQUEST_ID
@@ -238,7 +239,7 @@ class _OpenDoor:
 
     def fault(self, error: TricircleError, trip: _Trip) -> Answer:
         """The error in this door's words."""
-        LOG.info("%s %s: %s", self.door.name, error.code, error.message)
+        LOG.info("%s %s: %s", self.door.name, error.code, without_secrets(error.message))
         return answer_to(
             error,
             self.door.dialect,

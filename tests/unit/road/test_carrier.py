@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.unit.road.scripted import LINK_HOST, World, caller, json_reply, pod, request
-from tricircle.errors import InvalidRequestError, OutcomeUnknownError, UnavailableError
+from tricircle.errors import InvalidRequestError, NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.model.job import JobType
 from tricircle.model.pod import PodState, Service
 from tricircle.model.routing import Kind

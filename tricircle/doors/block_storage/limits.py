@@ -8,7 +8,7 @@ import msgspec
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import member
 from tricircle.doors.block_storage.quota import used_of
-from tricircle.errors import BadUpstreamAnswerError, UnavailableError
+from tricircle.errors import UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.pods.bindings import Bindings
@@ -38,7 +38,7 @@ class Limits:
         answer = await self._carrier.central(request)
         if answer.status != 200:
             return answer
-        body = _object(answer)
+        body = answer.object()
         absolute = member(member(body, "limits"), "absolute")
         asked = next((value for name, value in request.query_pairs() if name in ("project_id", "tenant_id")), None)
         is_asked_for = asked is not None and request.context.is_admin
@@ -57,7 +57,7 @@ class Limits:
         wants_usage = any(name == "usage" and value.lower() in _TRUE for name, value in request.query_pairs())
         if answer.status != 200 or not wants_usage:
             return answer
-        body = _object(answer)
+        body = answer.object()
         quota = member(body, "quota_set")
         replies, missing = await self._ask(request, ProjectId(request.params["project_id"]))
         for reply in replies:
@@ -110,13 +110,6 @@ def _answered(answer: Answer, body: dict[str, object], missing: tuple[Pod, ...])
     answer.body = msgspec.json.encode(body)
     answer.headers += marks(missing)
     return answer
-
-
-def _object(answer: Answer) -> dict[str, object]:
-    body = msgspec.json.decode(answer.body) if isinstance(answer.body, bytes) else None
-    if not isinstance(body, dict):
-        raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
-    return body
 
 
 def _number(value: object) -> int:

@@ -31,7 +31,7 @@ class Limits:
         if answer.status != 200:
             return answer
         project_id = next((value for name, value in request.query_pairs() if name == "tenant_id"), None)
-        body = _object(answer)
+        body = answer.object()
         absolute = _member(_member(body, "limits"), "absolute")
         replies, missing = await self._ask(request, ProjectId(project_id or request.context.project_id))
         for reply in replies:
@@ -45,7 +45,7 @@ class Limits:
         answer = await self._carrier.central(request)
         if answer.status != 200:
             return answer
-        body = _object(answer)
+        body = answer.object()
         quota = _member(body, "quota_set")
         replies, missing = await self._ask(request, ProjectId(request.params["project_id"]))
         for reply in replies:
@@ -67,13 +67,6 @@ def _answered(answer: Answer, body: Mapping[str, object], missing: tuple[Pod, ..
     answer.body = msgspec.json.encode(body)
     answer.headers += marks(missing)
     return answer
-
-
-def _object(answer: Answer) -> dict[str, object]:
-    body = msgspec.json.decode(answer.body) if isinstance(answer.body, bytes) else None
-    if not isinstance(body, dict):
-        raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
-    return body
 
 
 def _member(body: Mapping[str, object], key: str) -> dict[str, object]:
