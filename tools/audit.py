@@ -3,7 +3,7 @@
 
 ``make check`` asks pip-audit about every version in ``requirements/runtime.lock``. Exit code 1 when one of them has a
 known vulnerability; 0 when there is none, and when the vulnerability data cannot be reached from here: then it says
-clearly that nothing was audited. The first package is asked for alone, so that no machine without the data asks for all.
+clearly that nothing was audited. The first package is asked for alone: a machine without the data asks for no more.
 """
 
 import json

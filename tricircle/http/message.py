@@ -42,15 +42,15 @@ class Request:
     method: str
     path: str
     query: bytes
-    headers: Headers
-    receive: Receive
+    headers: Headers = field(repr=False)
+    receive: Receive = field(repr=False)
     body_limit: int
     context: RequestContext
     params: dict[str, str] = field(default_factory=dict)
     root: str = ""
     microversion: tuple[int, int] | None = None
     timings: dict[str, float] = field(default_factory=dict)
-    _body: bytes | None = None
+    _body: bytes | None = field(default=None, repr=False)
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header (lower-case name), or None."""
@@ -115,8 +115,8 @@ class Answer:
     """What goes back. ``body`` may be a stream; then ``close`` must be awaited when it was sent or given up."""
 
     status: int
-    headers: Headers = field(default_factory=list)
-    body: bytes | AsyncIterator[bytes] = b""
+    headers: Headers = field(default_factory=list, repr=False)
+    body: bytes | AsyncIterator[bytes] = field(default=b"", repr=False)
     close: Callable[[], Awaitable[None]] | None = None
 
     @classmethod

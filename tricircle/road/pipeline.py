@@ -4,7 +4,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from tricircle.context import Deadline, ProjectId, RequestContext
@@ -108,8 +108,8 @@ class _Trip:
     """What is known of one request so far."""
 
     method: str
-    headers: Headers
-    query: bytes
+    headers: Headers = field(repr=False)
+    query: bytes = field(repr=False)
     receive: Receive
     request_id: str
     global_request_id: str | None
