@@ -4,19 +4,20 @@
 Bodies are bytes or streams; a body that needs no change is never parsed, a stream stays a stream.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from tricircle.context import RequestContext
+from tricircle.context import Deadline, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, BodyTooLargeError, InvalidRequestError
 
 #: Header pairs; names in lower case.
 Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[dict[str, object]]]
+#: A whole body, waited for until a deadline. :raises InvalidRequestError: it did not come
+InTime = Callable[[Awaitable[bytes], Deadline], Awaitable[bytes]]
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
@@ -37,6 +38,7 @@ class Request:
     :ivar root: version and, if the client wrote one, project id, as they stand in ``path``: ``/v3/<project id>``
     :ivar microversion: what was negotiated; None where the door knows no microversions
     :ivar timings: milliseconds by stage, for ``Server-Timing``
+    :ivar in_time: waits for the whole body no longer than a deadline; None waits for ever
     """
 
     method: str
@@ -50,6 +52,7 @@ class Request:
     root: str = ""
     microversion: tuple[int, int] | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    in_time: InTime | None = field(default=None, repr=False)
     _body: bytes | None = field(default=None, repr=False)
 
     def header(self, name: bytes) -> bytes | None:
@@ -78,11 +81,8 @@ class Request:
         :raises InvalidRequestError: it did not come before the request's deadline, or breaks off
         """
         if self._body is None:
-            try:
-                async with asyncio.timeout(self.context.deadline.remaining_s()):
-                    self._body = await self._whole()
-            except TimeoutError as error:
-                raise InvalidRequestError("The body of the request did not arrive in time.") from error
+            whole = self._whole()
+            self._body = await (whole if self.in_time is None else self.in_time(whole, self.context.deadline))
         return self._body
 
     async def _whole(self) -> bytes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a request go from the listener to its row and back? The road as one function of named stages."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -183,6 +184,7 @@ class _OpenDoor:
             body_limit=self._road.settings.body_limit,
             context=context,
             root=split.root,
+            in_time=_in_time,
         )
         return trip.request
 
@@ -342,6 +344,14 @@ def _first(group: BaseExceptionGroup[BaseException]) -> TricircleError | None:
     while isinstance(leaf, BaseExceptionGroup):
         leaf = leaf.exceptions[0]
     return leaf if isinstance(leaf, TricircleError) else None
+
+
+async def _in_time(body: Awaitable[bytes], deadline: Deadline) -> bytes:
+    try:
+        async with asyncio.timeout(deadline.remaining_s()):
+            return await body
+    except TimeoutError as error:
+        raise InvalidRequestError("The body of the request did not arrive in time.") from error
 
 
 def _anonymous(trip: _Trip) -> RequestContext:
