@@ -22,12 +22,13 @@ $(STAMP): requirements/dev.lock pyproject.toml osc/pyproject.toml
 packages: setup ## install the Debian packages that tests and the lab need (or say which)
 	$(PYTHON) -m lab install
 
-check: setup ## lint, types, import floors, house rules
+check: setup ## lint, types, import floors, house rules, known holes in what we depend on
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(PYTHON) tools/house_check.py
+	$(PYTHON) tools/audit.py
 
 demo: setup ## start the lab and tricircle, register two pods, walk through with stock clients
 	$(PYTHON) -m lab demo
@@ -63,6 +64,7 @@ sample-config: setup ## regenerate etc/tricircle.conf.sample
 
 lock: ## resolve the locked versions anew
 	$(UV) pip compile --quiet --python-version 3.11 pyproject.toml --extra gateway --group dev -o requirements/dev.lock
+	$(UV) pip compile --quiet --python-version 3.11 pyproject.toml --extra gateway -c requirements/dev.lock -o requirements/runtime.lock
 
 clean: ## remove what tools leave behind (keeps .lab)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

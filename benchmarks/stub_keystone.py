@@ -8,6 +8,8 @@ from aiohttp import web
 
 #: The token, and the project that it is for.
 TOKEN = "b" * 180
+#: What whoever signs in with a password gets.
+SERVICE_TOKEN = "c" * 180
 PROJECT = "0123456789abcdef0123456789abcdef"
 
 
@@ -33,7 +35,7 @@ async def _answer(request: web.Request) -> web.StreamResponse:
         return web.json_response({"version": {"id": "v3.14", "status": "stable", "links": links}})
     await request.read()
     if request.method == "POST":
-        return web.json_response({"token": _token(url)}, status=201, headers={"X-Subject-Token": "service"})
+        return web.json_response({"token": _token(url)}, status=201, headers={"X-Subject-Token": SERVICE_TOKEN})
     if request.headers.get("X-Subject-Token") != TOKEN:
         return web.json_response({"error": {"code": 404, "title": "Not Found", "message": "no"}}, status=404)
     return web.json_response({"token": _token(url)})

@@ -29,8 +29,6 @@ LOG = log.getLogger(__name__)
 Build = Callable[[Settings], ASGIApp]
 #: A head of a request may be this large; bytes. Tokens of many roles and long queries must fit.
 _HEAD_BYTES = 128 * 1024
-#: A client may take this long to send the head of a request; milliseconds.
-_HEAD_MS = 30_000
 #: granian's own lines go where all lines go; errors only, for what it says else we say too.
 _GRANIAN_LOGS: dict[str, Any] = {
     "incremental": True,
@@ -101,8 +99,11 @@ def _server(app: ASGIApp, gateway: GatewaySettings, address: Address) -> Server:
         address=address.host,
         port=address.port,
         interface=Interfaces.ASGI,
-        http=HTTPModes.auto,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEAD_MS, max_buffer_size=_HEAD_BYTES),
+        # No client of OpenStack speaks HTTP/2, and for it granian has no deadline of heads.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(gateway.head_timeout_s * 1000), max_buffer_size=_HEAD_BYTES
+        ),
         websockets=False,
         backlog=gateway.backlog,
         log_level=LogLevels.error,

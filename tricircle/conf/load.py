@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How do files and a command line become settings, and how is a mistake in them said?"""
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from tricircle.errors import SettingsError
 
 #: Exit code of a process whose settings are wrong (EX_USAGE of sysexits.h).
 EXIT_SETTINGS = 64
+#: What oslo.config repeats of a line that it cannot read.
+_LINE = re.compile(r""": (['"]).*\1$""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,10 @@ def parse(argv: Sequence[str] | None, *, prog: str, cli: Sequence[cfg.Opt] = ())
         _read_all(conf)
     except cfg.ConfigFilesNotFoundError as error:
         raise SettingsError(f"cannot read {', '.join(error.config_files)}", "config_file") from error
+    except cfg.ConfigFileParseError as error:
+        # Its text ends with the line, which may be the one with the password.
+        place = _LINE.sub("", error.msg)
+        raise SettingsError(f"cannot read {error.config_file}: {place}") from None
     except cfg.Error as error:
         raise SettingsError(str(error)) from error
     return conf

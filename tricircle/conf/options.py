@@ -109,6 +109,14 @@ GATEWAY = [
         "images are streamed and not bounded by it. The default is that of OpenStack services.",
     ),
     cfg.FloatOpt(
+        "head_timeout_s",
+        default=30.0,
+        min=0.1,
+        help="Seconds that a client may take to send the head of a request, and for which an unused connection of a "
+        "client is kept. Lower it when many slow clients hold connections; keep it above the time for which load "
+        "balancers in front keep unused connections.",
+    ),
+    cfg.FloatOpt(
         "request_deadline_s",
         default=60.0,
         min=0.1,

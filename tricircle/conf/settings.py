@@ -39,6 +39,7 @@ class GatewaySettings:
     admin_endpoint: str = "http://127.0.0.1:19999"
     central_region: str = "RegionOne"
     body_limit: int = 114688
+    head_timeout_s: float = 30.0
     request_deadline_s: float = 60.0
     list_deadline_s: float = 5.0
     boot_deadline_s: float = 120.0

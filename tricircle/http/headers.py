@@ -5,6 +5,7 @@ Both ways only what is known passes: towards an upstream nothing that a client c
 the client nothing that tells where an answer comes from. Names are in lower case.
 """
 
+import re
 from collections.abc import Iterable
 
 from tricircle.http.message import Headers
@@ -29,12 +30,11 @@ _TO_UPSTREAM = frozenset(
         b"openstack-api-version",
         b"range",
         b"user-agent",
-        b"x-openstack-nova-api-version",
+        b"x-image-meta-store",
         b"x-openstack-image-size",
-        b"x-openstack-image-storage-store",
+        b"x-openstack-nova-api-version",
     )
 )
-_TO_UPSTREAM_PREFIXES = (b"x-image-meta-", b"x-glance-")
 #: Only Keystone is sent these: they hold credentials, or the token that a request is about.
 _TO_IDENTITY = frozenset((b"authorization", b"x-auth-token", b"x-subject-token", b"openstack-auth-receipt"))
 
@@ -56,19 +56,20 @@ _TO_CLIENT = frozenset(
         b"link",
         b"location",
         b"openstack-api-version",
-        b"openstack-auth-receipt",
         b"openstack-image-import-methods",
         b"openstack-image-size",
         b"retry-after",
         b"vary",
-        b"warning",
         b"x-compute-request-id",
         b"x-image-meta-size",
         b"x-openstack-image-size",
         b"x-openstack-nova-api-version",
-        b"x-subject-token",
     )
 )
+#: Only Keystone hands out these.
+_FROM_IDENTITY = frozenset((b"openstack-auth-receipt", b"x-subject-token"))
+#: What an upstream may call its request; anything else could name its host.
+_REQUEST_ID = re.compile(rb"req-[0-9A-Fa-f-]{1,64}")
 
 
 def to_upstream(headers: Iterable[tuple[bytes, bytes]], *, token: str | None, request_id: str) -> Headers:
@@ -79,7 +80,7 @@ def to_upstream(headers: Iterable[tuple[bytes, bytes]], *, token: str | None, re
     :param token: the caller's own token, the only identity that goes along; None sends none
     :param request_id: the global id, to be found in the upstream's log
     """
-    found = [pair for pair in headers if pair[0] in _TO_UPSTREAM or pair[0].startswith(_TO_UPSTREAM_PREFIXES)]
+    found = [pair for pair in headers if pair[0] in _TO_UPSTREAM]
     found.append((b"accept-encoding", b"identity"))
     found.append((REQUEST_ID, request_id.encode()))
     if token is not None:
@@ -96,8 +97,10 @@ def to_identity(headers: Iterable[tuple[bytes, bytes]], *, request_id: str) -> H
     ]
 
 
-def to_client(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+def to_client(headers: Iterable[tuple[bytes, bytes]], *, is_identity: bool = False) -> Headers:
     """The headers of an upstream's answer that a client may see; the upstream's request id gets its own name.
+
+    :param is_identity: the answer is Keystone's, which alone hands out tokens
 
     >>> to_client([(b"server", b"pod1-api-3"), (b"x-openstack-request-id", b"req-1")])
     [(b'x-openstack-upstream-request-id', b'req-1')]
@@ -105,8 +108,8 @@ def to_client(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     found: Headers = []
     for pair in headers:
         name = pair[0]
-        if name in _TO_CLIENT:
+        if name in _TO_CLIENT or (is_identity and name in _FROM_IDENTITY):
             found.append(pair)
-        elif name == REQUEST_ID:
+        elif name == REQUEST_ID and _REQUEST_ID.fullmatch(pair[1]):
             found.append((UPSTREAM_REQUEST_ID, pair[1]))
     return found

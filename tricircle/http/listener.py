@@ -204,7 +204,9 @@ class Listener:
         caller: RequestContext | None = scope.get(CONTEXT_KEY)
         query: bytes = scope["query_string"]
         # Queries of the identity door may hold secrets of federated logins.
-        asked = f"{path}?{query.decode('latin-1')}" if query and visit.dialect is not Dialect.IDENTITY else path
+        asked = logs.without_secrets(path)
+        if query and visit.dialect is not Dialect.IDENTITY:
+            asked = f"{asked}?{query.decode('latin-1')}"
         self._access.write(
             request_id=visit.request_id,
             global_request_id=visit.global_request_id,

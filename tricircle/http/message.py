@@ -10,12 +10,14 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tricircle.context import RequestContext
-from tricircle.errors import BodyTooLargeError, InvalidRequestError
+from tricircle.context import Deadline, RequestContext
+from tricircle.errors import BadUpstreamAnswerError, BodyTooLargeError, InvalidRequestError
 
 #: Header pairs; names in lower case.
 Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[dict[str, object]]]
+#: A whole body, waited for until a deadline. :raises InvalidRequestError: it did not come
+InTime = Callable[[Awaitable[bytes], Deadline], Awaitable[bytes]]
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
@@ -36,20 +38,22 @@ class Request:
     :ivar root: version and, if the client wrote one, project id, as they stand in ``path``: ``/v3/<project id>``
     :ivar microversion: what was negotiated; None where the door knows no microversions
     :ivar timings: milliseconds by stage, for ``Server-Timing``
+    :ivar in_time: waits for the whole body no longer than a deadline; None waits for ever
     """
 
     method: str
     path: str
     query: bytes
-    headers: Headers
-    receive: Receive
+    headers: Headers = field(repr=False)
+    receive: Receive = field(repr=False)
     body_limit: int
     context: RequestContext
     params: dict[str, str] = field(default_factory=dict)
     root: str = ""
     microversion: tuple[int, int] | None = None
     timings: dict[str, float] = field(default_factory=dict)
-    _body: bytes | None = None
+    in_time: InTime | None = field(default=None, repr=False)
+    _body: bytes | None = field(default=None, repr=False)
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header (lower-case name), or None."""
@@ -71,19 +75,25 @@ class Request:
                 yield chunk
 
     async def body(self) -> bytes:
-        """The whole body. :raises BodyTooLargeError: when it is over ``body_limit`` bytes."""
+        """The whole body.
+
+        :raises BodyTooLargeError: it is over ``body_limit`` bytes
+        :raises InvalidRequestError: it did not come before the request's deadline, or breaks off
+        """
         if self._body is None:
-            parts: list[bytes] = []
-            size = 0
-            async for chunk in self.chunks():
-                size += len(chunk)
-                if size > self.body_limit:
-                    raise BodyTooLargeError(
-                        f"Request is too large. Larger than max_request_body_size ({self.body_limit})."
-                    )
-                parts.append(chunk)
-            self._body = b"".join(parts)
+            whole = self._whole()
+            self._body = await (whole if self.in_time is None else self.in_time(whole, self.context.deadline))
         return self._body
+
+    async def _whole(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > self.body_limit:
+                raise BodyTooLargeError(f"Request is too large. Larger than max_request_body_size ({self.body_limit}).")
+            parts.append(chunk)
+        return b"".join(parts)
 
     async def json(self) -> dict[str, object]:
         """The body as a JSON object. :raises InvalidRequestError: when it is not one (text as Nova's)."""
@@ -105,8 +115,8 @@ class Answer:
     """What goes back. ``body`` may be a stream; then ``close`` must be awaited when it was sent or given up."""
 
     status: int
-    headers: Headers = field(default_factory=list)
-    body: bytes | AsyncIterator[bytes] = b""
+    headers: Headers = field(default_factory=list, repr=False)
+    body: bytes | AsyncIterator[bytes] = field(default=b"", repr=False)
     close: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
@@ -117,6 +127,16 @@ class Answer:
             headers=[(b"content-type", b"application/json"), *(headers or [])],
             body=msgspec.json.encode(value),
         )
+
+    def object(self) -> dict[str, object]:
+        """The body as a JSON object. :raises BadUpstreamAnswerError: when it is not one"""
+        try:
+            value = msgspec.json.decode(self.body if isinstance(self.body, bytes) else b"")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.") from error
+        if not isinstance(value, dict):
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+        return value
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header (lower-case name), or None."""

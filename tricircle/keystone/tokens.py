@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
@@ -59,7 +59,7 @@ class _NoCache:
 class _Identity:
     """What Keystone said of a token."""
 
-    token: str
+    token: str = field(repr=False)
     user_id: str
     project_id: ProjectId
     project_name: str | None

@@ -9,6 +9,7 @@ per request.
 import asyncio
 import logging
 import os
+import re
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
@@ -32,6 +33,8 @@ _LEVELS = (
 )
 #: Seconds for which access lines are held back, to be written together.
 _HOLD_S = 0.25
+#: What stands behind these is a token (of Keystone's old API, of a console).
+_SECRET_SEGMENT = re.compile(r"(\b(?:tokens|os-console-auth-tokens)/)[^/?\s]+")
 _CURRENT: ContextVar[Mapping[str, str | None] | None] = ContextVar("tricircle_log_context", default=None)
 
 
@@ -48,6 +51,15 @@ def setup(conf: "cfg.ConfigOpts", product: str) -> None:
     log.setup(conf, product, __version__, fix_eventlet=False)
     logging.setLogRecordFactory(_record)
     logging.captureWarnings(capture=True)
+
+
+def without_secrets(path: str) -> str:
+    """A path as it may be written down: some calls have a token in it.
+
+    >>> without_secrets("/identity/v2.0/tokens/abc/endpoints")
+    '/identity/v2.0/tokens/***/endpoints'
+    """
+    return _SECRET_SEGMENT.sub(r"\1***", path) if "tokens/" in path else path
 
 
 def begin(request_id: str, global_request_id: str | None = None) -> Token[Mapping[str, str | None] | None]:

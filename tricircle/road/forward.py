@@ -15,13 +15,17 @@ from tricircle.http.message import Answer, Headers, Request
 from tricircle.model.pod import Service
 from tricircle.road.needs import Upstreams
 from tricircle.road.rewrite import link_pattern, relink
-from tricircle.upstream.reply import CENTRAL, Call, Reply, Target
+from tricircle.upstream.reply import Call, Reply, Target
 
 #: Nova's and Cinder's second name for the request id; it must name ours, as the first does.
 COMPUTE_REQUEST_ID = b"x-compute-request-id"
 _LINKED = frozenset((b"location", b"link"))
 _VERSIONED = frozenset((microversions.HEADER, microversions.LEGACY_COMPUTE_HEADER))
 _TEXTUAL = (b"json", b"text/", b"xml")
+#: Where a ``Link`` header leads.
+_TARGETS = re.compile(rb"<([^>]*)>")
+#: A URL with a host, also as lenient clients read one (``/\\host``, ``http:/host``).
+_AWAY = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]*:|[/\\]{2}")
 
 
 class Forwarder:
@@ -109,18 +113,20 @@ class Forwarder:
     def _headers(self, reply: Reply, target: Target) -> Headers:
         kept = [
             (name, self.relinked(value, target)) if name in _LINKED else (name, value)
-            for name, value in to_client(reply.headers)
+            for name, value in to_client(reply.headers, is_identity=self._service is Service.IDENTITY)
             if name != COMPUTE_REQUEST_ID
         ]
-        if target.pod != CENTRAL:
+        if self._service is not Service.IDENTITY:
+            # Federated logins lead elsewhere, and shall.
             kept = [pair for pair in kept if pair[0] not in _LINKED or not self._is_foreign(pair[1])]
         if reply.status == 401:
             kept.append((b"www-authenticate", self._challenge))
         return kept
 
     def _is_foreign(self, value: bytes) -> bool:
-        """Whether a header leads to another host than ours: one of the pod's, which nobody shall know."""
-        return b"//" in value.partition(b"?")[0] and self._root not in value
+        """Whether a header leads to another host than ours: one behind us, which nobody shall know."""
+        leads = _TARGETS.findall(value) or [value.strip()]
+        return any(_AWAY.match(one) and not one.startswith(self._root) for one in leads)
 
 
 def _is_text(reply: Reply) -> bool:

@@ -8,7 +8,7 @@ table decided about is what the service is asked.
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from tricircle.errors import InvalidRequestError
 
@@ -16,6 +16,8 @@ from tricircle.errors import InvalidRequestError
 _SEGMENT_SAFE = "!$&'()*+,;=:@-._~"
 #: Nothing to decode, nothing to encode.
 _PLAIN = re.compile(r"/[A-Za-z0-9/!$&'()*+,;=:@._~-]*")
+_SLASHES = re.compile(r"[/\\]")
+_ASCII = "".join(map(chr, range(128)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,27 @@ class Path:
         return Path(self.segments[count:], text[start:])
 
 
+def _climbs(decoded: str) -> bool:
+    """Whether somebody on the way could take a part of a path for ``.`` or ``..``.
+
+    Services decode once. A proxy before them may decode again, take ``\\`` for a slash or cut a part at ``;``: nothing
+    that OpenStack calls by a path looks like that, so none of it is worth the risk.
+    """
+    once, again = "", decoded
+    while again != once:
+        once, again = again, unquote(again)
+    return any(part.partition(";")[0] in (".", "..") for part in _SLASHES.split(once))
+
+
+def ascii_target(raw: bytes) -> str:
+    """A path or a query as it came, with bytes that nobody should have sent as they are percent-encoded.
+
+    >>> ascii_target("/caf\u00e9%2F".encode())
+    '/caf%C3%A9%2F'
+    """
+    return raw.decode() if raw.isascii() else quote(raw, safe=_ASCII)
+
+
 def canonical(raw: str) -> Path:
     """The one path that a percent-encoded ``raw`` means. Empty segments are dropped.
 
@@ -58,7 +81,7 @@ def canonical(raw: str) -> Path:
     if any(char < " " or char == "\x7f" for char in decoded):
         raise InvalidRequestError("The path of the request holds control characters.")
     segments = tuple(part for part in decoded.split("/") if part)
-    if "." in segments or ".." in segments:
+    if _climbs(decoded):
         raise InvalidRequestError("The path of the request holds '.' or '..'.")
     text = "".join("/" + quote(part, safe=_SEGMENT_SAFE) for part in segments)
     return Path(segments, text + "/" if decoded.endswith("/") or not segments else text)

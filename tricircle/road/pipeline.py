@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a request go from the listener to its row and back? The road as one function of named stages."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from tricircle.context import Deadline, ProjectId, RequestContext
@@ -21,10 +22,11 @@ from tricircle.http.faults import answer_to
 from tricircle.http.listener import CONTEXT_KEY, GLOBAL_REQUEST_ID_KEY, REQUEST_ID_KEY
 from tricircle.http.message import Answer, Headers, Request, header
 from tricircle.model.pod import Pod, Service
+from tricircle.observe.logs import without_secrets
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door, ProjectInPath
 from tricircle.road.forward import COMPUTE_REQUEST_ID
-from tricircle.road.path import Path, canonical
+from tricircle.road.path import Path, ascii_target, canonical
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.stray import Strays
 from tricircle.road.table import DoorTable, Match, NotAllowed, Split
@@ -38,6 +40,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _ANONYMOUS = ""
 _BODILESS_STATUSES = frozenset((204, 304))
+#: Verbs of the services. Others have no business behind us: an Apache would answer TRACE with what we sent it.
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class Identifies(Protocol):
@@ -105,8 +109,8 @@ class _Trip:
     """What is known of one request so far."""
 
     method: str
-    headers: Headers
-    query: bytes
+    headers: Headers = field(repr=False)
+    query: bytes = field(repr=False)
     receive: Receive
     request_id: str
     global_request_id: str | None
@@ -180,6 +184,7 @@ class _OpenDoor:
             body_limit=self._road.settings.body_limit,
             context=context,
             root=split.root,
+            in_time=_in_time,
         )
         return trip.request
 
@@ -236,7 +241,7 @@ class _OpenDoor:
 
     def fault(self, error: TricircleError, trip: _Trip) -> Answer:
         """The error in this door's words."""
-        LOG.info("%s %s: %s", self.door.name, error.code, error.message)
+        LOG.info("%s %s: %s", self.door.name, error.code, without_secrets(error.message))
         return answer_to(
             error,
             self.door.dialect,
@@ -287,15 +292,16 @@ class Road:
         trip = _Trip(
             method=scope["method"],
             headers=list(scope["headers"]),
-            query=scope.get("query_string", b""),
+            query=ascii_target(scope.get("query_string", b"")).encode(),
             receive=receive,
             request_id=scope.get(REQUEST_ID_KEY, ""),
             global_request_id=scope.get(GLOBAL_REQUEST_ID_KEY),
             deadline=Deadline.after(self.settings.request_deadline_s),
         )
         raw = scope.get("raw_path") or scope["path"].encode()
-        door = self._door_of(raw)
-        answer = await self._answer(door, trip, raw.decode("latin-1"))
+        text = ascii_target(raw)
+        door = self._door_of(text)
+        answer = await self._answer(door, trip, text)
         if trip.request is not None:
             trip.request.timings["total"] = (time.perf_counter() - started) * 1000
             if trip.request.context.token:
@@ -304,11 +310,10 @@ class Road:
             door.finish(answer, trip)
         await _send(answer, trip.method, send)
 
-    def _door_of(self, raw: bytes) -> _OpenDoor | None:
+    def _door_of(self, raw: str) -> _OpenDoor | None:
         if self._only is not None:
             return self._only
-        first = raw.decode("latin-1").lstrip("/").partition("/")[0]
-        return self._doors.get(first)
+        return self._doors.get(raw.lstrip("/").partition("/")[0])
 
     async def _answer(self, door: _OpenDoor | None, trip: _Trip, raw: str) -> Answer:
         if door is None:
@@ -316,6 +321,8 @@ class Road:
                 return self._root()
             return Dialect.ADMIN.render(404, "There is no API at this path.")
         try:
+            if trip.method not in _METHODS:
+                raise MethodNotAllowedError(f"The method {trip.method} is not allowed for this resource.", _METHODS)
             path = canonical(raw)
             return await door.answer(trip, path if door is self._only else path.behind(1))
         except TricircleError as error:
@@ -337,6 +344,14 @@ def _first(group: BaseExceptionGroup[BaseException]) -> TricircleError | None:
     while isinstance(leaf, BaseExceptionGroup):
         leaf = leaf.exceptions[0]
     return leaf if isinstance(leaf, TricircleError) else None
+
+
+async def _in_time(body: Awaitable[bytes], deadline: Deadline) -> bytes:
+    try:
+        async with asyncio.timeout(deadline.remaining_s()):
+            return await body
+    except TimeoutError as error:
+        raise InvalidRequestError("The body of the request did not arrive in time.") from error
 
 
 def _anonymous(trip: _Trip) -> RequestContext:

@@ -40,7 +40,8 @@ NEGATIVE_S = 3.0
 SEARCH_BURST, SEARCH_PER_S = 60.0, 20.0
 #: How many "no pod has it", "it was there" and projects are remembered.
 _REMEMBERED = 10_000
-_LONGEST_ID = 255
+#: Ids of owned resources are UUIDs. What could mean something else in a path or a query is never one.
+_PLAUSIBLE = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _DISABLED = "The availability zone of this resource is switched off. Please try again later."
 UNKNOWABLE = "It cannot be known now whether this resource exists, because an availability zone does not answer."
 _TOO_MANY = "Too many requests for resources that do not exist. Please try again later."
@@ -129,12 +130,12 @@ class Locator:
         :raises UnavailableError: its pod is switched off, or a pod that could hold it did not answer
         """
         absent = NotFoundError(_ABSENT.get(kind, "The resource {id} could not be found.").format(id=resource_id))
-        if kind not in PROBES or not resource_id or len(resource_id) > _LONGEST_ID or "/" in resource_id:
+        if kind not in PROBES or _PLAUSIBLE.fullmatch(resource_id) is None:
             raise absent
         pods = await self._pods.pods()
         routing = await self._routings.owned(kind, resource_id)
         pod = _of(pods, routing.pod_id if routing is not None else self._gone.get((kind, resource_id)))
-        if pod is not None:
+        if pod is not None and not _is_strangers(routing, context):
             if pod.state is PodState.DISABLED:
                 raise UnavailableError(_DISABLED, retry_after_s=60)
             return Located(pod, routing or _unwritten(kind, resource_id, pod, context))
@@ -249,6 +250,18 @@ def when(text: object) -> datetime | None:
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _is_strangers(routing: Routing | None, context: RequestContext) -> bool:
+    """Whether the caller should learn nothing of what we know about this id.
+
+    It is then looked for as if it were nowhere: a stranger waits as long, is refused by the same pods in the same words
+    and is bounded in the same way as for an id that does not exist. Who may see other projects' resources finds it.
+    Transfers are meant to be accepted by others, who know their key.
+    """
+    if routing is None or routing.kind is Kind.TRANSFER or context.is_admin:
+        return False
+    return routing.project_id != context.project_id
 
 
 def _of(pods: Sequence[Pod], pod_id: PodId | None) -> Pod | None:

@@ -128,11 +128,11 @@ class ServiceClient:
         :raises UpstreamStatusError: any other status from 300 on
         :raises UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError: as :meth:`Pools.send` and ``Reply.json``
         """
-        reply = await self.reply(method, path, body=body, params=params, deadline=deadline)
+        reply, identity = await self._exchange(method, path, body=body, params=params, headers=None, deadline=deadline)
         if reply.status in ok:
             return {} if reply.status >= 400 else _json(reply)
         if reply.status >= 300:
-            raise UpstreamStatusError(reply.status, _error_text(reply), self.target.label)
+            raise UpstreamStatusError(reply.status, _error_text(reply, identity), self.target.label)
         return _json(reply)
 
     async def reply(
@@ -149,6 +149,20 @@ class ServiceClient:
 
         :param headers: more headers (lower-case names), such as ``if-match``
         """
+        reply, _ = await self._exchange(method, path, body=body, params=params, headers=headers, deadline=deadline)
+        return reply
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object,
+        params: Params | None,
+        headers: Headers | None,
+        deadline: Deadline,
+    ) -> tuple[Reply, Headers]:
+        """The reply, and the headers that said who asks."""
         sent = [*self._headers, *(headers or ())]
         data: bytes | None = None
         if body is not None:
@@ -160,11 +174,12 @@ class ServiceClient:
         call = Call(method=method, path=path, headers=[*sent, *identity], body=data)
         reply = await self._pools.send(self.target, call, deadline)
         if reply.status != 401 or self._on_refusal is None:
-            return reply
+            return reply, identity
         # Nothing was done: the service's own door refused the token (revoked, or Keystone's keys were changed).
         self._on_refusal(identity[0][1].decode())
-        call.headers = [*sent, *await self._identity(deadline)]
-        return await self._pools.send(self.target, call, deadline)
+        identity = await self._identity(deadline)
+        call.headers = [*sent, *identity]
+        return await self._pools.send(self.target, call, deadline), identity
 
 
 class Clients:
@@ -278,5 +293,9 @@ def _json(reply: Reply) -> dict[str, object]:
     return reply.json() if reply.body else {}
 
 
-def _error_text(reply: Reply) -> str:
-    return reply.body[:2000].decode("utf-8", "replace") if isinstance(reply.body, bytes) else ""
+def _error_text(reply: Reply, identity: Headers) -> str:
+    """The beginning of a refusal, for the log: a careless service may repeat the tokens that it was sent."""
+    text = reply.body if isinstance(reply.body, bytes) else b""
+    for _, token in identity:
+        text = text.replace(token, b"***") if token else text
+    return text[:2000].decode("utf-8", "replace")

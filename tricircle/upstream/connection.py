@@ -8,11 +8,13 @@ is ``pool.py``'s.
 
 import asyncio
 import os
+import select
 from collections.abc import AsyncIterator
 from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from tricircle.errors import InvalidRequestError
 from tricircle.upstream.reply import Headers
 
 #: Above this much unread data of a streamed answer the peer is told to wait; bytes.
@@ -39,15 +41,18 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_error",
         "_head_bytes",
+        "_header_bytes",
         "_is_busy",
         "_is_complete",
         "_is_head_done",
         "_is_head_only",
         "_is_keep_alive",
         "_is_paused",
+        "_is_spoiled",
         "_is_streamed",
         "_is_until_eof",
         "_parser",
+        "_poll",
         "_spare",
         "_transport",
         "_waiter",
@@ -66,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._is_busy = False
         self._is_paused = False
         self._spare = -1
+        self._poll: select.poll | None = None
         self.is_alive = False
         self.status = 0
         self.headers: Headers = []
@@ -86,7 +92,17 @@ class Connection(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether another exchange may follow on this connection."""
-        return self.is_alive and self._is_complete and self._is_keep_alive and self._error is None
+        is_whole = self._is_complete and self._is_keep_alive and self._error is None
+        return self.is_alive and is_whole and not self._is_spoiled
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing waits to be read.
+
+        Bytes that came after an answer, and that the loop had no time to read, would be taken for the answer to the
+        next request. (A peer that has hung up is not quiet either.)
+        """
+        return self._poll is not None and not self._poll.poll(0)
 
     def begin(self, data: bytes, *, is_head_only: bool = False, is_streamed: bool = False) -> None:
         """Send the head (and a body held in memory) of a request.
@@ -129,27 +145,35 @@ class Connection(asyncio.Protocol):
             else:
                 await self._wait(self.loop.time() + idle_s)
 
-    async def upload(self, chunks: AsyncIterator[bytes], *, is_chunked: bool, idle_s: float) -> None:
+    async def upload(self, chunks: AsyncIterator[bytes], *, length: int | None, idle_s: float) -> None:
         """Send a body as it comes; stops early when the answer is already there. Raises as :meth:`answer`.
 
-        :param is_chunked: frame it as chunks, because its length is not known
+        :param length: bytes that the head promised; None: framed as chunks, because it is not known
+        :raises InvalidRequestError: the body has another length. What is too much would be read as a request of its
+            own, what is missing would be taken from the next one.
         """
         iterator = aiter(chunks)
+        sent = 0
         self._keep_spare()
         while not self._is_head_done:
             async with asyncio.timeout(idle_s):
                 chunk = await anext(iterator, None)
             if chunk is None:
                 break
+            sent += len(chunk)
+            if length is not None and sent > length:
+                raise InvalidRequestError("The body is longer than its Content-Length says.")
             if chunk and not self._is_head_done:
-                self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
+                self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if length is None else chunk)
                 await self._drain(idle_s)
         else:
             # The answer came before the end of the body: what else would be sent here is nobody's request.
-            self._is_keep_alive = False
+            self._is_spoiled = True
             return
-        if is_chunked:
+        if length is None:
             self._write(b"0\r\n\r\n")
+        elif sent < length:
+            raise InvalidRequestError("The body is shorter than its Content-Length says.")
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
@@ -162,6 +186,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
         self.is_alive = True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -191,6 +217,11 @@ class Connection(asyncio.Protocol):
         except (HttpParserError, HttpParserUpgrade) as error:
             self._fail(error)
             self.abort()
+            return
+        # One endless line, or an endless number of "go on"; the last read may hold much of the body.
+        if not self._is_head_done and self._head_bytes > 2 * _HEAD_LIMIT:
+            self._fail(HttpParserError("the head is too large"))
+            self.abort()
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as we write."""
@@ -214,7 +245,8 @@ class Connection(asyncio.Protocol):
         """A header of the answer, or a trailer, which nobody wants."""
         if not self._is_head_done:
             self.headers.append((name.lower(), value))
-            if self._head_bytes > _HEAD_LIMIT:
+            self._header_bytes += len(name) + len(value)
+            if self._header_bytes > _HEAD_LIMIT:
                 raise HttpParserError("the head is too large")
 
     def on_headers_complete(self) -> None:
@@ -262,8 +294,10 @@ class Connection(asyncio.Protocol):
         self._is_complete = False
         self._is_until_eof = False
         self._is_keep_alive = False
+        self._is_spoiled = False
         self._error: Exception | None = None
         self._head_bytes = 0
+        self._header_bytes = 0
         self._body: list[bytes] = []
         self._buffered = 0
         self.headers = []

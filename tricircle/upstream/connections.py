@@ -79,7 +79,7 @@ class Connections:
         """An open connection that was not idle for longer than ``idle_s``; None when there is none."""
         while origin.idle:
             connection, since = origin.idle.pop()
-            if connection.is_alive and connection.loop.time() - since <= idle_s:
+            if connection.is_alive and connection.loop.time() - since <= idle_s and connection.is_quiet:
                 return connection
             self._drop(origin, connection)
         return None

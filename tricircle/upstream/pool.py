@@ -52,7 +52,7 @@ _HOP_BY_HOP = frozenset(
     )
 )
 #: What a request's head must not take over from a caller: it is ours to say.
-_OURS = _HOP_BY_HOP | {b"host", b"expect"}
+_OURS = _HOP_BY_HOP | {b"host", b"expect", b"content-length"}
 _HOST_LINE = b"host: " + LINK_HOST.encode() + b"\r\n"
 _UNPRINTABLE = re.compile(rb"[\x00-\x20\x7f-\xff]")
 _UNREACHABLE = "A service behind this API cannot be reached. Please try again later."
@@ -160,7 +160,7 @@ class Pools:
 
     async def _ask(self, origin: Origin, call: Call, remaining_s: float) -> Reply:
         body = call.body
-        head = _head(origin, call)
+        head = _head(origin, call, _length(call))
         is_repeatable = call.method in _IDEMPOTENT and isinstance(body, bytes | None)
         idle_s = self._settings.idle_s if is_repeatable else min(_UNSAFE_IDLE_S, self._settings.idle_s)
         connection = self._connections.take(origin, idle_s)
@@ -195,7 +195,7 @@ class Pools:
             else:
                 connection.begin(head, is_streamed=is_stream)
                 idle_s = self._settings.stream_idle_s
-                await connection.upload(body, is_chunked=b"\r\ncontent-length:" not in head, idle_s=idle_s)
+                await connection.upload(body, length=_length(call), idle_s=idle_s)
                 # An upload may outlive every deadline; its answer may take as long as a silence.
                 until = max(until, asyncio.get_running_loop().time() + idle_s)
             await connection.answer(until)
@@ -247,24 +247,28 @@ class _Stream:
             self._connections.release(self._origin, self._connection)
 
 
-def _head(origin: Origin, call: Call) -> bytes:
-    """The head of a request, byte for byte."""
+def _length(call: Call) -> int | None:
+    """The length of a streamed body as the client said it; None when it did not, or not in a way that has one
+    meaning."""
+    said = {value for name, value in call.headers if name == b"content-length"}
+    value = said.pop() if len(said) == 1 else b""
+    return int(value) if value.isdigit() and len(value) < 20 else None
+
+
+def _head(origin: Origin, call: Call, length: int | None) -> bytes:
+    """The head of a request, byte for byte.
+
+    :param length: of a streamed body; None: it is sent in chunks
+    """
     path = (origin.path + call.path).encode("utf-8")
     if _UNPRINTABLE.search(path):
         path = quote(path, safe="/?&=%:@!$'()*+,;~-._[]").encode("ascii")
     lines = [call.method.encode("ascii"), b" ", path or b"/", b" HTTP/1.1\r\n", _HOST_LINE]
     body = call.body
-    is_whole = isinstance(body, bytes | None)
-    is_length_known = False
     count = 2
     for name, value in call.headers:
         if name in _OURS:
             continue
-        if name == b"content-length":
-            # A body held in memory may have been rewritten: its length is counted anew.
-            if is_whole:
-                continue
-            is_length_known = True
         lines += (name, b": ", value, b"\r\n")
         count += 1
     if isinstance(body, bytes):
@@ -274,8 +278,8 @@ def _head(origin: Origin, call: Call) -> bytes:
         if call.method not in _WITHOUT_BODY:
             lines.append(b"content-length: 0\r\n")
             count += 1
-    elif not is_length_known:
-        lines.append(b"transfer-encoding: chunked\r\n")
+    else:
+        lines.append(b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length)
         count += 1
     head = b"".join(lines)
     if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:

@@ -36,8 +36,8 @@ class Call:
 
     method: str
     path: str
-    headers: Headers = field(default_factory=list)
-    body: bytes | AsyncIterator[bytes] | None = None
+    headers: Headers = field(default_factory=list, repr=False)
+    body: bytes | AsyncIterator[bytes] | None = field(default=None, repr=False)
     is_streamed: bool = False
 
 
@@ -46,8 +46,8 @@ class Reply:
     """What came back. Header names are in lower case; hop-by-hop headers and content-length are already removed."""
 
     status: int
-    headers: Headers
-    body: bytes | AsyncIterator[bytes] = b""
+    headers: Headers = field(repr=False)
+    body: bytes | AsyncIterator[bytes] = field(default=b"", repr=False)
     close: Callable[[], Awaitable[None]] | None = None
 
     def header(self, name: bytes) -> bytes | None:

@@ -22,7 +22,9 @@ from tricircle.road.path import canonical
         ("/keys/my%20key", ("keys", "my key"), "/keys/my%20key"),
         ("/keys/%C3%A4", ("keys", "ä"), "/keys/%C3%A4"),
         ("/keys/a%3Fb%23c", ("keys", "a?b#c"), "/keys/a%3Fb%23c"),
-        ("/keys/%252e%252e", ("keys", "%2e%2e"), "/keys/%252e%252e"),
+        ("/keys/%252541", ("keys", "%2541"), "/keys/%252541"),
+        ("/keys/a%5Cb;c", ("keys", "a\\b;c"), "/keys/a%5Cb;c"),
+        ("/keys/..a...", ("keys", "..a..."), "/keys/..a..."),
         ("/keys/hw:cpu", ("keys", "hw:cpu"), "/keys/hw:cpu"),
     ],
 )
@@ -33,7 +35,25 @@ def test_canonical(raw: str, segments: tuple[str, ...], text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", ["/a/../b", "/a/%2e%2e/b", "/a/..%2f..%2fb", "/./a", "/a/%00", "/a%0d%0ab", "/a%ff", "/a/.."]
+    "raw",
+    [
+        "/a/../b",
+        "/a/%2e%2e/b",
+        "/a/..%2f..%2fb",
+        "/./a",
+        "/a/%00",
+        "/a%0d%0ab",
+        "/a%ff",
+        "/a/..",
+        "/a/%252e%252e/b",
+        "/a/%25252e%25252e%25252fb",
+        "/a/b%252f..%252fc",
+        "/a/..;x/b",
+        "/a/%2e%2e;/b",
+        "/a/..%5c..%5cb",
+        "/a\\..\\b",
+        "/a/%c0%ae%c0%ae/b",
+    ],
 )
 def test_what_could_climb_is_refused(raw: str) -> None:
     """Nobody leaves a service through its path, or writes a second header line."""

@@ -11,7 +11,7 @@ import msgspec
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import member
 from tricircle.doors.block_storage.quota import used_of
-from tricircle.errors import BadUpstreamAnswerError, UnavailableError
+from tricircle.errors import UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.reservation import Amounts, added
@@ -45,7 +45,7 @@ class Limits:
         answer = await self._carrier.central(request)
         if answer.status != 200:
             return answer
-        body = _object(answer)
+        body = answer.object()
         absolute = member(member(body, "limits"), "absolute")
         asked = next((value for name, value in request.query_pairs() if name in ("project_id", "tenant_id")), None)
         project_id = ProjectId(asked) if asked and request.context.is_admin else request.context.project_id
@@ -67,7 +67,7 @@ class Limits:
         wants_usage = any(name == "usage" and value.lower() in _TRUE for name, value in request.query_pairs())
         if answer.status != 200 or not wants_usage:
             return answer
-        body = _object(answer)
+        body = answer.object()
         quota, project_id = member(body, "quota_set"), ProjectId(request.params["project_id"])
         seen_at = await self._allowance.begin(request.context, project_id)
         replies, missing = await self._ask(request, project_id)
@@ -130,13 +130,6 @@ def _answered(answer: Answer, body: dict[str, object], missing: tuple[Pod, ...])
     answer.body = msgspec.json.encode(body)
     answer.headers += marks(missing)
     return answer
-
-
-def _object(answer: Answer) -> dict[str, object]:
-    body = msgspec.json.decode(answer.body) if isinstance(answer.body, bytes) else None
-    if not isinstance(body, dict):
-        raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
-    return body
 
 
 def _number(value: object) -> int:

@@ -77,8 +77,8 @@ class BootRequest:
     :ivar near_server_ids: servers in whose pod the new one must be (``same_host``)
     """
 
-    document: Mapping[str, object]
-    server: Mapping[str, object]
+    document: Mapping[str, object] = field(repr=False)
+    server: Mapping[str, object] = field(repr=False)
     name: str
     flavor_id: str
     image_id: str | None

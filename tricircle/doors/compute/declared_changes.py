@@ -58,7 +58,7 @@ class ServerGroupChanges:
 
     async def _with_members(self, request: Request, key: str) -> Answer:
         answer = await self._carrier.central(request)
-        body = msgspec.json.decode(answer.body) if answer.status == 200 and isinstance(answer.body, bytes) else {}
+        body = answer.object() if answer.status == 200 else {}
         found = body.get(key)
         groups = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
         if not groups:

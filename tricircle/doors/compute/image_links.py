@@ -23,7 +23,7 @@ class ImageLinks:
         answer = await self._carrier.central(request)
         if answer.status != 200 or not isinstance(answer.body, bytes):
             return answer
-        body = msgspec.json.decode(answer.body)
+        body = answer.object()
         for image in items_of(body, singular="image", collection="images"):
             self._relink(image)
         answer.body = msgspec.json.encode(body)

@@ -39,7 +39,7 @@ class Limits:
             return answer
         asked = next((value for name, value in request.query_pairs() if name == "tenant_id"), None)
         project_id = ProjectId(asked or request.context.project_id)
-        body = _object(answer)
+        body = answer.object()
         absolute = _member(_member(body, "limits"), "absolute")
         seen_at = await self._allowance.begin(request.context, project_id)
         replies, missing = await self._ask(request, project_id)
@@ -58,7 +58,7 @@ class Limits:
         if answer.status != 200:
             return answer
         project_id = ProjectId(request.params["project_id"])
-        body = _object(answer)
+        body = answer.object()
         quota = _member(body, "quota_set")
         seen_at = await self._allowance.begin(request.context, project_id)
         replies, missing = await self._ask(request, project_id)
@@ -91,13 +91,6 @@ def _answered(answer: Answer, body: Mapping[str, object], missing: tuple[Pod, ..
     answer.body = msgspec.json.encode(body)
     answer.headers += marks(missing)
     return answer
-
-
-def _object(answer: Answer) -> dict[str, object]:
-    body = msgspec.json.decode(answer.body) if isinstance(answer.body, bytes) else None
-    if not isinstance(body, dict):
-        raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
-    return body
 
 
 def _member(body: Mapping[str, object], key: str) -> dict[str, object]:
