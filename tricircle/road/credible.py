@@ -39,7 +39,7 @@ def believed(reply: Reply, method: str) -> Reply:
     if status == 429:
         raise UnavailableError(_BUSY, retry_after_s=_pause_s(reply))
     if status < 300:
-        if reply.body and not _is_object(reply):
+        if not _is_object(reply) if reply.body else method == "GET":
             unreadable(method)
     elif status < 400:
         # Their services redirect nobody below a version, and what is elsewhere is nobody's business here.
