@@ -204,9 +204,7 @@ class Carrier:
             said = reply.json()
         except BadUpstreamAnswerError:
             unreadable(request.method)
-        body = await self._shaper.body(
-            said, shape, pod, request.context, singular=singular, collection=collection
-        )
+        body = await self._shaper.body(said, shape, pod, request.context, singular=singular, collection=collection)
         return await self._forwarder.answer(reply, target, body=msgspec.json.encode(body))
 
     async def answer_json(self, request: Request, pod: Pod, reply: Reply, body: dict[str, object]) -> Answer:

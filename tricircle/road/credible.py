@@ -72,7 +72,7 @@ def checked_page(
         raise BadUpstreamAnswerError("not a list of objects")
     if id_key is not None:
         ids = [item.get(id_key) for item in items]
-        if not all(isinstance(one, str) and one or isinstance(one, int) for one in ids):
+        if not all((isinstance(one, str) and one) or isinstance(one, int) for one in ids):
             raise BadUpstreamAnswerError("an item without an id")
         if len(set(ids)) < len(ids):
             raise BadUpstreamAnswerError("an item twice in a page")

@@ -155,14 +155,15 @@ class _Exchange:
             if not event.get("more_body"):
                 await self.response.write_eof()
 
-
     async def _put(self, data: bytes) -> None:
         """Bytes on the wire, as fast as the other side reads."""
         transport = self._request.transport
-        while transport is not None and transport.get_write_buffer_size() > _PLENTY_OF_BYTES:
+        while True:
+            if transport is None or transport.is_closing():
+                raise CutOffError
+            if transport.get_write_buffer_size() <= _PLENTY_OF_BYTES:
+                break
             await asyncio.sleep(0.01)
-        if transport is None or transport.is_closing():
-            raise CutOffError
         transport.write(data)
 
 

@@ -200,11 +200,12 @@ class Connection(asyncio.Protocol):
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-            if not self._is_head_done and self._head_bytes > _HEAD_LIMIT:
-                # A single header without end is never told of.
-                raise HttpParserError("the head is too large")
         except (HttpParserError, HttpParserUpgrade) as error:
             self._fail(error)
+            self._hang_up()
+        if not self._is_head_done and self._head_bytes > _HEAD_LIMIT:
+            # The parser tells of a header when it has ended; this one does not.
+            self._fail(HttpParserError("the head is too large"))
             self._hang_up()
 
     def pause_writing(self) -> None:
