@@ -5,19 +5,16 @@ Database and central services stay as they are: only these two processes do not 
 stopped: everybody finds it in its own catalog.
 """
 
-import asyncio
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import requests
 
@@ -26,80 +23,13 @@ from lab.services import keystone as lab_keystone
 from lab.services import tricircle as lab_tricircle
 from lab.topology import load_lab
 from tests.functional.region_world import CONF, ROOT, ask, eventually
+from tests.gates import Gate, gate_loop
 
 #: What has a gate: name in this module -> what the lab calls the service.
 _CENTRAL = {"nova": "compute_url", "cinder": "block_storage_url", "glance": "image_url", "neutron": "network_url"}
 PLACES = ("database", "memcached", *_CENTRAL)
 #: Seconds for which a token is believed without asking.
 TOKEN_CACHE_S = 5.0
-
-
-class Gate:
-    """A port that leads somewhere else until it is shut."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, target: str | tuple[str, int]) -> None:
-        self._loop = loop
-        self._target = target
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-        self.port = 0
-
-    def open(self) -> Self:
-        """Let everybody through."""
-        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
-        return self
-
-    def shut(self) -> None:
-        """Refuse everybody, and break off what goes through."""
-        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(10)
-
-    @contextmanager
-    def shut_for_a_while(self) -> Iterator[None]:
-        """Shut; open again afterwards."""
-        self.shut()
-        try:
-            yield
-        finally:
-            self.open()
-
-    async def _open(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _shut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for writer in list(self._writers):
-            writer.transport.abort()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            if isinstance(self._target, str):
-                there, to_there = await asyncio.open_unix_connection(self._target)
-            else:
-                there, to_there = await asyncio.open_connection(*self._target)
-        except OSError:
-            writer.transport.abort()
-            return
-        both = {writer, to_there}
-        self._writers |= both
-        try:
-            await asyncio.gather(_pump(reader, to_there), _pump(there, writer))
-        finally:
-            self._writers -= both
-            for one in both:
-                one.transport.abort()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +54,7 @@ def outages(folder: Path) -> Iterator[Outages]:
     supervisor = Supervisor(lab.run, lab.logs)
     (worker,) = [one for one in lab_tricircle.services(lab) if one.name == "tricircle-worker"]
     with ExitStack() as stack:
-        loop = stack.enter_context(_loop())
+        loop = stack.enter_context(gate_loop())
         text = CONF.read_text()
         gates = {name: Gate(loop, _target(text, name, str(lab.socket))).open() for name in PLACES}
         front, file = _configured(text, gates, folder)
@@ -196,18 +126,6 @@ def _running(module: str, file: Path, folder: Path) -> Iterator[subprocess.Popen
             process.wait(20)
         process.kill()
         process.wait()
-
-
-@contextmanager
-def _loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="gates", daemon=True)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
 
 
 def _healthy(front: str) -> bool:
