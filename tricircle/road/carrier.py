@@ -5,7 +5,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -24,6 +24,7 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
+from tricircle.road.credible import believed, unreadable
 from tricircle.road.forward import Forwarder
 from tricircle.road.gather import Gatherer
 from tricircle.road.merge import Item
@@ -165,21 +166,20 @@ class Carrier:
     ) -> Reply:
         """What this door's service in ``pod`` answers, as it is: links are not rewritten yet.
 
-        :raises UnavailableError: not sent, or a safe call without an answer: nothing happened
-        :raises OutcomeUnknownError: sent without an answer
+        :raises UnavailableError: not sent, or a safe call without an answer that can be believed: nothing happened
+        :raises OutcomeUnknownError: sent without an answer that can be believed
         """
         target = self._means.pods.target(pod, self._service)
         data = await _body(request, method, body)
+        verb = method or request.method
         started = time.perf_counter()
-        reply = await self._forwarder.send(
-            request,
-            target,
-            _path(request, path, query),
-            method=method,
-            body=data,
-        )
+        try:
+            reply = await self._forwarder.send(request, target, _path(request, path, query), method=verb, body=data)
+        except BadUpstreamAnswerError as error:
+            LOG.warning("pod %s: %s", pod.name, error.message)
+            unreadable(verb)
         _note(request, "upstream", started)
-        return reply
+        return believed(reply, verb)
 
     async def answer(
         self,
@@ -196,13 +196,15 @@ class Carrier:
         if reply.status >= 400 and self._fault_shape is not None:
             fault = await self._shaper.fault(reply, self._fault_shape, pod, request.context)
             if fault is None and reply.status >= 500:
-                raise _unanswered(request, reply)
+                unreadable(request.method)
             return await self._forwarder.answer(reply, target, body=fault)
         if shape is None or not 200 <= reply.status < 300 or not reply.body:
             return await self._forwarder.answer(reply, target)
-        body = await self._shaper.body(
-            reply.json(), shape, pod, request.context, singular=singular, collection=collection
-        )
+        try:
+            said = reply.json()
+        except BadUpstreamAnswerError:
+            unreadable(request.method)
+        body = await self._shaper.body(said, shape, pod, request.context, singular=singular, collection=collection)
         return await self._forwarder.answer(reply, target, body=msgspec.json.encode(body))
 
     async def answer_json(self, request: Request, pod: Pod, reply: Reply, body: dict[str, object]) -> Answer:
@@ -341,6 +343,7 @@ class Carrier:
             method="GET",
             deadline=deadline,
         )
+        believed(reply, "GET")
         if isinstance(reply.body, bytes):
             reply.body = self._forwarder.relinked(reply.body, target)
         return reply
@@ -351,15 +354,16 @@ class Carrier:
         """Items of several pods made ours, in the given order."""
         return await self._shaper.items(items, shape, context)
 
-    async def find(self, request: Request, row: Row, marker: str) -> tuple[Pod, Item]:
+    async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
         """One item of a row's collection, as its list has it, and its pod. Raises as ``locate``."""
         probe = None if row.kind is None else PROBES.get(row.kind)
         # Below a collection stand not only ids: asked for "detail", a pod would answer with a list.
         if row.kind is None or probe is None or not ID.match(marker):
             raise NotFoundError(f"The marker {marker} could not be found.")
-        located = await self.locate(row.kind, marker, request.context)
-        deadline = request.context.deadline.within(self._means.list_deadline_s)
+        located = await self.locate(row.kind, marker, replace(request.context, deadline=deadline))
         reply = await self.page(request, located.pod, probe.path + quote(marker, safe=""), "", deadline)
+        if reply.status >= 500:
+            raise UnavailableError(UNKNOWABLE)
         item = reply.json().get(probe.singular) if reply.status == 200 else None
         if not isinstance(item, dict):
             raise NotFoundError(f"The marker {marker} could not be found.")
@@ -384,7 +388,7 @@ class Carrier:
                 method="GET",
                 deadline=deadline,
             )
-            if reply.status < 300:
+            if believed(reply, "GET").status < 300:
                 reply.json()  # nonsense of one pod is no answer, and no reason to fail for all
         except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
             LOG.warning("pod %s does not answer %s: %s", pod.name, self._name, error.code)
@@ -405,15 +409,6 @@ class Carrier:
         if not (is_about_it and is_owners and located.routing.id) or row.kind is None:
             return
         await self.forget(row.kind, resource_id)
-
-
-def _unanswered(request: Request, reply: Reply) -> UnavailableError | OutcomeUnknownError:
-    """What a 5xx means that is not in the service's own form: a server before it speaks, of itself and its host."""
-    if reply.status == 503 or request.method in _BODILESS:
-        return UnavailableError("A service behind this API cannot be reached. Please try again later.")
-    return OutcomeUnknownError(
-        "A service behind this API did not answer; the request may or may not have been carried out."
-    )
 
 
 def not_carried(request: Request) -> NotImplementedByUsError:

@@ -21,6 +21,8 @@ from tricircle.upstream.reply import Call, Reply, Target
 COMPUTE_REQUEST_ID = b"x-compute-request-id"
 _LINKED = frozenset((b"location", b"link"))
 _VERSIONED = frozenset((microversions.HEADER, microversions.LEGACY_COMPUTE_HEADER))
+#: A 503 always says when to come again.
+_RETRY_AFTER = (b"retry-after", b"10")
 _TEXTUAL = (b"json", b"text/", b"xml")
 #: Where a ``Link`` header leads.
 _TARGETS = re.compile(rb"<([^>]*)>")
@@ -121,6 +123,8 @@ class Forwarder:
             kept = [pair for pair in kept if pair[0] not in _LINKED or not self._is_foreign(pair[1])]
         if reply.status == 401:
             kept.append((b"www-authenticate", self._challenge))
+        if reply.status == 503 and not any(name == b"retry-after" for name, _ in kept):
+            kept.append(_RETRY_AFTER)
         return kept
 
     def _is_foreign(self, value: bytes) -> bool:

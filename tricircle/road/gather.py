@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tricircle.context import Deadline, PodId, RequestContext
+from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.errors import (
     BadUpstreamAnswerError,
     InvalidRequestError,
@@ -20,6 +20,7 @@ from tricircle.errors import (
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.observe import metrics
+from tricircle.road.credible import checked_page
 from tricircle.road.merge import Floor, Item, Listing, Merge, Paging, Position, Stream, values_of
 from tricircle.road.needs import KnownPositions
 from tricircle.road.paging import Wish, in_zone, list_key, next_query, page_size, pod_query, wish_of
@@ -31,6 +32,8 @@ LOG = logging.getLogger(__name__)
 
 #: Names the AZs from which a list may lack something; see ``docs/reference/headers.md``.
 INCOMPLETE_HEADER = b"openstack-incomplete-azs"
+#: The part of the list deadline after which who has not answered is called late.
+_PATIENCE = 0.25
 #: Behind every pod.
 _LAST = 1 << 30
 _NOBODY = "No availability zone answers. Please try again later."
@@ -49,7 +52,7 @@ class Access(Protocol):
         """Items of several pods made ours, in the given order."""
         ...
 
-    async def find(self, request: Request, row: Row, marker: str) -> tuple[Pod, Item]:
+    async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
         """One item of a row's collection and its pod. Raises as ``Carrier.locate``."""
         ...
 
@@ -77,18 +80,27 @@ class _Run:
     wish: Wish
     merge: Merge
     path: str
-    list_deadline_s: float
+    deadline: Deadline
     loaded: dict[PodId, str | None] = field(default_factory=dict)
     refusals: dict[PodId, Reply] = field(default_factory=dict)
     answered: set[PodId] = field(default_factory=set)
     counts: dict[PodId, int] = field(default_factory=dict)
     missing: list[tuple[Pod, str]] = field(default_factory=list)
+    pending: dict[asyncio.Task[None], Stream] = field(default_factory=dict)
+    is_late: bool = False
+
+    @property
+    def owner(self) -> ProjectId | None:
+        """Whose items pods may show; None: anybody's."""
+        context = self.request.context
+        is_wide = context.is_admin or any(name.startswith("all_") for name, _ in self.wish.filters)
+        return None if is_wide else context.project_id or None
 
 
 class Gatherer:
     """Makes merged lists for one door.
 
-    :param list_deadline_s: how long one pod is waited for
+    :param list_deadline_s: how long pods are waited for, all together
     """
 
     def __init__(self, access: Access, positions: KnownPositions, *, list_deadline_s: float) -> None:
@@ -104,14 +116,17 @@ class Gatherer:
         :raises InvalidRequestError, NotFoundError: the marker names nothing (compute; block storage)
         :raises UnavailableError: no pod answers, or the marker's place cannot be known now
         """
-        run = await self._begin(request, row, pods)
-        items = await self._collect(run)
+        run = await self._begin(request, row, pods, request.context.deadline.within(self._list_deadline_s))
+        try:
+            items = await self._collect(run)
+        finally:
+            await _end(run.pending)
         if run.merge.streams and not run.answered:
             return await self._unanswered(run)
         has_more = await self._has_more(run) if run.wish.limit else False
         return await self._answer(run, items, has_more=has_more)
 
-    async def _begin(self, request: Request, row: Row, pods: Sequence[Pod]) -> _Run:
+    async def _begin(self, request: Request, row: Row, pods: Sequence[Pod], deadline: Deadline) -> _Run:
         listing = row.listing
         if listing is None or row.collection is None:
             raise ValueError(f"{row.path} is not a list")
@@ -122,12 +137,18 @@ class Gatherer:
         path = request.root + (row.detail_path or request.path[len(request.root) :])
         loaded = {} if wish.marker is None else await self._loaded(request, row, wish, wish.marker)
         places = {pod.id: place for place, pod in enumerate(pods)}
-        positions, floor = await self._place(request, row, wish, places, loaded)
+        positions, floor = await self._place(request, row, wish, places, loaded, deadline)
         merge = Merge(listing, wish.order, asked, places=places, positions=positions, floor=floor)
-        return _Run(request, row, listing, wish, merge, path, self._list_deadline_s, loaded)
+        return _Run(request, row, listing, wish, merge, path, deadline, loaded)
 
     async def _place(
-        self, request: Request, row: Row, wish: Wish, places: Mapping[PodId, int], loaded: Mapping[PodId, str | None]
+        self,
+        request: Request,
+        row: Row,
+        wish: Wish,
+        places: Mapping[PodId, int],
+        loaded: Mapping[PodId, str | None],
+        deadline: Deadline,
     ) -> tuple[dict[PodId, Position | None], Floor | None]:
         """Where the page begins: in each pod, or behind an item if that is not known."""
         listing = row.listing
@@ -138,7 +159,7 @@ class Gatherer:
             if position is not None and position.ids[0] == wish.marker:
                 return positions, _floor(position, places.get(pod_id))
         try:
-            pod, item = await self._access.find(request, row, wish.marker)
+            pod, item = await self._access.find(request, row, wish.marker, deadline)
         except NotFoundError as error:
             raise _unknown_marker(listing, wish.marker) from error
         part = 0 if listing.rank is None else listing.rank(item)
@@ -159,27 +180,49 @@ class Gatherer:
         items: list[tuple[Pod, Item]] = []
         while True:
             items += run.merge.take(wanted - len(items))
-            hungry = run.merge.hungry(wanted - len(items))
-            if not hungry or (len(items) == wanted and run.answered):
+            left = wanted - len(items)
+            hungry = run.merge.hungry(left)
+            if not hungry or (left == 0 and run.answered):
                 return items[run.wish.offset :]
-            await self._ask(run, hungry, page_size(wanted - len(items), len(run.merge.streams)))
+            # While somebody is late the others fetch all that they may have to give: when the time is over there is
+            # none left for further questions.
+            asked = run.merge.unfilled(left + 1) if run.is_late else hungry
+            self._ask(run, asked, page_size(left, len(run.merge.streams)))
+            await self._heard(run)
 
     async def _has_more(self, run: _Run) -> bool:
         """Whether something is left behind a page. A pod's link is no proof: Nova sends one with every full page."""
         if run.listing.paging is Paging.NONE:
             return False
-        while not run.merge.has_waiting:
-            hungry = run.merge.hungry(1)
-            if not hungry:
-                return False
-            await self._ask(run, hungry, 1)
-        return True
+        try:
+            while not run.merge.has_waiting:
+                hungry = run.merge.hungry(1)
+                if not hungry:
+                    return False
+                if run.deadline.remaining_s() == 0.0:
+                    return True
+                self._ask(run, hungry, 1)
+                await self._heard(run)
+            return True
+        finally:
+            await _end(run.pending)
 
-    async def _ask(self, run: _Run, streams: Sequence[Stream], size: int) -> None:
-        # What goes wrong with one pod is written down by its own task: none of them raises but for a bug.
-        async with asyncio.TaskGroup() as group:
-            for stream in streams:
-                group.create_task(self._ask_one(run, stream, size), name=f"gather {run.path}")
+    def _ask(self, run: _Run, streams: Sequence[Stream], size: int) -> None:
+        busy = set(map(id, run.pending.values()))
+        for stream in streams:
+            if id(stream) not in busy:
+                task = asyncio.create_task(self._ask_one(run, stream, size), name=f"gather {run.path}")
+                run.pending[task] = stream
+
+    async def _heard(self, run: _Run) -> None:
+        """Wait for all who were asked; once that has taken long, for anybody."""
+        patience_s = None if run.is_late else self._list_deadline_s * _PATIENCE
+        when = asyncio.FIRST_COMPLETED if run.is_late else asyncio.ALL_COMPLETED
+        done, late = await asyncio.wait(run.pending, timeout=patience_s, return_when=when)
+        run.is_late = run.is_late or bool(late)
+        for task in done:
+            del run.pending[task]
+            task.result()  # what goes wrong with one pod is written down by its own task: this raises for a bug only
 
     async def _ask_one(self, run: _Run, stream: Stream, size: int) -> None:
         try:
@@ -189,22 +232,29 @@ class Gatherer:
             return
         if body is None:
             return
-        items = body.get(run.row.collection or "")
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            self._miss(run, stream, "BadUpstreamAnswerError")
+        is_paged = run.listing.paging is not Paging.NONE
+        try:
+            items = checked_page(
+                body.get(run.row.collection or ""),
+                id_key=run.listing.id_key if is_paged else None,
+                marker=stream.marker,
+                project_id=run.owner,
+            )
+        except BadUpstreamAnswerError as error:
+            self._miss(run, stream, error.message)
             return
         run.answered.add(stream.pod.id)
         if isinstance(count := body.get("count"), int):
             run.counts.setdefault(stream.pod.id, count)
-        run.merge.feed(stream, items, has_more=_says_more(body, run))
+        if not run.merge.feed(stream, items, has_more=_says_more(body, run)):
+            self._miss(run, stream, "more pages without anything new")
 
     async def _page(self, run: _Run, stream: Stream, size: int) -> dict[str, object] | None:
         """One page of one pod; None when it has nothing to say (its refusal is written down)."""
         while True:
             marker = stream.marker
             query = pod_query(run.wish, run.listing, stream.pod, size=size, marker=marker)
-            deadline = run.request.context.deadline.within(run.list_deadline_s)
-            reply = await self._access.page(run.request, stream.pod, run.path, query or "", deadline)
+            reply = await self._access.page(run.request, stream.pod, run.path, query or "", run.deadline)
             if reply.status < 300:
                 return reply.json()
             if reply.status >= 500:
@@ -257,6 +307,15 @@ class Gatherer:
     def _key(self, request: Request, row: Row, wish: Wish) -> str:
         path = row.detail_path or row.path
         return list_key(request.context.project_id, self._access.door_name, path, wish)
+
+
+async def _end(pending: dict[asyncio.Task[None], Stream]) -> None:
+    """Stop waiting for whoever was asked."""
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending)
+    pending.clear()
 
 
 def _floor(position: Position, place: int | None) -> Floor:

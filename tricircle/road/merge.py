@@ -149,7 +149,19 @@ def values_of(item: Item, pod: Pod, listing: Listing, order: Order) -> tuple[obj
 class Stream:
     """One pod's side of a merged list."""
 
-    __slots__ = ("buffer", "floor", "has_more", "is_failed", "last", "page", "place", "pod", "position", "trail")
+    __slots__ = (
+        "buffer",
+        "floor",
+        "has_more",
+        "is_failed",
+        "last",
+        "page",
+        "place",
+        "pod",
+        "position",
+        "seen",
+        "trail",
+    )
 
     def __init__(self, pod: Pod, place: int, position: Position | None, floor: Floor | None) -> None:
         #: Where the items come from, and its fixed rank among pods.
@@ -167,6 +179,8 @@ class Stream:
         self.last = (position.part, position.values) if position else None
         #: Items before it are dropped, until the first that is not.
         self.floor = floor
+        #: All ids received.
+        self.seen: set[str] = set()
         #: Ids received last, newest first: what may be sent as the next marker.
         self.trail: deque[str] = deque(position.ids if position else (), maxlen=REMEMBERED)
 
@@ -220,13 +234,30 @@ class Merge:
             if stream.has_more and not stream.is_failed and len(stream.buffer) < max(1, min(wanted, stream.page))
         ]
 
-    def feed(self, stream: Stream, items: Iterable[Item], *, has_more: bool) -> None:
-        """Take in a page. ``has_more`` is the pod's word; an empty page ends the stream whatever it says."""
+    def unfilled(self, wanted: int) -> list[Stream]:
+        """Which pods to ask so that ``wanted`` more items can be taken whatever the others say."""
+        return [
+            stream
+            for stream in self.streams
+            if stream.has_more and not stream.is_failed and len(stream.buffer) < max(1, wanted)
+        ]
+
+    def feed(self, stream: Stream, items: Iterable[Item], *, has_more: bool) -> bool:
+        """Take in a page. ``has_more`` is the pod's word; a page without anything new ends the stream whatever it says.
+
+        What was received before and has moved since is left out. False when the pod says that there is more and has
+        nothing new.
+        """
         was_empty = not stream.buffer
+        is_paged = self._listing.paging is not Paging.NONE
         stream.page = 0
         for item in items:
+            item_id = str(item.get(self._listing.id_key, ""))
+            if is_paged and item_id in stream.seen:
+                continue
             stream.page += 1
-            stream.trail.appendleft(str(item.get(self._listing.id_key, "")))
+            stream.seen.add(item_id)
+            stream.trail.appendleft(item_id)
             entry = self._entry(stream, item)
             stream.last = entry[1:]
             if not self._is_before_floor(stream, entry):
@@ -234,10 +265,12 @@ class Merge:
         stream.has_more = has_more and stream.page > 0
         if was_empty and stream.buffer:
             self._push(stream)
+        return stream.has_more or not has_more
 
     def refuse(self, stream: Stream) -> None:
         """The pod does not know our marker any more: step to an earlier one, or begin anew and drop what was before."""
         stream.trail.popleft()
+        stream.seen.clear()
         if not stream.trail and stream.last is not None:
             part, values = stream.last
             stream.floor = Floor(part=part, values=values, place=stream.place)

@@ -27,6 +27,7 @@ from tricircle.errors import (
 )
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
+from tricircle.road.credible import believed
 from tricircle.road.needs import KnownPods, KnownRoutings, Upstreams
 from tricircle.upstream.reply import Call, Headers, Reply
 
@@ -207,7 +208,10 @@ class Locator:
         call = Call(method="GET", path=probe.path + quote(resource_id, safe=""), headers=headers)
         try:
             target = self._pods.target(pod, probe.service)
-            return pod, await self._upstreams.send(target, call, context.deadline.within(self._deadline_s))
+            reply = await self._upstreams.send(target, call, context.deadline.within(self._deadline_s))
+            if believed(reply, "GET").status == 200:
+                reply.json()  # what cannot be read is no "here it is"
+            return pod, reply
         except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
             LOG.info("looking for %s: pod %s does not answer (%s)", resource_id, pod.name, error.code)
             return pod, None

@@ -2,25 +2,33 @@
 """How does an ASGI app of the fakes get a port, and lose it on command?"""
 
 import asyncio
+import socket
 import threading
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
-from tricircle.testing.service import CutOffError, Scope
+from tricircle.testing.service import WIRE, CutOffError, Scope
+
+#: Connections that may wait to be taken by nobody; and how many more than none fill a queue for none.
+_PLENTY, _FULL = 128, 3
+#: Bytes that may wait to be sent.
+_PLENTY_OF_BYTES = 256 * 1024
 
 
 class Listener:
     """Serves an ASGI app on a port of its own at 127.0.0.1. Use as an async context manager.
 
-    ``refuse()`` closes the port, so that connections are refused; ``accept()`` opens the same one again.
+    ``refuse()`` closes the port, so that connections are refused; ``hold()`` lets the kernel take connections that
+    nobody reads from; ``ignore()`` lets it not even answer those who knock. ``accept()`` opens the same port again.
     """
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
+        self._deaf: list[socket.socket] = []
         self.port = 0
 
     @property
@@ -37,18 +45,49 @@ class Listener:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close_deaf()
         if self._runner is not None:
             await self._runner.cleanup()
 
     async def accept(self) -> None:
         """Listen."""
+        self._close_deaf()
         if self._site is None and self._runner is not None:
             self._site = web.TCPSite(self._runner, "127.0.0.1", self.port)
             await self._site.start()
             self.port = self._runner.addresses[0][1]
 
+    async def hold(self) -> None:
+        """Take connections and never read from them."""
+        await self.refuse()
+        self._be_deaf(_PLENTY)
+
+    async def ignore(self) -> None:
+        """Answer nobody who knocks: what a firewall does that drops packets."""
+        await self.refuse()
+        self._be_deaf(0)
+        # The kernel drops who knocks while nobody takes those who did before.
+        for _ in range(_FULL):
+            knocking = socket.socket()
+            knocking.setblocking(False)
+            knocking.connect_ex(("127.0.0.1", self.port))
+            self._deaf.append(knocking)
+
+    def _be_deaf(self, backlog: int) -> None:
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", self.port))
+        listening.listen(backlog)
+        self._deaf.append(listening)
+
+    def _close_deaf(self) -> None:
+        for one in self._deaf:
+            one.close()
+        self._deaf.clear()
+
     async def refuse(self) -> None:
         """Listen no more, and drop the connections that are open."""
+        self._close_deaf()
         if self._site is None or self._runner is None:
             return
         await self._site.stop()
@@ -64,7 +103,7 @@ class Listener:
             await self._app(exchange.scope(), exchange.receive, exchange.send)
         except CutOffError:
             if request.transport is not None:
-                request.transport.abort()
+                _close(request.transport, is_flushed=exchange.is_raw)
         if exchange.response is None:
             return web.Response(status=500)
         return exchange.response
@@ -76,6 +115,7 @@ class _Exchange:
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request
         self._has_ended = False
+        self.is_raw = False
         self.response: web.StreamResponse | None = None
 
     def scope(self) -> Scope:
@@ -100,7 +140,10 @@ class _Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, event: dict[str, Any]) -> None:
-        if event["type"] == "http.response.start":
+        if event["type"] == WIRE:
+            self.is_raw = True
+            await self._put(event["body"])
+        elif event["type"] == "http.response.start":
             self.response = web.StreamResponse(status=event["status"])
             for name, value in event["headers"]:
                 self.response.headers[name.decode("latin-1").title()] = value.decode("latin-1")
@@ -111,6 +154,24 @@ class _Exchange:
             await self.response.write(event.get("body", b""))
             if not event.get("more_body"):
                 await self.response.write_eof()
+
+    async def _put(self, data: bytes) -> None:
+        """Bytes on the wire, as fast as the other side reads."""
+        transport = self._request.transport
+        while True:
+            if transport is None or transport.is_closing():
+                raise CutOffError
+            if transport.get_write_buffer_size() <= _PLENTY_OF_BYTES:
+                break
+            await asyncio.sleep(0.01)
+        transport.write(data)
+
+
+def _close(transport: asyncio.Transport, *, is_flushed: bool) -> None:
+    if is_flushed and transport.get_write_buffer_size() <= _PLENTY_OF_BYTES:
+        transport.close()
+    else:
+        transport.abort()
 
 
 class ThreadedListener:

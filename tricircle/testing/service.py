@@ -13,6 +13,10 @@ from tricircle.testing.identities import Identities
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+#: An event of our listener's own: bytes that go out as they are.
+WIRE = "wire"
+#: How long an empty piece of a broken answer takes at least; seconds.
+_PAUSE_S = 0.05
 #: A page such as a load balancer shows in front of a service that is gone.
 _GARBAGE = b"<html><body><h1>It works!</h1></body></html>"
 
@@ -67,8 +71,11 @@ class FakeService:
         if ailment is None or not ailment.strikes(asked):
             await _answer(send, self.answer(asked))
             return
-        said = self.answer(asked) if ailment.is_carried_out or ailment.symptom in _SYMPTOMS_OF_THE_ANSWER else None
-        await self._suffer(ailment, asked, said, receive, send)
+        if ailment.lie is not None:
+            await _answer(send, ailment.lie.say(asked, self.answer(ailment.lie.hear(asked))))
+            return
+        is_answered = ailment.is_carried_out or ailment.symptom in _SYMPTOMS_OF_THE_ANSWER or asked.method == "GET"
+        await self._suffer(ailment, asked, self.answer(asked) if is_answered else None, receive, send)
 
     def answer(self, asked: Asked) -> Said:
         """What this service says when it is well."""
@@ -101,9 +108,22 @@ class FakeService:
                 await _answer(send, self.speaker.refuse(asked, Refusal(ailment.status, "The server has erred.")))
             case Symptom.GARBAGE:
                 await _answer(send, Said(body=_GARBAGE))
+            case Symptom.BROKEN:
+                await _break(ailment, said or Said(body={}), send)
 
 
 _SYMPTOMS_OF_THE_ANSWER = (Symptom.SLOW, Symptom.CUT)
+
+
+async def _break(ailment: Ailment, said: Said, send: Send) -> None:
+    """Put pieces on the wire, then close the connection."""
+    body, headers = said.encoded()
+    lines = [f"HTTP/1.1 {said.status} OK", *(f"{name}: {value}" for name, value in headers.items())]
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}"] if "Content-Length" not in headers else lines)
+    for piece in ailment.wire(f"{head}\r\n\r\n".encode(), body) if ailment.wire is not None else ():
+        await send({"type": WIRE, "body": piece})
+        await asyncio.sleep(ailment.delay_s if piece else max(ailment.delay_s, _PAUSE_S))
+    raise CutOffError
 
 
 def _unauthorized() -> Refusal:

@@ -3,7 +3,8 @@
 
 A breaker is *closed* (ask), *open* (do not ask) or *half open* (a probe is under way). It opens after some failures
 in a row, and lets one call through each probe interval, also while an earlier one still waits for its answer: a call
-that was swallowed may wait for a minute. A success closes it. The clock is a parameter.
+that was swallowed may wait for a minute. So whoever is back is asked within one interval. A success closes it. The
+clock is a parameter.
 """
 
 from collections.abc import Callable
@@ -72,11 +73,12 @@ class Breaker:
     def fail(self) -> bool:
         """The upstream could not be reached or did not answer in time. Whether that opened a closed breaker."""
         self._failed += 1
-        was_closed = self._opened_at is None
-        if self._opened_at is not None or self._failed >= self._failures:
-            self._opened_at = self._clock()
         self._is_probing = False
-        return was_closed and self._opened_at is not None
+        if self._opened_at is not None or self._failed < self._failures:
+            # A probe that took long to fail does not put the next one off: the interval runs between their beginnings.
+            return False
+        self._opened_at = self._clock()
+        return True
 
     def give_up(self) -> None:
         """The call ended without news about the upstream (the client left): the next call may probe."""

@@ -10,6 +10,7 @@ import asyncio
 import os
 import select
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -21,14 +22,21 @@ from tricircle.upstream.reply import Headers
 _HIGH_WATER = 512 * 1024
 #: More than this in the head of an answer is no answer; bytes.
 _HEAD_LIMIT = 256 * 1024
-#: An answer held in memory may not be larger; bytes. The largest honest ones are pages of 1000 servers, a few million.
-_BODY_LIMIT = 256 * 1024 * 1024
 _BODILESS = frozenset((204, 304))
+
+
+@dataclass(slots=True)
+class Room:
+    """How many bytes of unfinished answers one upstream may have in our memory, and how many it has."""
+
+    limit: int
+    taken: int = 0
 
 
 class Connection(asyncio.Protocol):
     """One connection to an upstream. Made by ``loop.create_connection``; used by one exchange at a time.
 
+    :param room: shared by all connections to the upstream; answers that are streamed need none
     :ivar status: of the answer, once its head is there
     :ivar headers: of the answer, names in lower case
     :ivar is_alive: whether the peer has not hung up yet
@@ -53,6 +61,7 @@ class Connection(asyncio.Protocol):
         "_is_until_eof",
         "_parser",
         "_poll",
+        "_room",
         "_spare",
         "_transport",
         "_waiter",
@@ -62,8 +71,12 @@ class Connection(asyncio.Protocol):
         "status",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, room: Room) -> None:
         self.loop = loop
+        self._room = room
+        self._body: list[bytes] = []
+        self._buffered = 0
+        self._is_streamed = False
         self._parser = HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -128,16 +141,16 @@ class Connection(asyncio.Protocol):
             await self._wait(until)
 
     def body(self) -> bytes:
-        """The whole body of an answer that is not streamed."""
-        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        """The whole body of an answer that is not streamed; its memory is the caller's from now on."""
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._clear()
+        return body
 
     async def chunks(self, idle_s: float) -> AsyncIterator[bytes]:
         """The body as it comes. Raises as :meth:`answer`; ``idle_s`` bounds each silence."""
         while True:
             if self._body:
                 chunk = self.body()
-                self._body.clear()
-                self._buffered = 0
                 self._resume()
                 yield chunk
             elif self._is_complete:
@@ -177,9 +190,8 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
-        self.is_alive = False
-        if self._transport is not None:
-            self._transport.abort()
+        self._clear()
+        self._hang_up()
 
     # what asyncio calls
 
@@ -208,7 +220,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer. An answer that nobody asked for closes the connection."""
         if not self._is_busy or self._is_complete:
-            self.abort()
+            self._hang_up()
             return
         if not self._is_head_done:
             self._head_bytes += len(data)
@@ -216,12 +228,12 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._fail(error)
-            self.abort()
+            self._hang_up()
             return
         # One endless line, or an endless number of "go on"; the last read may hold much of the body.
         if not self._is_head_done and self._head_bytes > 2 * _HEAD_LIMIT:
             self._fail(HttpParserError("the head is too large"))
-            self.abort()
+            self._hang_up()
 
     def pause_writing(self) -> None:
         """The peer does not read as fast as we write."""
@@ -276,8 +288,10 @@ class Connection(asyncio.Protocol):
             if self._buffered > _HIGH_WATER and not self._is_paused and self._transport is not None:
                 self._is_paused = True
                 self._transport.pause_reading()
-        elif self._buffered > _BODY_LIMIT:
-            raise HttpParserError("the body is too large")
+        else:
+            self._room.taken += len(data)
+            if self._room.taken > self._room.limit:
+                raise HttpParserError("the body is too large")
 
     def on_message_complete(self) -> None:
         """The answer is complete, unless it only said "go on"."""
@@ -287,7 +301,13 @@ class Connection(asyncio.Protocol):
 
     # inside
 
+    def _hang_up(self) -> None:
+        self.is_alive = False
+        if self._transport is not None:
+            self._transport.abort()
+
     def _reset(self, *, is_head_only: bool, is_streamed: bool) -> None:
+        self._clear()
         self._is_head_only = is_head_only
         self._is_streamed = is_streamed
         self._is_head_done = False
@@ -298,9 +318,13 @@ class Connection(asyncio.Protocol):
         self._error: Exception | None = None
         self._head_bytes = 0
         self._header_bytes = 0
-        self._body: list[bytes] = []
-        self._buffered = 0
         self.headers = []
+
+    def _clear(self) -> None:
+        if not self._is_streamed:
+            self._room.taken -= self._buffered
+        self._body = []
+        self._buffered = 0
 
     def _complete(self) -> None:
         self._is_complete = True

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from tricircle.upstream.connection import Connection
+from tricircle.upstream.connection import Connection, Room
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -21,25 +21,28 @@ class Origin:
     """One server to connect to, with its open connections.
 
     :ivar path: what the root of the service has behind host and port, without trailing slash
+    :ivar room: for the answers of all its connections
     """
 
     host: str
     port: int
     is_tls: bool
     path: str
+    room: Room
     idle: list[tuple[Connection, float]] = field(default_factory=list)
     waiters: deque[asyncio.Future[None]] = field(default_factory=deque)
     open: int = 0
 
     @classmethod
-    def of(cls, url: str) -> "Origin":
-        """The origin of a service root such as ``https://10.0.0.5:8774/compute``."""
+    def of(cls, url: str, *, room: int) -> "Origin":
+        """The origin of a service root such as ``https://10.0.0.5:8774/compute``; ``room`` in bytes."""
         parts = urlsplit(url)
         return cls(
             host=parts.hostname or "",
             port=parts.port or _PORTS.get(parts.scheme, 80),
             is_tls=parts.scheme == "https",
             path=parts.path.rstrip("/"),
+            room=Room(room),
         )
 
 
@@ -119,7 +122,7 @@ class Connections:
         try:
             async with asyncio.timeout_at(min(until, loop.time() + self._connect_s)):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(loop),
+                    lambda: Connection(loop, origin.room),
                     origin.host,
                     origin.port,
                     ssl=self._trust if origin.is_tls else None,

@@ -25,7 +25,7 @@ from tricircle.observe.events import BreakerClosed, BreakerOpened, happened
 from tricircle.upstream.breaker import Breaker, BreakerState
 from tricircle.upstream.connection import Connection
 from tricircle.upstream.connections import Connections, Origin
-from tricircle.upstream.reply import Call, Headers, Reply, Target
+from tricircle.upstream.reply import CENTRAL, Call, Headers, Reply, Target
 
 #: What we send as ``Host``: every link that an upstream builds begins with it, and is found again by its bytes.
 LINK_HOST = "tricircle-upstream.invalid"
@@ -39,6 +39,11 @@ _WITHOUT_BODY = SAFE | {"DELETE"}
 _FAIR_WAIT_S = 0.25
 #: A call that cannot be repeated does not go over a connection that was idle for longer: the peer may be closing it.
 _UNSAFE_IDLE_S = 1.0
+#: Whoever happens to look whether a service is back waits for it no longer; the question itself may take its time.
+_PROBE_PATIENCE_S = 0.5
+#: How much of a service's answers may be in memory before they are complete; bytes. The largest honest answers are
+#: pages of 1000 servers, a few million; the central Neutron has no pages unless it is asked for them.
+_POD_ROOM, _CENTRAL_ROOM = 64 * 1024 * 1024, 256 * 1024 * 1024
 _HOP_BY_HOP = frozenset(
     (
         b"connection",
@@ -81,6 +86,7 @@ class Pools:
         self._settings = settings
         self._clock = clock
         self._upstreams: dict[Target, _Upstream] = {}
+        self._probes: set[asyncio.Task[Reply]] = set()
         self._connections = Connections(
             limit=settings.connections_per_target,
             idle_s=settings.idle_s,
@@ -100,6 +106,8 @@ class Pools:
 
     async def close(self) -> None:
         """Close all connections."""
+        for probe in self._probes:
+            probe.cancel()
         self._connections.close()
 
     async def send(self, target: Target, call: Call, deadline: Deadline) -> Reply:
@@ -117,10 +125,46 @@ class Pools:
         remaining_s = deadline.remaining_s()
         if remaining_s <= 0.0:
             raise UnavailableError(_NO_ANSWER)
-        breaker = upstream.breaker
-        if not breaker.allow():
+        if not upstream.breaker.allow():
             metrics.upstream_refused(target.label)
             raise UnavailableError(_UNREACHABLE)
+        if upstream.breaker.state is BreakerState.HALF_OPEN:
+            return await self._probe(target, upstream, call, remaining_s)
+        return await self._send(target, upstream, call, remaining_s)
+
+    async def _probe(self, target: Target, upstream: _Upstream, call: Call, remaining_s: float) -> Reply:
+        """As :meth:`send`, to a service that did not answer before: nobody waits long for it.
+
+        A safe call goes on in the background when its caller has been told that nobody is there, and its answer counts.
+        Any other is sent only when the service answers to its own name.
+        """
+        if call.method not in SAFE or call.is_streamed:
+            deadline = Deadline.after(remaining_s)
+            knock = Call(method="GET", path="/")
+            await self._send(target, upstream, knock, min(remaining_s, _PROBE_PATIENCE_S), is_knock=True)
+            if (remaining_s := deadline.remaining_s()) == 0.0:
+                upstream.breaker.give_up()
+                raise UnavailableError(_NO_ANSWER)
+            return await self._send(target, upstream, call, remaining_s)
+        probe = asyncio.create_task(self._send(target, upstream, call, remaining_s), name=f"probe {target.label}")
+        self._probes.add(probe)
+        probe.add_done_callback(self._probed)
+        try:
+            async with asyncio.timeout(_PROBE_PATIENCE_S):
+                return await asyncio.shield(probe)
+        except TimeoutError as error:
+            raise UnavailableError(_NO_ANSWER) from error
+
+    def _probed(self, probe: asyncio.Task[Reply]) -> None:
+        self._probes.discard(probe)
+        if not probe.cancelled():
+            probe.exception()  # it was written down where it happened
+
+    async def _send(
+        self, target: Target, upstream: _Upstream, call: Call, remaining_s: float, *, is_knock: bool = False
+    ) -> Reply:
+        """As :meth:`send`; what happens is the breaker's news, but for the answer to a knock: it proves little."""
+        breaker = upstream.breaker
         started = time.perf_counter()
         try:
             reply = await self._ask(upstream.origin, call, remaining_s)
@@ -138,6 +182,8 @@ class Pools:
         except BaseException:
             breaker.give_up()
             raise
+        if is_knock:
+            return reply
         if breaker.succeed():
             happened(BreakerClosed(target=target.label))
         metrics.upstream_answered(target.label, reply.status, time.perf_counter() - started)
@@ -146,7 +192,8 @@ class Pools:
     def _remember(self, target: Target) -> _Upstream:
         settings = self._settings
         breaker = Breaker(failures=settings.breaker_failures, probe_s=settings.breaker_probe_s, clock=self._clock)
-        upstream = self._upstreams[target] = _Upstream(Origin.of(target.url), breaker)
+        origin = Origin.of(target.url, room=_CENTRAL_ROOM if target.pod == CENTRAL else _POD_ROOM)
+        upstream = self._upstreams[target] = _Upstream(origin, breaker)
         return upstream
 
     @staticmethod

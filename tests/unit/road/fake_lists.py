@@ -160,7 +160,7 @@ class FakeAccess:
     ) -> list[Item]:
         return [item for _, item in items]
 
-    async def find(self, request: Request, row: Row, marker: str) -> tuple[Pod, Item]:
+    async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
         for one in self.pods.values():
             for item in one.items:
                 if item["id"] == marker:

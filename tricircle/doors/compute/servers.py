@@ -2,6 +2,7 @@
 """What do we do ourselves when a server is made or deleted?"""
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,13 +16,15 @@ from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods
 from tricircle.doors.compute.quota import Amounts, Quota
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.together import caught, value
-from tricircle.errors import BadUpstreamAnswerError
+from tricircle.errors import BadUpstreamAnswerError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 from tricircle.road.row import Row
+
+LOG = logging.getLogger(__name__)
 
 #: The first version that shows a reservation id (to the service user).
 _RESERVATION_VERSION = "2.3"
@@ -131,5 +134,9 @@ class ServerEnds:
         await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
         answer = await self._carrier.route(request, row)
         if answer.status < 300:
-            await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
+            try:
+                await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
+            except UnavailableError as error:
+                # The pod has done it, and the job that was filed before it does the rest: later, that is all.
+                LOG.warning("the ports of server %s are looked after later: %s", server_id, error)
         return answer
