@@ -24,6 +24,7 @@ async def cloud(server: mariadb.Server, database: str, tmp_path: Path, plan: Pla
             "reservations",
             "cursors",
             "jobs",
+            "job_keys",
             "job_history",
             "routings",
             "bindings",

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does a job that an operator files by hand put right what somebody changed inside a pod, and leave a story?"""
 
+import asyncio
+import json
+import socket
+import urllib.request
+from dataclasses import replace
 from typing import Any
 
 from tests.api.doors.test_servers import booted, network
 from tests.api.whole import Whole
+from tricircle.app.worker import worker
 
 __all__ = ["network"]  # a fixture
 
@@ -66,3 +72,18 @@ async def test_tenants_see_no_jobs(cloud: Whole) -> None:
     headers = cloud.tenant._headers
     said = await cloud.operators.having(x_auth_token=headers["x-auth-token"]).ask("GET", "/v1.0/jobs")
     assert said.status == 403
+
+
+async def test_a_worker_shows_its_numbers_where_its_settings_say(cloud: Whole) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    settings = replace(cloud.settings, worker=replace(cloud.settings.worker, metrics_port=port))
+
+    def page(path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    async with worker(settings):
+        assert json.loads(await asyncio.to_thread(page, "/healthz")) == {"status": "ok"}
+        assert "tricircle_jobs_total" in await asyncio.to_thread(page, "/metrics")
