@@ -15,6 +15,8 @@ _INTERNAL = {
     Dialect.IDENTITY: "An unexpected error prevented the server from fulfilling your request.",
     Dialect.ADMIN: "An unexpected error prevented the server from fulfilling your request.",
 }
+#: What is said in front of a service that is away, or by one that has too much to do.
+_AWAY_STATUSES = frozenset((429, 502, 503, 504))
 _REFUSED = "A service behind this API refused a call that was needed for this request."
 _AWAY = "A service behind this API cannot be reached. Please try again later."
 _BUSY = "The resource is being worked on. Please try again later."
@@ -69,7 +71,7 @@ def fault_of(error: BaseException, dialect: Dialect) -> Fault:
         return Fault(status=500, message=_INTERNAL[dialect], code="internal", is_internal=True)
     headers: Headers = []
     message = error.message
-    if isinstance(error, errors.UpstreamStatusError) and error.status == 503 and dialect is not Dialect.ADMIN:
+    if isinstance(error, errors.UpstreamStatusError) and error.status in _AWAY_STATUSES and dialect is not Dialect.ADMIN:
         # Something in front of a service that is away says so: as good as not being reached.
         return Fault(status=503, message=_AWAY, code=error.code, headers=[(b"retry-after", b"10")])
     if isinstance(error, errors.UnavailableError):

@@ -39,7 +39,7 @@ def believed(reply: Reply, method: str) -> Reply:
     if status == 429:
         raise UnavailableError(_BUSY, retry_after_s=_pause_s(reply))
     if status < 300:
-        if not _is_object(reply) if reply.body else method == "GET":
+        if not _is_whole(reply, method):
             unreadable(method)
     elif status < 400:
         # Their services redirect nobody below a version, and what is elsewhere is nobody's business here.
@@ -94,6 +94,18 @@ def _is_object(reply: Reply) -> bool:
         return False
     text = body.strip()
     return text[:1] == b"{" and text[-1:] == b"}"
+
+
+def _is_whole(reply: Reply, method: str) -> bool:
+    """Whether a success is readable. What was made is read at once: later it could be too late to say 504."""
+    if not reply.body:
+        return method != "GET"
+    if method not in SAFE:
+        try:
+            reply.json()
+        except BadUpstreamAnswerError:
+            return False
+    return _is_object(reply)
 
 
 def _pause_s(reply: Reply) -> int:

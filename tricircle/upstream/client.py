@@ -17,6 +17,8 @@ from tricircle.model.pod import Service
 from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import Call, Headers, Reply, Target
 
+#: So many things no list of ours has: whoever goes on sending pages does so for ever.
+_MOST_ITEMS = 200_000
 #: What the microversion header calls a service.
 _VERSION_NAMES = {Service.COMPUTE: "compute", Service.BLOCK_STORAGE: "volume", Service.PLACEMENT: "placement"}
 Params = Mapping[str, str | int | Collection[str]]
@@ -246,10 +248,11 @@ async def collect(
     Follows ``<key>_links`` (Nova, Cinder, Neutron), ``next`` (Glance) and ``links.next`` (Keystone).
 
     :param key: the JSON key of the list, such as ``servers``
-    :raises BadUpstreamAnswerError: when an answer has no such list, or pages go round in a circle
+    :raises BadUpstreamAnswerError: when an answer has no such list, or pages go round in a circle or on for ever
     """
     found: list[dict[str, object]] = []
     seen: set[str] = set()
+    last: object = None
     page = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}" if params else path
     while page not in seen:
         seen.add(page)
@@ -261,6 +264,10 @@ async def collect(
         following = _next_page(body, key)
         if following is None:
             return found
+        if not items or items == last or len(found) > _MOST_ITEMS:
+            # Nobody honest links to more from an empty page, or has the same page twice.
+            break
+        last = items
         page = _below_root(following, client.target)
     raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
 

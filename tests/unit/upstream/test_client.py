@@ -148,3 +148,15 @@ async def test_pages_that_go_round_in_a_circle_are_refused(pools: Pools) -> None
         client = Clients(pools, Tokens()).as_service(target(port))
         with pytest.raises(BadUpstreamAnswerError):
             await collect(client, "/v2/things", "things", soon())
+
+
+@pytest.mark.parametrize("things", [[], [{"id": 1}]])
+async def test_pages_that_go_on_for_ever_are_refused(pools: Pools, things: list[dict[str, int]]) -> None:
+    async def page(request: web.Request) -> web.StreamResponse:
+        number = int(request.query.get("marker", "0"))
+        return web.json_response({"things": things, "next": f"/v2/things?marker={number + 1}"})
+
+    async with serving(page) as port:
+        client = Clients(pools, Tokens()).as_service(target(port))
+        with pytest.raises(BadUpstreamAnswerError):
+            await collect(client, "/v2/things", "things", soon())
