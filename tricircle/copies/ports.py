@@ -128,7 +128,7 @@ class Ports:
             port = None
 
         async def work(pod: Pod, copy: Routing) -> None:
-            if port is None or not _lives_in(port, pod, copy):
+            if port is None or not lives_in(port, pod, copy):
                 await self.remove_copy(pod, copy, deadline=run.deadline)
             else:
                 await self._update(pod, copy, port, run.deadline)
@@ -191,7 +191,7 @@ class Ports:
         await self._reach.routings.update(copy.id, revision=revision(port))
 
 
-def _lives_in(port: Body, pod: Pod, copy: Routing) -> bool:
+def lives_in(port: Body, pod: Pod, copy: Routing) -> bool:
     """Whether the pod carries the port: the host says so, or the server that has it is the one it was copied for."""
     if text(port, _HOST) == pod.name:
         return True

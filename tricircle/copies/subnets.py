@@ -80,6 +80,11 @@ def wanted_subnet(subnet: Body, piece: Slice, gateway_ip: str | None) -> dict[st
     return wanted
 
 
+def difference(subnet: Body, piece: Slice, gateway_ip: str | None, present: Body) -> dict[str, object]:
+    """What to PUT so that the copy ``present`` agrees with the central subnet; empty when it does."""
+    return changed(wanted_subnet(subnet, piece, gateway_ip), present, _FOLLOWED)
+
+
 def home_of(copies: Iterable[Routing]) -> int | None:
     """The routing whose pod has the tenant's gateway: the oldest that claims it, else the oldest.
 
@@ -213,9 +218,8 @@ class Subnets:
         count = addresses_needed(subnet, is_home=is_home)
         piece = await self._addresses.hold(pod, subnet, count, deadline=deadline)
         gateway_ip = gateway_of(subnet, piece, is_home=is_home, present=present)
-        difference = changed(wanted_subnet(subnet, piece, gateway_ip), present, _FOLLOWED)
-        if difference:
-            await client.put(path, body={"subnet": difference}, deadline=deadline)
+        if put := difference(subnet, piece, gateway_ip, present):
+            await client.put(path, body={"subnet": put}, deadline=deadline)
         await self._reach.routings.update(
             copy.id, details=_details(subnet, piece, gateway_ip, is_home=is_home), revision=revision(subnet)
         )
