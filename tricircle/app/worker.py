@@ -10,6 +10,7 @@ from tricircle.audit.inventory import Inventory
 from tricircle.audit.schedule import Schedule
 from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import Settings
+from tricircle.copies.lost_ports import LostPorts
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.jobs.worker import Body, Worker
 from tricircle.ledger.positions import Positions
@@ -49,7 +50,7 @@ def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
     return {
         JobType.NETWORK: copies.networks.agree,
         JobType.SUBNET: copies.subnets.agree,
-        JobType.PORT: copies.ports.agree,
+        JobType.PORT: LostPorts(rooms.reach, copies.ports).agree,
         JobType.SECURITY_GROUP: copies.groups.agree,
         JobType.FLAVOR: copies.flavors.agree,
         JobType.KEYPAIR: copies.keypairs.agree,

@@ -153,14 +153,26 @@ class Networks:
         # Two at once may lose one of the two names: it is then shared again, which the pod answers with 409.
         await self._reach.routings.update(routing.id, details={"projects": projects})
 
+    async def _share_again(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
+        """Share the copy with every project that it was shared with, should somebody have ended that in the pod."""
+        projects = set(words(copy.details, "projects"))
+        if not projects:
+            return
+        filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
+        policies = await collect(self._reach.network(pod), "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
+        for project_id in sorted(projects - {text(policy, "target_tenant") for policy in policies}):
+            await self._share(pod, copy, ProjectId(project_id), deadline)
+
     async def _update(self, pod: Pod, copy: Routing, network: Body, deadline: Deadline) -> None:
         client, path = self._reach.network(pod), f"/v2.0/networks/{copy.pod_resource_id}"
         present = await show(client, path, "network", deadline)
         if present is None:
+            # With everything on it. Ports of servers that live there are made anew by their jobs, with their network.
             await self._reach.routings.forget(copy.id)
             return
         if put := difference(network, pod, present):
             await client.put(path, body={"network": put}, deadline=deadline)
+        await self._share_again(pod, copy, deadline)
         await self._reach.routings.update(copy.id, revision=revision(network))
 
     async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
