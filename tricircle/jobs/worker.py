@@ -96,6 +96,7 @@ class Worker:
     """Claims due jobs and runs their bodies until :meth:`stop` is called.
 
     :param bodies: what to do, by type; rows of other types are left for other workers
+    :param deadlines: seconds for runs of types that need another deadline than all others
     :param chores: done about every ``tidy_s`` seconds, after the queue's own tidying
     :param stalled_s: without a look for work for so long it is called stalled
     """
@@ -110,6 +111,7 @@ class Worker:
         chores: Sequence[Chore] = (),
         tidy_s: float = 900.0,
         stalled_s: float = _STALLED_S,
+        deadlines: Mapping[JobType, float] | None = None,
     ) -> None:
         self._queue = queue
         self._bodies = dict(bodies)
@@ -121,6 +123,7 @@ class Worker:
         self._chores = (queue.purge, *chores)
         self._tidy_s = tidy_s
         self._stalled_s = stalled_s
+        self._deadlines = dict(deadlines or {})
         self._running: dict[JobKey, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -230,7 +233,8 @@ class Worker:
 
     async def _run_body(self, running: _Running) -> BaseException | None:
         """Run the body within its deadline. None: it succeeded; otherwise why not."""
-        claim, limit_s = running.claim, self._settings.job_deadline_s
+        claim = running.claim
+        limit_s = self._deadlines.get(claim.key.type, self._settings.job_deadline_s)
         if claim.attempts >= self._rules.max_attempts:
             return RuntimeError(claim.last_error or "too many attempts")
         run = JobRun(
