@@ -31,11 +31,28 @@ _DISABLED_S = 60.0
 _DETACHED = "detached/"
 #: Values of ``origin`` in the details of a port's routing.
 GATEWAY, USER = "gateway", "user"
+_OURS = "tricircle"
 
 
 def detached(port_id: str) -> dict[str, object]:
     """The payload of a job for a server that is about to lose this port (central id): wait until the pod let go."""
     return {_DETACHED + port_id: True}
+
+
+def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
+    """What ``binding:profile`` of a central port keeps for the day when its routing is lost.
+
+    >>> profile_of(GATEWAY, "az1")
+    {'tricircle': {'origin': 'gateway', 'asked_az': 'az1'}}
+    """
+    return {_OURS: {"origin": origin, **({"asked_az": asked_az} if asked_az else {})}}
+
+
+def kept(port: Body) -> Mapping[str, str]:
+    """What ``profile_of`` has written into a central port (``origin``, ``asked_az``); empty when it has not."""
+    profile = port.get("binding:profile")
+    ours = profile.get(_OURS) if isinstance(profile, Mapping) else None
+    return {str(key): str(value) for key, value in ours.items()} if isinstance(ours, Mapping) else {}
 
 
 class ServerPorts:
