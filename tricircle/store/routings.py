@@ -77,6 +77,19 @@ class RoutingRows:
         return found
 
     @staticmethod
+    async def any_by_central(
+        connection: AsyncConnection, kind: Kind, ids: Iterable[str], pod_id: PodId
+    ) -> dict[str, Routing]:
+        """Routings in one pod by their id at the centre, bound or not."""
+        found: dict[str, Routing] = {}
+        for chunk in _chunks(ids):
+            statement = sa.select(routings).where(
+                routings.c.central_id.in_(chunk), routings.c.kind == kind.value, routings.c.pod_id == pod_id
+            )
+            found.update({row.central_id: _record(row) for row in await connection.execute(statement)})
+        return found
+
+    @staticmethod
     async def counts(connection: AsyncConnection, pod_id: PodId) -> dict[Kind, int]:
         """How many routings of each kind a pod has; kinds without any are left out."""
         statement = (

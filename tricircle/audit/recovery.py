@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is everything known again that pods hold, after our tables were lost or fell behind?
+
+Pods are asked, the centre is asked, and rows are written that say what both say. Nothing is changed in a pod. What
+cannot be read completely removes no row. Every step may be repeated; an interruption costs what was not written yet.
+
+Pods go at the same time, and in each of them: networks with what belongs to them, then what runs there, then what it
+was made of. Subnets wait for those of all pods, since only together they say where a subnet is at home.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tricircle.audit import recoverable
+from tricircle.audit.declared import Centre, Declared
+from tricircle.audit.inventory import OWNED, Holding, Inventory, Part
+from tricircle.audit.record_keeper import RecordKeeper
+from tricircle.audit.recoverable import Fact, Sorted
+from tricircle.audit.recovered_bindings import BindingRecovery
+from tricircle.audit.recovered_kinds import Kinds, groups_of_servers, of_flavors
+from tricircle.audit.recovered_slices import SliceRecovery
+from tricircle.audit.recovery_report import Report
+from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.copies.bodies import text
+from tricircle.errors import TricircleError
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
+
+#: Seconds for one list of one pod, all pages.
+_LIST_S = 900.0
+_PODS_AT_ONCE = 4
+#: Rows that are written while a long list is still being read.
+_PORTION = 1000
+#: Copies that only a project that used the pod has there.
+_BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
+
+
+@dataclass(slots=True)
+class Held:
+    """What was learnt of one pod so far.
+
+    :ivar lists: objects by kind; a kind whose list could not be read is missing
+    :ivar made: what was made of them
+    :ivar servers: the ids of all servers; None when they are not known
+    :ivar flavors, types: names of those that servers and volumes have
+    :ivar projects, users: who has something there
+    :ivar volumes: whose each volume is; lists of attachments do not say it
+    """
+
+    pod: Pod
+    lists: dict[Kind | Part, list[Holding]] = field(default_factory=dict)
+    made: dict[Kind, Sorted] = field(default_factory=dict)
+    servers: frozenset[str] | None = None
+    flavors: set[str] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
+    projects: set[ProjectId] = field(default_factory=set)
+    users: set[str] = field(default_factory=set)
+    volumes: dict[str, ProjectId] = field(default_factory=dict)
+
+    def has(self, *kinds: Kind | Part) -> bool:
+        """Whether these lists were read completely."""
+        return all(kind in self.lists for kind in kinds)
+
+    def learn(self, holding: Holding) -> Holding:
+        """Remember of something that runs what others want to know; with its project, where only we know it."""
+        if holding.kind is Kind.ATTACHMENT:
+            return replace(holding, project_id=self.volumes.get(text(holding.body, "volume_id")))
+        if holding.project_id is not None:
+            self.projects.add(holding.project_id)
+        if holding.kind is Kind.SERVER:
+            self.users.add(text(holding.body, "user_id"))
+            flavor = holding.body.get("flavor")
+            self.flavors.add(text(flavor, "original_name") if isinstance(flavor, dict) else "")
+        elif holding.kind is Kind.VOLUME:
+            self.types.add(text(holding.body, "volume_type"))
+            self.volumes[holding.pod_resource_id] = holding.project_id or recoverable.ANYBODY
+        return holding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a recovery works with."""
+
+    inventory: Inventory
+    centre: Centre
+    kinds: Kinds
+    keeper: RecordKeeper
+    bindings: BindingRecovery
+    slices: SliceRecovery
+    report: Report
+
+
+Work = Callable[[Held], Awaitable[None]]
+
+
+class Recovery:
+    """Recovers what pods hold."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._report = means.report
+        self._keeper = means.keeper
+
+    async def run(self, pods: Sequence[Pod], users: Iterable[str]) -> None:
+        """Everything in these pods.
+
+        :param users: whose key pairs to look for, beside those of servers' owners
+        :raises TricircleError: the centre cannot be read, or the database does not answer
+        """
+        self._report.progress("centre: reading what is declared")
+        declared = await self._means.centre.declared(Deadline.after(_LIST_S))
+        zones = recoverable.asked_zones(declared)
+        helds = [Held(pod) for pod in pods]
+        await _each(helds, self._read)
+        await _each(helds, lambda held: self._owned(held, zones))
+        await _each(helds, lambda held: self._networks(held, declared))
+        home = recoverable.homes(((held.pod, held.lists.get(Kind.SUBNET, ())) for held in helds), declared)
+        await _each(helds, lambda held: self._ports(held, declared, home))
+        await _each(helds, lambda held: self._kinds(held, declared))
+        await self._keypairs(helds, users)
+        await _each(helds, lambda held: self._means.bindings.run(held.pod, held.projects - {declared.owner_id}))
+
+    async def _read(self, held: Held) -> None:
+        """What networks consist of, with all ports."""
+        for kind in (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY):
+            await self._listed(held, kind)
+
+    async def _listed(self, held: Held, kind: Kind | Part) -> Sequence[Holding] | None:
+        """All objects of a kind, remembered; None when they cannot be read, which is said."""
+        self._report.progress(f"{held.pod.name}: {kind}")
+        try:
+            found = [one async for one in self._means.inventory.each(held.pod, kind, deadline=Deadline.after(_LIST_S))]
+        except TricircleError as error:
+            self._unread(held, kind, error)
+            return None
+        held.lists[kind] = found
+        return found
+
+    def _unread(self, held: Held, kind: Kind | Part, error: TricircleError) -> None:
+        self._report.problem(
+            f"Pod {held.pod.name}: what it holds of {kind} could not be read: {error.__cause__ or error}",
+            "Mend the pod, and run this again. What was written down of it before stays as it was.",
+        )
+
+    async def _owned(self, held: Held, zones: Mapping[str, str]) -> None:
+        for kind in OWNED:
+            await self._owned_kind(held, kind, zones)
+
+    async def _owned_kind(self, held: Held, kind: Kind, zones: Mapping[str, str]) -> None:
+        """Write what runs while it is read: of these lists only ids are kept."""
+        seen: set[str] = set()
+        portion: list[Fact] = []
+        self._report.progress(f"{held.pod.name}: {kind}")
+        try:
+            async for one in self._means.inventory.each(held.pod, kind, deadline=Deadline.after(_LIST_S)):
+                seen.add(one.pod_resource_id)
+                zone = zones.get(one.pod_resource_id) if kind is Kind.SERVER else None
+                portion.append(recoverable.owned(held.pod, kind, held.learn(one), {"asked_az": zone} if zone else None))
+                if len(portion) == _PORTION:
+                    await self._keeper.put(held.pod, kind, portion)
+                    self._report.progress(f"{held.pod.name}: {kind}, {len(seen)} so far")
+                    portion = []
+        except TricircleError as error:
+            self._unread(held, kind, error)
+            await self._keeper.put(held.pod, kind, portion)
+            return
+        await self._keeper.put(held.pod, kind, portion)
+        if self._means.inventory.holds(held.pod, kind):
+            await self._keeper.prune(held.pod, kind, known=seen, there=seen)
+        if kind is Kind.SERVER:
+            held.servers = frozenset(seen)
+
+    async def _networks(self, held: Held, declared: Declared) -> None:
+        """Networks and security groups."""
+        pod, lists = held.pod, held.lists
+        if held.has(Kind.NETWORK, Part.RBAC_POLICY):
+            shares = shares_of(lists[Part.RBAC_POLICY])
+            await self._settle(held, Kind.NETWORK, recoverable.networks(pod, lists[Kind.NETWORK], shares, declared))
+        if held.has(Kind.SECURITY_GROUP):
+            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared)
+            await self._settle(held, Kind.SECURITY_GROUP, groups)
+
+    async def _ports(self, held: Held, declared: Declared, home: Mapping[str, PodId]) -> None:
+        """Subnets, ports, and ends of servers that nobody noticed."""
+        pod, lists, made = held.pod, held.lists, held.made
+        if Kind.NETWORK not in made or Kind.SECURITY_GROUP not in made:
+            return
+        if held.has(Kind.SUBNET):
+            subnets = recoverable.subnets(pod, lists[Kind.SUBNET], made[Kind.NETWORK], declared, home)
+            await self._settle(held, Kind.SUBNET, subnets)
+            await self._means.slices.rekey(pod, subnets, declared)
+        if held.has(Kind.SUBNET, Kind.PORT):
+            copies = recoverable.Copies(made[Kind.NETWORK], made[Kind.SUBNET], made[Kind.SECURITY_GROUP])
+            ports = recoverable.ports(pod, lists[Kind.PORT], copies, declared)
+            await self._settle(held, Kind.PORT, ports)
+            if held.servers is not None:
+                for server_id, project in recoverable.lost_ends(pod, held.servers, ports, declared).items():
+                    await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project)
+
+    async def _kinds(self, held: Held, declared: Declared) -> None:
+        """Server groups, flavors and volume types."""
+        deadline, kinds, pod = Deadline.after(_LIST_S), self._means.kinds, held.pod
+        if (found := await self._listed(held, Kind.SERVER_GROUP)) is not None:
+            await self._settle(held, Kind.SERVER_GROUP, groups_of_servers(pod, found, declared))
+        try:
+            if (found := await self._listed(held, Kind.FLAVOR)) is not None:
+                access = await kinds.access(pod, found, deadline)
+                await self._settle(held, Kind.FLAVOR, of_flavors(pod, found, access, held.flavors, declared))
+            if (found := await self._listed(held, Kind.VOLUME_TYPE)) is not None:
+                types = await kinds.volume_types(pod, found, held.types, declared, deadline)
+                await self._settle(held, Kind.VOLUME_TYPE, types)
+        except TricircleError as error:
+            self._unread(held, Kind.VOLUME_TYPE if Kind.FLAVOR in held.made else Kind.FLAVOR, error)
+
+    async def _keypairs(self, helds: Sequence[Held], users: Iterable[str]) -> None:
+        """Key pairs, which no list of a pod shows without their user. Those of users that are not known stay written
+        down."""
+        asked = set(users).union(*(held.users for held in helds))
+        self._report.progress(f"keypair: asking for those of {len(asked)} users")
+        for held in helds:
+            try:
+                pairs = await self._means.kinds.keypairs(held.pod, asked, Deadline.after(_LIST_S))
+            except TricircleError as error:
+                self._unread(held, Kind.KEYPAIR, error)
+                continue
+            await self._keeper.put(held.pod, Kind.KEYPAIR, pairs)
+
+    async def _settle(self, held: Held, kind: Kind, found: Sorted) -> None:
+        """Write what was found, remove what was not, and name the strangers."""
+        held.made[kind] = found
+        held.projects |= {fact.routing.project_id for fact in found.facts.values() if kind in _BINDING}
+        await self._keeper.put(held.pod, kind, found.facts.values())
+        strange = {str(one.holding.central_id) for one in found.strangers}
+        there = {one.pod_resource_id for one in held.lists[kind]}
+        await self._keeper.prune(held.pod, kind, known=strange | found.facts.keys(), there=there)
+        for one in found.strangers:
+            self._report.note(
+                f"Pod {held.pod.name}: {kind} {one.holding.pod_resource_id} bears the mark of "
+                f"{one.holding.central_id}, but {one.why}."
+            )
+
+
+async def _each(helds: Sequence[Held], work: Work) -> None:
+    """Do it for every pod, some at the same time."""
+    turn = asyncio.Semaphore(_PODS_AT_ONCE)
+
+    async def one(held: Held) -> None:
+        async with turn:
+            await work(held)
+
+    async with asyncio.TaskGroup() as group:
+        for held in helds:
+            group.create_task(one(held))
+
+
+def shares_of(policies: Iterable[Holding]) -> dict[str, frozenset[str]]:
+    """The projects that each network of a pod is shared with, by its id there."""
+    found: dict[str, frozenset[str]] = {}
+    for policy in policies:
+        body = policy.body
+        target = text(body, "target_tenant")
+        if (body.get("object_type"), body.get("action")) == ("network", "access_as_shared") and target != "*":
+            network_id = text(body, "object_id")
+            found[network_id] = found.get(network_id, frozenset()) | {target}
+    return found
