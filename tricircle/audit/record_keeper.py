@@ -4,9 +4,6 @@
 In portions, each in a transaction of its own. Twice writes nothing twice; a rehearsal only counts.
 """
 
-In portions, each in a transaction. Twice writes nothing twice. A rehearsal only counts.
-"""
-
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
