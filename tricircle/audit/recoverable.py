@@ -297,7 +297,8 @@ def _copy(
             project_id=ProjectId(text(central, "project_id")),
             pod_resource_id=holding.pod_resource_id,
             revision=revision(central) if agrees else None,
-            details=details,
+            # As everywhere in routings, what is None is not there.
+            details={name: value for name, value in details.items() if value is not None},
             created_at=holding.created_at,
         ),
         job=None if agrees else _JOBS[kind],

@@ -10,9 +10,10 @@ was made of. Subnets wait for those of all pods, since only together they say wh
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from tricircle.audit import recoverable
+from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Centre, Declared
 from tricircle.audit.inventory import OWNED, Holding, Inventory, Part
 from tricircle.audit.record_keeper import RecordKeeper
@@ -21,7 +22,7 @@ from tricircle.audit.recovered_bindings import BindingRecovery
 from tricircle.audit.recovered_kinds import Kinds, groups_of_servers, of_flavors
 from tricircle.audit.recovered_slices import SliceRecovery
 from tricircle.audit.recovery_report import Report
-from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.context import Deadline, PodId
 from tricircle.copies.bodies import text
 from tricircle.errors import TricircleError
 from tricircle.model.job import JobType
@@ -37,48 +38,6 @@ _PORTION = 1000
 _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
 
-@dataclass(slots=True)
-class Held:
-    """What was learnt of one pod so far.
-
-    :ivar lists: objects by kind; a kind whose list could not be read is missing
-    :ivar made: what was made of them
-    :ivar servers: the ids of all servers; None when they are not known
-    :ivar flavors, types: names of those that servers and volumes have
-    :ivar projects, users: who has something there
-    :ivar volumes: whose each volume is; lists of attachments do not say it
-    """
-
-    pod: Pod
-    lists: dict[Kind | Part, list[Holding]] = field(default_factory=dict)
-    made: dict[Kind, Sorted] = field(default_factory=dict)
-    servers: frozenset[str] | None = None
-    flavors: set[str] = field(default_factory=set)
-    types: set[str] = field(default_factory=set)
-    projects: set[ProjectId] = field(default_factory=set)
-    users: set[str] = field(default_factory=set)
-    volumes: dict[str, ProjectId] = field(default_factory=dict)
-
-    def has(self, *kinds: Kind | Part) -> bool:
-        """Whether these lists were read completely."""
-        return all(kind in self.lists for kind in kinds)
-
-    def learn(self, holding: Holding) -> Holding:
-        """Remember of something that runs what others want to know; with its project, where only we know it."""
-        if holding.kind is Kind.ATTACHMENT:
-            return replace(holding, project_id=self.volumes.get(text(holding.body, "volume_id")))
-        if holding.project_id is not None:
-            self.projects.add(holding.project_id)
-        if holding.kind is Kind.SERVER:
-            self.users.add(text(holding.body, "user_id"))
-            flavor = holding.body.get("flavor")
-            self.flavors.add(text(flavor, "original_name") if isinstance(flavor, dict) else "")
-        elif holding.kind is Kind.VOLUME:
-            self.types.add(text(holding.body, "volume_type"))
-            self.volumes[holding.pod_resource_id] = holding.project_id or recoverable.ANYBODY
-        return holding
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What a recovery works with."""
@@ -92,7 +51,7 @@ class Means:
     report: Report
 
 
-Work = Callable[[Held], Awaitable[None]]
+Work = Callable[[Contents], Awaitable[None]]
 
 
 class Recovery:
@@ -112,7 +71,7 @@ class Recovery:
         self._report.progress("centre: reading what is declared")
         declared = await self._means.centre.declared(Deadline.after(_LIST_S))
         zones = recoverable.asked_zones(declared)
-        helds = [Held(pod) for pod in pods]
+        helds = [Contents(pod) for pod in pods]
         await _each(helds, self._read)
         await _each(helds, lambda held: self._owned(held, zones))
         await _each(helds, lambda held: self._networks(held, declared))
@@ -122,12 +81,12 @@ class Recovery:
         await self._keypairs(helds, users)
         await _each(helds, lambda held: self._means.bindings.run(held.pod, held.projects - {declared.owner_id}))
 
-    async def _read(self, held: Held) -> None:
+    async def _read(self, held: Contents) -> None:
         """What networks consist of, with all ports."""
         for kind in (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY):
             await self._listed(held, kind)
 
-    async def _listed(self, held: Held, kind: Kind | Part) -> Sequence[Holding] | None:
+    async def _listed(self, held: Contents, kind: Kind | Part) -> Sequence[Holding] | None:
         """All objects of a kind, remembered; None when they cannot be read, which is said."""
         self._report.progress(f"{held.pod.name}: {kind}")
         try:
@@ -138,17 +97,17 @@ class Recovery:
         held.lists[kind] = found
         return found
 
-    def _unread(self, held: Held, kind: Kind | Part, error: TricircleError) -> None:
+    def _unread(self, held: Contents, kind: Kind | Part, error: TricircleError) -> None:
         self._report.problem(
             f"Pod {held.pod.name}: what it holds of {kind} could not be read: {error.__cause__ or error}",
             "Mend the pod, and run this again. What was written down of it before stays as it was.",
         )
 
-    async def _owned(self, held: Held, zones: Mapping[str, str]) -> None:
+    async def _owned(self, held: Contents, zones: Mapping[str, str]) -> None:
         for kind in OWNED:
             await self._owned_kind(held, kind, zones)
 
-    async def _owned_kind(self, held: Held, kind: Kind, zones: Mapping[str, str]) -> None:
+    async def _owned_kind(self, held: Contents, kind: Kind, zones: Mapping[str, str]) -> None:
         """Write what runs while it is read: of these lists only ids are kept."""
         seen: set[str] = set()
         portion: list[Fact] = []
@@ -172,7 +131,7 @@ class Recovery:
         if kind is Kind.SERVER:
             held.servers = frozenset(seen)
 
-    async def _networks(self, held: Held, declared: Declared) -> None:
+    async def _networks(self, held: Contents, declared: Declared) -> None:
         """Networks and security groups."""
         pod, lists = held.pod, held.lists
         if held.has(Kind.NETWORK, Part.RBAC_POLICY):
@@ -182,7 +141,7 @@ class Recovery:
             groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared)
             await self._settle(held, Kind.SECURITY_GROUP, groups)
 
-    async def _ports(self, held: Held, declared: Declared, home: Mapping[str, PodId]) -> None:
+    async def _ports(self, held: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
         """Subnets, ports, and ends of servers that nobody noticed."""
         pod, lists, made = held.pod, held.lists, held.made
         if Kind.NETWORK not in made or Kind.SECURITY_GROUP not in made:
@@ -199,7 +158,7 @@ class Recovery:
                 for server_id, project in recoverable.lost_ends(pod, held.servers, ports, declared).items():
                     await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project)
 
-    async def _kinds(self, held: Held, declared: Declared) -> None:
+    async def _kinds(self, held: Contents, declared: Declared) -> None:
         """Server groups, flavors and volume types."""
         deadline, kinds, pod = Deadline.after(_LIST_S), self._means.kinds, held.pod
         if (found := await self._listed(held, Kind.SERVER_GROUP)) is not None:
@@ -214,7 +173,7 @@ class Recovery:
         except TricircleError as error:
             self._unread(held, Kind.VOLUME_TYPE if Kind.FLAVOR in held.made else Kind.FLAVOR, error)
 
-    async def _keypairs(self, helds: Sequence[Held], users: Iterable[str]) -> None:
+    async def _keypairs(self, helds: Sequence[Contents], users: Iterable[str]) -> None:
         """Key pairs, which no list of a pod shows without their user. Those of users that are not known stay written
         down."""
         asked = set(users).union(*(held.users for held in helds))
@@ -227,7 +186,7 @@ class Recovery:
                 continue
             await self._keeper.put(held.pod, Kind.KEYPAIR, pairs)
 
-    async def _settle(self, held: Held, kind: Kind, found: Sorted) -> None:
+    async def _settle(self, held: Contents, kind: Kind, found: Sorted) -> None:
         """Write what was found, remove what was not, and name the strangers."""
         held.made[kind] = found
         held.projects |= {fact.routing.project_id for fact in found.facts.values() if kind in _BINDING}
@@ -242,11 +201,11 @@ class Recovery:
             )
 
 
-async def _each(helds: Sequence[Held], work: Work) -> None:
+async def _each(helds: Sequence[Contents], work: Work) -> None:
     """Do it for every pod, some at the same time."""
     turn = asyncio.Semaphore(_PODS_AT_ONCE)
 
-    async def one(held: Held) -> None:
+    async def one(held: Contents) -> None:
         async with turn:
             await work(held)
 
