@@ -86,8 +86,8 @@ class Books:
         look = "SELECT type, resource_id, not_before, last_error FROM tricircle_jobs"
         eventually(lambda: self.tables.run(look), lambda jobs: not jobs, "no jobs", 120)
 
-    def known(self) -> Dump:
-        """What is written down, in a form that two books that know the same have in common.
+    def known(self, project_id: str | None = None) -> Dump:
+        """What is written down (of one project), in a form that two books that know the same have in common.
 
         A revision that is known may be older than what it was recovered from: not every change of an object at the
         centre is one that copies carry. So only whether it is known counts, but for digests. The central region's row
@@ -100,6 +100,9 @@ class Books:
         )
         bindings = self.tables.run("SELECT * FROM tricircle_bindings ORDER BY project_id, pod_id")
         routings = self.tables.run("SELECT * FROM tricircle_routings ORDER BY kind, central_id, pod_id")
+        if project_id is not None:
+            bindings = [row for row in bindings if row["project_id"] == project_id]
+            routings = [row for row in routings if row["project_id"] == project_id]
         return {
             "pods": [{**_lasting(pod), "id": pod["id"] if pod["az_name"] else "centre"} for pod in pods],
             "endpoints": ends,

@@ -173,9 +173,15 @@ def difference(before: Dump, after: Dump) -> dict[str, object]:
 @pytest.mark.usefixtures("draining")
 def test_all_tables_are_lost(population: Population, books: Books, tmp_path: Path) -> None:
     books.drained()
-    seen, before = population.views(), books.known()
-    assert len(before["routings"]) > 30
+    project_id = population.tenant.project_id
+    seen, mine = population.views(), books.known(project_id)
+    assert len(mine["routings"]) > 25
     with books.closed(tmp_path / "schema.sql"):
+        # Books that are right stay as they are, but for rows of what other tests' servers took with them.
+        code, said = books.manage("recover")
+        assert code == 0, said
+        assert difference(mine, books.known(project_id)) == {}
+        before = books.known()
         books.drop()
         code, said = books.manage("recover")
         assert (code, "db upgrade" in said) == (1, True)

@@ -3,6 +3,7 @@
 
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.audit.declared import Centre
+from tricircle.audit.importing import Importer
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.record_keeper import RecordKeeper
 from tricircle.audit.recovered_bindings import BindingRecovery
@@ -65,6 +66,7 @@ async def _recovery(rooms: Rooms, report: Report, *, is_rehearsal: bool) -> Reco
             kinds=Kinds(rooms.clients, rooms.registry, centre),
             keeper=RecordKeeper(rooms.engine, rooms.queue, report, since=since, is_rehearsal=is_rehearsal),
             bindings=BindingRecovery(rooms.engine, rooms.bindings, report, is_rehearsal=is_rehearsal),
+            importer=Importer(centre, report, is_rehearsal=is_rehearsal),
             slices=SliceRecovery(centre, report, is_rehearsal=is_rehearsal),
             report=report,
         )

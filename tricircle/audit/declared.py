@@ -6,7 +6,7 @@ Everything is held in memory: a recovery asks for every object once per pod. Of 
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tricircle.audit.inventory import LISTINGS, PAGE
 from tricircle.audit.paging import Listing, pages
@@ -64,6 +64,12 @@ class Declared:
     def slice_of(self, pod: Pod, subnet_id: str) -> Body | None:
         """The port with the pod's slice of a subnet, or None."""
         return self.slices.get((pod.name, subnet_id))
+
+    def with_slice(self, pod: Pod, subnet_id: str, port: Body) -> "Declared":
+        """The same with this slice."""
+        given = {(text(ip, "subnet_id"), text(ip, "ip_address")) for ip in rows(port, "fixed_ips")}
+        slices = {**self.slices, (pod.name, subnet_id): port}
+        return replace(self, slices=slices, addresses=self.addresses | given)
 
 
 def is_keyed(port: Body, pod: Pod, subnet_id: str) -> bool:

@@ -6,7 +6,7 @@ not let anybody choose ids, so it has a new one; the mark in the pod still names
 Whoever was interrupted finds by the natural key what was made before: VLAN id, CIDR, MAC; a group by its name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tricircle.audit.contents import Contents
@@ -16,7 +16,7 @@ from tricircle.audit.missing import Missing, Seen, missing, network_body, port_b
 from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, member, rows, text
-from tricircle.errors import TricircleError
+from tricircle.errors import NotFoundError, TricircleError
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 
@@ -90,7 +90,7 @@ class Importer:
         self._report.count(seen.pod.name, kind, Did.IMPORTED)
         self._report.note(f"Pod {seen.pod.name}: {kind} {seen.holding.pod_resource_id} ({_facts(seen)}) {what}.")
 
-    async def _try(self, kind: Kind, marked: str, copies: Sequence[Seen], made: _Made, work: "_Work") -> None:
+    async def _try(self, kind: Kind, marked: str, copies: Sequence[Seen], made: _Made, work: Awaitable[Body]) -> None:
         """Make one. What fails is said, and stands in nobody's way but that of what stands on it."""
         seen = copies[0]
         try:
@@ -111,9 +111,9 @@ class Importer:
         projects = _projects(copies, pods, wanted)
         body = network_body(copies[0], projects[0])
         for known in declared.networks.values():
-            if known.get(_KEY[2]) is not None and all(known.get(name) == body.get(name) for name in _KEY):
-                if known.get("project_id") in projects and known.get("name") == body["name"]:
-                    return known
+            is_same = known.get(_KEY[2]) is not None and all(known.get(name) == body.get(name) for name in _KEY)
+            if is_same and known.get("project_id") in projects and known.get("name") == body["name"]:
+                return known
         network = await self._post(Kind.NETWORK, body)
         for project_id in projects[1:]:
             policy = {"object_type": "network", "object_id": network["id"], "action": "access_as_shared"}
@@ -122,9 +122,7 @@ class Importer:
             await client.post("/v2.0/rbac-policies", body=shared, deadline=Deadline.after(_CALL_S), ok=(409,))
         return network
 
-    async def _subnet(
-        self, copies: Sequence[Seen], pods: Sequence[Contents], made: _Made, declared: Declared
-    ) -> Body:
+    async def _subnet(self, copies: Sequence[Seen], pods: Sequence[Contents], made: _Made, declared: Declared) -> Body:
         network = _network_of(copies[0], pods, {**declared.networks, **made.bodies[Kind.NETWORK]}, made)
         for known in declared.subnets.values():
             if (known.get("network_id"), known.get("cidr")) == (network["id"], copies[0].body.get("cidr")):
@@ -194,3 +192,63 @@ class Importer:
         client = self._centre.client(Service.NETWORK)
         answer = await client.post(f"/v2.0/{collection}", body={singular: body}, deadline=Deadline.after(_CALL_S))
         return member(answer, singular)
+
+
+def _central_ids(contents: Contents, kind: Kind) -> dict[str, str]:
+    """Central ids of a pod's copies by their ids there."""
+    return {one.pod_resource_id: one.central_id for one in contents.lists[kind] if one.central_id is not None}
+
+
+def _network_of(seen: Seen, pods: Sequence[Contents], known: Mapping[str, Body], made: _Made) -> Body:
+    """The central network of a subnet. :raises NotFoundError: it could not be made"""
+    contents = next(one for one in pods if one.pod.id == seen.pod.id)
+    holding = contents.by_id(Kind.NETWORK).get(text(seen.body, "network_id"))
+    marked = holding.central_id if holding is not None else None
+    network = known.get(made.names[Kind.NETWORK].get(marked or "", marked or ""))
+    if network is None:
+        raise NotFoundError("its network is unknown there too.")
+    return network
+
+
+def _projects(copies: Sequence[Seen], pods: Sequence[Contents], wanted: Missing) -> list[str]:
+    """Whose a network is: the project that it is shared with in the pods. Of several the first owns it."""
+    networks = {seen.holding.pod_resource_id for seen in copies}
+    shared = {
+        text(policy.body, "target_tenant")
+        for contents in pods
+        for policy in contents.lists.get(Part.RBAC_POLICY, ())
+        if policy.body.get("object_id") in networks and policy.body.get("action") == "access_as_shared"
+    } - {"*", ""}
+    users = [
+        text(seen.body, "project_id")
+        for ports in wanted.ports.values()
+        for seen in ports
+        if seen.body.get("network_id") in networks
+    ]
+    # Whoever has most ports on it comes first.
+    return sorted(shared | set(users), key=lambda project: (-users.count(project), project))
+
+
+def _facts(seen: Seen) -> str:
+    """What tells an operator which object it is: VLAN id, CIDR, addresses and server, or the name."""
+    body = seen.body
+    if seen.holding.kind is Kind.PORT:
+        addresses = ", ".join(text(ip, "ip_address") for ip in rows(body, "fixed_ips"))
+        return f"{addresses}; {text(body, 'mac_address')}; server {text(body, 'device_id')}"
+    if seen.holding.kind is Kind.NETWORK:
+        return f"{text(body, 'name')}; {text(body, _KEY[0])} {text(body, _KEY[2])}"
+    return text(body, "cidr") or text(body, "name")
+
+
+def _with(declared: Declared, made: _Made) -> Declared:
+    ports = made.bodies[Kind.PORT]
+    fixed_ips = [ip for port in ports.values() for ip in rows(port, "fixed_ips")]
+    addresses = {(text(ip, "subnet_id"), text(ip, "ip_address")) for ip in fixed_ips}
+    return replace(
+        declared,
+        networks={**declared.networks, **made.bodies[Kind.NETWORK]},
+        subnets={**declared.subnets, **made.bodies[Kind.SUBNET]},
+        groups={**declared.groups, **made.bodies[Kind.SECURITY_GROUP]},
+        ports={**declared.ports, **ports},
+        addresses=declared.addresses | addresses,
+    )

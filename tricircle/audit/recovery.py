@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tricircle.audit import recoverable
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Centre, Declared
+from tricircle.audit.importing import Importer
 from tricircle.audit.inventory import OWNED, Holding, Inventory, Part
 from tricircle.audit.record_keeper import RecordKeeper
 from tricircle.audit.recoverable import Fact, Sorted
@@ -47,6 +48,7 @@ class Means:
     kinds: Kinds
     keeper: RecordKeeper
     bindings: BindingRecovery
+    importer: Importer
     slices: SliceRecovery
     report: Report
 
@@ -71,147 +73,153 @@ class Recovery:
         self._report.progress("centre: reading what is declared")
         declared = await self._means.centre.declared(Deadline.after(_LIST_S))
         zones = recoverable.asked_zones(declared)
-        helds = [Contents(pod) for pod in pods]
-        await _each(helds, self._read)
-        await _each(helds, lambda held: self._owned(held, zones))
-        await _each(helds, lambda held: self._networks(held, declared))
-        home = recoverable.homes(((held.pod, held.lists.get(Kind.SUBNET, ())) for held in helds), declared)
-        await _each(helds, lambda held: self._ports(held, declared, home))
-        await _each(helds, lambda held: self._kinds(held, declared))
-        await self._keypairs(helds, users)
-        await _each(helds, lambda held: self._means.bindings.run(held.pod, held.projects - {declared.owner_id}))
+        read = [Contents(pod) for pod in pods]
+        await _each(read, self._read)
+        await _each(read, lambda contents: self._owned(contents, zones))
+        declared = await self._means.importer.run(read, declared)
+        declared = await self._means.slices.run(read, declared)
+        await _each(read, lambda contents: self._networks(contents, declared))
+        home = recoverable.homes(((contents.pod, contents.lists.get(Kind.SUBNET, ())) for contents in read), declared)
+        await _each(read, lambda contents: self._ports(contents, declared, home))
+        await _each(read, lambda contents: self._kinds(contents, declared))
+        await self._keypairs(read, users)
+        ours = {declared.owner_id}
+        await _each(read, lambda contents: self._means.bindings.run(contents.pod, contents.projects - ours))
 
-    async def _read(self, held: Contents) -> None:
+    async def _read(self, contents: Contents) -> None:
         """What networks consist of, with all ports."""
         for kind in (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY):
-            await self._listed(held, kind)
+            await self._listed(contents, kind)
 
-    async def _listed(self, held: Contents, kind: Kind | Part) -> Sequence[Holding] | None:
+    async def _listed(self, contents: Contents, kind: Kind | Part) -> Sequence[Holding] | None:
         """All objects of a kind, remembered; None when they cannot be read, which is said."""
-        self._report.progress(f"{held.pod.name}: {kind}")
+        self._report.progress(f"{contents.pod.name}: {kind}")
         try:
-            found = [one async for one in self._means.inventory.each(held.pod, kind, deadline=Deadline.after(_LIST_S))]
+            found = [
+                one async for one in self._means.inventory.each(contents.pod, kind, deadline=Deadline.after(_LIST_S))
+            ]
         except TricircleError as error:
-            self._unread(held, kind, error)
+            self._unread(contents, kind, error)
             return None
-        held.lists[kind] = found
+        contents.lists[kind] = found
         return found
 
-    def _unread(self, held: Contents, kind: Kind | Part, error: TricircleError) -> None:
+    def _unread(self, contents: Contents, kind: Kind | Part, error: TricircleError) -> None:
         self._report.problem(
-            f"Pod {held.pod.name}: what it holds of {kind} could not be read: {error.__cause__ or error}",
+            f"Pod {contents.pod.name}: what it holds of {kind} could not be read: {error.__cause__ or error}",
             "Mend the pod, and run this again. What was written down of it before stays as it was.",
         )
 
-    async def _owned(self, held: Contents, zones: Mapping[str, str]) -> None:
+    async def _owned(self, contents: Contents, zones: Mapping[str, str]) -> None:
         for kind in OWNED:
-            await self._owned_kind(held, kind, zones)
+            await self._owned_kind(contents, kind, zones)
 
-    async def _owned_kind(self, held: Contents, kind: Kind, zones: Mapping[str, str]) -> None:
+    async def _owned_kind(self, contents: Contents, kind: Kind, zones: Mapping[str, str]) -> None:
         """Write what runs while it is read: of these lists only ids are kept."""
         seen: set[str] = set()
         portion: list[Fact] = []
-        self._report.progress(f"{held.pod.name}: {kind}")
+        self._report.progress(f"{contents.pod.name}: {kind}")
         try:
-            async for one in self._means.inventory.each(held.pod, kind, deadline=Deadline.after(_LIST_S)):
+            async for one in self._means.inventory.each(contents.pod, kind, deadline=Deadline.after(_LIST_S)):
                 seen.add(one.pod_resource_id)
                 zone = zones.get(one.pod_resource_id) if kind is Kind.SERVER else None
-                portion.append(recoverable.owned(held.pod, kind, held.learn(one), {"asked_az": zone} if zone else None))
+                portion.append(
+                    recoverable.owned(contents.pod, kind, contents.learn(one), {"asked_az": zone} if zone else None)
+                )
                 if len(portion) == _PORTION:
-                    await self._keeper.put(held.pod, kind, portion)
-                    self._report.progress(f"{held.pod.name}: {kind}, {len(seen)} so far")
+                    await self._keeper.put(contents.pod, kind, portion)
+                    self._report.progress(f"{contents.pod.name}: {kind}, {len(seen)} so far")
                     portion = []
         except TricircleError as error:
-            self._unread(held, kind, error)
-            await self._keeper.put(held.pod, kind, portion)
+            self._unread(contents, kind, error)
+            await self._keeper.put(contents.pod, kind, portion)
             return
-        await self._keeper.put(held.pod, kind, portion)
-        if self._means.inventory.holds(held.pod, kind):
-            await self._keeper.prune(held.pod, kind, known=seen, there=seen)
+        await self._keeper.put(contents.pod, kind, portion)
+        if self._means.inventory.holds(contents.pod, kind):
+            await self._keeper.prune(contents.pod, kind, known=seen, there=seen)
         if kind is Kind.SERVER:
-            held.servers = frozenset(seen)
+            contents.servers = frozenset(seen)
 
-    async def _networks(self, held: Contents, declared: Declared) -> None:
+    async def _networks(self, contents: Contents, declared: Declared) -> None:
         """Networks and security groups."""
-        pod, lists = held.pod, held.lists
-        if held.has(Kind.NETWORK, Part.RBAC_POLICY):
+        pod, lists = contents.pod, contents.lists
+        if contents.has(Kind.NETWORK, Part.RBAC_POLICY):
             shares = shares_of(lists[Part.RBAC_POLICY])
-            await self._settle(held, Kind.NETWORK, recoverable.networks(pod, lists[Kind.NETWORK], shares, declared))
-        if held.has(Kind.SECURITY_GROUP):
+            await self._settle(contents, Kind.NETWORK, recoverable.networks(pod, lists[Kind.NETWORK], shares, declared))
+        if contents.has(Kind.SECURITY_GROUP):
             groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared)
-            await self._settle(held, Kind.SECURITY_GROUP, groups)
+            await self._settle(contents, Kind.SECURITY_GROUP, groups)
 
-    async def _ports(self, held: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
+    async def _ports(self, contents: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
         """Subnets, ports, and ends of servers that nobody noticed."""
-        pod, lists, made = held.pod, held.lists, held.made
+        pod, lists, made = contents.pod, contents.lists, contents.made
         if Kind.NETWORK not in made or Kind.SECURITY_GROUP not in made:
             return
-        if held.has(Kind.SUBNET):
+        if contents.has(Kind.SUBNET):
             subnets = recoverable.subnets(pod, lists[Kind.SUBNET], made[Kind.NETWORK], declared, home)
-            await self._settle(held, Kind.SUBNET, subnets)
-            await self._means.slices.rekey(pod, subnets, declared)
-        if held.has(Kind.SUBNET, Kind.PORT):
+            await self._settle(contents, Kind.SUBNET, subnets)
+        if contents.has(Kind.SUBNET, Kind.PORT):
             copies = recoverable.Copies(made[Kind.NETWORK], made[Kind.SUBNET], made[Kind.SECURITY_GROUP])
             ports = recoverable.ports(pod, lists[Kind.PORT], copies, declared)
-            await self._settle(held, Kind.PORT, ports)
-            if held.servers is not None:
-                for server_id, project in recoverable.lost_ends(pod, held.servers, ports, declared).items():
+            await self._settle(contents, Kind.PORT, ports)
+            if contents.servers is not None:
+                for server_id, project in recoverable.lost_ends(pod, contents.servers, ports, declared).items():
                     await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project)
 
-    async def _kinds(self, held: Contents, declared: Declared) -> None:
+    async def _kinds(self, contents: Contents, declared: Declared) -> None:
         """Server groups, flavors and volume types."""
-        deadline, kinds, pod = Deadline.after(_LIST_S), self._means.kinds, held.pod
-        if (found := await self._listed(held, Kind.SERVER_GROUP)) is not None:
-            await self._settle(held, Kind.SERVER_GROUP, groups_of_servers(pod, found, declared))
+        deadline, kinds, pod = Deadline.after(_LIST_S), self._means.kinds, contents.pod
+        if (found := await self._listed(contents, Kind.SERVER_GROUP)) is not None:
+            await self._settle(contents, Kind.SERVER_GROUP, groups_of_servers(pod, found, declared))
         try:
-            if (found := await self._listed(held, Kind.FLAVOR)) is not None:
+            if (found := await self._listed(contents, Kind.FLAVOR)) is not None:
                 access = await kinds.access(pod, found, deadline)
-                await self._settle(held, Kind.FLAVOR, of_flavors(pod, found, access, held.flavors, declared))
-            if (found := await self._listed(held, Kind.VOLUME_TYPE)) is not None:
-                types = await kinds.volume_types(pod, found, held.types, declared, deadline)
-                await self._settle(held, Kind.VOLUME_TYPE, types)
+                await self._settle(contents, Kind.FLAVOR, of_flavors(pod, found, access, contents.flavors, declared))
+            if (found := await self._listed(contents, Kind.VOLUME_TYPE)) is not None:
+                types = await kinds.volume_types(pod, found, contents.types, declared, deadline)
+                await self._settle(contents, Kind.VOLUME_TYPE, types)
         except TricircleError as error:
-            self._unread(held, Kind.VOLUME_TYPE if Kind.FLAVOR in held.made else Kind.FLAVOR, error)
+            self._unread(contents, Kind.VOLUME_TYPE if Kind.FLAVOR in contents.made else Kind.FLAVOR, error)
 
-    async def _keypairs(self, helds: Sequence[Contents], users: Iterable[str]) -> None:
+    async def _keypairs(self, pods: Sequence[Contents], users: Iterable[str]) -> None:
         """Key pairs, which no list of a pod shows without their user. Those of users that are not known stay written
         down."""
-        asked = set(users).union(*(held.users for held in helds))
+        asked = set(users).union(*(contents.users for contents in pods))
         self._report.progress(f"keypair: asking for those of {len(asked)} users")
-        for held in helds:
+        for contents in pods:
             try:
-                pairs = await self._means.kinds.keypairs(held.pod, asked, Deadline.after(_LIST_S))
+                pairs = await self._means.kinds.keypairs(contents.pod, asked, Deadline.after(_LIST_S))
             except TricircleError as error:
-                self._unread(held, Kind.KEYPAIR, error)
+                self._unread(contents, Kind.KEYPAIR, error)
                 continue
-            await self._keeper.put(held.pod, Kind.KEYPAIR, pairs)
+            await self._keeper.put(contents.pod, Kind.KEYPAIR, pairs)
 
-    async def _settle(self, held: Contents, kind: Kind, found: Sorted) -> None:
+    async def _settle(self, contents: Contents, kind: Kind, found: Sorted) -> None:
         """Write what was found, remove what was not, and name the strangers."""
-        held.made[kind] = found
-        held.projects |= {fact.routing.project_id for fact in found.facts.values() if kind in _BINDING}
-        await self._keeper.put(held.pod, kind, found.facts.values())
+        contents.made[kind] = found
+        contents.projects |= {fact.routing.project_id for fact in found.facts.values() if kind in _BINDING}
+        await self._keeper.put(contents.pod, kind, found.facts.values())
         strange = {str(one.holding.central_id) for one in found.strangers}
-        there = {one.pod_resource_id for one in held.lists[kind]}
-        await self._keeper.prune(held.pod, kind, known=strange | found.facts.keys(), there=there)
+        there = {one.pod_resource_id for one in contents.lists[kind]}
+        await self._keeper.prune(contents.pod, kind, known=strange | found.facts.keys(), there=there)
         for one in found.strangers:
             self._report.note(
-                f"Pod {held.pod.name}: {kind} {one.holding.pod_resource_id} bears the mark of "
+                f"Pod {contents.pod.name}: {kind} {one.holding.pod_resource_id} bears the mark of "
                 f"{one.holding.central_id}, but {one.why}."
             )
 
 
-async def _each(helds: Sequence[Contents], work: Work) -> None:
+async def _each(pods: Sequence[Contents], work: Work) -> None:
     """Do it for every pod, some at the same time."""
     turn = asyncio.Semaphore(_PODS_AT_ONCE)
 
-    async def one(held: Contents) -> None:
+    async def one(contents: Contents) -> None:
         async with turn:
-            await work(held)
+            await work(contents)
 
     async with asyncio.TaskGroup() as group:
-        for held in helds:
-            group.create_task(one(held))
+        for contents in pods:
+            group.create_task(one(contents))
 
 
 def shares_of(policies: Iterable[Holding]) -> dict[str, frozenset[str]]:
