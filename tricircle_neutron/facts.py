@@ -52,6 +52,11 @@ def pod_named(session: orm.Session, name: str) -> PodFact | None:
     return None
 
 
+def pod_id_of(session: orm.Session, name: str) -> str | None:
+    """The id of the pod with this host name, whatever its state, or None."""
+    return session.execute(sa.select(tables.pods.c.id).where(tables.pods.c.name == name)).scalar()
+
+
 def zones(session: orm.Session) -> dict[str, bool]:
     """Each availability zone, and whether one of its pods takes new resources."""
     found: dict[str, bool] = {}

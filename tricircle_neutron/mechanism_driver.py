@@ -20,7 +20,17 @@ from oslo_log import log
 
 from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
-from tricircle_neutron import changes, facts, jobs, network_zones, plugin_view, slices, trunk_driver
+from tricircle_neutron import (
+    changes,
+    facts,
+    jobs,
+    leaving,
+    network_zones,
+    plugin_view,
+    quarantine,
+    slices,
+    trunk_driver,
+)
 
 LOG = log.getLogger(__name__)
 
@@ -40,6 +50,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
         registry.subscribe(self._rule_created, resources.SECURITY_GROUP_RULE, events.PRECOMMIT_CREATE)
         registry.subscribe(self._rule_deleted, resources.SECURITY_GROUP_RULE, events.PRECOMMIT_DELETE)
         slices.protect()
+        quarantine.protect()
         network_zones.map_to_networks()
         # The core plugin is still under construction; it can be found when the process is.
         registry.subscribe(plugin_view.install, resources.PROCESS, events.AFTER_INIT)
@@ -69,14 +80,24 @@ class TricircleMechanismDriver(api.MechanismDriver):
         """File the removal of all copies and slices; also called for the subnets of a deleted network."""
         _deleted(context, JobType.SUBNET, network_id=context.current["network_id"])
 
+    def create_port_precommit(self, context: Any) -> None:
+        """See that no pod has the MAC of another port."""
+        quarantine.check_mac(context.current)
+
     def update_port_precommit(self, context: Any) -> None:
         """File a job for a port that a pod carries; called for changes of status and binding too, which need none."""
-        if changes.port_concerns_pods(context.original, context.current):
+        original, current, session = context.original, context.current, context.plugin_context.session
+        if changes.port_concerns_pods(original, current):
             _changed(context, JobType.PORT, models_v2.Port)
+        if leaving.mac_of(original) != leaving.mac_of(current):
+            quarantine.check_mac(current)
+        if left := leaving.by_change(original, current):
+            quarantine.port_leaves(session, original, left, _revision(session, models_v2.Port, current["id"]))
 
     def delete_port_precommit(self, context: Any) -> None:
-        """File the removal of the copy when a pod carries the port."""
+        """File the removal of the copy when a pod carries the port; what it has waits until all pods let go."""
         port = context.current
+        quarantine.port_leaves(context.plugin_context.session, port, leaving.by_deletion(port), None)
         if changes.is_carried(port) and not changes.is_slice(port):
             _deleted(context, JobType.PORT, network_id=port["network_id"])
 

@@ -9,6 +9,8 @@ the empty port.
 
 from typing import Any
 
+import sqlalchemy as sa
+from neutron.db import models_v2
 from neutron_lib import exceptions
 from neutron_lib.callbacks import events, registry, resources
 
@@ -26,6 +28,8 @@ def protect() -> None:
     registry.subscribe(_refuse_creation, resources.PORT, events.BEFORE_CREATE)
     registry.subscribe(_refuse_change, resources.PORT, events.BEFORE_UPDATE)
     registry.subscribe(_refuse_deletion, resources.PORT, events.BEFORE_DELETE)
+    registry.subscribe(_refuse_trunk, resources.TRUNK, events.PRECOMMIT_CREATE)
+    registry.subscribe(_refuse_trunk, resources.SUBPORTS, events.PRECOMMIT_CREATE)
 
 
 def _refuse_creation(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
@@ -47,3 +51,14 @@ def _refuse_deletion(_resource: str, _event: str, _trigger: object, payload: Any
     port = payload.metadata.get("port") or {}
     if changes.is_slice(port) and not payload.context.is_admin:
         raise SlicePortProtectedError(port_id=payload.resource_id)
+
+
+def _refuse_trunk(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
+    """A port in a trunk can be deleted by nobody, and Neutron lets any port without a host of its own be in one."""
+    trunk = payload.desired_state or payload.latest_state
+    port_ids = {trunk.port_id, *(sub_port.port_id for sub_port in trunk.sub_ports)}
+    port = models_v2.Port
+    query = sa.select(port.id, port.device_owner, port.device_id).where(port.id.in_(port_ids))
+    for row in payload.context.session.execute(query):
+        if changes.is_slice({"device_owner": row.device_owner, "device_id": row.device_id}):
+            raise SlicePortProtectedError(port_id=row.id)

@@ -13,8 +13,8 @@ from lab.services.sections import credentials, database, shared
 from lab.topology import CENTRAL_REGION, Lab
 
 THREADS = 6
-# The networks of tenants are VLANs on the physical network that spans the pods.
-VLANS = "stretch:1001:1999"
+# The networks of tenants are VLANs on the physical networks that span the pods; one of them is soon used up.
+VLANS = "stretch:1001:1999,narrow:101:102"
 _STOCK_PLUGINS = ("router", "trunk", "qos", "network_ip_availability", "auto_allocate")
 _PLUGINS = ("tricircle_router", "trunk", "qos", "network_ip_availability", "auto_allocate")
 
@@ -35,6 +35,7 @@ def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
     server: dict[str, ini.Section] = {
         "DEFAULT": {
             "core_plugin": "ml2",
+            "ipam_driver": "internal" if stock else "tricircle",
             "service_plugins": _STOCK_PLUGINS if stock else _PLUGINS,
             "api_paste_config": lab.venv / "etc" / "neutron" / "api-paste.ini",
             "host": "central",
@@ -54,7 +55,7 @@ def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
     }
     ml2: dict[str, ini.Section] = {
         "ml2": {
-            "type_drivers": "local,flat,vlan",
+            "type_drivers": "local,flat,vlan" if stock else "local,flat,tricircle_vlan",
             "tenant_network_types": "vlan",
             "mechanism_drivers": "openvswitch" if stock else "tricircle",
             "extension_drivers": "port_security,qos,dns_domain_ports",

@@ -90,9 +90,9 @@ def _ml2(pod: Pod) -> ini.Sections:
         },
         "ml2_type_flat": {"flat_networks": "*"},
         "ml2_type_vlan": {
-            # stretch, which spans pods, has no range: tenants of the pod get nothing from it, while
-            # an administrator may name a segment.
-            "network_vlan_ranges": "stretch,bridge:2001:2099,extern:3001:3099",
+            # What spans pods has no range: tenants of the pod get nothing from it, while an administrator may name a
+            # segment.
+            "network_vlan_ranges": "stretch,narrow,bridge:2001:2099,extern:3001:3099",
         },
         "ml2_type_vxlan": {"vni_ranges": f"{n}001:{n}199"},
         "ml2_type_geneve": {"vni_ranges": f"{n}0001:{n}0199", "max_header_size": 38},
@@ -101,6 +101,6 @@ def _ml2(pod: Pod) -> ini.Sections:
             "host": COMPUTE_HOST,
             "availability_zone": pod.zone,
             "tunneling_ip": f"127.0.{n}.1",
-            "bridge_mappings": "stretch:br-stretch,bridge:br-bridge,extern:br-ex",
+            "bridge_mappings": "stretch:br-stretch,narrow:br-narrow,bridge:br-bridge,extern:br-ex",
         },
     }

@@ -48,9 +48,9 @@ class AdminClient:
         """Change fields of one record; the record as it is then."""
         return self._record(self._call("PUT", f"{path}/{record_id}", json={key: dict(values)}), key)
 
-    def delete(self, path: str, record_id: str) -> None:
+    def delete(self, path: str, record_id: str, query: Mapping[str, Any] | None = None) -> None:
         """Remove one record."""
-        self._call("DELETE", f"{path}/{record_id}")
+        self._call("DELETE", f"{path}/{record_id}", params=dict(query or {}))
 
     def records(self, path: str, key: str, query: Mapping[str, Any]) -> list[Record]:
         """All records, or one page of them when ``query`` holds ``limit``."""
@@ -67,7 +67,13 @@ class AdminClient:
             id_field = "pod_id" if key == "pods" else "id"
             wanted["marker"] = page[-1][id_field]
 
-    def delete_each(self, path: str, ids: Iterable[str], find: Callable[[str], str] = str) -> None:
+    def delete_each(
+        self,
+        path: str,
+        ids: Iterable[str],
+        find: Callable[[str], str] = str,
+        query: Mapping[str, Any] | None = None,
+    ) -> None:
         """Remove several records and go on after a refusal.
 
         :param find: turns what the operator typed into an id
@@ -76,7 +82,7 @@ class AdminClient:
         refusals = []
         for typed in ids:
             try:
-                self.delete(path, find(typed))
+                self.delete(path, find(typed), query)
             except (exceptions.CommandError, exceptions.NotFound) as error:
                 refusals.append(f"'{typed}' was not removed: {error}")
         if refusals:

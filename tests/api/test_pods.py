@@ -195,6 +195,23 @@ async def test_changes_that_cannot_be(api: Api, fields: dict[str, object], statu
     assert aggregates(api) == {"ag_Pod1": "az1"}
 
 
+async def test_a_lost_pod_is_removed_by_force_when_it_is_disabled(api: Api) -> None:
+    pod = await registered(api, pod_name="Pod1", az_name="az1")
+    path = f"/v1.0/pods/{pod['pod_id']}"
+    for query, status, words in (
+        ("?force=maybe", 400, "force must be true or false"),
+        ("?now=true", 400, "Unknown query parameter 'now'"),
+        ("?force=true", 409, "Disable it before forgetting what it holds."),
+    ):
+        said = await api.admin.ask("DELETE", path + query)
+        assert said.status == status
+        assert words in said.message
+    assert (await api.admin.ask("PUT", path, {"pod": {"state": "disabled"}})).status == 200
+    assert (await api.member.ask("DELETE", path + "?force=true")).status == 403
+    assert (await api.admin.ask("DELETE", path + "?force=true")).status == 200
+    assert await pods(api) == []
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_404_for_a_pod_that_is_not(api: Api, method: str) -> None:
     said = await api.admin.ask(method, "/v1.0/pods/nobody", {"pod": {"dc_name": "x"}})

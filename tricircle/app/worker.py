@@ -9,6 +9,7 @@ from tricircle.conf.settings import Settings
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.jobs.worker import Body, Worker
 from tricircle.ledger.positions import Positions
+from tricircle.ledger.quarantine import Quarantine
 from tricircle.model.job import JobType
 
 
@@ -17,7 +18,9 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
     rooms = open_rooms(settings)
     try:
-        yield Worker(rooms.queue, bodies(rooms), settings.worker, chores=(Positions(rooms.engine).purge,))
+        quarantine = Quarantine(rooms.engine)
+        chores = (Positions(rooms.engine).purge, quarantine.purge, quarantine.nudge)
+        yield Worker(rooms.queue, bodies(rooms), settings.worker, chores=chores)
     finally:
         await rooms.close()
 

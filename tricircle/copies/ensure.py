@@ -20,8 +20,12 @@ from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.errors import (
+    ConflictError,
+    DuplicateRowError,
     LeaseLostError,
+    NotFoundError,
     OutcomeUnknownError,
+    ReferencedRowError,
     TricircleError,
     UnavailableError,
     UpstreamStatusError,
@@ -84,7 +88,8 @@ class Ensure:
 
         :param find: looks in the pod for what an earlier attempt made; must check mark, project and natural key
         :param create: makes the copy; may be called again after a lost lease. When it raises an error that
-            ``was_refused`` nothing came to be in the pod, or only what a later ``create`` meets by its key
+            ``was_refused``, or a "not found" or "conflict" of ours, nothing came to be in the pod, or only what a
+            later ``create`` meets by its key
         :raises UnavailableError: the time is up while somebody else works on it, or the pod was not reached
         :raises OutcomeUnknownError: a call was sent and not answered, and the pod could not be asked what came of it
         :raises UpstreamStatusError: the pod refused, and holds nothing of ours
@@ -118,7 +123,7 @@ class Ensure:
                 is_empty = True
                 found = await _create(find, create)
         except (TricircleError, asyncio.CancelledError) as error:
-            if is_empty and was_refused(error):
+            if is_empty and (was_refused(error) or _was_ours(error)):
                 await asyncio.shield(self._leases.drop(lease))
             else:
                 # Unknown what came to be: the row stays, and the next one looks.
@@ -143,6 +148,15 @@ def was_refused(error: BaseException) -> bool:
     if isinstance(error, UpstreamStatusError):
         return error.status < 500 or error.status == 503
     return isinstance(error, UnavailableError)
+
+
+def _was_ours(error: BaseException) -> bool:
+    """Whether we said no before the pod was asked: the original is gone, or the copy cannot be there. A row that stayed
+    would keep addresses from everybody for an object that nobody made.
+    """
+    if isinstance(error, DuplicateRowError | ReferencedRowError):
+        return False
+    return isinstance(error, NotFoundError | ConflictError)
 
 
 async def _create(find: Find, create: Create) -> Found:

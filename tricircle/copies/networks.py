@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, member, revision, text, words
 from tricircle.copies.ensure import Found, Wanted
-from tricircle.copies.reach import Reach, show
+from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError
 from tricircle.jobs.worker import JobRun
@@ -161,8 +161,8 @@ class Networks:
         filters = {"network_id": str(copy.pod_resource_id)}
         for port in await collect(client, "/v2.0/ports", "ports", deadline, filters):
             if not text(port, "device_owner").startswith(_ROUTER_OWNERS):
-                await client.delete(f"/v2.0/ports/{text(port, 'id')}", deadline=deadline, ok=(404,))
-        await client.delete(f"/v2.0/networks/{copy.pod_resource_id}", deadline=deadline, ok=(404,))
+                await remove(client, f"/v2.0/ports/{text(port, 'id')}", deadline)
+        await remove(client, f"/v2.0/networks/{copy.pod_resource_id}", deadline)
         await self._reach.routings.forget(copy.id)
 
 

@@ -7,13 +7,14 @@ security groups, which are ensured first. ``device_id`` and ``device_owner`` are
 Natural key: MAC and address within the network's copy.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
-from tricircle.copies.reach import Reach, show
+from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.subnets import Subnets
 from tricircle.copies.visit import expected, visit
@@ -80,7 +81,7 @@ class Ports:
     ) -> Routing:
         """The routing of the copy; its ``pod_resource_id`` is what the pod's Nova is given.
 
-        :param port: what the centre answered when the port's host was set to this pod: later changes file jobs
+        :param port: what the centre answered when the port's host was set to this pod
         :param details: facts for the routing, such as ``origin`` and ``server_id``; merged into what is there
         :raises NotFoundError: something that the port names is gone at the centre
         :raises ConflictError: the pod can have no copy, for a reason that the text tells the tenant
@@ -98,11 +99,18 @@ class Ports:
             return await self._find(pod, port, network, details or {}, deadline)
 
         async def create() -> Found:
-            body = await self._body(pod, port, network, deadline)
+            # Read again under the lease, for the reason given in networks.py: the port may be gone since, and its
+            # addresses somebody else's.
+            now, body = await asyncio.gather(
+                self._reach.central.port(port_id, at_least=int(revision(port) or 0), deadline=deadline),
+                self._body(pod, port, network, deadline),
+            )
+            if revision(now) != revision(port):
+                body = await self._body(pod, now, network, deadline)
             client = self._reach.network(pod)
             answer = await client.post("/v2.0/ports", body={"port": body}, deadline=deadline)
             made = text(member(answer, "port"), "id")
-            return Found(pod_resource_id=made, details=details or {}, revision=revision(port))
+            return Found(pod_resource_id=made, details=details or {}, revision=revision(now))
 
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         await self._reach.recheck_adopted(routing, JobType.PORT)
@@ -116,8 +124,8 @@ class Ports:
 
     async def remove_copy(self, pod: Pod, copy: Routing, *, deadline: Deadline) -> None:
         """The same for a bound routing."""
-        path = f"/v2.0/ports/{copy.pod_resource_id}"
-        await self._reach.network(pod).delete(path, deadline=deadline, ok=(404,))
+        # Also without the lease: a bound row is never made again, and the pod has the last word.
+        await remove(self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}", deadline)
         await self._reach.routings.forget(copy.id)
 
     async def agree(self, run: JobRun) -> None:

@@ -46,6 +46,18 @@ class Reach:
             await self.queue.append(job_type, routing.central_id, routing.project_id, pod_id=routing.pod_id)
 
 
+async def remove(client: ServiceClient, path: str, deadline: Deadline) -> None:
+    """Delete one object in a pod; fine when the service itself says that it is not there.
+
+    The 404 of a proxy, or of a wrong address, is an error: what the pod may still have must not be given to others.
+    """
+    try:
+        await client.delete(path, deadline=deadline)
+    except UpstreamStatusError as error:
+        if not is_gone(error):
+            raise
+
+
 async def show(client: ServiceClient, path: str, key: str, deadline: Deadline) -> dict[str, object] | None:
     """One object, or None when the service itself says that it is not there."""
     try:

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
 from tricircle.copies.ports import Ports
-from tricircle.copies.reach import Reach, show
+from tricircle.copies.reach import Reach, remove, show
 from tricircle.errors import NotFoundError, RetryLaterError
 from tricircle.jobs.worker import JobRun
+from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 
@@ -132,9 +133,11 @@ class ServerPorts:
         await self._reach.central.networking.put(path, body={"port": change}, deadline=deadline, ok=(404,))
 
     async def _release(self, pod: Pod, copy: Routing, run: JobRun) -> None:
-        if copy.is_bound:
-            path = f"/v2.0/ports/{copy.pod_resource_id}"
-            await self._reach.network(pod).delete(path, deadline=run.deadline, ok=(404,))
+        if not copy.is_bound:
+            # An attempt is under way, or it died. The port's own job finds out what the pod has.
+            await self._reach.queue.append(JobType.PORT, copy.central_id, copy.project_id, pod_id=copy.pod_id)
+            raise RetryLaterError("The port is not settled yet.", after_s=_SOON_S)
+        await remove(self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}", run.deadline)
         if copy.details.get("origin") == GATEWAY:
             await self._delete(copy.central_id, run.deadline)
             await self._reach.routings.forget(copy.id)

@@ -18,7 +18,7 @@ from tricircle.context import Deadline, ProjectId
 from tricircle.copies.addresses import Addresses, Slice
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
 from tricircle.copies.ensure import Found, Wanted, was_refused
-from tricircle.copies.reach import Reach, show
+from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
@@ -223,7 +223,7 @@ class Subnets:
     async def _remove(self, pod: Pod, copy: Routing, run: JobRun) -> None:
         client, path = self._reach.network(pod), f"/v2.0/subnets/{copy.pod_resource_id}"
         try:
-            await client.delete(path, deadline=run.deadline, ok=(404,))
+            await remove(client, path, run.deadline)
         except UpstreamStatusError as error:
             if error.status == 409 and await self._is_network_gone(run):
                 raise RetryLaterError("The subnet goes with its network.", after_s=_SOON_S) from error

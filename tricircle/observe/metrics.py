@@ -44,6 +44,12 @@ TOKENS = Counter("tricircle_tokens", "Tokens checked, by where the result came f
 EVENTS = Counter("tricircle_events", "Observations that are written to the log, by code.", ("code",))
 JOBS = Counter("tricircle_jobs", "Runs of jobs that ended, by type and how.", ("type", "outcome"))
 JOB_SECONDS = Histogram("tricircle_job_seconds", "Time that runs of jobs took.", ("type",), buckets=_SECONDS)
+QUARANTINED = Gauge(
+    "tricircle_quarantined",
+    "Identifiers that pods have not let go of, by sort (vlan, address, mac).",
+    ("what",),
+    multiprocess_mode="mostrecent",
+)
 
 _TALLY = Tally(_SECONDS)
 _in_flight = 0
@@ -100,6 +106,11 @@ def job_ended(type_: str, outcome: str, seconds: float) -> None:
     """A run ended: ``done``, ``later``, ``failed``, ``stopped``, ``interrupted`` or ``lost``."""
     JOBS.labels(type_, outcome).inc()
     JOB_SECONDS.labels(type_).observe(seconds)
+
+
+def quarantined(what: str, number: int) -> None:
+    """So many identifiers of a sort wait for pods."""
+    QUARANTINED.labels(what).set(number)
 
 
 def forget_process(pid: int) -> None:

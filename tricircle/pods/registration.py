@@ -22,6 +22,7 @@ from tricircle.errors import (
     TricircleError,
     UnprocessableError,
 )
+from tricircle.model.job import JobKey, JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind
 from tricircle.pods.aggregates import Aggregate, Aggregates, Identity
@@ -29,6 +30,7 @@ from tricircle.pods.registry import Registry
 from tricircle.pods.survey import Survey, Surveyor
 from tricircle.store.bindings import BindingRows
 from tricircle.store.engine import Connection, Engine, transact, transaction
+from tricircle.store.jobs import JobRows
 from tricircle.store.pods import PodRows
 from tricircle.store.routings import RoutingRows
 
@@ -151,22 +153,25 @@ class Registration:
         LOG.info("changed pod %s: state %s, AZ %r", changed.name, changed.state, changed.az_name)
         return changed
 
-    async def remove(self, pod_id: PodId, deadline: Deadline) -> None:
+    async def remove(self, pod_id: PodId, deadline: Deadline, *, is_lost: bool = False) -> None:
         """Forget a pod, its aggregate, its bindings and its left-behind copies (see ``LEFT_BEHIND``).
 
+        :param is_lost: forget all that it holds, too: the operator knows that it never comes back. What it had waits
+            for nobody any more
         :raises NotFoundError: there is no such pod
-        :raises ConflictError: the pod still holds resources; the text says what and how many
+        :raises ConflictError: the pod still holds resources; the text says what and how many. Or it is to be forgotten
+            with them and is not disabled
         """
         async with transaction(self._engine) as connection:
             pods = await PodRows.list(connection)
             pod = _found(next((one for one in pods if one.id == pod_id), None), pod_id)
             if pod.is_central and len(pods) > 1:
                 raise ConflictError(f"The central region cannot be removed before its pods: {len(pods) - 1} are left.")
-            _check_empty(pod, await RoutingRows.counts(connection, pod_id))
+            _check_removable(pod, await RoutingRows.counts(connection, pod_id), is_lost=is_lost)
         if not pod.is_central:
             await self._aggregates.remove(pod.name, deadline)
         try:
-            await transact(self._engine, lambda connection: self._delete(connection, pod))
+            await transact(self._engine, lambda connection: self._delete(connection, pod, is_lost=is_lost))
         except TricircleError:
             if not pod.is_central:
                 await self._describe(await self._aggregates.ensure(pod.name, pod.az_name, deadline), pod, deadline)
@@ -235,9 +240,15 @@ class Registration:
         return _found(await PodRows.get(connection, pod_id), pod_id)
 
     @staticmethod
-    async def _delete(connection: Connection, pod: Pod) -> None:
-        _check_empty(pod, await RoutingRows.counts(connection, pod.id))
-        await RoutingRows.delete_of_pod(connection, pod.id, LEFT_BEHIND)
+    async def _delete(connection: Connection, pod: Pod, *, is_lost: bool) -> None:
+        pod = _found(await PodRows.get(connection, pod.id), pod.id)
+        _check_removable(pod, await RoutingRows.counts(connection, pod.id), is_lost=is_lost)
+        if is_lost:
+            # Another pod inherits the gateways that were the tenants'.
+            for subnet in await RoutingRows.of_pod(connection, Kind.SUBNET, pod.id):
+                key = JobKey(type=JobType.SUBNET, resource_id=subnet.central_id)
+                await JobRows.append(connection, key, subnet.project_id, revision=None, payload={}, delay_s=0)
+        await RoutingRows.delete_of_pod(connection, pod.id, frozenset(Kind) if is_lost else LEFT_BEHIND)
         await BindingRows.delete_of_pod(connection, pod.id)
         try:
             await PodRows.delete(connection, pod.id)
@@ -262,7 +273,11 @@ def _taken(name: str) -> str:
     return f"Pod '{name}' exists already."
 
 
-def _check_empty(pod: Pod, counts: Mapping[Kind, int]) -> None:
+def _check_removable(pod: Pod, counts: Mapping[Kind, int], *, is_lost: bool) -> None:
+    if is_lost and not pod.is_central:
+        if pod.state is not PodState.DISABLED:
+            raise ConflictError(f"Pod '{pod.name}' is {pod.state.value}. Disable it before forgetting what it holds.")
+        return
     held = [_counted(kind, counts[kind]) for kind in Kind if counts.get(kind) and kind not in LEFT_BEHIND]
     if held:
         raise ConflictError(f"Pod '{pod.name}' still holds {', '.join(held)}. Drain the pod and remove these first.")

@@ -98,6 +98,16 @@ class RoutingRows:
         return {Kind(kind): count for kind, count in await connection.execute(statement)}
 
     @staticmethod
+    async def of_pod(connection: AsyncConnection, kind: Kind, pod_id: PodId) -> list[Routing]:
+        """All routings of a kind to a pod, oldest first."""
+        statement = (
+            sa.select(routings)
+            .where(routings.c.pod_id == pod_id, routings.c.kind == kind.value)
+            .order_by(routings.c.id)
+        )
+        return [_record(row) for row in await connection.execute(statement)]
+
+    @staticmethod
     async def ports_of_server(connection: AsyncConnection, server_id: str, pod_id: PodId) -> list[Routing]:
         """Ports whose details name this server, oldest first."""
         statement = (

@@ -192,12 +192,13 @@ quarantine = sa.Table(
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     # vlan, address or mac
     sa.Column("what", _ident(16), nullable=False),
-    # the physical network of a VLAN id, the subnet of an address, the network of a MAC
+    # the physical network of a VLAN id, the network of an address or a MAC
     sa.Column("scope", _text(255), nullable=False),
     sa.Column("value", _ident(64), nullable=False),
-    # Whose routings tell which pods still hold it.
+    # Whose routings tell which pods still hold it; NULL: in any pod.
     sa.Column("kind", _ident(32), nullable=False),
     sa.Column("central_id", _text(320), nullable=False),
+    sa.Column("pod_id", _ident(36)),
     # For a change: the central revision without the identifier; NULL after a deletion.
     sa.Column("revision", sa.BigInteger),
     sa.Column("created_at", Instant, nullable=False, default=now()),

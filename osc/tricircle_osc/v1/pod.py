@@ -63,12 +63,19 @@ class DeletePod(command.Command):
         """Options of the command."""
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument("pod", metavar="<pod>", nargs="+", help="Pod(s) to remove (name or ID)")
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="Forget also what they hold: they are disabled, and lost for good. Their VLAN IDs, addresses and MACs "
+            "can then be used by others",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """DELETE /pods/{id} for each."""
         client = self.app.client_manager.tricircle
-        client.delete_each("/pods", parsed_args.pod, client.pod_id)
+        query = {"force": "true"} if parsed_args.force else None
+        client.delete_each("/pods", parsed_args.pod, client.pod_id, query)
 
 
 class ListPod(command.Lister):

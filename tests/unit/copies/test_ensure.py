@@ -13,7 +13,7 @@ import pytest
 from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.ensure import Ensure, Found, Wanted
-from tricircle.errors import OutcomeUnknownError, UnavailableError, UpstreamStatusError
+from tricircle.errors import ConflictError, NotFoundError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
 from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.routings import Routings
 from tricircle.model.pod import Pod
@@ -115,7 +115,13 @@ async def test_a_late_post_of_another_is_adopted(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [UnavailableError("not sent"), UpstreamStatusError(400, "no", "Pod1/network"), UpstreamStatusError(409, "", "x")],
+    [
+        UnavailableError("not sent"),
+        UpstreamStatusError(400, "no", "Pod1/network"),
+        UpstreamStatusError(409, "", "x"),
+        NotFoundError("the original is gone"),
+        ConflictError("no addresses are left"),
+    ],
 )
 async def test_nothing_is_left_when_nothing_was_made(ledger: Ledger, fault: Exception) -> None:
     pod = PodSide()

@@ -182,6 +182,12 @@ def test_delete_goes_on_and_tells_every_refusal_in_the_api_s_words() -> None:
     assert session.asked[-1][:2] == ("DELETE", f"/pods/{POD2['pod_id']}")
 
 
+def test_delete_of_a_lost_pod_says_so() -> None:
+    session = Session({("GET", "/pods"): pods_named, ("DELETE", f"/pods/{POD1['pod_id']}"): {}})
+    run(pod.DeletePod, ["--force", "Pod1"], session)
+    assert session.asked[-1] == ("DELETE", f"/pods/{POD1['pod_id']}", {"force": "true"})
+
+
 def test_binding_commands() -> None:
     record = {"id": "b1", "tenant_id": "p1", "pod_id": POD1["pod_id"], "created_at": "x", "updated_at": None}
     session = Session(

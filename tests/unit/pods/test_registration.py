@@ -14,7 +14,10 @@ from tricircle.errors import (
     UnavailableError,
     UnprocessableError,
 )
+from tricircle.jobs.queue import Queue
+from tricircle.ledger.routings import Routings
 from tricircle.model.binding import Binding
+from tricircle.model.job import EVERY_POD, JobType
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.pods.aggregates import Identity
@@ -201,6 +204,24 @@ async def test_a_pod_that_holds_something_stays_and_says_what(bench: Bench) -> N
     )
     assert aggregates(bench) == {"ag_Pod1": "az1"}
     assert await names(bench) == ["Pod1"]
+
+
+async def test_a_pod_that_is_lost_goes_with_all_that_it_held(bench: Bench) -> None:
+    pod, other = await register(bench, "Pod1", "az1"), await register(bench, "Pod2", "az2")
+    for kind in (Kind.SERVER, Kind.NETWORK, Kind.SUBNET, Kind.PORT, Kind.FLAVOR):
+        await hold(bench, pod, kind, f"{kind}-1")
+    await hold(bench, other, Kind.SUBNET, "subnet-1")
+    with pytest.raises(ConflictError, match=r"Pod 'Pod1' is enabled\. Disable it before"):
+        await bench.registration.remove(pod.id, soon(), is_lost=True)
+    await bench.registration.change(pod.id, Change(state=PodState.DISABLED), soon())
+    await bench.registration.remove(pod.id, soon(), is_lost=True)
+    assert await names(bench) == ["Pod2"]
+    assert aggregates(bench) == {"ag_Pod2": "az2"}
+    routings = Routings(bench.engine)
+    assert await routings.of_pod(pod.id) == {}
+    assert [copy.pod_id for copy in await routings.copies_of(Kind.SUBNET, "subnet-1")] == [other.id]
+    jobs = [(job.type, job.resource_id, job.pod_id) for job in await Queue(bench.engine).waiting()]
+    assert jobs == [(JobType.SUBNET, "subnet-1", EVERY_POD)], "the other pod may have inherited the gateway"
 
 
 async def test_the_central_region_goes_last(bench: Bench) -> None:

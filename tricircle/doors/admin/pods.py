@@ -55,6 +55,7 @@ class PodCalls:
         return Answer.json(200, {"pod": schemas.show_pod(pod)})
 
     async def delete(self, request: Request) -> Answer:
-        """DELETE /pods/{pod_id}. 200 with an empty object, as the first release answered."""
-        await self._registration.remove(PodId(request.params["pod_id"]), request.context.deadline)
+        """DELETE /pods/{pod_id}[?force=true]. 200 with an empty object, as the first release answered."""
+        is_lost = schemas.force(request.query_pairs())
+        await self._registration.remove(PodId(request.params["pod_id"]), request.context.deadline, is_lost=is_lost)
         return Answer.json(200, {})

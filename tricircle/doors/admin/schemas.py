@@ -195,3 +195,18 @@ def _az(name: str) -> str:
 
 def _instant(value: datetime | None) -> str | None:
     return None if value is None else value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def force(query: Sequence[tuple[str, str]]) -> bool:
+    """Whether a deletion is meant although something is left.
+
+    :raises InvalidRequestError: another parameter, or a value that is neither true nor false
+    """
+    wanted = False
+    for name, value in query:
+        if name != "force":
+            raise InvalidRequestError(f"Unknown query parameter '{name}'. Known are: force.")
+        if value.lower() not in {"true", "false"}:
+            raise InvalidRequestError(f"force must be true or false, not '{value}'.")
+        wanted = value.lower() == "true"
+    return wanted

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("value", _ident(64), nullable=False),
         sa.Column("kind", _ident(32), nullable=False),
         sa.Column("central_id", _text(320), nullable=False),
+        sa.Column("pod_id", _ident(36)),
         sa.Column("revision", sa.BigInteger),
         sa.Column("created_at", _INSTANT, nullable=False),
         if_not_exists=True,

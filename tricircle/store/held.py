@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does a pod still hold an identifier in quarantine? The one condition, for the drivers in Neutron and for ourselves.
+
+A row in quarantine says that an object at the centre has let go of an identifier. Whether a pod has it is seen from the
+routings of that object at the moment when somebody asks: a row bound or not, in any pod (or in the one that the
+quarantine names), of which it is not written that it has realised the revision without the identifier. Nobody marks
+anything when a pod lets go: its routing is changed or removed, as it is anyway.
+"""
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from tricircle.model.quarantine import What
+from tricircle.store.tables import quarantine, routings
+
+
+def holding() -> sa.ColumnElement[bool]:
+    """Joins a row in quarantine with each routing that keeps it there."""
+    realised = sa.cast(routings.c.revision, sa.BigInteger)
+    return sa.and_(
+        routings.c.central_id == quarantine.c.central_id,
+        routings.c.kind == quarantine.c.kind,
+        sa.or_(quarantine.c.pod_id.is_(None), quarantine.c.pod_id == routings.c.pod_id),
+        sa.or_(quarantine.c.revision.is_(None), routings.c.revision.is_(None), realised < quarantine.c.revision),
+    )
+
+
+def is_held() -> sa.ColumnElement[bool]:
+    """Whether any pod holds what a row in quarantine names."""
+    return sa.exists().where(holding())
+
+
+def values_held(
+    what: What, scope: str | None = None, values: Collection[str] | None = None, *, but_for: str | None = None
+) -> sa.Select[tuple[str, str]]:
+    """Scope and value of what is held.
+
+    :param scope, values: only these; None for all
+    :param but_for: what this object itself let go of does not count: it may have it back
+    """
+    statement = sa.select(quarantine.c.scope, quarantine.c.value).where(quarantine.c.what == what.value, is_held())
+    if scope is not None:
+        statement = statement.where(quarantine.c.scope == scope)
+    if values is not None:
+        statement = statement.where(quarantine.c.value.in_(sorted(values)))
+    if but_for is not None:
+        statement = statement.where(quarantine.c.central_id != but_for)
+    return statement.distinct()

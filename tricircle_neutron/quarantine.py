@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does an identifier wait until pods have let go of it, and how is one that waits kept from everybody?
+
+Rows are appended in the transaction that sets the identifier free, always, without looking whether a pod has it: a look
+with the snapshot of that transaction could be older than a routing that somebody has just written. Who wants an
+identifier takes it first, as stock Neutron does, and looks then (:func:`held_now`), in a transaction of its own, so
+with a snapshot that is younger than whatever set the identifier free. No row of ours is locked by that.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from neutron.db import models_v2
+from neutron.plugins.ml2 import models as ml2_models
+from neutron_lib import context as neutron_context
+from neutron_lib import exceptions
+from neutron_lib.callbacks import events, registry, resources
+from neutron_lib.db import api as db_api
+from oslo_db import exception as db_exceptions
+from oslo_log import log
+from sqlalchemy import orm
+
+from tricircle.model.quarantine import Left, What
+from tricircle.model.routing import Kind
+from tricircle.store import clock, tables
+from tricircle.store.held import values_held
+from tricircle_neutron import changes, facts, leaving
+
+LOG = log.getLogger(__name__)
+
+_HOST = "binding:host_id"
+
+
+def protect() -> None:
+    """Subscribe to what ML2 has no hook for; called once per process."""
+    registry.subscribe(_refuse_mac, resources.PORT, events.BEFORE_CREATE)
+    registry.subscribe(_refuse_changed_mac, resources.PORT, events.BEFORE_UPDATE)
+    registry.subscribe(_subnet_leaves, resources.SUBNET, events.PRECOMMIT_DELETE_ASSOCIATIONS)
+
+
+def append(
+    session: orm.Session, identifiers: Iterable[Left], *, pod_id: str | None = None, revision: int | None = None
+) -> None:
+    """Put identifiers into quarantine, within the transaction that ``session`` is in.
+
+    :param pod_id: the only pod that can have them
+    :param revision: of the object without them, when it goes on without
+    """
+    rows = [
+        {
+            "what": left.what.value,
+            "scope": left.scope,
+            "value": left.value,
+            "kind": left.kind.value,
+            "central_id": left.central_id,
+            "pod_id": pod_id,
+            "revision": revision,
+            "created_at": clock.now(),
+        }
+        for left in identifiers
+    ]
+    for row in rows:
+        session.execute(tables.quarantine.insert().values(**row))
+
+
+def port_leaves(session: orm.Session, port: changes.Body, identifiers: Iterable[Left], revision: int | None) -> None:
+    """Put what a port lets go of into quarantine.
+
+    :param revision: the port's without it; None when the port itself goes
+    """
+    if changes.is_slice(port):
+        _slice_leaves(session, identifiers, str(port.get(_HOST) or ""))
+    else:
+        append(session, identifiers, revision=revision)
+
+
+def seen_held(
+    session: orm.Session, what: What, scope: str | None = None, *, but_for: str | None = None
+) -> set[tuple[str, str]]:
+    """Scope and value of what pods hold, by the snapshot of the running transaction: for choosing, not for being sure.
+
+    :param but_for: what this object let go of itself it may have back
+    """
+    return {(row.scope, row.value) for row in session.execute(values_held(what, scope, but_for=but_for))}
+
+
+def held_now(what: What, scope: str, values: Collection[str], *, but_for: str | None = None) -> set[str]:
+    """Those of ``values`` that pods hold at this moment, whatever the caller's own transaction sees."""
+    if not values:
+        return set()
+    fresh = neutron_context.get_admin_context()
+    with db_api.CONTEXT_READER.using(fresh):
+        held = {value for _, value in fresh.session.execute(values_held(what, scope, values, but_for=but_for))}
+    for value in sorted(held):
+        LOG.info("The %s %s in %s is not given out: a pod has not let go of it yet", what.value, value, scope)
+    return held
+
+
+def check_mac(port: changes.Body) -> None:
+    """Undo a change that took a MAC which a pod still has.
+
+    The request is run again by Neutron: a MAC that was made up is then another one, and one that the user named is
+    refused before anything is done.
+
+    :raises RetryRequest: as said
+    """
+    network_id, mac = str(port["network_id"]), leaving.mac_of(port)
+    if held_now(What.MAC, network_id, {mac}, but_for=str(port["id"])):
+        raise db_exceptions.RetryRequest(exceptions.MacAddressInUse(net_id=network_id, mac=mac))
+
+
+def _refuse_mac(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
+    _refuse(payload.states[0], str(payload.states[0].get("network_id")), None)
+
+
+def _refuse_changed_mac(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
+    original, wanted = payload.states
+    # Status changes pass the model object here and have no MAC.
+    if isinstance(original, dict) and leaving.mac_of(wanted) != leaving.mac_of(original):
+        _refuse(wanted, str(original["network_id"]), payload.resource_id)
+
+
+def _refuse(wanted: changes.Body, network_id: str, port_id: str | None) -> None:
+    mac = leaving.mac_of(wanted)
+    if mac and held_now(What.MAC, network_id, {mac}, but_for=port_id):
+        raise exceptions.MacAddressInUse(net_id=network_id, mac=mac)
+
+
+def _subnet_leaves(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
+    """A subnet takes addresses away from ports without their hooks: from slices, and where it follows from the MAC."""
+    session = payload.context.session
+    allocation, port, binding = models_v2.IPAllocation, models_v2.Port, ml2_models.PortBinding
+    statement = (
+        sa.select(
+            allocation.ip_address,
+            allocation.network_id,
+            allocation.subnet_id,
+            port.id,
+            port.device_owner,
+            port.device_id,
+            binding.host,
+        )
+        .join_from(allocation, port, port.id == allocation.port_id)
+        .outerjoin(binding, binding.port_id == port.id)
+        .where(allocation.subnet_id == payload.resource_id)
+    )
+    for row in session.execute(statement):
+        if changes.is_slice({"device_owner": row.device_owner, "device_id": row.device_id}):
+            left = leaving.of_slice(row.network_id, row.subnet_id, row.ip_address)
+            _slice_leaves(session, [left], row.host or "")
+        else:
+            append(session, [leaving.of_port(row.network_id, row.id, row.ip_address)])
+
+
+def _slice_leaves(session: orm.Session, identifiers: Iterable[Left], host: str) -> None:
+    """A slice is one pod's. A pod that was removed holds nothing more."""
+    pod_id = facts.pod_id_of(session, host)
+    if pod_id is not None or not host:
+        append(session, identifiers, pod_id=pod_id)
+
+
+def network_leaves(session: orm.Session, physical_network: str, vlan_id: int, network_id: str) -> None:
+    """Put a VLAN id into quarantine."""
+    left = Left(what=What.VLAN, scope=physical_network, value=str(vlan_id), kind=Kind.NETWORK, central_id=network_id)
+    append(session, [left])
