@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.lost_books import Books, Dump
-from tests.functional.region_world import Json, Region, eventually, unique
+from tests.functional.region_world import Caller, Json, Region, eventually, unique
 from tests.functional.tenants import Tenant
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
@@ -170,6 +170,35 @@ def difference(before: Dump, after: Dump) -> dict[str, object]:
     }
 
 
+def _vlan(centre: Caller, network: Json) -> int:
+    """The VLAN id of a network."""
+    return int(centre.good("GET", "network", f"/networks/{network['id']}")["network"]["provider:segmentation_id"])
+
+
+def _nics(centre: Caller, server_id: str) -> set[tuple[str, str]]:
+    """Addresses and MACs of a server as the centre has them."""
+    ports = centre.list("network", "ports", device_id=server_id)
+    return {(port["mac_address"], ip["ip_address"]) for port in ports for ip in port["fixed_ips"]}
+
+
+def _everything(tenant: Tenant) -> dict[str, list[Json]]:
+    """All that networks consist of in the pods: a recovery changes nothing of it."""
+    return {
+        f"{name} {collection}": sorted(operator.list("network", collection), key=lambda one: str(one["id"]))
+        for name, operator in tenant.region.pods.items()
+        for collection in ("networks", "subnets", "ports", "security-groups", "rbac-policies")
+    }
+
+
+def _clear(books: Books, network_id: str, pod: Caller) -> None:
+    """What the sweep would do with a network that nobody knows any more."""
+    for copy in pod.list("network", "networks", description=f"tricircle:{network_id}"):
+        for port in pod.list("network", "ports", network_id=copy["id"]):
+            pod.delete("network", f"/ports/{port['id']}")
+        assert pod.delete("network", f"/networks/{copy['id']}") == 204
+    books.tables.run("DELETE FROM tricircle_routings WHERE central_id = %s", network_id)
+
+
 @pytest.mark.usefixtures("draining")
 def test_all_tables_are_lost(population: Population, books: Books, tmp_path: Path) -> None:
     books.drained()
@@ -197,3 +226,98 @@ def test_all_tables_are_lost(population: Population, books: Books, tmp_path: Pat
         assert (code, '"written": 0' in said) == (0, True)
     assert population.views() == seen
     population.goes_on()
+
+
+def test_our_tables_are_older(tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path) -> None:
+    """What was made since is written down, what is gone since is not any more, and the rest stays."""
+    network = tenant.network("10.64.0.0/24")
+    wanted = {"flavorRef": flavor["id"], "imageRef": image_id, "networks": [{"uuid": network["id"]}]}
+    stays, goes = (tenant.booted("az1", **wanted) for _ in range(2))
+    for server_id in (stays, goes):
+        tenant.active(server_id)
+    books.drained()
+    books.dump_tables(tmp_path / "ours.sql")
+    tenant.gone("compute", f"/servers/{goes}")
+    comes = tenant.booted("az2", **wanted)
+    tenant.active(comes)
+    volume = tenant.volume("az2")
+    books.drained()
+    with books.closed(tmp_path / "schema.sql"):
+        code, said = books.manage("recover")
+        assert code == 0, said
+        now = books.known()
+        books.load_schema(tmp_path / "ours.sql")
+        assert goes in {row["central_id"] for row in books.known()["routings"]}
+        code, said = books.manage("recover")
+        assert code == 0, said
+        assert difference(now, books.known()) == {}
+    assert {server["id"] for server in tenant.here.list("compute", "servers")} == {stays, comes}
+    for server_id in (stays, comes):
+        tenant.gone("compute", f"/servers/{server_id}")
+    tenant.gone("block-storage", f"/volumes/{volume['id']}")
+
+
+def test_the_whole_centre_is_older(tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path) -> None:
+    """Neutron's tables fell back, too: what runs in pods is made at the centre again, with the same identifiers."""
+    region, here = tenant.region, tenant.here
+    centre, pod = region.centre, region.pods["Pod1"]
+    front = tenant.network("10.65.0.0/24")
+
+    def boot(network: Json, zone: str = "az1", **fields: object) -> str:
+        made = tenant.booted(
+            zone, flavorRef=flavor["id"], imageRef=image_id, networks=[{"uuid": network["id"]}], **fields
+        )
+        assert tenant.active(made)["status"] == "ACTIVE"
+        return made
+
+    first = boot(front)
+    books.drained()
+    books.dump_schema(tmp_path / "older.sql")
+    group = here.make("network", "security-groups", "security_group", name=unique())
+    rule = {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"}
+    here.make("network", "security-group-rules", "security_group_rule", **rule)
+    fresh, empty = tenant.network("10.66.0.0/24"), tenant.network("10.67.0.0/24")
+    second = boot(front, security_groups=[{"name": group["name"]}])
+    third, fourth = boot(fresh), boot(fresh, "az2")
+    tenant.gone("compute", f"/servers/{boot(empty)}")
+    books.drained()
+    vlans = {one["id"]: _vlan(centre, one) for one in (fresh, empty)}
+    nics = {one: _nics(centre, one) for one in (first, second, third, fourth)}
+    (copy,) = pod.list("network", "networks", description=f"tricircle:{front['id']}")
+    operators = pod.make(
+        "network", "ports", "port", network_id=copy["id"], fixed_ips=[{"ip_address": "10.65.0.77"}], name="operator"
+    )
+    before = _everything(tenant)
+    with books.closed(tmp_path / "schema.sql"):
+        books.load_schema(tmp_path / "older.sql")
+        assert centre.list("network", "ports", device_id=second) == []
+        code, said = books.manage("recover", "--dry-run")
+        assert (code, "10.65.0.77" in said, second in said) == (0, True, True), said
+        assert centre.list("network", "ports", device_id=second) == []
+        code, said = books.manage("recover")
+        assert code == 0, said
+        assert _everything(tenant) == before
+        code, said = books.manage("recover")
+        assert code == 0, said
+        assert "was unknown" not in said
+    books.drained()
+    assert {one: _nics(centre, one) for one in nics} == nics
+    (again,) = centre.list("network", "networks", name=fresh["name"])
+    assert (_vlan(centre, again), again["project_id"]) == (vlans[fresh["id"]], tenant.project_id)
+    (marked,) = pod.list("network", "networks", name=fresh["name"])
+    assert marked["description"] == f"tricircle:{again['id']}"
+    (imported,) = centre.list("network", "security-groups", name=group["name"])
+    rules = {(one["direction"], one["protocol"]) for one in imported["security_group_rules"]}
+    assert ("ingress", "icmp") in rules
+    # What is in use is given to nobody else.
+    body = {"port": {"network_id": front["id"], "fixed_ips": [{"ip_address": "10.65.0.77"}]}}
+    assert here("POST", "network", "/ports", body).status_code == 409
+    segment = {"provider:network_type": "vlan", "provider:physical_network": again["provider:physical_network"]}
+    body = {"network": {"name": unique(), **segment, "provider:segmentation_id": vlans[empty["id"]]}}
+    assert centre("POST", "network", "/networks", body).status_code == 409
+    another = boot(front)
+    assert _nics(centre, another) & set().union(*nics.values()) == set()
+    for server_id in (first, second, third, fourth, another):
+        tenant.gone("compute", f"/servers/{server_id}")
+    pod.delete("network", f"/ports/{operators['id']}")
+    _clear(books, empty["id"], pod)

@@ -7,6 +7,7 @@ In portions, each in a transaction of its own. Twice writes nothing twice; a reh
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+from tricircle.audit.holds import Hold
 from tricircle.audit.recoverable import Fact, merged
 from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import ProjectId
@@ -81,6 +82,20 @@ class RecordKeeper:
         self._report.count(pod.name, f"job {job}", Did.FILED)
         if not self.is_rehearsal:
             await self._queue.append(job, resource_id, project_id, pod_id=pod.id, payload=payload or {})
+
+    async def hold(self, pod: Pod, wanted: Sequence[Hold]) -> None:
+        """Keep identifiers from being given out."""
+        for at in range(0, len(wanted), _PORTION):
+            portion = wanted[at : at + _PORTION]
+            for one in portion:
+                left = one.left
+                self._report.count(pod.name, f"held {left.what}", Did.WRITTEN)
+                self._report.note(
+                    f"Pod {pod.name}: the {left.what} {left.value} is not given out at the centre: it is {one.why}."
+                )
+            if not self.is_rehearsal:
+                rows = [(one.left, one.revision) for one in portion]
+                await transact(self._engine, lambda connection, rows=rows: restoration.hold(connection, rows))  # type: ignore[misc]
 
     async def _write(self, wanted: Sequence[Routing]) -> None:
         if not wanted or self.is_rehearsal:

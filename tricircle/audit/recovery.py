@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tricircle.audit import recoverable
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Centre, Declared
+from tricircle.audit.holds import holds, leftovers
 from tricircle.audit.importing import Importer
 from tricircle.audit.inventory import OWNED, Holding, Inventory, Part
 from tricircle.audit.record_keeper import RecordKeeper
@@ -81,6 +82,7 @@ class Recovery:
         await _each(read, lambda contents: self._networks(contents, declared))
         home = recoverable.homes(((contents.pod, contents.lists.get(Kind.SUBNET, ())) for contents in read), declared)
         await _each(read, lambda contents: self._ports(contents, declared, home))
+        await _each(read, lambda contents: self._hold(contents, declared))
         await _each(read, lambda contents: self._kinds(contents, declared))
         await self._keypairs(read, users)
         ours = {declared.owner_id}
@@ -165,6 +167,18 @@ class Recovery:
             if contents.servers is not None:
                 for server_id, project in recoverable.lost_ends(pod, contents.servers, ports, declared).items():
                     await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project)
+
+    async def _hold(self, contents: Contents, declared: Declared) -> None:
+        """Copies that nobody needs, and identifiers that nobody may be given."""
+        if not contents.has(Kind.NETWORK, Kind.SUBNET, Kind.PORT):
+            return
+        for kind, fact in leftovers(contents, declared):
+            await self._keeper.put(contents.pod, kind, [fact])
+            self._report.note(
+                f"Pod {contents.pod.name}: no server uses {kind} {fact.routing.pod_resource_id}, and the centre does "
+                "not know it: the next sweep removes it."
+            )
+        await self._keeper.hold(contents.pod, list(holds(contents, declared)))
 
     async def _kinds(self, contents: Contents, declared: Declared) -> None:
         """Server groups, flavors and volume types."""

@@ -38,6 +38,7 @@ class Report:
     counts: Counter[tuple[str, str, Did]] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    _said: set[str] = field(default_factory=set)
 
     def count(self, pod_name: str, noun: str, did: Did, number: int = 1) -> None:
         """Add to what was done."""
@@ -46,7 +47,8 @@ class Report:
 
     def note(self, text: str) -> None:
         """Add a note; one that was given already is not repeated."""
-        if text not in self.notes:
+        if text not in self._said:
+            self._said.add(text)
             self.notes.append(text)
 
     def problem(self, text: str, remedy: str) -> None:

@@ -20,6 +20,8 @@ from tricircle.store import schema
 
 #: Seconds between two lines of progress.
 _PROGRESS_S = 1.0
+#: Notes that a person reads.
+_NOTES = 200
 _TITLES = {
     Did.KEPT: "KEPT",
     Did.WRITTEN: "WRITTEN",
@@ -66,7 +68,9 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> int:
 def _summary(report: Report, *, is_rehearsal: bool) -> str:
     rows = [(pod, noun, *(str(numbers[did] or "") for did in Did)) for pod, noun, numbers in report.rows()]
     text = table(("POD", "WHAT", *(_TITLES[did] for did in Did)), rows)
-    text += "".join(f"note: {note}\n" for note in report.notes)
+    text += "".join(f"note: {note}\n" for note in report.notes[:_NOTES])
+    if len(report.notes) > _NOTES:
+        text += f"note: {len(report.notes) - _NOTES} more; --json shows all\n"
     for problem in report.problems:
         text += f"NOT RECOVERED: {problem.text}\n  -> {problem.remedy}\n"
     if is_rehearsal:

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tricircle.context import PodId
+from tricircle.model.quarantine import Left
 from tricircle.model.routing import Kind, Routing
 from tricircle.store.bindings import BindingRows
 from tricircle.store.clock import now
 from tricircle.store.pods import PodRows
 from tricircle.store.routings import RoutingRows
-from tricircle.store.tables import routings
+from tricircle.store.tables import quarantine, routings
 from tricircle.store.upsert import upsert
 
 _KEY = ("central_id", "kind", "pod_id")
@@ -88,3 +89,20 @@ async def forget_pod(connection: AsyncConnection, pod_id: PodId) -> None:
     await RoutingRows.delete_of_pod(connection, pod_id, tuple(Kind))
     await BindingRows.delete_of_pod(connection, pod_id)
     await PodRows.delete(connection, pod_id)
+
+
+async def hold(connection: AsyncConnection, wanted: Sequence[tuple[Left, int | None]]) -> None:
+    """Put identifiers into quarantine, each with the revision of the original without it; what is there already stays
+    once."""
+    columns = quarantine.c
+    for left, revision in wanted:
+        values = {
+            "what": left.what.value,
+            "scope": left.scope,
+            "value": left.value,
+            "kind": left.kind.value,
+            "central_id": left.central_id,
+        }
+        same = [columns[name] == value for name, value in values.items()]
+        if (await connection.execute(sa.select(columns.id).where(*same).limit(1))).first() is None:
+            await connection.execute(sa.insert(quarantine).values(revision=revision, **values))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Declared, of_ports
+from tricircle.audit.holds import holds, leftovers
 from tricircle.audit.inventory import Holding, Part
 from tricircle.audit.missing import missing, network_body, own_addresses, port_body, subnet_body
 from tricircle.audit.recoverable import (
@@ -246,3 +247,60 @@ def test_addresses_that_a_pod_uses_by_itself() -> None:
     assert own_addresses(SUBNET, subnet().body) == ("10.0.0.2",)
     assert own_addresses(SUBNET, subnet(gateway_ip="10.0.0.3").body) == ("10.0.0.2", "10.0.0.3")
     assert own_addresses({**SUBNET, "ipv6_address_mode": "slaac"}, subnet().body) == ()
+
+
+def unallocated(known: Declared, found: Contents) -> set[tuple[str, str, str, str]]:
+    """What the quarantine holds: what, value, by which kind and id."""
+    return {(one.left.what, one.left.value, one.left.kind, one.left.central_id) for one in holds(found, known)}
+
+
+def test_nothing_is_held_of_what_the_centre_knows() -> None:
+    dhcp = held(
+        Kind.PORT, "d1", None, OWNER, network_id="n1", device_owner="network:dhcp", device_id="d", mac_address="fa:d",
+        fixed_ips=[{"subnet_id": "s1", "ip_address": "10.0.0.2"}],
+    )  # fmt: skip
+    found = contents(networks=[network()], subnets=[subnet()], groups=[group()], ports=[port(), dhcp])
+    assert unallocated(declared(), found) == set()
+    assert list(leftovers(found, declared())) == []
+
+
+def test_an_operators_port_is_held_by_subnet_and_network() -> None:
+    his = held(
+        Kind.PORT, "o1", None, TENANT, network_id="n1", device_owner="", device_id="", mac_address="fa:7",
+        fixed_ips=[{"subnet_id": "s1", "ip_address": "10.0.0.77"}],
+    )  # fmt: skip
+    found = contents(networks=[network()], subnets=[subnet()], ports=[his])
+    assert unallocated(declared(), found) == {
+        ("address", "10.0.0.77", Kind.SUBNET, "S"), ("mac", "fa:7", Kind.NETWORK, "N"),
+    }  # fmt: skip
+    assert list(leftovers(found, declared())) == []
+
+
+def test_what_nobody_uses_and_the_centre_forgot_is_held_by_its_own_routing() -> None:
+    left = port(device_id="gone")
+    found = contents(networks=[network()], subnets=[subnet()], ports=[left])
+    nothing = declared(ports={}, addresses=frozenset())
+    assert unallocated(nothing, found) == {
+        ("address", "10.0.0.9", Kind.PORT, "P"), ("mac", "fa:1", Kind.PORT, "P"),
+    }  # fmt: skip
+    assert [(kind, fact.routing.central_id) for kind, fact in leftovers(found, nothing)] == [(Kind.PORT, "P")]
+    nobody = declared(networks={}, subnets={}, ports={})
+    assert unallocated(nobody, found) == {("vlan", "101", Kind.NETWORK, "N")}
+    assert {kind for kind, _fact in leftovers(found, nobody)} == {Kind.NETWORK, Kind.PORT}
+
+
+def test_a_network_with_servers_is_no_leftover_and_without_their_list_nothing_is() -> None:
+    found = contents(networks=[network()], subnets=[subnet()], ports=[port()])
+    nobody = declared(networks={}, subnets={}, ports={})
+    assert list(leftovers(found, nobody)) == []
+    found.servers = None
+    found.lists[Kind.PORT] = []
+    assert list(leftovers(found, nobody)) == []
+
+
+def test_an_address_that_the_original_does_not_have_is_held_until_the_copy_follows() -> None:
+    found = contents(networks=[network()], subnets=[subnet()], ports=[
+        port(fixed_ips=[{"subnet_id": "s1", "ip_address": "10.0.0.50"}]),
+    ])  # fmt: skip
+    (hold,) = holds(found, declared())
+    assert (hold.left.value, hold.left.kind, hold.left.central_id, hold.revision) == ("10.0.0.50", Kind.PORT, "P", 9)
