@@ -60,6 +60,14 @@ class Books:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         return done.returncode, done.stdout + done.stderr
 
+    def interrupted_recovery(self) -> None:
+        """A recovery that is killed as soon as it has written a routing."""
+        command = [str(ROOT / ".venv" / "bin" / "tricircle-manage"), "--config-file", str(CONF), "recover"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            look = "SELECT id FROM tricircle_routings LIMIT 1"
+            eventually(lambda: self.tables.run(look), bool, "the first routing")
+            running.kill()
+
     def drop(self) -> None:
         """Lose all tables of ours."""
         code, said = self.manage("db", "downgrade", "base")

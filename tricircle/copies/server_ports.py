@@ -163,7 +163,11 @@ class ServerPorts:
                 await self._delete(text(port, "id"), run.deadline)
             elif owner.startswith("compute:") and text(port, "binding:host_id") in ("", pod.name):
                 await self._ports.remove(pod, text(port, "id"), run.deadline)
-                await self._clear(port, run.deadline)
+                # Without a routing the port itself tells who made it.
+                await (self._delete_ours if kept(port).get("origin") == GATEWAY else self._clear)(port, run.deadline)
+
+    async def _delete_ours(self, port: Body, deadline: Deadline) -> None:
+        await self._delete(text(port, "id"), deadline)
 
     async def _clear(self, port: Body, deadline: Deadline) -> None:
         path = f"/v2.0/ports/{text(port, 'id')}"
