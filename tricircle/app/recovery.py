@@ -20,7 +20,7 @@ from tricircle.model.pod import Service
 from tricircle.pods.aggregates import Aggregates
 from tricircle.pods.survey import Surveyor
 from tricircle.store.engine import transaction
-from tricircle.store.restoration import moment
+from tricircle.store.routings import RoutingRows
 
 #: Seconds for finding all pods, and for Keystone's list of users.
 _PODS_S = 300.0
@@ -57,7 +57,7 @@ async def _pods(rooms: Rooms, catalog: Catalog, report: Report, *, is_rehearsal:
 
 async def _recovery(rooms: Rooms, report: Report, *, is_rehearsal: bool) -> Recovery:
     async with transaction(rooms.engine) as connection:
-        since = await moment(connection)
+        since = await RoutingRows.moment(connection)
     centre = Centre(rooms.clients, rooms.registry)
     return Recovery(
         Means(

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tricircle.audit.inventory import Holding, Part
+from tricircle.audit.findings import Holding, Part
 from tricircle.audit.recoverable import ANYBODY, Sorted
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import text

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Declared
-from tricircle.audit.inventory import Holding
+from tricircle.audit.findings import Holding
 from tricircle.audit.missing import Seen, central_physical
 from tricircle.audit.recoverable import ANYBODY, Fact
 from tricircle.copies.bodies import Body, revision, rows, text

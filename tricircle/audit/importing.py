@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Centre, Declared
-from tricircle.audit.inventory import Part
+from tricircle.audit.findings import Part
 from tricircle.audit.missing import Missing, Seen, missing, network_body, port_body, rule_bodies, subnet_body
 from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import Deadline

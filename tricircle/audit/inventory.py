@@ -10,14 +10,15 @@ One page at a time, so memory holds a page and not a pod. The end of an iterator
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
+from urllib.parse import quote
 
+from tricircle.audit.findings import Holding, Part
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies import server_groups
 from tricircle.copies.bodies import marked, text
+from tricircle.copies.reach import show
 from tricircle.copies.spoken import spoken
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
@@ -26,30 +27,6 @@ from tricircle.upstream.client import Clients, ServiceClient
 
 #: How many items a pod is asked for at once; it may give fewer.
 PAGE = 500
-
-
-class Part(StrEnum):
-    """What belongs to a copy and has no routing of its own."""
-
-    RBAC_POLICY = "rbac_policy"  # shares a network's copy with a project
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """One object in a pod.
-
-    :ivar central_id: for owned kinds the id itself; for the others what the mark names, None without a mark
-    :ivar project_id: None where the service does not say (attachments, flavors, types)
-    :ivar created_at: None where the service does not say
-    :ivar body: as the pod sent it
-    """
-
-    kind: Kind | Part
-    pod_resource_id: str
-    central_id: str | None
-    project_id: ProjectId | None
-    created_at: datetime | None
-    body: Mapping[str, object] = field(repr=False)
 
 
 #: Owned kinds, in an order in which what others refer to comes first.
@@ -119,6 +96,17 @@ LISTINGS: Mapping[Kind | Part, Listing] = {
 }
 #: What we would like to speak: from there on bodies have what we read, and no later change matters.
 _SPOKEN = {Service.COMPUTE: "2.85", Service.BLOCK_STORAGE: "3.62"}
+#: Where one object is, and under which key, where that is not the list's path and the kind's name.
+_SHOWN: Mapping[Kind | Part, tuple[str, str]] = {
+    Kind.SERVER: ("/v2.1/servers", "server"),
+    Kind.VOLUME: ("/v3/volumes", "volume"),
+    Kind.SNAPSHOT: ("/v3/snapshots", "snapshot"),
+    Kind.BACKUP: ("/v3/backups", "backup"),
+    Kind.GROUP: ("/v3/groups", "group"),
+    Kind.GROUP_SNAPSHOT: ("/v3/group_snapshots", "group_snapshot"),
+    Kind.FLAVOR: ("/v2.1/flavors", "flavor"),
+}
+_CALL_S = 60.0
 #: Where services write who owns an object.
 _OWNERS = (
     "project_id",
@@ -158,6 +146,13 @@ class Inventory:
         client = self._client(pod, LISTINGS[kind].service)
         async for items in pages(client, LISTINGS[kind], size=self._page, deadline=deadline):
             yield [holding(kind, item) for item in items]
+
+    async def is_gone(self, pod: Pod, kind: Kind, pod_resource_id: str, *, deadline: Deadline) -> bool:
+        """Whether the pod's service itself says that there is no such object. Raises like ``ServiceClient.get``."""
+        path, key = _SHOWN.get(kind, (LISTINGS[kind].path, kind.value))
+        client = self._client(pod, LISTINGS[kind].service)
+        found = await show(client, f"{path}/{quote(pod_resource_id, safe='')}", key, deadline.within(_CALL_S))
+        return found is None
 
     async def each(self, pod: Pod, kind: Kind | Part, *, deadline: Deadline) -> AsyncIterator[Holding]:
         """The same, one by one."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Declared
-from tricircle.audit.inventory import Holding, Part
+from tricircle.audit.findings import Holding, Part
 from tricircle.audit.recoverable import in_order
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.networks import is_stretched

@@ -22,6 +22,8 @@ Item = dict[str, object]
 
 #: How many items before a marker that is gone are tried in its place.
 _STEPS_BACK = 5
+#: Seconds for one page: a service that hangs must not eat the time of all others.
+_PAGE_S = 60.0
 #: What services answer to a marker that they do not know: Nova 400, Cinder and Neutron 404.
 _UNKNOWN_MARKER = (400, 404)
 #: A list of more pages than this goes round in a way that nobody thought of.
@@ -117,7 +119,8 @@ async def _page(
     client: ServiceClient, listing: Listing, position: Mapping[str, str], deadline: Deadline
 ) -> tuple[list[Item], bool]:
     """The items of one page, and whether the service says that there are more."""
-    reply = await client.reply("GET", listing.path, params={**listing.params, **position}, deadline=deadline)
+    params = {**listing.params, **position}
+    reply = await client.reply("GET", listing.path, params=params, deadline=deadline.within(_PAGE_S))
     if reply.status >= 300:
         body = reply.body[:2000].decode("utf-8", "replace") if isinstance(reply.body, bytes) else ""
         raise UpstreamStatusError(reply.status, body, client.target.label)

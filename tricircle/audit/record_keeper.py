@@ -43,7 +43,7 @@ class RecordKeeper:
             portion = ordered[at : at + _PORTION]
             ids = [fact.routing.central_id for fact in portion]
             async with transaction(self._engine) as connection:
-                there = await RoutingRows.any_by_central(connection, kind, ids, pod.id)
+                there = await RoutingRows.in_pod_by_central(connection, kind, ids, pod.id)
             wanted = [
                 routing for fact in portion if (routing := merged(there.get(fact.routing.central_id), fact)) is not None
             ]

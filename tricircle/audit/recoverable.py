@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tricircle.audit.declared import Declared
-from tricircle.audit.inventory import Holding
+from tricircle.audit.findings import Holding
 from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, changed, revision, rows, text, words

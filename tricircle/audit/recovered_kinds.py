@@ -11,7 +11,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from tricircle.audit.declared import Centre, Declared
-from tricircle.audit.inventory import Holding
+from tricircle.audit.findings import Holding
 from tricircle.audit.recoverable import ANYBODY, Fact, Sorted, Stranger, Why, sort
 from tricircle.context import Deadline
 from tricircle.copies import flavors, keypairs

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from tricircle.audit import recoverable
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Centre, Declared
+from tricircle.audit.findings import Holding, Part
 from tricircle.audit.holds import holds, leftovers
 from tricircle.audit.importing import Importer
-from tricircle.audit.inventory import OWNED, Holding, Inventory, Part
+from tricircle.audit.inventory import OWNED, Inventory
 from tricircle.audit.record_keeper import RecordKeeper
 from tricircle.audit.recoverable import Fact, Sorted
 from tricircle.audit.recovered_bindings import BindingRecovery

@@ -94,6 +94,7 @@ class Worker:
     """Claims due jobs and runs their bodies until :meth:`stop` is called.
 
     :param bodies: what to do, by type; rows of other types are left for other workers
+    :param deadlines: seconds for runs of types that need another deadline than all others
     :param chores: done about every ``tidy_s`` seconds, after the queue's own tidying
     """
 
@@ -106,6 +107,7 @@ class Worker:
         owner: str | None = None,
         chores: Sequence[Chore] = (),
         tidy_s: float = 900.0,
+        deadlines: Mapping[JobType, float] | None = None,
     ) -> None:
         self._queue = queue
         self._bodies = dict(bodies)
@@ -116,6 +118,7 @@ class Worker:
         self._owner = owner or f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(3)}"
         self._chores = (queue.purge, *chores)
         self._tidy_s = tidy_s
+        self._deadlines = dict(deadlines or {})
         self._running: dict[JobKey, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -215,7 +218,8 @@ class Worker:
 
     async def _run_body(self, running: _Running) -> BaseException | None:
         """Run the body within its deadline. None: it succeeded; otherwise why not."""
-        claim, limit_s = running.claim, self._settings.job_deadline_s
+        claim = running.claim
+        limit_s = self._deadlines.get(claim.key.type, self._settings.job_deadline_s)
         if claim.attempts >= self._rules.max_attempts:
             return RuntimeError(claim.last_error or "too many attempts")
         run = JobRun(

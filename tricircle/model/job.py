@@ -20,6 +20,7 @@ class JobType(StrEnum):
     KEYPAIR = "keypair"
     VOLUME_TYPE = "volume_type"
     SERVER_PORTS = "server_ports"  # ports of a server that ended or lost an interface
+    SWEEP = "sweep"  # everything in one pod; the resource is the pod
 
 
 #: A job that is about every pod where the resource has a copy.

@@ -50,6 +50,9 @@ QUARANTINED = Gauge(
     ("what",),
     multiprocess_mode="mostrecent",
 )
+SWEEP_FINDINGS = Counter(
+    "tricircle_sweep_findings", "What sweeps saw that did not agree, by pod, how, and kind.", ("pod", "what", "kind")
+)
 
 _TALLY = Tally(_SECONDS)
 _in_flight = 0
@@ -111,6 +114,11 @@ def job_ended(type_: str, outcome: str, seconds: float) -> None:
 def quarantined(what: str, number: int) -> None:
     """So many identifiers of a sort wait for pods."""
     QUARANTINED.labels(what).set(number)
+
+
+def sweep_found(pod: str, what: str, kind: str) -> None:
+    """A sweep saw something that does not agree. ``what``: see ``audit/findings.py``."""
+    SWEEP_FINDINGS.labels(pod, what, kind).inc()
 
 
 def forget_process(pid: int) -> None:

@@ -211,6 +211,16 @@ class JobRows:
         return [_record(row) for row in await connection.execute(statement)]
 
     @staticmethod
+    async def is_waiting(connection: AsyncConnection, type_: JobType, resource_id: str) -> bool:
+        """Whether a job of this type about a resource waits or runs, in whatever pod; given up ones do not count."""
+        statement = (
+            sa.select(jobs.c.id)
+            .where(jobs.c.resource_id == resource_id, jobs.c.type == type_.value, jobs.c.failed_at.is_(None))
+            .limit(1)
+        )
+        return (await connection.execute(statement)).first() is not None
+
+    @staticmethod
     async def redo(connection: AsyncConnection, ids: Sequence[int] | None) -> int:
         """Give rows whose attempts are used up a fresh start: these, or all; how many there were."""
         statement = sa.update(jobs).where(jobs.c.failed_at.is_not(None))

@@ -24,12 +24,6 @@ from tricircle.store.upsert import upsert
 _KEY = ("central_id", "kind", "pod_id")
 
 
-async def moment(connection: AsyncConnection) -> datetime:
-    """Now, by the database's clock."""
-    found: datetime = (await connection.execute(sa.select(now()))).scalar_one()
-    return found
-
-
 async def write(connection: AsyncConnection, wanted: Sequence[Routing]) -> None:
     """Write routings as they are given: details and revision replace what is there; id, owner and times do not."""
     for routing in wanted:

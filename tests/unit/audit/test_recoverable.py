@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Declared, of_ports
+from tricircle.audit.findings import Holding, Part
 from tricircle.audit.holds import holds, leftovers
-from tricircle.audit.inventory import Holding, Part
 from tricircle.audit.missing import missing, network_body, own_addresses, port_body, subnet_body
 from tricircle.audit.recoverable import (
     Copies,
