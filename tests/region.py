@@ -129,6 +129,9 @@ class FakeRegion:
         found = self.aggregates.get(int(path.split("/")[3])) if path.count("/") > 2 else None
         if request.method == "GET":
             return self._said({"aggregates": list(self.aggregates.values())})
+        if found is not None and path.endswith("/action"):
+            found.setdefault("metadata", {}).update((await request.json())["set_metadata"]["metadata"])
+            return self._said({"aggregate": found})
         wanted = {} if request.method == "DELETE" else (await request.json())["aggregate"]
         if wanted.get("availability_zone") == "internal":
             fault = {"code": 400, "message": "Cannot use the reserved zone."}

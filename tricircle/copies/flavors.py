@@ -33,6 +33,8 @@ from tricircle.upstream.client import ServiceClient
 PREFIX = "tricircle."
 #: From 2.86 a pod refuses extra specs that it does not know; ours may be meant for another pod.
 _VERSION = "2.85"
+#: A flavor belongs to no project, whoever used it first.
+_ANYBODY = ProjectId("")
 #: Nova's column width for ids and names of flavors.
 _MAX_LENGTH = 255
 
@@ -124,7 +126,7 @@ class Flavors:
         :raises ConflictError: when the pod holds foreign flavors under all names that the copy may have
         :raises UnavailableError: when the pod cannot be asked or the time is up
         """
-        routing = await self._bound(pod, flavor, project_id, deadline)
+        routing = await self._bound(pod, flavor, deadline)
         if not _content(flavor)["is_public"]:
             await self._allow(pod, routing, project_id, deadline)
         return str(routing.pod_resource_id)
@@ -149,9 +151,7 @@ class Flavors:
 
         await visit(self._reach, run, Kind.FLAVOR, work=work, find=find)
 
-    async def _bound(
-        self, pod: Pod, flavor: Mapping[str, object], project_id: ProjectId, deadline: Deadline
-    ) -> Routing:
+    async def _bound(self, pod: Pod, flavor: Mapping[str, object], deadline: Deadline) -> Routing:
         wanted_revision = digest(flavor)
         known = await self._reach.routings.copy_in(Kind.FLAVOR, str(flavor["id"]), pod.id)
         if known is not None and known.is_bound:
@@ -162,7 +162,7 @@ class Flavors:
             await self._reach.routings.forget_free(known.id)
         client = self._client(pod)
         wanted = Wanted(
-            kind=Kind.FLAVOR, central_id=str(flavor["id"]), pod=pod, project_id=project_id, revision=wanted_revision
+            kind=Kind.FLAVOR, central_id=str(flavor["id"]), pod=pod, project_id=_ANYBODY, revision=wanted_revision
         )
 
         async def find() -> Found | None:

@@ -10,7 +10,7 @@ says.
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from tricircle.context import Deadline, RequestContext
+from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.copies.ensure import Found, Wanted, check_followed
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
@@ -22,6 +22,8 @@ from tricircle.upstream.client import ServiceClient
 
 #: Below 2.92 names with ``@`` or ``.`` are refused; a pod whose API ends earlier cannot have such pairs at all.
 _VERSION = "2.92"
+#: A key pair belongs to a user, in whatever project he used it first.
+_ANYBODY = ProjectId("")
 #: ``user_id`` in requests of administrators, from this version on.
 _ADMIN_VERSION = "2.35"
 
@@ -59,9 +61,7 @@ class Keypairs:
             await self._reach.routings.forget_free(known.id)  # another key has the name now
         version = spoken(pod, Service.COMPUTE, _VERSION)
         client = self._reach.clients.as_user(context, self._reach.registry.target(pod, Service.COMPUTE), version)
-        wanted = Wanted(
-            kind=Kind.KEYPAIR, central_id=central_id, pod=pod, project_id=context.project_id, revision=revision
-        )
+        wanted = Wanted(kind=Kind.KEYPAIR, central_id=central_id, pod=pod, project_id=_ANYBODY, revision=revision)
 
         async def find() -> Found | None:
             present = await _show(client, name, deadline)

@@ -32,11 +32,28 @@ _DISABLED_S = 60.0
 _DETACHED = "detached/"
 #: Values of ``origin`` in the details of a port's routing.
 GATEWAY, USER = "gateway", "user"
+_OURS = "tricircle"
 
 
 def detached(port_id: str) -> dict[str, object]:
     """The payload of a job for a server that is about to lose this port (central id): wait until the pod let go."""
     return {_DETACHED + port_id: True}
+
+
+def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
+    """What ``binding:profile`` of a central port keeps for the day when its routing is lost.
+
+    >>> profile_of(GATEWAY, "az1")
+    {'tricircle': {'origin': 'gateway', 'asked_az': 'az1'}}
+    """
+    return {_OURS: {"origin": origin, **({"asked_az": asked_az} if asked_az else {})}}
+
+
+def kept(port: Body) -> Mapping[str, str]:
+    """What ``profile_of`` has written into a central port (``origin``, ``asked_az``); empty when it has not."""
+    profile = port.get("binding:profile")
+    ours = profile.get(_OURS) if isinstance(profile, Mapping) else None
+    return {str(key): str(value) for key, value in ours.items()} if isinstance(ours, Mapping) else {}
 
 
 class ServerPorts:
@@ -146,7 +163,11 @@ class ServerPorts:
                 await self._delete(text(port, "id"), run.deadline)
             elif owner.startswith("compute:") and text(port, "binding:host_id") in ("", pod.name):
                 await self._ports.remove(pod, text(port, "id"), run.deadline)
-                await self._clear(port, run.deadline)
+                # Without a routing the port itself tells who made it.
+                await (self._delete_ours if kept(port).get("origin") == GATEWAY else self._clear)(port, run.deadline)
+
+    async def _delete_ours(self, port: Body, deadline: Deadline) -> None:
+        await self._delete(text(port, "id"), deadline)
 
     async def _clear(self, port: Body, deadline: Deadline) -> None:
         path = f"/v2.0/ports/{text(port, 'id')}"

@@ -77,6 +77,10 @@ class Catalog:
         path = "/endpoints" if region_id is None else f"/endpoints?region_id={region_id}"
         return [_endpoint(item) for item in await self._list(path, "endpoints", deadline)]
 
+    async def user_ids(self, deadline: Deadline) -> list[str]:
+        """The ids of all users that Keystone lists; large directories may be cut short by its ``list_limit``."""
+        return [str(item["id"]) for item in await self._list("/users", "users", deadline)]
+
     async def ensure_region(
         self, region_id: str, deadline: Deadline, *, parent_id: str | None = None, description: str = ""
     ) -> Region:

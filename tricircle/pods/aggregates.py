@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does the central Nova show which pods there are? One host aggregate ``ag_<pod>`` per pod, with the pod's AZ.
 
-It has no hosts; it is what ``openstack aggregate list`` shows to operators, as in the first release. Every step may
-be repeated.
+It has no hosts; it is what ``openstack aggregate list`` shows to operators, as in the first release. Its metadata keeps
+what else makes up a pod (``Identity``), so that pods outlive the loss of our tables. Every step may be repeated.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from tricircle.context import Deadline
+from tricircle.context import Deadline, PodId
 from tricircle.errors import (
     BadUpstreamAnswerError,
     OutcomeUnknownError,
@@ -16,10 +16,50 @@ from tricircle.errors import (
     UnprocessableError,
     UpstreamStatusError,
 )
+from tricircle.model.pod import Pod, PodState
 from tricircle.upstream.client import Clients
 from tricircle.upstream.reply import Target
 
 _PATH = "/v2.1/os-aggregates"
+_PREFIX = "ag_"
+#: Keys of ours in an aggregate's metadata. The central Nova schedules nothing, so nobody else reads them.
+_ID, _POD_AZ, _DC, _STATE = "tricircle_pod_id", "tricircle_pod_az_name", "tricircle_dc_name", "tricircle_state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a survey cannot find out about a pod: it is as the operator or we have decided."""
+
+    id: PodId
+    pod_az_name: str = ""
+    dc_name: str = ""
+    state: PodState = PodState.ENABLED
+
+    @classmethod
+    def of(cls, pod: Pod) -> "Identity":
+        """That of a pod."""
+        return cls(id=pod.id, pod_az_name=pod.pod_az_name, dc_name=pod.dc_name, state=pod.state)
+
+    @classmethod
+    def read(cls, metadata: Mapping[str, str]) -> "Identity | None":
+        """What an aggregate says; None when it says no id. A state that we do not know counts as enabled.
+
+        >>> Identity.read({"tricircle_pod_id": "4f", "tricircle_state": "draining"}).state.value
+        'draining'
+        """
+        if not metadata.get(_ID):
+            return None
+        said = metadata.get(_STATE, "")
+        return cls(
+            id=PodId(metadata[_ID]),
+            pod_az_name=metadata.get(_POD_AZ, ""),
+            dc_name=metadata.get(_DC, ""),
+            state=PodState(said) if said in set(PodState) else PodState.ENABLED,
+        )
+
+    def metadata(self) -> dict[str, str]:
+        """As an aggregate keeps it."""
+        return {_ID: self.id, _POD_AZ: self.pod_az_name, _DC: self.dc_name, _STATE: self.state.value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +69,24 @@ class Aggregate:
     id: int
     name: str
     az_name: str | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     is_new: bool = False
+
+    @property
+    def pod_name(self) -> str | None:
+        """The pod that it would be of, by its name; None when it can be of none."""
+        is_ours = self.name.startswith(_PREFIX) and bool(self.az_name)
+        return (self.name.removeprefix(_PREFIX) or None) if is_ours else None
+
+    @property
+    def identity(self) -> Identity | None:
+        """What it says of its pod, or None."""
+        return Identity.read(self.metadata)
 
 
 def aggregate_name(pod_name: str) -> str:
     """The name of a pod's aggregate."""
-    return f"ag_{pod_name}"
+    return _PREFIX + pod_name
 
 
 class Aggregates:
@@ -63,17 +115,27 @@ class Aggregates:
             if found is None:
                 raise
             return found if found.az_name == az_name else await self._move(found, az_name, deadline)
-        aggregate = _aggregate(made.get("aggregate"))
-        return Aggregate(id=aggregate.id, name=aggregate.name, az_name=aggregate.az_name, is_new=True)
+        return replace(_aggregate(made.get("aggregate")), is_new=True)
 
     async def find(self, pod_name: str, deadline: Deadline) -> Aggregate | None:
         """The pod's aggregate, or None."""
-        listed = (await self._ask("GET", _PATH, deadline)).get("aggregates")
-        for item in listed if isinstance(listed, list) else []:
-            aggregate = _aggregate(item)
+        for aggregate in await self.all(deadline):
             if aggregate.name == aggregate_name(pod_name):
                 return aggregate
         return None
+
+    async def all(self, deadline: Deadline) -> list[Aggregate]:
+        """Every aggregate of the centre, those of pods and others."""
+        listed = (await self._ask("GET", _PATH, deadline)).get("aggregates")
+        return [_aggregate(item) for item in listed] if isinstance(listed, list) else []
+
+    async def describe(self, aggregate: Aggregate, identity: Identity, deadline: Deadline) -> None:
+        """Write into an aggregate what its pod is, unless it says so already."""
+        wanted = identity.metadata()
+        if wanted.items() <= aggregate.metadata.items():
+            return
+        body = {"set_metadata": {"metadata": wanted}}
+        await self._ask("POST", f"{_PATH}/{aggregate.id}/action", deadline, body=body)
 
     async def remove(self, pod_name: str, deadline: Deadline) -> bool:
         """Remove the pod's aggregate. False when there was none."""
@@ -110,4 +172,8 @@ class Aggregates:
 def _aggregate(item: object) -> Aggregate:
     if not isinstance(item, Mapping) or not isinstance(item.get("id"), int):
         raise BadUpstreamAnswerError("The central compute service sent an answer that cannot be read.")
-    return Aggregate(id=item["id"], name=str(item.get("name")), az_name=item.get("availability_zone"))
+    said = item.get("metadata")
+    metadata = {str(key): str(value) for key, value in said.items()} if isinstance(said, Mapping) else {}
+    return Aggregate(
+        id=item["id"], name=str(item.get("name")), az_name=item.get("availability_zone"), metadata=metadata
+    )

@@ -16,8 +16,8 @@ from tricircle.conf.settings import GatewaySettings
 from tricircle.context import Deadline
 from tricircle.errors import TricircleError, UpstreamStatusError
 from tricircle.model.binding import Binding
-from tricircle.model.pod import Pod, Service
-from tricircle.pods.aggregates import Aggregates, aggregate_name
+from tricircle.model.pod import Pod, PodState, Service
+from tricircle.pods.aggregates import Aggregates, Identity, aggregate_name
 from tricircle.pods.bindings import Bindings
 from tricircle.pods.registry import Registry
 from tricircle.pods.survey import NEEDED, CatalogReader, Survey, Surveyor, catalog_urls
@@ -31,6 +31,12 @@ _SKEW_FATAL_S = 60.0
 #: Bound projects whose limits are looked at.
 _PROJECTS = 5
 _ENABLE = "openstack multiregion networking pod set --enable {name}"
+#: Sets the state that the pod has, which writes everything about it anew.
+_AGAIN = {
+    PodState.ENABLED: _ENABLE,
+    PodState.DRAINING: _ENABLE.replace("--enable", "--drain"),
+    PodState.DISABLED: _ENABLE.replace("--enable", "--disable"),
+}
 
 
 class Level(StrEnum):
@@ -141,6 +147,9 @@ class Inspection:
             seen = "is missing" if found is None else f"says {found.az_name}, not {pod.az_name}"
             text = f"aggregate {name} at the central Nova {seen}"
             return [_finding(pod, "aggregate", Level.FAILURE, text, _ENABLE.format(name=pod.name))]
+        if found.identity != Identity.of(pod):
+            text = f"{name} does not say what the pod is; after a loss of the database it could not be recovered whole"
+            return [_finding(pod, "aggregate", Level.WARNING, text, _AGAIN[pod.state].format(name=pod.name))]
         return [_finding(pod, "aggregate", Level.OK, f"{name} in {pod.az_name}")]
 
     async def _clock(self, pod: Pod, deadline: Deadline) -> list[Finding]:

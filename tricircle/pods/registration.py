@@ -3,7 +3,8 @@
 
 A pod is a row, an aggregate at the central Nova, and nothing else. The aggregate is made first and adopted when it
 is there, the row is written last: whatever fails, there is no pod without its aggregate, and doing it again ends
-well. Removing goes the other way round. Texts here are for operators: they name regions and addresses.
+well. Removing goes the other way round. Last of all the aggregate is told what the pod is (``aggregates.Identity``):
+``tricircle-manage recover`` reads it there. Texts here are for operators: they name regions and addresses.
 """
 
 import logging
@@ -24,7 +25,7 @@ from tricircle.errors import (
 from tricircle.model.job import JobKey, JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind
-from tricircle.pods.aggregates import Aggregates
+from tricircle.pods.aggregates import Aggregate, Aggregates, Identity
 from tricircle.pods.registry import Registry
 from tricircle.pods.survey import Survey, Surveyor
 from tricircle.store.bindings import BindingRows
@@ -90,12 +91,14 @@ class Registration:
             self._check_free(draft, await PodRows.list(connection))
         survey = await self._surveyed(draft.name, is_central=not draft.az_name, deadline=deadline)
         facts = dict(survey.facts)
-        is_new_aggregate = False
+        aggregate: Aggregate | None = None
         if draft.az_name:
             aggregate = await self._aggregates.ensure(draft.name, draft.az_name, deadline)
-            facts["aggregate_id"], is_new_aggregate = aggregate.id, aggregate.is_new
+            facts["aggregate_id"] = aggregate.id
+        known = aggregate.identity if aggregate else None
         pod = Pod(
-            id=PodId(str(uuid.uuid4())),
+            # One that was known before our tables were lost keeps its id: slices at the centre are found by it.
+            id=known.id if known else PodId(str(uuid.uuid4())),
             name=draft.name,
             az_name=draft.az_name,
             pod_az_name=draft.pod_az_name if draft.az_name else "",
@@ -109,10 +112,11 @@ class Registration:
             # The other request's pod uses the aggregate.
             raise ConflictError(_taken(draft.name)) from error
         except TricircleError:
-            if is_new_aggregate:
+            if aggregate is not None and aggregate.is_new:
                 await self._give_back(draft.name, deadline)
             raise
         self._registry.forget()
+        await self._describe(aggregate, written, deadline)
         LOG.info("registered pod %s (%s) in AZ %r", written.name, written.id, written.az_name)
         return written
 
@@ -131,10 +135,11 @@ class Registration:
         if change.state is PodState.ENABLED:
             survey = await self._surveyed(pod.name, is_central=False, deadline=deadline)
         is_moved = change.az_name is not None and change.az_name != pod.az_name
-        aggregate_id: int | None = None
+        aggregate: Aggregate | None = None
         if not pod.is_central and (is_moved or survey is not None):
             az_name = pod.az_name if change.az_name is None else change.az_name
-            aggregate_id = (await self._aggregates.ensure(pod.name, az_name, deadline)).id
+            aggregate = await self._aggregates.ensure(pod.name, az_name, deadline)
+        aggregate_id = aggregate.id if aggregate else None
         try:
             changed = await transact(
                 self._engine, lambda connection: self._rewrite(connection, pod_id, change, survey, aggregate_id)
@@ -144,6 +149,7 @@ class Registration:
                 await self._aggregates.ensure(pod.name, pod.az_name, deadline)
             raise
         self._registry.forget()
+        await self._describe(aggregate, changed, deadline)
         LOG.info("changed pod %s: state %s, AZ %r", changed.name, changed.state, changed.az_name)
         return changed
 
@@ -168,10 +174,21 @@ class Registration:
             await transact(self._engine, lambda connection: self._delete(connection, pod, is_lost=is_lost))
         except TricircleError:
             if not pod.is_central:
-                await self._aggregates.ensure(pod.name, pod.az_name, deadline)
+                await self._describe(await self._aggregates.ensure(pod.name, pod.az_name, deadline), pod, deadline)
             raise
         self._registry.forget()
         LOG.info("removed pod %s (%s)", pod.name, pod.id)
+
+    async def _describe(self, aggregate: Aggregate | None, pod: Pod, deadline: Deadline) -> None:
+        """Tell the aggregate what the pod is. A failure undoes nothing: ``pod check`` sees it."""
+        if pod.is_central:
+            return
+        try:
+            aggregate = aggregate or await self._aggregates.find(pod.name, deadline)
+            if aggregate is not None:
+                await self._aggregates.describe(aggregate, Identity.of(pod), deadline)
+        except TricircleError as error:
+            LOG.warning("the aggregate of pod %s does not say what it is: %s", pod.name, error)
 
     def _check_free(self, draft: Draft, pods: tuple[Pod, ...]) -> None:
         central = next((pod for pod in pods if pod.is_central), None)

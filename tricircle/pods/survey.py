@@ -70,9 +70,13 @@ class _Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What was found in a region. ``problems`` are sentences; when there are any, the rest is incomplete."""
+    """What was found in a region. ``problems`` are sentences; when there are any, the rest is incomplete.
+
+    :ivar listed: what the catalog says of the services, whether they answer or not; without versions
+    """
 
     endpoints: Mapping[Service, Endpoint] = field(default_factory=dict)
+    listed: Mapping[Service, Endpoint] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
@@ -136,6 +140,9 @@ class Surveyor:
     async def _visited(
         self, name: str, places: Mapping[Service, Location], problems: Sequence[str], deadline: Deadline
     ) -> Survey:
+        listed = {
+            service: Endpoint(service=service, url=place.root, prefix=place.prefix) for service, place in places.items()
+        }
         visit = _Visit(name, PodId(f"survey:{uuid.uuid4()}"))
         answers = await asyncio.gather(
             *(self._endpoint(visit, service, place, deadline) for service, place in places.items())
@@ -143,11 +150,11 @@ class Surveyor:
         endpoints = {answer.service: answer for answer in answers if isinstance(answer, Endpoint)}
         said = [*problems, *(answer for answer in answers if isinstance(answer, str))]
         if said:
-            return Survey(endpoints=endpoints, problems=tuple(said))
+            return Survey(endpoints=endpoints, listed=listed, problems=tuple(said))
         refusals, facts = await asyncio.gather(
             self._refusals(visit, endpoints, deadline), self._facts(visit, endpoints[Service.NETWORK], deadline)
         )
-        return Survey(endpoints=endpoints, facts=facts, problems=refusals)
+        return Survey(endpoints=endpoints, listed=listed, facts=facts, problems=refusals)
 
     async def _endpoint(self, visit: _Visit, service: Service, place: Location, deadline: Deadline) -> Endpoint | str:
         """The endpoint with its versions, or what is wrong with it."""

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.pods.conftest import Bench, soon
 from tricircle.conf.settings import GatewaySettings
 from tricircle.context import ProjectId
-from tricircle.model.pod import Endpoint, Pod, Service
+from tricircle.model.pod import Endpoint, Pod, PodState, Service
 from tricircle.pods.inspection import Finding, Inspection, Level, ceilings
 from tricircle.pods.registration import Change, Draft
 
@@ -147,3 +147,12 @@ def test_ceilings_name_who_keeps_them_low() -> None:
     assert ceilings([a_pod("Pod1", "2.96"), a_pod("Pod2", "2.104")]) == {Service.COMPUTE: ("2.96", ("Pod1",))}
     assert ceilings([a_pod("Pod1", "2.96"), a_pod("Pod2", "2.96")]) == {Service.COMPUTE: ("2.96", ())}
     assert ceilings([]) == {}
+
+
+async def test_an_aggregate_that_does_not_say_what_the_pod_is(bench: Bench, inspection: Inspection, pod: Pod) -> None:
+    next(iter(bench.centre.aggregates.values()))["metadata"].clear()
+    finding = await worst(inspection, pod, "aggregate")
+    assert finding.level is Level.WARNING
+    assert finding.remedy == "openstack multiregion networking pod set --enable Pod1"
+    await bench.registration.change(pod.id, Change(state=PodState.ENABLED), soon())
+    assert (await worst(inspection, pod, "aggregate")).level is Level.OK

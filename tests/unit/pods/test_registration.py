@@ -20,6 +20,7 @@ from tricircle.model.binding import Binding
 from tricircle.model.job import EVERY_POD, JobType
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
+from tricircle.pods.aggregates import Identity
 from tricircle.pods.registration import Change, Draft
 from tricircle.store.bindings import BindingRows
 from tricircle.store.engine import transaction
@@ -240,6 +241,38 @@ async def test_a_central_nova_that_fails_keeps_the_pod(bench: Bench) -> None:
     assert await names(bench) == ["Pod1"]
     bench.centre.broken.clear()
     await bench.registration.remove(pod.id, soon())
+
+
+def said(bench: Bench) -> Identity | None:
+    (item,) = bench.centre.aggregates.values()
+    return Identity.read(item["metadata"])
+
+
+async def test_the_aggregate_says_what_the_pod_is(bench: Bench) -> None:
+    pod = await register(bench, "Pod1", "az1")
+    assert said(bench) == Identity(id=pod.id)
+    change = Change(state=PodState.DRAINING, dc_name="north", pod_az_name="nova")
+    changed = await bench.registration.change(pod.id, change, soon())
+    assert said(bench) == Identity.of(changed)
+    assert changed.state is PodState.DRAINING
+
+
+async def test_a_pod_is_drained_while_the_central_nova_is_away_and_told_later(bench: Bench) -> None:
+    pod = await register(bench, "Pod1", "az1")
+    bench.centre.broken["compute"] = 503
+    assert (await bench.registration.change(pod.id, Change(state=PodState.DRAINING), soon())).dc_name == ""
+    bench.centre.broken.clear()
+    assert said(bench) == Identity(id=pod.id)
+    changed = await bench.registration.change(pod.id, Change(dc_name="north"), soon())
+    assert said(bench) == Identity.of(changed)
+
+
+async def test_a_pod_that_was_known_before_keeps_its_id(bench: Bench) -> None:
+    metadata = Identity(id=PodId("known-before"), state=PodState.DRAINING).metadata()
+    bench.centre.aggregates[77] = {"id": 77, "name": "ag_Pod1", "availability_zone": "az1", "metadata": metadata}
+    pod = await register(bench, "Pod1", "az1")
+    assert pod.id == "known-before"
+    assert said(bench) == Identity(id=pod.id, state=PodState.ENABLED)
 
 
 async def test_the_database_itself_keeps_a_pod_that_is_in_use(bench: Bench) -> None:

@@ -184,7 +184,9 @@ class Boot:
         }
 
     async def _realised(self, order: Order) -> Claim:
-        claim = await self._ports.claim(order.context, order.pod, order.parts.nics, order.deadline)
+        claim = await self._ports.claim(
+            order.context, order.pod, order.parts.nics, order.deadline, asked_az=order.wanted.zone.name
+        )
         try:
             await self._ports.realise(claim, order.deadline)
         except TricircleError:

@@ -5,6 +5,10 @@ A port that is being used carries a *claim* as its ``device_id`` from the first 
 it; the claim becomes the server's id when the pod has accepted the boot. A job for the claim is filed before anything
 is made: if this process dies, the worker finds no server of that id and cleans up as after a deleted server
 (``copies/server_ports.py``).
+
+What only the routing would know of a port that we made (that we made it, and which AZ the boot asked for) stands in its
+``binding:profile`` too, which only administrators see: ``tricircle-manage recover`` reads it there. A port of a user's
+carries nothing of ours, since its profile may be an operator's.
 """
 
 import logging
@@ -13,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.copies.server_ports import GATEWAY, USER
+from tricircle.copies.server_ports import GATEWAY, USER, profile_of
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
 from tricircle.doors.compute.nics import Nic
@@ -65,6 +69,7 @@ class Claim:
 
     :ivar id: the ``device_id`` until the server's is known
     :ivar copies: the copies in the pod, in the order of ``ports``
+    :ivar asked_az: the AZ that the boot asked for, None when it asked for none
     :ivar is_certain: every central port that came to be is among ``ports``
     :ivar job_id: the job that lets go of everything, should this process die; None when there is nothing to let go of
     """
@@ -72,6 +77,7 @@ class Claim:
     id: str
     pod: Pod
     context: RequestContext
+    asked_az: str | None = None
     ports: list[ClaimedPort] = field(default_factory=list)
     copies: list[Routing] = field(default_factory=list)
     is_certain: bool = True
@@ -111,12 +117,20 @@ class NicPorts:
         self._jobs = jobs
         self._grace_s = grace_s
 
-    async def claim(self, context: RequestContext, pod: Pod, nics: Sequence[Nic], deadline: Deadline) -> Claim:
+    async def claim(
+        self,
+        context: RequestContext,
+        pod: Pod,
+        nics: Sequence[Nic],
+        deadline: Deadline,
+        *,
+        asked_az: str | None = None,
+    ) -> Claim:
         """Central ports for ``nics``, bound to ``pod``. What was claimed is released again when one cannot be had.
 
         :raises InvalidRequestError, ConflictError, ForbiddenError, QuotaExceededError: in Nova's words
         """
-        claim = Claim(id=str(uuid.uuid4()), pod=pod, context=context)
+        claim = Claim(id=str(uuid.uuid4()), pod=pod, context=context, asked_az=asked_az)
         if not nics:
             return claim
         claim.job_id = await self._jobs.append(
@@ -188,7 +202,8 @@ class NicPorts:
         # Until the server has it, a port of ours has no owner: so the claim's job knows that it may delete it.
         made = await self._make(claim, nic, deadline)
         try:
-            body = await self._write(str(made["id"]), binding, deadline)
+            profile = {"binding:profile": profile_of(GATEWAY, claim.asked_az)}
+            body = await self._write(str(made["id"]), {**binding, **profile}, deadline)
         except TricircleError:
             await self._delete(str(made["id"]), Deadline.after(_RELEASE_S))
             raise

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does the centre come to know again what runs in pods, so that no address, MAC or VLAN id is handed out twice?
+
+What is missing (``missing.py``) is made at the centre with the very identifiers that it has in the pod. Neutron does
+not let anybody choose ids, so it has a new one; the mark in the pod still names the old one, and a job writes it anew.
+Whoever was interrupted finds by the natural key what was made before: VLAN id, CIDR, MAC; a group by its name.
+"""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tricircle.audit.contents import Contents
+from tricircle.audit.declared import Centre, Declared
+from tricircle.audit.findings import Part
+from tricircle.audit.missing import Missing, Seen, missing, network_body, port_body, rule_bodies, subnet_body
+from tricircle.audit.recovery_report import Did, Report
+from tricircle.context import Deadline
+from tricircle.copies.bodies import Body, member, rows, text
+from tricircle.errors import NotFoundError, TricircleError
+from tricircle.model.pod import Service
+from tricircle.model.routing import Kind
+
+_CALL_S = 60.0
+_KEY = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
+_REMEDY = "Free at the centre what stands in its way, and run this again before the doors open."
+_DEFAULT = "tricircle-"
+
+
+@dataclass(slots=True)
+class _Made:
+    """New originals: their ids by those that marks name, and their bodies by id."""
+
+    names: dict[Kind, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in _COLLECTIONS})
+    bodies: dict[Kind, dict[str, Body]] = field(default_factory=lambda: {kind: {} for kind in _COLLECTIONS})
+
+    def add(self, kind: Kind, marked: str, body: Body) -> None:
+        """Remember one."""
+        self.names[kind][marked] = text(body, "id")
+        self.bodies[kind][text(body, "id")] = body
+
+
+_COLLECTIONS: Mapping[Kind, tuple[str, str]] = {
+    Kind.NETWORK: ("networks", "network"),
+    Kind.SUBNET: ("subnets", "subnet"),
+    Kind.SECURITY_GROUP: ("security-groups", "security_group"),
+    Kind.PORT: ("ports", "port"),
+}
+
+
+class Importer:
+    """Makes originals of what pods have."""
+
+    def __init__(self, centre: Centre, report: Report, *, is_rehearsal: bool) -> None:
+        self._centre = centre
+        self._report = report
+        self._is_rehearsal = is_rehearsal
+
+    async def run(self, pods: Sequence[Contents], declared: Declared) -> Declared:
+        """What is declared afterwards; holdings in ``pods`` name the new originals as theirs."""
+        wanted = missing(pods, declared)
+        if self._is_rehearsal:
+            self._announce(wanted)
+            return declared
+        made = _Made()
+        for marked, copies in wanted.networks.items():
+            await self._try(Kind.NETWORK, marked, copies, made, self._network(copies, pods, wanted, declared))
+        for marked, copies in wanted.subnets.items():
+            await self._try(Kind.SUBNET, marked, copies, made, self._subnet(copies, pods, made, declared))
+        for marked, copies in wanted.groups.items():
+            await self._try(Kind.SECURITY_GROUP, marked, copies, made, self._group(copies, declared))
+        declared = _with(declared, made)
+        for marked, copies in wanted.groups.items():
+            await self._rules(marked, copies, pods, made)
+        for contents in pods:
+            for kind in (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP):
+                contents.rename(kind, made.names[kind])
+        for marked, copies in wanted.ports.items():
+            await self._try(Kind.PORT, marked, copies, made, self._port(copies, pods, declared))
+        for contents in pods:
+            contents.rename(Kind.PORT, made.names[Kind.PORT])
+        return _with(declared, made)
+
+    def _announce(self, wanted: Missing) -> None:
+        named = {Kind.NETWORK: wanted.networks, Kind.SUBNET: wanted.subnets, Kind.SECURITY_GROUP: wanted.groups}
+        for kind, found in {**named, Kind.PORT: wanted.ports}.items():
+            for copies in found.values():
+                self._say(kind, copies[0], "would be made at the centre")
+
+    def _say(self, kind: Kind, seen: Seen, what: str) -> None:
+        self._report.count(seen.pod.name, kind, Did.IMPORTED)
+        self._report.note(f"Pod {seen.pod.name}: {kind} {seen.holding.pod_resource_id} ({_facts(seen)}) {what}.")
+
+    async def _try(self, kind: Kind, marked: str, copies: Sequence[Seen], made: _Made, work: Awaitable[Body]) -> None:
+        """Make one. What fails is said, and stands in nobody's way but that of what stands on it."""
+        seen = copies[0]
+        try:
+            body = await work
+        except TricircleError as error:
+            self._report.problem(
+                f"Pod {seen.pod.name}: {kind} {seen.holding.pod_resource_id} ({_facts(seen)}) is used there and "
+                f"unknown at the centre, where it could not be made: {error}",
+                _REMEDY,
+            )
+            return
+        made.add(kind, marked, body)
+        self._say(kind, seen, f"was unknown at the centre, and is {text(body, 'id')} there now")
+
+    async def _network(
+        self, copies: Sequence[Seen], pods: Sequence[Contents], wanted: Missing, declared: Declared
+    ) -> Body:
+        projects = _projects(copies, pods, wanted)
+        body = network_body(copies[0], projects[0])
+        for known in declared.networks.values():
+            is_same = known.get(_KEY[2]) is not None and all(known.get(name) == body.get(name) for name in _KEY)
+            if is_same and known.get("project_id") in projects and known.get("name") == body["name"]:
+                return known
+        network = await self._post(Kind.NETWORK, body)
+        for project_id in projects[1:]:
+            policy = {"object_type": "network", "object_id": network["id"], "action": "access_as_shared"}
+            shared = {"rbac_policy": {**policy, "target_tenant": project_id}}
+            client = self._centre.client(Service.NETWORK)
+            await client.post("/v2.0/rbac-policies", body=shared, deadline=Deadline.after(_CALL_S), ok=(409,))
+        return network
+
+    async def _subnet(self, copies: Sequence[Seen], pods: Sequence[Contents], made: _Made, declared: Declared) -> Body:
+        network = _network_of(copies[0], pods, {**declared.networks, **made.bodies[Kind.NETWORK]}, made)
+        for known in declared.subnets.values():
+            if (known.get("network_id"), known.get("cidr")) == (network["id"], copies[0].body.get("cidr")):
+                return known
+        return await self._post(Kind.SUBNET, subnet_body(copies, str(network["id"]), text(network, "project_id")))
+
+    async def _group(self, copies: Sequence[Seen], declared: Declared) -> Body:
+        body, project_id = copies[0].body, text(copies[0].body, "project_id")
+        name = text(body, "name")
+        # That of a project's default group is named after its id.
+        name = "default" if name == _DEFAULT + str(copies[0].holding.central_id) else name
+        for known in declared.groups.values():
+            if (known.get("project_id"), known.get("name")) == (project_id, name):
+                return known
+        wanted: dict[str, object] = {"name": name, "project_id": project_id}
+        if body.get("stateful") is False:
+            wanted["stateful"] = False
+        group = dict(await self._post(Kind.SECURITY_GROUP, wanted))
+        client = self._centre.client(Service.NETWORK)
+        for rule in rows(group, "security_group_rules"):
+            path = f"/v2.0/security-group-rules/{text(rule, 'id')}"
+            await client.delete(path, deadline=Deadline.after(_CALL_S), ok=(404,))
+        return {**group, "security_group_rules": []}
+
+    async def _rules(self, marked: str, copies: Sequence[Seen], pods: Sequence[Contents], made: _Made) -> None:
+        """The rules of a group that was just made; all groups are there now, so rules may name them."""
+        group_id = made.names[Kind.SECURITY_GROUP].get(marked)
+        group = made.bodies[Kind.SECURITY_GROUP].get(group_id or "")
+        if group is None or rows(group, "security_group_rules"):
+            return
+        named = made.names[Kind.SECURITY_GROUP]
+        contents = next(one for one in pods if one.pod.id == copies[0].pod.id)
+        groups = {
+            one.pod_resource_id: named.get(one.central_id, one.central_id)
+            for one in contents.lists[Kind.SECURITY_GROUP]
+            if one.central_id is not None
+        }
+        client, written = self._centre.client(Service.NETWORK), []
+        for body in rule_bodies(copies[0], str(group_id), groups):
+            try:
+                answer = await client.post(
+                    "/v2.0/security-group-rules", body={"security_group_rule": body}, deadline=Deadline.after(_CALL_S)
+                )
+                written.append(member(answer, "security_group_rule"))
+            except TricircleError as error:
+                self._report.problem(f"A rule of security group {group_id} could not be made: {error}", _REMEDY)
+        made.bodies[Kind.SECURITY_GROUP][str(group_id)] = {**group, "security_group_rules": written}
+
+    async def _port(self, copies: Sequence[Seen], pods: Sequence[Contents], declared: Declared) -> Body:
+        seen = copies[0]
+        contents = next(one for one in pods if one.pod.id == seen.pod.id)
+        network = contents.by_id(Kind.NETWORK)[text(seen.body, "network_id")]
+        for known in declared.ports.values():
+            key = (known.get("network_id"), known.get("mac_address"))
+            if key == (network.central_id, seen.body.get("mac_address")):
+                return known
+        subnets = _central_ids(contents, Kind.SUBNET)
+        groups = {
+            pod_id: central_id
+            for pod_id, central_id in _central_ids(contents, Kind.SECURITY_GROUP).items()
+            if central_id in declared.groups
+        }
+        return await self._post(Kind.PORT, port_body(seen, str(network.central_id), subnets, groups))
+
+    async def _post(self, kind: Kind, body: Mapping[str, object]) -> dict[str, object]:
+        collection, singular = _COLLECTIONS[kind]
+        client = self._centre.client(Service.NETWORK)
+        answer = await client.post(f"/v2.0/{collection}", body={singular: body}, deadline=Deadline.after(_CALL_S))
+        return member(answer, singular)
+
+
+def _central_ids(contents: Contents, kind: Kind) -> dict[str, str]:
+    """Central ids of a pod's copies by their ids there."""
+    return {one.pod_resource_id: one.central_id for one in contents.lists[kind] if one.central_id is not None}
+
+
+def _network_of(seen: Seen, pods: Sequence[Contents], known: Mapping[str, Body], made: _Made) -> Body:
+    """The central network of a subnet. :raises NotFoundError: it could not be made"""
+    contents = next(one for one in pods if one.pod.id == seen.pod.id)
+    holding = contents.by_id(Kind.NETWORK).get(text(seen.body, "network_id"))
+    marked = holding.central_id if holding is not None else None
+    network = known.get(made.names[Kind.NETWORK].get(marked or "", marked or ""))
+    if network is None:
+        raise NotFoundError("its network is unknown there too.")
+    return network
+
+
+def _projects(copies: Sequence[Seen], pods: Sequence[Contents], wanted: Missing) -> list[str]:
+    """Whose a network is: the project that it is shared with in the pods. Of several the first owns it."""
+    networks = {seen.holding.pod_resource_id for seen in copies}
+    shared = {
+        text(policy.body, "target_tenant")
+        for contents in pods
+        for policy in contents.lists.get(Part.RBAC_POLICY, ())
+        if policy.body.get("object_id") in networks and policy.body.get("action") == "access_as_shared"
+    } - {"*", ""}
+    users = [
+        text(seen.body, "project_id")
+        for ports in wanted.ports.values()
+        for seen in ports
+        if seen.body.get("network_id") in networks
+    ]
+    # Whoever has most ports on it comes first.
+    return sorted(shared | set(users), key=lambda project: (-users.count(project), project))
+
+
+def _facts(seen: Seen) -> str:
+    """What tells an operator which object it is: VLAN id, CIDR, addresses and server, or the name."""
+    body = seen.body
+    if seen.holding.kind is Kind.PORT:
+        addresses = ", ".join(text(ip, "ip_address") for ip in rows(body, "fixed_ips"))
+        return f"{addresses}; {text(body, 'mac_address')}; server {text(body, 'device_id')}"
+    if seen.holding.kind is Kind.NETWORK:
+        return f"{text(body, 'name')}; {text(body, _KEY[0])} {text(body, _KEY[2])}"
+    return text(body, "cidr") or text(body, "name")
+
+
+def _with(declared: Declared, made: _Made) -> Declared:
+    ports = made.bodies[Kind.PORT]
+    fixed_ips = [ip for port in ports.values() for ip in rows(port, "fixed_ips")]
+    addresses = {(text(ip, "subnet_id"), text(ip, "ip_address")) for ip in fixed_ips}
+    return replace(
+        declared,
+        networks={**declared.networks, **made.bodies[Kind.NETWORK]},
+        subnets={**declared.subnets, **made.bodies[Kind.SUBNET]},
+        groups={**declared.groups, **made.bodies[Kind.SECURITY_GROUP]},
+        ports={**declared.ports, **ports},
+        addresses=declared.addresses | addresses,
+    )

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs in pods, and the centre has forgotten it? Pure.
+
+A central Neutron that came back from a backup does not know what was made since. Ports that servers use, and the
+networks, subnets and groups that these stand on, are *missing*: they have to be made at the centre again, as they are
+in the pod. A copy that no server uses is none of these: the centre does not know it, so nobody does, and it goes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tricircle.audit.contents import Contents
+from tricircle.audit.declared import Declared
+from tricircle.audit.findings import Holding, Part
+from tricircle.audit.recoverable import in_order
+from tricircle.copies.bodies import Body, rows, text, words
+from tricircle.copies.networks import is_stretched
+from tricircle.copies.security_groups import rule_key
+from tricircle.copies.subnets import is_automatic
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
+
+_NEEDED = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY)
+_TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object in a pod."""
+
+    pod: Pod
+    holding: Holding
+
+    @property
+    def body(self) -> Body:
+        """As the pod shows it."""
+        return self.holding.body
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What has to be made at the centre again, by the id that its mark names: its copies, oldest first."""
+
+    networks: dict[str, list[Seen]] = field(default_factory=dict)
+    subnets: dict[str, list[Seen]] = field(default_factory=dict)
+    groups: dict[str, list[Seen]] = field(default_factory=dict)
+    ports: dict[str, list[Seen]] = field(default_factory=dict)
+
+
+def missing(pods: Iterable[Contents], declared: Declared) -> Missing:
+    """What servers use, and the centre does not know. Pods that were not read completely are left out."""
+    found = Missing()
+    for contents in pods:
+        if contents.servers is not None and contents.has(*_NEEDED):
+            for port in contents.lists[Kind.PORT]:
+                if port.central_id is not None and text(port.body, "device_id") in contents.servers:
+                    _add_port(found, contents, port, declared)
+    return found
+
+
+def _add_port(found: Missing, contents: Contents, port: Holding, declared: Declared) -> None:
+    """The port, if it is missing, and what it stands on, as far as that is."""
+    if port.central_id in declared.ports:
+        return
+    network = contents.by_id(Kind.NETWORK).get(text(port.body, "network_id"))
+    if network is None or network.central_id is None or network.project_id != declared.owner_id:
+        return  # on a network that is none of ours
+    _add(found.ports, contents.pod, port, declared.ports)
+    _add(found.networks, contents.pod, network, declared.networks)
+    subnets, groups = contents.by_id(Kind.SUBNET), contents.by_id(Kind.SECURITY_GROUP)
+    for fixed_ip in rows(port.body, "fixed_ips"):
+        _add(found.subnets, contents.pod, subnets.get(text(fixed_ip, "subnet_id")), declared.subnets)
+    for group_id in words(port.body, "security_groups"):
+        _add(found.groups, contents.pod, groups.get(group_id), declared.groups)
+
+
+def _add(kept: dict[str, list[Seen]], pod: Pod, holding: Holding | None, known: Mapping[str, Body]) -> None:
+    if holding is None or holding.central_id is None or holding.central_id in known:
+        return
+    copies = kept.setdefault(holding.central_id, [])
+    if all(seen.holding is not holding for seen in copies):
+        copies.append(Seen(pod, holding))
+
+
+def network_body(seen: Seen, project_id: str) -> dict[str, object]:
+    """The central network, with the VLAN id that its copy has."""
+    body: dict[str, object] = {
+        "name": text(seen.body, "name"),
+        "admin_state_up": seen.body.get("admin_state_up", True),
+        "project_id": project_id,
+    }
+    if "port_security_enabled" in seen.body:
+        body["port_security_enabled"] = seen.body["port_security_enabled"]
+    if is_stretched(seen.body):
+        body |= {_TYPE: seen.body[_TYPE], _PHYSNET: central_physical(seen)}
+        if seen.body.get(_SEGMENT) is not None:
+            body[_SEGMENT] = seen.body[_SEGMENT]
+    return body
+
+
+def central_physical(seen: Seen) -> str:
+    """The centre's name of the physical network that a copy is on."""
+    name = text(seen.body, _PHYSNET)
+    names = seen.pod.facts.get("physical_networks")
+    known = names.items() if isinstance(names, Mapping) else ()
+    return next((str(central) for central, pods in known if pods == name), name)
+
+
+def subnet_body(copies: Sequence[Seen], network_id: str, project_id: str) -> dict[str, object]:
+    """The central subnet. Of several gateways the lowest is taken for the tenant's: pods' own ones come later."""
+    body = copies[0].body
+    gateways = in_order(address for seen in copies if (address := text(seen.body, "gateway_ip")))
+    wanted: dict[str, object] = {
+        "network_id": network_id,
+        "project_id": project_id,
+        "gateway_ip": gateways[0] if gateways else None,
+    }
+    for name in ("name", "cidr", "ip_version", "enable_dhcp", "dns_nameservers", "host_routes"):
+        wanted[name] = body.get(name)
+    for name in ("ipv6_ra_mode", "ipv6_address_mode"):
+        if body.get(name) is not None:
+            wanted[name] = body[name]
+    return wanted
+
+
+def port_body(seen: Seen, network_id: str, subnets: Mapping[str, str], groups: Mapping[str, str]) -> dict[str, object]:
+    """The central port, in the hands of the server that has it.
+
+    :param subnets, groups: central ids by the pod's
+    """
+    body = seen.body
+    wanted: dict[str, object] = {
+        "network_id": network_id,
+        "project_id": text(body, "project_id"),
+        "fixed_ips": [
+            {"subnet_id": subnets[text(ip, "subnet_id")], "ip_address": text(ip, "ip_address")}
+            for ip in rows(body, "fixed_ips")
+        ],
+        "security_groups": [groups[one] for one in words(body, "security_groups") if one in groups],
+        "device_id": text(body, "device_id"),
+        "device_owner": f"compute:{seen.pod.az_name}",
+        "binding:host_id": seen.pod.name,
+    }
+    for name in ("name", "mac_address", "admin_state_up", "port_security_enabled", "allowed_address_pairs"):
+        if name in body:
+            wanted[name] = body[name]
+    return wanted
+
+
+def rule_bodies(seen: Seen, group_id: str, groups: Mapping[str, str]) -> list[dict[str, object]]:
+    """The rules of a central group. One whose remote group the centre does not know is left out: closed, not open."""
+    wanted = {}
+    for rule in rows(seen.body, "security_group_rules"):
+        remote = text(rule, "remote_group_id")
+        if remote and remote not in groups:
+            continue
+        fields = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
+        body: dict[str, object] = {name: rule[name] for name in fields if rule.get(name) is not None}
+        body |= {"security_group_id": group_id, "project_id": text(seen.body, "project_id")}
+        if remote:
+            body["remote_group_id"] = groups[remote]
+        wanted[rule_key(rule, remote)] = body
+    return list(wanted.values())
+
+
+def own_addresses(subnet: Body, copy: Body) -> tuple[str, ...]:
+    """What a pod uses of a subnet by itself: its pools, which are single addresses, and a gateway of its own."""
+    if is_automatic(subnet):
+        return ()
+    pools = rows(copy, "allocation_pools")
+    own = {text(pool, "start") for pool in pools if pool.get("start") == pool.get("end")}
+    gateway = text(copy, "gateway_ip")
+    return in_order(own | ({gateway} if gateway and gateway != text(subnet, "gateway_ip") else set()))

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must a routing say, given an object in a pod and what the centre declares? Pure.
+
+A copy is ours when mark, project and natural key agree with what the centre says; then its routing can be written
+again. What bears our mark and is not that is a *stranger*. The revision is the centre's of now where the copy consists
+of what the centre says; otherwise it is left unknown, and a job compares.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from tricircle.audit.declared import Declared
+from tricircle.audit.findings import Holding
+from tricircle.context import PodId, ProjectId
+from tricircle.copies.addresses import Slice
+from tricircle.copies.bodies import Body, changed, revision, rows, text, words
+from tricircle.copies.networks import wanted_network
+from tricircle.copies.ports import difference, wanted_port
+from tricircle.copies.security_groups import name_in_pod, remote_groups, rule_key, wanted_rules
+from tricircle.copies.server_ports import USER, kept
+from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic, wanted_subnet
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind, Routing
+
+_NETWORK_KEY = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
+_HOST = "binding:host_id"
+#: The project of what belongs to nobody.
+ANYBODY = ProjectId("")
+_JOBS = {
+    Kind.NETWORK: JobType.NETWORK,
+    Kind.SUBNET: JobType.SUBNET,
+    Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
+    Kind.PORT: JobType.PORT,
+}
+
+
+class Why(StrEnum):
+    """Why an object that bears our mark gets no routing."""
+
+    UNKNOWN = "the centre knows no such object"
+    OTHER = "it does not belong to, or consist of, what the centre says"
+    SECOND = "an older object has the same mark"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A routing to be.
+
+    :ivar defaults: details that hold unless the row that is there says otherwise
+    :ivar job: what compares the copy with the centre, where it is not known to agree
+    """
+
+    routing: Routing
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    job: JobType | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """An object with our mark that gets no routing."""
+
+    pod: Pod
+    holding: Holding
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What was made of the objects of a kind in one pod; facts by central id."""
+
+    facts: dict[str, Fact] = field(default_factory=dict)
+    strangers: list[Stranger] = field(default_factory=list)
+
+    def routings(self) -> dict[str, Routing]:
+        """The routings to be, by central id."""
+        return {central_id: fact.routing for central_id, fact in self.facts.items()}
+
+
+#: Whether an object is the copy of a central one as far as it cannot change; the routing of one that is.
+Judge = Callable[[Holding, Body], bool]
+Maker = Callable[[Holding, Body], Fact]
+
+
+def merged(former: Routing | None, fact: Fact) -> Routing | None:
+    """The routing to write; None when the one that is there says it all."""
+    before = former.details if former is not None else {}
+    details = {**fact.defaults, **before, **fact.routing.details}
+    wanted = replace(fact.routing, details=details)
+    if former is None:
+        return wanted
+    said = (former.details, former.revision, former.project_id, former.pod_resource_id)
+    return None if said == (details, wanted.revision, wanted.project_id, wanted.pod_resource_id) else wanted
+
+
+def sort(pod: Pod, holdings: Iterable[Holding], declared: Mapping[str, Body], judge: Judge, make: Maker) -> Sorted:
+    """The routings of all marked objects of a kind in a pod; of several with one mark, of the oldest."""
+    found = Sorted()
+    for holding in sorted(holdings, key=_age):
+        if holding.central_id is None:
+            continue
+        central = declared.get(holding.central_id)
+        if central is None:
+            found.strangers.append(Stranger(pod=pod, holding=holding, why=Why.UNKNOWN))
+        elif not judge(holding, central):
+            found.strangers.append(Stranger(pod=pod, holding=holding, why=Why.OTHER))
+        elif holding.central_id in found.facts:
+            found.strangers.append(Stranger(pod=pod, holding=holding, why=Why.SECOND))
+        else:
+            found.facts[holding.central_id] = make(holding, central)
+    return found
+
+
+def owned(pod: Pod, kind: Kind, holding: Holding, details: Mapping[str, object] | None = None) -> Fact:
+    """Of what runs in the pod. The detail of an attachment's list does not say whose it is."""
+    return Fact(
+        routing=Routing(
+            id=0,
+            central_id=holding.pod_resource_id,
+            kind=kind,
+            pod_id=pod.id,
+            project_id=holding.project_id or ANYBODY,
+            pod_resource_id=holding.pod_resource_id,
+            details=details or {},
+            created_at=holding.created_at,
+        )
+    )
+
+
+def networks(pod: Pod, holdings: Iterable[Holding], shares: Mapping[str, frozenset[str]], declared: Declared) -> Sorted:
+    """:param shares: the projects that each network of the pod is shared with, by its id there"""
+    physical = pod.facts.get("physical_networks")
+    names = physical if isinstance(physical, Mapping) else {}
+
+    def judge(holding: Holding, network: Body) -> bool:
+        is_same = not changed(wanted_network(network, names), holding.body, _NETWORK_KEY)
+        return holding.project_id == declared.owner_id and is_same
+
+    def make(holding: Holding, network: Body) -> Fact:
+        wanted = wanted_network(network, names)
+        projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
+        details: dict[str, object] = {"projects": projects} if projects else {}
+        return _copy(pod, Kind.NETWORK, holding, network, details, agrees=not changed(wanted, holding.body, wanted))
+
+    return sort(pod, holdings, declared.networks, judge, make)
+
+
+def homes(pods_holdings: Iterable[tuple[Pod, Iterable[Holding]]], declared: Declared) -> dict[str, PodId]:
+    """In which pod each subnet is at home, by central id: where it has the tenant's gateway, else where it came first.
+
+    A copy with another gateway is at home nowhere, but one of a subnet without gateway cannot be told by it.
+    """
+    claims: dict[str, list[tuple[bool, str, PodId]]] = {}
+    for pod, holdings in pods_holdings:
+        for holding in holdings:
+            subnet = declared.subnets.get(holding.central_id or "")
+            if subnet is None or holding.project_id != declared.owner_id:
+                continue
+            wanted = text(subnet, "gateway_ip")
+            has_gateway = text(holding.body, "gateway_ip") == wanted
+            if has_gateway or is_automatic(subnet):
+                claims.setdefault(text(subnet, "id"), []).append((*_age(holding)[:2], pod.id))
+    return {subnet_id: min(claiming)[-1] for subnet_id, claiming in claims.items()}
+
+
+def subnets(
+    pod: Pod, holdings: Iterable[Holding], nets: Sorted, declared: Declared, home: Mapping[str, PodId]
+) -> Sorted:
+    """:param nets: the networks of the pod; home: as ``homes`` says"""
+
+    def judge(holding: Holding, subnet: Body) -> bool:
+        net = nets.facts.get(text(subnet, "network_id"))
+        is_inside = net is not None and net.routing.pod_resource_id == holding.body.get("network_id")
+        return is_inside and holding.project_id == declared.owner_id and subnet["cidr"] == holding.body.get("cidr")
+
+    def make(holding: Holding, subnet: Body) -> Fact:
+        subnet_id = text(subnet, "id")
+        port = declared.slice_of(pod, subnet_id)
+        piece = Slice(port_id=text(port, "id") if port else None, addresses=_slice_addresses(port, subnet_id))
+        is_home = home.get(subnet_id) == pod.id
+        agrees = False
+        if len(piece.addresses) >= addresses_needed(subnet, is_home=is_home):
+            gateway_ip = gateway_of(subnet, piece, is_home=is_home, present=holding.body)
+            wanted = wanted_subnet(subnet, piece, gateway_ip)
+            agrees = not changed(wanted, holding.body, wanted)
+        details: dict[str, object] = {
+            "gateway_ip": holding.body.get("gateway_ip"),
+            "slice_port_id": piece.port_id,
+            "is_home": is_home,
+            "is_automatic": is_automatic(subnet),
+        }
+        return _copy(pod, Kind.SUBNET, holding, subnet, details, agrees=agrees)
+
+    return sort(pod, holdings, declared.subnets, judge, make)
+
+
+def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared) -> Sorted:
+    """Security groups. Those whose rules are not the centre's are not whole: a job, or the next use, fills them."""
+    bodies: dict[str, Body] = {}
+
+    def judge(holding: Holding, group: Body) -> bool:
+        return holding.project_id == group.get("project_id")
+
+    def make(holding: Holding, group: Body) -> Fact:
+        bodies[text(group, "id")] = holding.body
+        return _copy(pod, Kind.SECURITY_GROUP, holding, group, {}, agrees=False)
+
+    found = sort(pod, holdings, declared.groups, judge, make)
+    copies = {central_id: str(fact.routing.pod_resource_id) for central_id, fact in found.facts.items()}
+    for central_id, fact in found.facts.items():
+        group = declared.groups[central_id]
+        if _has_rules(group, bodies[central_id], copies):
+            routing = replace(fact.routing, revision=revision(group))
+            found.facts[central_id] = replace(fact, routing=routing, job=None)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What ports in a pod stand on."""
+
+    networks: Sorted
+    subnets: Sorted
+    groups: Sorted
+
+
+def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Declared) -> Sorted:
+    """Ports, with the server that the pod gives them to."""
+    subnet_copies, group_copies = copies.subnets.routings(), copies.groups.routings()
+
+    def judge(holding: Holding, port: Body) -> bool:
+        net = copies.networks.facts.get(text(port, "network_id"))
+        is_there = net is not None and net.routing.pod_resource_id == holding.body.get("network_id")
+        is_owner = holding.project_id == port.get("project_id")
+        is_same = port.get("mac_address") == holding.body.get("mac_address")
+        wanted, has = addresses_of(port), addresses_of(holding.body)
+        return is_there and is_owner and is_same and (not wanted or bool(wanted & has))
+
+    def make(holding: Holding, port: Body) -> Fact:
+        named = {text(ip, "subnet_id") for ip in rows(port, "fixed_ips")}
+        is_known = named <= subnet_copies.keys() and set(words(port, "security_groups")) <= group_copies.keys()
+        agrees = is_known and not difference(wanted_port(port, subnet_copies, group_copies), holding.body)
+        details: dict[str, object] = {}
+        if server_id := text(holding.body, "device_id") or text(port, "device_id"):
+            details["server_id"] = server_id
+        if origin := kept(port).get("origin"):
+            details["origin"] = origin
+        fact = _copy(pod, Kind.PORT, holding, port, details, agrees=agrees and text(port, _HOST) == pod.name)
+        return replace(fact, defaults={"origin": USER})
+
+    return sort(pod, holdings, declared.ports, judge, make)
+
+
+def lost_ends(pod: Pod, servers: frozenset[str], copies: Sorted, declared: Declared) -> dict[str, ProjectId]:
+    """Servers (or claims) that the centre gives ports in this pod, and the pod does not: their ends were not noticed.
+
+    The projects by id. Only for a pod whose servers are all known.
+    """
+    found: dict[str, ProjectId] = {}
+    for port_id, port in declared.ports.items():
+        holder = text(port, "device_id")
+        is_servers = text(port, "device_owner").startswith("compute:") or not text(port, "device_owner")
+        if text(port, _HOST) != pod.name or not holder or not is_servers:
+            continue
+        fact = copies.facts.get(port_id)
+        has_it = fact is not None and fact.routing.details.get("server_id") == holder
+        if not has_it or holder not in servers:
+            found[holder] = ProjectId(text(port, "project_id"))
+    return found
+
+
+def asked_zones(declared: Declared) -> dict[str, str]:
+    """The AZ that each boot asked for, by server, where one of its ports keeps it."""
+    return {
+        text(port, "device_id"): zone
+        for port in declared.ports.values()
+        if text(port, "device_id") and (zone := kept(port).get("asked_az"))
+    }
+
+
+def addresses_of(port: Body) -> frozenset[str]:
+    """The addresses of a port, wherever it is."""
+    return frozenset(text(ip, "ip_address") for ip in rows(port, "fixed_ips"))
+
+
+def _copy(
+    pod: Pod, kind: Kind, holding: Holding, central: Body, details: Mapping[str, object], *, agrees: bool
+) -> Fact:
+    return Fact(
+        routing=Routing(
+            id=0,
+            central_id=text(central, "id"),
+            kind=kind,
+            pod_id=pod.id,
+            project_id=ProjectId(text(central, "project_id")),
+            pod_resource_id=holding.pod_resource_id,
+            revision=revision(central) if agrees else None,
+            # As everywhere in routings, what is None is not there.
+            details={name: value for name, value in details.items() if value is not None},
+            created_at=holding.created_at,
+        ),
+        job=None if agrees else _JOBS[kind],
+    )
+
+
+def _has_rules(group: Body, present: Body, copies: Mapping[str, str]) -> bool:
+    if text(present, "name") != name_in_pod(group) or not remote_groups(group) <= copies.keys():
+        return False
+    if "stateful" in present and present["stateful"] != group.get("stateful", True):
+        return False
+    there = {rule_key(rule, text(rule, "remote_group_id")) for rule in rows(present, "security_group_rules")}
+    return there == wanted_rules(group, copies).keys()
+
+
+def _slice_addresses(port: Body | None, subnet_id: str) -> tuple[str, ...]:
+    held = rows(port, "fixed_ips") if port else []
+    return in_order(text(ip, "ip_address") for ip in held if ip.get("subnet_id") == subnet_id)
+
+
+def in_order(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Lowest first, as ``copies/addresses.py`` gives them."""
+    return tuple(sorted(addresses, key=lambda address: int(ipaddress.ip_address(address))))
+
+
+def _age(holding: Holding) -> tuple[bool, str, str]:
+    """Oldest first; what does not say its age comes last."""
+    at = holding.created_at
+    return (at is None, at.isoformat() if at else "", holding.pod_resource_id)
