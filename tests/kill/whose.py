@@ -25,6 +25,14 @@ def holder(port: int, candidates: Iterable[int]) -> int | None:
     return next((pid for pid in candidates if wanted in _open_files(pid)), None)
 
 
+def is_gone(pid: int) -> bool:
+    """Whether nothing of a process is left but its exit code: all that it had open is closed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def _inode(port: int) -> str | None:
     ending = f":{port:04X}"
     for line in _TABLE.read_text().splitlines()[1:]:
