@@ -20,7 +20,7 @@ from tricircle.jobs.worker import Body, JobRun, Worker
 from tricircle.model.job import Job, JobType
 from tricircle.store.clock import now_plus
 from tricircle.store.engine import Engine, create_engine, transaction
-from tricircle.store.tables import job_keys, jobs, metadata
+from tricircle.store.tables import job_history, job_keys, jobs, metadata
 
 pytestmark = pytest.mark.mariadb
 
@@ -377,3 +377,40 @@ async def test_chores_are_done_and_may_fail(queue: Queue) -> None:
     await _until(twice)
     worker.stop()
     await task
+
+
+async def _history(engine: Engine) -> list[sa.Row[tuple[object, ...]]]:
+    async with transaction(engine) as connection:
+        return list((await connection.execute(sa.select(job_history).order_by(job_history.c.id))).all())
+
+
+async def test_what_a_run_reports_is_in_history(engine: Engine, queue: Queue) -> None:
+    async def body(run: JobRun) -> Mapping[str, object] | None:
+        if run.resource_id == "quiet":
+            return None
+        return {"found": 3, "pods": ["Pod1"], "key": run.type, "odd": {1}, "long": "x" * 100_000}
+
+    await _file(queue, "talks")
+    await _file(queue, "quiet")
+    async with _working(queue, body):
+        await _until(_is_empty(queue))
+    reports = {line.resource_id: line.report for line in await _history(engine)}
+    assert reports["quiet"] is None
+    assert reports["talks"] == {"found": 3, "pods": ["Pod1"], "key": "network", "odd": "{1}", "left_out": ["long"]}
+
+
+async def test_a_job_that_is_given_up_has_a_line_in_history(engine: Engine, queue: Queue) -> None:
+    async def body(run: JobRun) -> None:
+        raise ValueError("no such thing")
+
+    job_id = await _file(queue)
+    async with _working(queue, body, replace(_SETTINGS, max_attempts=1)):
+
+        async def given_up() -> bool:
+            return bool(await queue.stopped())
+
+        await _until(given_up)
+    (line,) = await _history(engine)
+    assert (line.job_id, line.folded, line.status, line.attempts) == (job_id, None, "stopped", 1)
+    assert line.error == "ValueError: no such thing"
+    assert line.started_at <= line.finished_at

@@ -40,6 +40,7 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         copies=rooms.copies.ports,
         routings=rooms.routings,
         jobs=rooms.queue,
+        grace_s=rooms.settings.gateway.in_flight_s,
     )
     specials = rows.Specials(
         servers=_servers(rooms, carrier, selection=selection, networks=networks, ports=ports, image_base=image_base),

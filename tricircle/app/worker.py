@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which body does which job?"""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from tricircle.app.rooms import Rooms, open_rooms
+from tricircle.audit.inventory import Inventory
+from tricircle.audit.schedule import Schedule
+from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import Settings
+from tricircle.copies.lost_ports import LostPorts
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.jobs.worker import Body, Worker
 from tricircle.ledger.positions import Positions
@@ -16,22 +21,40 @@ from tricircle.model.job import JobType
 async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
     rooms = open_rooms(settings)
+    schedule = Schedule(
+        rooms.engine,
+        rooms.queue,
+        rooms.registry,
+        interval_s=settings.worker.sweep_interval_s,
+        is_silent=rooms.pools.is_open,
+    )
+    looking = asyncio.create_task(schedule.run())
     try:
-        yield Worker(rooms.queue, bodies(rooms), settings.worker, chores=(Positions(rooms.engine).purge,))
+        yield Worker(
+            rooms.queue,
+            bodies(rooms),
+            settings.worker,
+            chores=(Positions(rooms.engine).purge,),
+            deadlines={JobType.SWEEP: settings.worker.sweep_deadline_s},
+        )
     finally:
+        looking.cancel()
         await rooms.close()
 
 
 def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
     """The coroutine of every job type."""
     copies = rooms.copies
+    inventory = Inventory(rooms.clients, rooms.registry)
+    sweeps = Sweeps(rooms.reach, inventory, in_flight_s=rooms.settings.gateway.in_flight_s)
     return {
         JobType.NETWORK: copies.networks.agree,
         JobType.SUBNET: copies.subnets.agree,
-        JobType.PORT: copies.ports.agree,
+        JobType.PORT: LostPorts(rooms.reach, copies.ports).agree,
         JobType.SECURITY_GROUP: copies.groups.agree,
         JobType.FLAVOR: copies.flavors.agree,
         JobType.KEYPAIR: copies.keypairs.agree,
         JobType.VOLUME_TYPE: copies.volume_types.agree,
         JobType.SERVER_PORTS: ServerPorts(rooms.reach, copies.ports).agree,
+        JobType.SWEEP: sweeps.agree,
     }

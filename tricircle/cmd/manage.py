@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from tricircle.cmd import catalog, db, job, pod
+from tricircle.cmd import catalog, db, job, pod, sweep
 from tricircle.conf.load import load_or_exit
 from tricircle.errors import TricircleError
 
@@ -25,7 +25,7 @@ class Group(Protocol):
 
 
 #: Every group, in the order of ``--help``.
-GROUPS: tuple[Group, ...] = (db, catalog, pod, job)
+GROUPS: tuple[Group, ...] = (db, catalog, pod, job, sweep)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -131,6 +131,14 @@ GATEWAY = [
         "Keep it below the timeout of load balancers in front.",
     ),
     cfg.FloatOpt(
+        "settle_margin_s",
+        default=60.0,
+        min=0.0,
+        help="Seconds after the longest deadline of a request until what it began counts as abandoned: ports of a "
+        "boot that nobody finished are let go then, and sweeps touch nothing that is younger. It covers clocks that "
+        "differ and services that go on after we stopped waiting.",
+    ),
+    cfg.FloatOpt(
         "stop_timeout_s",
         default=30.0,
         min=0.0,
@@ -296,6 +304,20 @@ WORKER = [
     ),
     cfg.FloatOpt(
         "retry_max_s", default=300.0, min=0.01, help="Longest wait, in seconds, between two attempts of a job."
+    ),
+    cfg.FloatOpt(
+        "sweep_interval_s",
+        default=900.0,
+        min=0.0,
+        help="Seconds between two sweeps of a pod: everything in it is compared with what is written down, and what "
+        "differs is repaired. 0: only when an operator asks (tricircle-manage sweep), or a pod comes back.",
+    ),
+    cfg.FloatOpt(
+        "sweep_deadline_s",
+        default=3600.0,
+        min=1.0,
+        help="Seconds that one sweep of a pod may take. It reads every list of the pod to the end: about a second "
+        "for each thousand servers, volumes or ports.",
     ),
     cfg.FloatOpt(
         "stop_timeout_s",

@@ -42,6 +42,7 @@ class GatewaySettings:
     request_deadline_s: float = 60.0
     list_deadline_s: float = 5.0
     boot_deadline_s: float = 120.0
+    settle_margin_s: float = 60.0
     stop_timeout_s: float = 30.0
     backlog: int = 1024
     tls_certificate: str = ""
@@ -49,6 +50,11 @@ class GatewaySettings:
     token_cache_s: float = 30.0
     token_cache_size: int = 10000
     token_threads: int = 8
+
+    @property
+    def in_flight_s(self) -> float:
+        """Seconds after which no request is under way any more that began before."""
+        return max(self.boot_deadline_s, self.request_deadline_s) + self.settle_margin_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,8 @@ class WorkerSettings:
     max_attempts: int = 20
     retry_s: float = 1.0
     retry_max_s: float = 300.0
+    sweep_interval_s: float = 900.0
+    sweep_deadline_s: float = 3600.0
     stop_timeout_s: float = 30.0
 
 

@@ -33,6 +33,11 @@ class Slice:
     addresses: tuple[str, ...]
 
 
+def slice_of(port: Body, subnet_id: str) -> Slice:
+    """What a slice port holds of a subnet."""
+    return Slice(port_id=text(port, "id"), addresses=tuple(_addresses(port, subnet_id)))
+
+
 def device_id(pod_id: str, subnet_id: str) -> str:
     """What identifies the slice port of a pod and a subnet, without naming either."""
     digest = hashlib.sha256(f"{pod_id}/{subnet_id}".encode()).hexdigest()
@@ -74,8 +79,7 @@ class Addresses:
                 network_id = text(subnet, "network_id")
                 raise ConflictError(f"No more IP addresses available on network {network_id}.") from error
             raise
-        grown = member(answer, "port")
-        return Slice(port_id=text(grown, "id"), addresses=tuple(_addresses(grown, subnet_id)))
+        return slice_of(member(answer, "port"), subnet_id)
 
     async def release(self, port_id: str, *, deadline: Deadline) -> None:
         """Give a slice back; fine when the port went with its network."""

@@ -19,6 +19,17 @@ def mark(central_id: str) -> str:
     return _MARK + central_id
 
 
+def marked(description: object) -> str | None:
+    """The central id that a description names; None without a mark.
+
+    >>> marked("tricircle:4f"), marked("my net"), marked(None)
+    ('4f', None, None)
+    """
+    if isinstance(description, str) and description.startswith(_MARK) and len(description) > len(_MARK):
+        return description.removeprefix(_MARK)
+    return None
+
+
 def member(answer: Body, key: str) -> dict[str, object]:
     """The object that an answer wraps. :raises BadUpstreamAnswerError: when there is none."""
     value = answer.get(key)

@@ -21,7 +21,7 @@ from tricircle.copies.bodies import mark, rows, text, words
 from tricircle.copies.ensure import Found, Wanted, check_followed
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
-from tricircle.copies.visit import visit
+from tricircle.copies.visit import must_look, visit
 from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.pod import Pod, Service
@@ -99,6 +99,18 @@ def _agrees(present: Mapping[str, object], name: str, flavor: Mapping[str, objec
     )
 
 
+def difference(flavor: Mapping[str, object], copy: Routing, present: Mapping[str, object]) -> list[str]:
+    """In what a flavor of a pod is not the copy of the central one that its routing says it is."""
+    found = [] if _content(present) == _content(flavor) else ["content"]
+    if _extra_specs(present) != _extra_specs(flavor):
+        found.append("extra_specs")
+    if central_name(str(present.get("name"))) != central_name(str(flavor["name"])):
+        found.append("name")
+    if copy.details.get("is_ours") and not _is_ours(present, str(flavor["id"])):
+        found.append("description")
+    return found
+
+
 class Flavors:
     """Copies of flavors. Everything here is done as the service user: flavors belong to nobody."""
 
@@ -127,7 +139,7 @@ class Flavors:
         allowed = await _access(central, flavor, run.deadline) if flavor else frozenset()
 
         async def work(pod: Pod, copy: Routing) -> None:
-            if flavor is None or not await self._follow(pod, copy, flavor, run.deadline):
+            if flavor is None or not await self._follow(pod, copy, flavor, run):
                 await self._remove(pod, copy, run.deadline)
             else:
                 await self._withdraw(pod, copy, allowed, run.deadline)
@@ -163,9 +175,10 @@ class Flavors:
         check_followed(routing, wanted_revision)
         return routing
 
-    async def _follow(self, pod: Pod, copy: Routing, flavor: Mapping[str, object], deadline: Deadline) -> bool:
+    async def _follow(self, pod: Pod, copy: Routing, flavor: Mapping[str, object], run: JobRun) -> bool:
         """Give a copy the extra specs of the centre; False when that does not make it agree."""
-        if copy.revision == digest(flavor):
+        deadline = run.deadline
+        if copy.revision == digest(flavor) and not must_look(run):
             return True
         pod_id = str(copy.pod_resource_id)
         present = await _show(self._client(pod), pod_id, deadline)

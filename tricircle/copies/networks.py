@@ -48,6 +48,16 @@ def wanted_network(network: Body, physical_networks: Mapping[str, object]) -> di
     return wanted
 
 
+def difference(network: Body, pod: Pod, present: Body) -> dict[str, object]:
+    """What to PUT so that the copy ``present`` agrees with the central network; empty when it does."""
+    return changed(wanted_network(network, _physical_networks(pod)), present, (*_FOLLOWED, "description"))
+
+
+def has_key(network: Body, pod: Pod, present: Body) -> bool:
+    """Whether something in the pod has the natural key of the network's copy."""
+    return not changed(wanted_network(network, _physical_networks(pod)), present, (_TYPE, _PHYSNET, _SEGMENT))
+
+
 def is_stretched(network: Body) -> bool:
     """Whether copies in several pods can be one network."""
     return network.get(_TYPE) in _STRETCHED
@@ -125,9 +135,8 @@ class Networks:
         """What is ours by mark and project, and has the network's natural key as far as that is known."""
         client = self._reach.network(pod)
         filters = {"description": mark(network_id), "project_id": await self._reach.owner.project(client, deadline)}
-        key = {} if network is None else wanted_network(network, _physical_networks(pod))
         for present in await collect(client, "/v2.0/networks", "networks", deadline, filters):
-            if not changed(key, present, (_TYPE, _PHYSNET, _SEGMENT)):
+            if network is None or has_key(network, pod, present):
                 return Found(pod_resource_id=text(present, "id"))
         return None
 
@@ -144,15 +153,26 @@ class Networks:
         # Two at once may lose one of the two names: it is then shared again, which the pod answers with 409.
         await self._reach.routings.update(routing.id, details={"projects": projects})
 
+    async def _share_again(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
+        """Share the copy with every project that it was shared with, should somebody have ended that in the pod."""
+        projects = set(words(copy.details, "projects"))
+        if not projects:
+            return
+        filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
+        policies = await collect(self._reach.network(pod), "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
+        for project_id in sorted(projects - {text(policy, "target_tenant") for policy in policies}):
+            await self._share(pod, copy, ProjectId(project_id), deadline)
+
     async def _update(self, pod: Pod, copy: Routing, network: Body, deadline: Deadline) -> None:
         client, path = self._reach.network(pod), f"/v2.0/networks/{copy.pod_resource_id}"
         present = await show(client, path, "network", deadline)
         if present is None:
+            # With everything on it. Ports of servers that live there are made anew by their jobs, with their network.
             await self._reach.routings.forget(copy.id)
             return
-        difference = changed(wanted_network(network, _physical_networks(pod)), present, (*_FOLLOWED, "description"))
-        if difference:
-            await client.put(path, body={"network": difference}, deadline=deadline)
+        if put := difference(network, pod, present):
+            await client.put(path, body={"network": put}, deadline=deadline)
+        await self._share_again(pod, copy, deadline)
         await self._reach.routings.update(copy.id, revision=revision(network))
 
     async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:

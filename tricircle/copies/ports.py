@@ -17,7 +17,7 @@ from tricircle.copies.reach import Reach, show
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.subnets import Subnets
 from tricircle.copies.visit import expected, visit
-from tricircle.errors import NotFoundError
+from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -28,6 +28,8 @@ _COPIED = ("name", "admin_state_up", "mac_address", "port_security_enabled", "al
 _FOLLOWED = (*_COPIED, "fixed_ips", "security_groups", "extra_dhcp_opts", "description")
 _HOST, _VNIC = "binding:host_id", "binding:vnic_type"
 _DNS_EXTENSION = "dns-integration"
+#: What Neutron answers when a port names something that is not there: networks and groups 404, subnets 400.
+_NAMES_UNKNOWN = (400, 404)
 
 
 def wanted_port(port: Body, subnets: Mapping[str, Routing], groups: Mapping[str, Routing]) -> dict[str, object]:
@@ -85,24 +87,33 @@ class Ports:
         :raises NotFoundError: something that the port names is gone at the centre
         :raises ConflictError: the pod can have no copy, for a reason that the text tells the tenant
         """
-        port_id, project_id = text(port, "id"), ProjectId(text(port, "project_id"))
-        known = await self._reach.routings.copy_in(Kind.PORT, port_id, pod.id)
+        known = await self._reach.routings.copy_in(Kind.PORT, text(port, "id"), pod.id)
         if known is not None and known.is_bound:
             if details:
                 await self._reach.routings.update(known.id, details=details)
             return known
+        try:
+            return await self._realise(pod, port, details or {}, deadline)
+        except UpstreamStatusError as error:
+            if error.status not in _NAMES_UNKNOWN or not await self._forget_gone(pod, port, deadline):
+                raise
+        # An operator had deleted in the pod what the port stands on.
+        return await self._realise(pod, port, details or {}, deadline)
+
+    async def _realise(self, pod: Pod, port: Body, details: Mapping[str, object], deadline: Deadline) -> Routing:
+        port_id, project_id = text(port, "id"), ProjectId(text(port, "project_id"))
         wanted = Wanted(kind=Kind.PORT, central_id=port_id, pod=pod, project_id=project_id)
         network = await self._networks.ensure(pod, text(port, "network_id"), project_id, deadline=deadline)
 
         async def find() -> Found | None:
-            return await self._find(pod, port, network, details or {}, deadline)
+            return await self._find(pod, port, network, details, deadline)
 
         async def create() -> Found:
             body = await self._body(pod, port, network, deadline)
             client = self._reach.network(pod)
             answer = await client.post("/v2.0/ports", body={"port": body}, deadline=deadline)
             made = text(member(answer, "port"), "id")
-            return Found(pod_resource_id=made, details=details or {}, revision=revision(port))
+            return Found(pod_resource_id=made, details=details, revision=revision(port))
 
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         await self._reach.recheck_adopted(routing, JobType.PORT)
@@ -128,7 +139,7 @@ class Ports:
             port = None
 
         async def work(pod: Pod, copy: Routing) -> None:
-            if port is None or not _lives_in(port, pod, copy):
+            if port is None or not lives_in(port, pod, copy):
                 await self.remove_copy(pod, copy, deadline=run.deadline)
             else:
                 await self._update(pod, copy, port, run.deadline)
@@ -178,20 +189,44 @@ class Ports:
         return None
 
     async def _update(self, pod: Pod, copy: Routing, port: Body, deadline: Deadline) -> None:
-        client, path = self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}"
-        present = await show(client, path, "port", deadline)
+        path = f"/v2.0/ports/{copy.pod_resource_id}"
+        present = await show(self._reach.network(pod), path, "port", deadline)
         if present is None:
             await self._reach.routings.forget(copy.id)
             return
+        try:
+            await self._write(pod, port, present, deadline)
+        except UpstreamStatusError as error:
+            if error.status not in _NAMES_UNKNOWN or not await self._forget_gone(pod, port, deadline):
+                raise
+            await self._write(pod, port, present, deadline)
+        await self._reach.routings.update(copy.id, revision=revision(port))
+
+    async def _write(self, pod: Pod, port: Body, present: Body, deadline: Deadline) -> None:
+        """Give the copy what it has otherwise."""
         project_id = ProjectId(text(port, "project_id"))
         network = await self._networks.ensure(pod, text(port, "network_id"), project_id, deadline=deadline)
         wanted = await self._wanted(pod, port, network, deadline)
         if put := difference(wanted, present):
-            await client.put(path, body={"port": put}, deadline=deadline)
-        await self._reach.routings.update(copy.id, revision=revision(port))
+            path = f"/v2.0/ports/{text(present, 'id')}"
+            await self._reach.network(pod).put(path, body={"port": put}, deadline=deadline)
+
+    async def _forget_gone(self, pod: Pod, port: Body, deadline: Deadline) -> bool:
+        """Forget copies of what the port names that are not in the pod any more; whether there were any."""
+        named = (
+            (Kind.SECURITY_GROUP, words(port, "security_groups"), "security-groups", "security_group"),
+            (Kind.SUBNET, [text(ip, "subnet_id") for ip in rows(port, "fixed_ips")], "subnets", "subnet"),
+            (Kind.NETWORK, [text(port, "network_id")], "networks", "network"),
+        )
+        client, has_any = self._reach.network(pod), False
+        for kind, ids, collection, key in named:
+            for copy in (await self._reach.routings.by_central(kind, ids, pod.id)).values():
+                if await show(client, f"/v2.0/{collection}/{copy.pod_resource_id}", key, deadline) is None:
+                    has_any = await self._reach.routings.forget_free(copy.id) or has_any
+        return has_any
 
 
-def _lives_in(port: Body, pod: Pod, copy: Routing) -> bool:
+def lives_in(port: Body, pod: Pod, copy: Routing) -> bool:
     """Whether the pod carries the port: the host says so, or the server that has it is the one it was copied for."""
     if text(port, _HOST) == pod.name:
         return True

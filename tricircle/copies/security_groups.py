@@ -77,6 +77,29 @@ def remote_groups(group: Body) -> set[str]:
     return {text(rule, "remote_group_id") for rule in rows(group, "security_group_rules")} - {""}
 
 
+def difference(group: Body, groups_in_pod: Mapping[str, str], present: Body) -> list[str]:
+    """In what the copy ``present`` does not agree with the central group: names of fields, and ``rules``.
+
+    :param groups_in_pod: the copies of this group and of its remote groups, by central id
+    """
+    found = list(_shape_difference(group, present))
+    there = {rule_key(rule, text(rule, "remote_group_id")) for rule in rows(present, "security_group_rules")}
+    if there != wanted_rules(group, groups_in_pod).keys():
+        found.append("rules")
+    return found
+
+
+def _shape_difference(group: Body, present: Body) -> dict[str, object]:
+    shape: dict[str, object] = {
+        "name": name_in_pod(group),
+        "description": mark(text(group, "id")),
+        "stateful": group.get("stateful", True),
+    }
+    if "stateful" not in present:
+        del shape["stateful"]
+    return changed(shape, present, tuple(shape))
+
+
 class SecurityGroups:
     """Copies of security groups."""
 
@@ -154,11 +177,8 @@ class SecurityGroups:
         if present is None:
             await self._reach.routings.forget(copy.id)
             return
-        shape: dict[str, object] = {"name": name_in_pod(group), "stateful": group.get("stateful", True)}
-        if "stateful" not in present:
-            del shape["stateful"]
-        if difference := changed(shape, present, tuple(shape)):
-            await client.put(path, body={"security_group": difference}, deadline=deadline)
+        if put := _shape_difference(group, present):
+            await client.put(path, body={"security_group": put}, deadline=deadline)
         remotes = await self._remote_copies(pod, copy, group, deadline)
         await _write_rules(client, present, wanted_rules(group, remotes), deadline)
         await self._reach.routings.update(copy.id, revision=revision(group))

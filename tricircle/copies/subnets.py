@@ -80,6 +80,11 @@ def wanted_subnet(subnet: Body, piece: Slice, gateway_ip: str | None) -> dict[st
     return wanted
 
 
+def difference(subnet: Body, piece: Slice, gateway_ip: str | None, present: Body) -> dict[str, object]:
+    """What to PUT so that the copy ``present`` agrees with the central subnet; empty when it does."""
+    return changed(wanted_subnet(subnet, piece, gateway_ip), present, _FOLLOWED)
+
+
 def home_of(copies: Iterable[Routing]) -> int | None:
     """The routing whose pod has the tenant's gateway: the oldest that claims it, else the oldest.
 
@@ -207,15 +212,14 @@ class Subnets:
         client, path = self._reach.network(pod), f"/v2.0/subnets/{copy.pod_resource_id}"
         present = await show(client, path, "subnet", deadline)
         if present is None:
-            await self._reach.routings.forget(copy.id)
+            await self._forget(copy, deadline)
             return
         is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, copy.central_id)) == copy.id
         count = addresses_needed(subnet, is_home=is_home)
         piece = await self._addresses.hold(pod, subnet, count, deadline=deadline)
         gateway_ip = gateway_of(subnet, piece, is_home=is_home, present=present)
-        difference = changed(wanted_subnet(subnet, piece, gateway_ip), present, _FOLLOWED)
-        if difference:
-            await client.put(path, body={"subnet": difference}, deadline=deadline)
+        if put := difference(subnet, piece, gateway_ip, present):
+            await client.put(path, body={"subnet": put}, deadline=deadline)
         await self._reach.routings.update(
             copy.id, details=_details(subnet, piece, gateway_ip, is_home=is_home), revision=revision(subnet)
         )
@@ -228,9 +232,13 @@ class Subnets:
             if error.status == 409 and await self._is_network_gone(run):
                 raise RetryLaterError("The subnet goes with its network.", after_s=_SOON_S) from error
             raise
+        await self._forget(copy, run.deadline)
+
+    async def _forget(self, copy: Routing, deadline: Deadline) -> None:
+        """The pod holds nothing of the subnet any more: its addresses are free, first of all."""
         slice_port_id = copy.details.get("slice_port_id")
         if slice_port_id:
-            await self._addresses.release(str(slice_port_id), deadline=run.deadline)
+            await self._addresses.release(str(slice_port_id), deadline=deadline)
         await self._reach.routings.forget(copy.id)
 
     async def _is_network_gone(self, run: JobRun) -> bool:

@@ -59,6 +59,11 @@ def expected(run: JobRun) -> int | None:
     return None if run.payload.get("deleted") else run.revision
 
 
+def must_look(run: JobRun) -> bool:
+    """Whether a sweep saw that a copy is gone or changed in the pod, whatever its routing says."""
+    return bool(run.payload.get("missing") or run.payload.get("differs"))
+
+
 async def _visit_one(reach: Reach, run: JobRun, copy: Routing, work: Work, find: Find) -> None:
     pod = await reach.registry.get(copy.pod_id)
     if pod is None or pod.state is PodState.DISABLED:

@@ -14,8 +14,8 @@ from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import mark, member
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach
-from tricircle.copies.visit import visit
-from tricircle.copies.volume_type_content import Content, agree, complete, read
+from tricircle.copies.visit import must_look, visit
+from tricircle.copies.volume_type_content import Content, agree, complete, read, specs_of
 from tricircle.errors import ConflictError, NotFoundError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.pod import Pod, Service
@@ -46,6 +46,18 @@ def _names(central: str) -> Iterator[str]:
         yield central
     if len(PREFIX + central) <= _LONGEST_NAME:
         yield PREFIX + central
+
+
+def difference(central: Mapping[str, object], copy: Routing, present: Mapping[str, object]) -> list[str]:
+    """In what a type of a pod is not our copy of the central one, as far as lists show it."""
+    if not _is_ours(copy):
+        return []  # the pod's own: looked at when the original changes
+    found = [] if central_name(str(present.get("name"))) == central["name"] else ["name"]
+    if present.get("description") != mark(str(central["id"])):
+        found.append("description")
+    if specs_of(present, "extra_specs") != specs_of(central, "extra_specs"):
+        found.append("extra_specs")
+    return found
 
 
 class VolumeTypes:
@@ -82,7 +94,7 @@ class VolumeTypes:
         async def work(pod: Pod, copy: Routing) -> None:
             if content is None:
                 await self._remove(pod, copy, run.deadline)
-            elif copy.revision != content.digest:
+            elif copy.revision != content.digest or must_look(run):
                 await self._follow_or_forget(pod, copy, content, run.deadline)
 
         async def find(pod: Pod, _copy: Routing) -> Found | None:

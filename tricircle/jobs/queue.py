@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from tricircle.context import PodId, ProjectId
 from tricircle.errors import DatabaseCollisionError, LeaseLostError
-from tricircle.model.job import EVERY_POD, Job, JobKey, JobType
+from tricircle.model.job import EVERY_POD, Ended, Job, JobKey, JobStatus, JobType
 from tricircle.store.engine import Connection, Engine, transact, transaction
+from tricircle.store.job_history import JobHistory
 from tricircle.store.jobs import JobRows
 
 #: Rows that a claim looks at for each key that it may take: some fold into one key, some are taken by others meanwhile.
@@ -151,16 +152,18 @@ class Queue:
         if not is_ours:
             raise _lost(claim)
 
-    async def finish(self, claim: Claim, *, ran_s: float = 0) -> None:
+    async def finish(self, claim: Claim, *, ran_s: float = 0, report: Mapping[str, object] | None = None) -> None:
         """The run succeeded: remove exactly the rows claimed, write one line of history.
 
+        :param report: what the run says it did, plain JSON, see ``jobs/reports.py``
         :raises LeaseLostError: somebody else runs the key now; nothing was written
         """
+        line = replace(_ended(claim, JobStatus.DONE, ran_s), report=report)
 
         async def work(connection: Connection) -> None:
             await JobRows.delete(connection, claim.ids)
             await _give_back(connection, claim)
-            await JobRows.log(connection, claim.key, claim.project_id, attempts=claim.attempts + 1, started_s=ran_s)
+            await JobHistory.write(connection, line)
 
         await transact(self._engine, work)
 
@@ -177,15 +180,17 @@ class Queue:
 
         await transact(self._engine, work)
 
-    async def fail(self, claim: Claim, error: str) -> None:
-        """The run failed for the last time: its rows rest with the error.
+    async def fail(self, claim: Claim, error: str, *, ran_s: float = 0) -> None:
+        """The run failed for the last time: its rows rest with the error, and history has a line about it.
 
         :raises LeaseLostError: somebody else runs the key now; nothing was written
         """
+        line = replace(_ended(claim, JobStatus.STOPPED, ran_s), error=error)
 
         async def work(connection: Connection) -> None:
             await JobRows.stop(connection, claim.ids, attempts=claim.attempts + 1, error=error)
             await _give_back(connection, claim)
+            await JobHistory.write(connection, line)
 
         await transact(self._engine, work)
 
@@ -203,6 +208,11 @@ class Queue:
         async with transaction(self._engine) as connection:
             return await JobRows.list(connection, only_stopped=False, limit=limit)
 
+    async def is_waiting(self, type: JobType, resource_id: str) -> bool:  # noqa: A002 - as in append
+        """Whether a job of this type about a resource waits or runs, in whatever pod; given up ones do not count."""
+        async with transaction(self._engine) as connection:
+            return await JobRows.is_waiting(connection, type, resource_id)
+
     async def redo(self, ids: Sequence[int] | None = None) -> int:
         """Give rows whose attempts are used up a fresh start: these, or all; how many."""
         return await transact(self._engine, lambda c: JobRows.redo(c, ids))
@@ -211,7 +221,7 @@ class Queue:
         """Remove old lines of history in small transactions; how many went."""
         total = 0
         while True:
-            gone = await transact(self._engine, lambda c: JobRows.purge_history(c, older_s=older_s, limit=_PURGE_ROWS))
+            gone = await transact(self._engine, lambda c: JobHistory.purge(c, older_s=older_s, limit=_PURGE_ROWS))
             total += gone
             if gone < _PURGE_ROWS:
                 return total
@@ -250,6 +260,17 @@ async def _give_back(connection: Connection, claim: Claim) -> None:
     """Last in its transaction: rows first and key then, the order in which a claim locks them."""
     if not await JobRows.give_key_back(connection, claim.key, claim.token):
         raise _lost(claim)
+
+
+def _ended(claim: Claim, status: JobStatus, ran_s: float) -> Ended:
+    return Ended(
+        key=claim.key,
+        project_id=claim.project_id,
+        ids=claim.ids,
+        status=status,
+        attempts=claim.attempts + 1,
+        ran_s=ran_s,
+    )
 
 
 def _lost(claim: Claim) -> LeaseLostError:

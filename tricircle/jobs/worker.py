@@ -24,6 +24,7 @@ from tricircle.conf.settings import WorkerSettings
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.errors import LeaseLostError, TricircleError, UnavailableError
 from tricircle.jobs.queue import Claim, Queue
+from tricircle.jobs.reports import bounded
 from tricircle.jobs.retry import RetryRules, decide
 from tricircle.model.job import JobKey, JobType
 from tricircle.observe import logs, metrics
@@ -55,8 +56,11 @@ class JobRun:
     deadline: Deadline
 
 
-#: Returns when the pod agrees; raises ``RetryLaterError`` to be called again without fault, anything else if it failed.
-Body = Callable[[JobRun], Awaitable[None]]
+#: Facts about what a run did, for history: names and what JSON can say. Kept within limits, see ``jobs/reports.py``.
+Report = Mapping[str, object]
+#: Returns when the pod agrees, with a report if there is something to say; raises ``RetryLaterError`` to be called
+#: again without fault, anything else if it failed.
+Body = Callable[[JobRun], Awaitable[Report | None]]
 #: Something to be done now and then that may fail.
 Chore = Callable[[], Awaitable[object]]
 
@@ -76,6 +80,7 @@ class _Running:
     valid_until: float
     started: float = field(default_factory=monotonic)
     cut: _Cut | None = None
+    report: Report | None = None
     scope: asyncio.Timeout | None = None
 
     def cut_short(self, why: _Cut) -> None:
@@ -89,6 +94,7 @@ class Worker:
     """Claims due jobs and runs their bodies until :meth:`stop` is called.
 
     :param bodies: what to do, by type; rows of other types are left for other workers
+    :param deadlines: seconds for runs of types that need another deadline than all others
     :param chores: done about every ``tidy_s`` seconds, after the queue's own tidying
     """
 
@@ -101,6 +107,7 @@ class Worker:
         owner: str | None = None,
         chores: Sequence[Chore] = (),
         tidy_s: float = 900.0,
+        deadlines: Mapping[JobType, float] | None = None,
     ) -> None:
         self._queue = queue
         self._bodies = dict(bodies)
@@ -111,6 +118,7 @@ class Worker:
         self._owner = owner or f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(3)}"
         self._chores = (queue.purge, *chores)
         self._tidy_s = tidy_s
+        self._deadlines = dict(deadlines or {})
         self._running: dict[JobKey, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -210,7 +218,8 @@ class Worker:
 
     async def _run_body(self, running: _Running) -> BaseException | None:
         """Run the body within its deadline. None: it succeeded; otherwise why not."""
-        claim, limit_s = running.claim, self._settings.job_deadline_s
+        claim = running.claim
+        limit_s = self._deadlines.get(claim.key.type, self._settings.job_deadline_s)
         if claim.attempts >= self._rules.max_attempts:
             return RuntimeError(claim.last_error or "too many attempts")
         run = JobRun(
@@ -224,7 +233,8 @@ class Worker:
         )
         try:
             async with asyncio.timeout(limit_s) as running.scope:
-                await self._bodies[claim.key.type](run)
+                said = await self._bodies[claim.key.type](run)
+            running.report = bounded(said) if said else None
         except TimeoutError as error:
             if running.cut is None and running.scope is not None and running.scope.expired():
                 return TimeoutError(f"did not end within {limit_s:g} s")
@@ -289,7 +299,7 @@ class Worker:
             return "interrupted", lambda: self._queue.release(claim)
         if error is None:
             LOG.info("%s: done in %.3f s", _words(claim), ran_s)
-            return "done", lambda: self._queue.finish(claim, ran_s=ran_s)
+            return "done", lambda: self._queue.finish(claim, ran_s=ran_s, report=running.report)
         text = f"{type(error).__name__}: {error}"
         waited_s = claim.waited_s + ran_s
         again = decide(error, attempts=claim.attempts, waited_s=waited_s, rules=self._rules, chance=random.random())
@@ -297,7 +307,7 @@ class Worker:
         trace = None if isinstance(error, TricircleError | TimeoutError) else error
         if again is None:
             LOG.error("%s: given up after %d attempts: %s", _words(claim), claim.attempts + 1, text, exc_info=trace)
-            return "stopped", lambda: self._queue.fail(claim, text)
+            return "stopped", lambda: self._queue.fail(claim, text, ran_s=ran_s)
         if again.is_failure:
             LOG.warning("%s: failed, again in %.1f s: %s", _words(claim), again.delay_s, text, exc_info=trace)
         else:

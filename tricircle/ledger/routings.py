@@ -5,14 +5,18 @@ Pods are the truth for what runs: a routing is an index, and losing one hides no
 None means "nobody wrote it down".
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 
 from tricircle.context import PodId, ProjectId
+from tricircle.errors import DuplicateRowError
 from tricircle.ledger.recent import Recent
-from tricircle.model.routing import Kind, Routing
+from tricircle.model.routing import Kind, Routing, RoutingState
 from tricircle.store.engine import Engine, transact, transaction
 from tricircle.store.routings import RoutingRows
+
+#: Rows that are read at once where all of a pod are.
+_PAGE = 1000
 
 
 class Routings:
@@ -112,6 +116,50 @@ class Routings:
         """The bound routings of these central ids in one pod, by central id; unknown ids are left out."""
         async with transaction(self._engine) as connection:
             return await RoutingRows.by_central(connection, kind, ids, pod_id)
+
+    async def in_pod_by_central(self, kind: Kind, ids: Iterable[str], pod_id: PodId) -> dict[str, Routing]:
+        """The routings of these central ids in one pod, bound or not, by central id; unknown ids are left out."""
+        async with transaction(self._engine) as connection:
+            return await RoutingRows.in_pod_by_central(connection, kind, ids, pod_id)
+
+    async def states(self, pod_id: PodId, kind: Kind, *, before: datetime) -> AsyncIterator[list[RoutingState]]:
+        """All routings of one kind to a pod, page by page, each page as of its own moment.
+
+        :param before: by the database's clock; rows that were written earlier are ``is_old``
+        """
+        after = 0
+        while True:
+            async with transaction(self._engine) as connection:
+                page = await RoutingRows.states(connection, pod_id, kind, before=before, after=after, limit=_PAGE)
+            if page:
+                yield page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].routing.id
+
+    async def suspect(
+        self,
+        kind: Kind,
+        central_id: str,
+        pod_id: PodId,
+        project_id: ProjectId,
+        details: Mapping[str, object] | None = None,
+    ) -> bool:
+        """Write down that the pod may hold a copy that nobody knows; a job looks. False when there is a row already."""
+        row = Routing(
+            id=0, central_id=central_id, kind=kind, pod_id=pod_id, project_id=project_id, details=details or {}
+        )
+        try:
+            async with transaction(self._engine) as connection:
+                await RoutingRows.insert_attempt(connection, row)
+        except DuplicateRowError:
+            return False
+        return True
+
+    async def now(self) -> datetime:
+        """The time by the database's clock."""
+        async with transaction(self._engine) as connection:
+            return await RoutingRows.moment(connection)
 
     async def of_pod(self, pod_id: PodId) -> dict[Kind, int]:
         """How many routings of each kind a pod has; kinds without any are left out."""

@@ -20,6 +20,7 @@ class JobType(StrEnum):
     KEYPAIR = "keypair"
     VOLUME_TYPE = "volume_type"
     SERVER_PORTS = "server_ports"  # ports of a server that ended or lost an interface
+    SWEEP = "sweep"  # everything in one pod; the resource is the pod
 
 
 #: A job that is about every pod where the resource has a copy.
@@ -33,6 +34,35 @@ class JobKey:
     type: JobType
     resource_id: str
     pod_id: PodId = EVERY_POD
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. The last two are those of history."""
+
+    WAITING = "waiting"  # due, or due later
+    RUNNING = "running"  # a worker has its key now
+    STOPPED = "stopped"  # given up; rests until somebody asks, or its key has a new reason to run
+    DONE = "done"
+    DELETED = "deleted"  # by an operator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What history says about the end of a run, or of jobs that an operator removed.
+
+    :ivar ids: of the rows that it is about
+    :ivar ran_s: how long the run took; None: there was none
+    :ivar report: what its body says it did, as plain JSON
+    """
+
+    key: JobKey
+    project_id: ProjectId
+    ids: tuple[int, ...]
+    status: JobStatus
+    attempts: int
+    error: str | None = None
+    ran_s: float | None = None
+    report: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,3 +64,16 @@ class Routing:
     def is_bound(self) -> bool:
         """Whether the pod-side id is known."""
         return self.pod_resource_id is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingState:
+    """A routing as it stood at one moment of the database's clock.
+
+    :ivar is_held: somebody works on it, under a lease that has not run out
+    :ivar is_old: last written before the instant that was asked about
+    """
+
+    routing: Routing
+    is_held: bool
+    is_old: bool

@@ -34,7 +34,46 @@ class BreakerClosed:
     target: str
 
 
-Event = BreakerOpened | BreakerClosed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRepaired:
+    """Something in a pod did not agree with what is written down; a job was filed, or a row changed."""
+
+    code: ClassVar[str] = "sweep.repaired"
+    level: ClassVar[int] = logging.WARNING
+    pod: str
+    what: str
+    kind: str
+    central_id: str
+    pod_resource_id: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReported:
+    """Something in a pod does not agree, and only an operator can say what is to become of it."""
+
+    code: ClassVar[str] = "sweep.reported"
+    level: ClassVar[int] = logging.WARNING
+    pod: str
+    what: str
+    kind: str
+    central_id: str
+    pod_resource_id: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepIncomplete:
+    """A part of a sweep could not be done; nothing was concluded from what it had seen."""
+
+    code: ClassVar[str] = "sweep.incomplete"
+    level: ClassVar[int] = logging.WARNING
+    pod: str
+    part: str
+    reason: str
+
+
+Event = BreakerOpened | BreakerClosed | SweepRepaired | SweepReported | SweepIncomplete
 
 
 def happened(event: Event) -> None:

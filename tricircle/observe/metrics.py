@@ -44,6 +44,9 @@ TOKENS = Counter("tricircle_tokens", "Tokens checked, by where the result came f
 EVENTS = Counter("tricircle_events", "Observations that are written to the log, by code.", ("code",))
 JOBS = Counter("tricircle_jobs", "Runs of jobs that ended, by type and how.", ("type", "outcome"))
 JOB_SECONDS = Histogram("tricircle_job_seconds", "Time that runs of jobs took.", ("type",), buckets=_SECONDS)
+SWEEP_FINDINGS = Counter(
+    "tricircle_sweep_findings", "What sweeps saw that did not agree, by pod, how, and kind.", ("pod", "what", "kind")
+)
 
 _TALLY = Tally(_SECONDS)
 _in_flight = 0
@@ -100,6 +103,11 @@ def job_ended(type_: str, outcome: str, seconds: float) -> None:
     """A run ended: ``done``, ``later``, ``failed``, ``stopped``, ``interrupted`` or ``lost``."""
     JOBS.labels(type_, outcome).inc()
     JOB_SECONDS.labels(type_).observe(seconds)
+
+
+def sweep_found(pod: str, what: str, kind: str) -> None:
+    """A sweep saw something that does not agree. ``what``: see ``audit/findings.py``."""
+    SWEEP_FINDINGS.labels(pod, what, kind).inc()
 
 
 def forget_process(pid: int) -> None:

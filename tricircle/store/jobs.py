@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tricircle.context import PodId, ProjectId
 from tricircle.model.job import Job, JobKey, JobType
 from tricircle.store.clock import now, now_plus
-from tricircle.store.tables import job_history, job_keys, jobs
+from tricircle.store.tables import job_keys, jobs
 from tricircle.store.upsert import upsert
 
 #: What of an error's text is kept.
@@ -202,22 +202,6 @@ class JobRows:
         await _each(connection, sa.delete(jobs), ids)
 
     @staticmethod
-    async def log(
-        connection: AsyncConnection, key: JobKey, project_id: ProjectId, *, attempts: int, started_s: float
-    ) -> None:
-        """Write down a run that succeeded; it began ``started_s`` seconds ago."""
-        statement = sa.insert(job_history).values(
-            type=key.type.value,
-            resource_id=key.resource_id,
-            pod_id=key.pod_id,
-            project_id=project_id,
-            status="done",
-            attempts=attempts,
-            started_at=now_plus(-started_s),
-        )
-        await connection.execute(statement)
-
-    @staticmethod
     async def list(connection: AsyncConnection, *, only_stopped: bool, limit: int) -> list[Job]:
         """Rows of the types that this release knows, oldest first; only those whose attempts are used up."""
         known = [type_.value for type_ in JobType]
@@ -227,26 +211,22 @@ class JobRows:
         return [_record(row) for row in await connection.execute(statement)]
 
     @staticmethod
+    async def is_waiting(connection: AsyncConnection, type_: JobType, resource_id: str) -> bool:
+        """Whether a job of this type about a resource waits or runs, in whatever pod; given up ones do not count."""
+        statement = (
+            sa.select(jobs.c.id)
+            .where(jobs.c.resource_id == resource_id, jobs.c.type == type_.value, jobs.c.failed_at.is_(None))
+            .limit(1)
+        )
+        return (await connection.execute(statement)).first() is not None
+
+    @staticmethod
     async def redo(connection: AsyncConnection, ids: Sequence[int] | None) -> int:
         """Give rows whose attempts are used up a fresh start: these, or all; how many there were."""
         statement = sa.update(jobs).where(jobs.c.failed_at.is_not(None))
         if ids is not None:
             statement = statement.where(jobs.c.id.in_(ids))
         return (await connection.execute(statement.values(attempts=0, failed_at=None, not_before=now()))).rowcount
-
-    @staticmethod
-    async def purge_history(connection: AsyncConnection, *, older_s: float, limit: int) -> int:
-        """Remove up to ``limit`` lines of history that are older; how many went."""
-        old = (
-            sa.select(job_history.c.id)
-            .where(job_history.c.finished_at < now_plus(-older_s))
-            .order_by(job_history.c.finished_at)
-            .limit(limit)
-        )
-        ids = list((await connection.execute(old)).scalars())
-        if ids:
-            await connection.execute(sa.delete(job_history).where(job_history.c.id.in_(ids)))
-        return len(ids)
 
 
 def _is(key: JobKey) -> tuple[sa.ColumnElement[bool], ...]:

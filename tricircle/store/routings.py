@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tricircle.context import PodId, ProjectId
-from tricircle.model.routing import Kind, Routing
+from tricircle.model.routing import Kind, Routing, RoutingState
 from tricircle.store.clock import now, now_plus
 from tricircle.store.tables import routings
 from tricircle.store.upsert import upsert
@@ -75,6 +75,60 @@ class RoutingRows:
             )
             found.update({row.central_id: _record(row) for row in await connection.execute(statement)})
         return found
+
+    @staticmethod
+    async def moment(connection: AsyncConnection) -> datetime:
+        """What the database's clock says."""
+        found: datetime = (await connection.execute(sa.select(now()))).scalar_one()
+        return found
+
+    @staticmethod
+    async def in_pod_by_central(
+        connection: AsyncConnection, kind: Kind, ids: Iterable[str], pod_id: PodId
+    ) -> dict[str, Routing]:
+        """Routings in one pod by their id at the centre, bound or not."""
+        found: dict[str, Routing] = {}
+        for chunk in _chunks(ids):
+            statement = sa.select(routings).where(
+                routings.c.central_id.in_(chunk), routings.c.kind == kind.value, routings.c.pod_id == pod_id
+            )
+            found.update({row.central_id: _record(row) for row in await connection.execute(statement)})
+        return found
+
+    @staticmethod
+    async def states(
+        connection: AsyncConnection, pod_id: PodId, kind: Kind, *, before: datetime, after: int, limit: int
+    ) -> list[RoutingState]:
+        """Rows of one kind of a pod in the order of their ids, those behind the id ``after``."""
+        is_held = sa.func.coalesce(routings.c.lease_until >= now(), sa.false()).label("is_held")
+        is_old = (sa.func.coalesce(routings.c.updated_at, routings.c.created_at) < before).label("is_old")
+        statement = (
+            sa.select(routings, is_held, is_old)
+            .where(routings.c.pod_id == pod_id, routings.c.kind == kind.value, routings.c.id > after)
+            .order_by(routings.c.id)
+            .limit(limit)
+        )
+        return [
+            RoutingState(routing=_record(row), is_held=bool(row.is_held), is_old=bool(row.is_old))
+            for row in await connection.execute(statement)
+        ]
+
+    @staticmethod
+    async def insert_attempt(connection: AsyncConnection, routing: Routing) -> None:
+        """Write a new row that is neither bound nor leased: whoever takes it looks in the pod first.
+
+        :raises DuplicateRowError: there is a row
+        :raises ReferencedRowError: there is no such pod
+        """
+        statement = sa.insert(routings).values(
+            central_id=routing.central_id,
+            kind=routing.kind.value,
+            pod_id=routing.pod_id,
+            project_id=routing.project_id,
+            **_detail_columns(routing.details),
+            details=dict(routing.details),
+        )
+        await connection.execute(statement)
 
     @staticmethod
     async def counts(connection: AsyncConnection, pod_id: PodId) -> dict[Kind, int]:

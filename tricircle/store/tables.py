@@ -164,6 +164,10 @@ job_history = sa.Table(
     "tricircle_job_history",
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    # By which id the job was known that the line is about; of several that one run settled the newest's, and the others
+    # as ",3,5," in ``folded``. NULL in lines of an older release.
+    sa.Column("job_id", sa.BigInteger),
+    sa.Column("folded", sa.Text),
     sa.Column("type", _ident(32), nullable=False),
     sa.Column("resource_id", _text(320), nullable=False),
     sa.Column("pod_id", _ident(36), nullable=False, server_default=""),
@@ -176,6 +180,7 @@ job_history = sa.Table(
     # What the run did, in facts that programs can read; NULL when its body says nothing.
     sa.Column("report", sa.JSON),
     sa.Index("ix_tricircle_job_history_finished", "finished_at"),
+    sa.Index("ix_tricircle_job_history_job", "job_id"),
     **_TABLE_OPTIONS,
 )
 

@@ -38,8 +38,6 @@ LOG = logging.getLogger(__name__)
 
 #: What the centre says when it has made nothing.
 _REFUSALS = (InvalidRequestError, ConflictError, ForbiddenError, QuotaExceededError, NotFoundError)
-#: Longer than any boot: only then may the worker take what a claim holds.
-_CLAIM_GRACE_S = 900.0
 #: Time to take back what was made, also when the request's own time is up.
 _RELEASE_S = 15.0
 
@@ -96,13 +94,22 @@ class NicPorts:
     """Makes, gives and takes back the ports of servers."""
 
     def __init__(
-        self, *, clients: Asking, pods: KnownPods, copies: PortCopies, routings: KnownRoutings, jobs: JobFiles
+        self,
+        *,
+        clients: Asking,
+        pods: KnownPods,
+        copies: PortCopies,
+        routings: KnownRoutings,
+        jobs: JobFiles,
+        grace_s: float = 180.0,
     ) -> None:
+        """``grace_s``: longer than any boot: only then may the worker take what a claim holds."""
         self._clients = clients
         self._pods = pods
         self._copies = copies
         self._routings = routings
         self._jobs = jobs
+        self._grace_s = grace_s
 
     async def claim(self, context: RequestContext, pod: Pod, nics: Sequence[Nic], deadline: Deadline) -> Claim:
         """Central ports for ``nics``, bound to ``pod``. What was claimed is released again when one cannot be had.
@@ -113,7 +120,7 @@ class NicPorts:
         if not nics:
             return claim
         claim.job_id = await self._jobs.append(
-            JobType.SERVER_PORTS, claim.id, context.project_id, pod_id=pod.id, delay_s=_CLAIM_GRACE_S
+            JobType.SERVER_PORTS, claim.id, context.project_id, pod_id=pod.id, delay_s=self._grace_s
         )
         outcomes = await settled([self._claim_one(claim, nic, deadline) for nic in nics])
         claim.ports += [outcome for outcome in outcomes if isinstance(outcome, ClaimedPort)]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does the centre say about the originals of copies, many at once?
+
+Networks and what is on them are asked for by their ids, as many as a query may hold; flavors, types and server groups
+are few, and read whole.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from tricircle.audit.inventory import LISTINGS
+from tricircle.audit.paging import Item, Listing, pages
+from tricircle.context import Deadline
+from tricircle.model.pod import Service
+from tricircle.model.routing import Kind
+from tricircle.pods.registry import Registry
+from tricircle.upstream.client import Clients, ServiceClient
+
+Body = Mapping[str, object]
+
+#: Ids in one query: 41 characters each, and a request line may have 8 kB.
+_IDS = 100
+#: How many items the centre is asked for at once.
+_PAGE = 500
+#: Kinds that are read whole.
+_FEW = (Kind.FLAVOR, Kind.VOLUME_TYPE, Kind.SERVER_GROUP)
+_VERSIONS = {Service.COMPUTE: "2.85"}
+
+
+class Centre:
+    """Reads originals, as the service user."""
+
+    def __init__(self, clients: Clients, registry: Registry) -> None:
+        self._clients = clients
+        self._registry = registry
+        self._whole: dict[Kind, dict[str, Body]] = {}
+
+    async def originals(self, kind: Kind, ids: Iterable[str], *, deadline: Deadline) -> dict[str, Body]:
+        """The originals that exist, by id. Raises as ``paging.pages``."""
+        if kind in _FEW:
+            whole = await self._all(kind, deadline)
+            return {one: whole[one] for one in ids if one in whole}
+        wanted = sorted(set(ids))
+        found: dict[str, Body] = {}
+        # Everything of a port is read: what it is bound to stands in fields that are not asked for in pods.
+        listing = replace(LISTINGS[kind], params={})
+        for at in range(0, len(wanted), _IDS):
+            asked = replace(listing, params={"id": tuple(wanted[at : at + _IDS])})
+            async for page in self._pages(asked, deadline):
+                found.update({str(item["id"]): item for item in page})
+        return found
+
+    def ports_of(self, host: str, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
+        """All ports that are bound to a pod, slices included, page by page."""
+        listing = replace(LISTINGS[Kind.PORT], params={"binding:host_id": host})
+        return self._pages(listing, deadline)
+
+    def slices_of(self, host: str, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
+        """All ports that hold addresses for a pod itself, page by page."""
+        params: dict[str, str | tuple[str, ...]] = {"binding:host_id": host, "device_owner": "network:dhcp"}
+        return self._pages(replace(LISTINGS[Kind.PORT], params=params), deadline)
+
+    async def _all(self, kind: Kind, deadline: Deadline) -> dict[str, Body]:
+        if kind not in self._whole:
+            found: dict[str, Body] = {}
+            async for page in self._pages(LISTINGS[kind], deadline):
+                found.update({str(item["id"]): item for item in page})
+            self._whole[kind] = found
+        return self._whole[kind]
+
+    def _pages(self, listing: Listing, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
+        return pages(self._client(listing.service), listing, size=_PAGE, deadline=deadline)
+
+    def _client(self, service: Service) -> ServiceClient:
+        return self._clients.as_service(self._registry.central(service), _VERSIONS.get(service))

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a page of holdings does not agree with the routings and with the centre? Pure.
+
+Nothing here is certain yet: lists and rows are read one after the other, and requests are under way. So what is young
+is left alone, what seems to be missing is asked for by its id before anybody acts, and whoever acts holds the routing's
+lease and looks again.
+"""
+
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from tricircle.audit.findings import NOBODY, Finding, Holding, What
+from tricircle.context import ProjectId
+from tricircle.model.routing import Kind, Routing, RoutingState
+
+Body = Mapping[str, object]
+
+#: How ports that hold a pod's own addresses are recognised (``copies/addresses.py``).
+SLICE_OWNER = "network:dhcp"
+SLICE_PREFIX = "tricircle-"
+
+
+class Shape(Protocol):
+    """What copies of one kind look like (``shapes.py``)."""
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """Names of what the copy has otherwise than the centre wants it."""
+        ...
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """Why something with our mark cannot be the copy of ``central``, in words; empty when it can.
+
+        ``central`` is None when the original is gone.
+        """
+        ...
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """Whether a server certainly uses it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of the objects of one page.
+
+    :ivar rows: bound routings by the id in the pod
+    :ivar others: routings, bound or not, of what the marks of holdings without a row name, by central id
+    :ivar central: the originals by central id; one that is not among them is gone
+    :ivar before: what was made or changed later may be the work of a request that is still under way
+    """
+
+    rows: Mapping[str, Routing]
+    others: Mapping[str, Routing] = field(default_factory=dict)
+    central: Mapping[str, Body] = field(default_factory=dict)
+    before: datetime
+
+
+def unwritten(page: Sequence[Holding], rows: Mapping[str, Routing], kind: Kind) -> Iterator[Finding]:
+    """Owned objects without a routing; also young ones: writing one down twice does nothing twice."""
+    for holding in page:
+        if holding.pod_resource_id not in rows:
+            yield Finding(
+                what=What.UNWRITTEN,
+                kind=kind,
+                central_id=holding.pod_resource_id,
+                pod_resource_id=holding.pod_resource_id,
+                project_id=holding.project_id or NOBODY,
+                created_at=holding.created_at,
+            )
+
+
+def absent(states: Sequence[RoutingState], seen: Container[str]) -> Iterator[Finding]:
+    """Of bound rows that were written before the list began: what was not in it. To be asked for by its id."""
+    for state in states:
+        routing = state.routing
+        if routing.is_bound and state.is_old and not state.is_held and routing.pod_resource_id not in seen:
+            yield of_routing(What.GONE, routing)
+
+
+def attempts(states: Sequence[RoutingState]) -> Iterator[Finding]:
+    """Rows that somebody took, did not bind, and whose lease ran out or was given back."""
+    for state in states:
+        if not state.routing.is_bound and not state.is_held:
+            yield of_routing(What.ATTEMPT, state.routing)
+
+
+def copies(page: Sequence[Holding], known: Known, shape: Shape, kind: Kind) -> Iterator[Finding]:
+    """What of a page of copies does not agree."""
+    for holding in page:
+        row = known.rows.get(holding.pod_resource_id)
+        found = _written(row, holding, known, shape) if row is not None else _loose(holding, known, shape, kind)
+        if found is not None:
+            yield found
+
+
+def _written(row: Routing, holding: Holding, known: Known, shape: Shape) -> Finding | None:
+    central = known.central.get(row.central_id)
+    if central is None:
+        return of_routing(What.OUTLIVED, row)
+    if is_young(central, known.before):
+        return None  # its own job is on its way
+    fields = shape.difference(central, row, holding.body)
+    return of_routing(What.DIFFERS, row, ", ".join(sorted(fields))) if fields else None
+
+
+def _loose(holding: Holding, known: Known, shape: Shape, kind: Kind) -> Finding | None:
+    """Something without a routing."""
+    if holding.central_id is None:
+        return None  # not ours
+    other = known.others.get(holding.central_id)
+    if other is not None and not other.is_bound:
+        return None  # an attempt: under way, or found among the rows
+    if holding.created_at is not None and holding.created_at > known.before:
+        return None
+    central = known.central.get(holding.central_id)
+    if reason := shape.mismatch(central, holding):
+        return _of_holding(What.FOREIGN, holding, kind, reason)
+    if other is not None:
+        return _of_holding(What.DUPLICATE, holding, kind, f"beside {other.pod_resource_id}", other.id)
+    if central is not None:
+        return _of_holding(What.ADOPTABLE, holding, kind)
+    if shape.is_in_use(holding):
+        return _of_holding(What.IN_USE, holding, kind, "its original is gone at the centre, and a server uses it")
+    return _of_holding(What.ORPHAN, holding, kind)
+
+
+def let_go(page: Sequence[Holding], known: Known, alive: Container[str]) -> Iterator[Finding]:
+    """Ports that the centre gives to a living server that has lost them in the pod.
+
+    :param alive: ids of the pod's servers
+    """
+    for holding in page:
+        row = known.rows.get(holding.pod_resource_id)
+        central = known.central.get(row.central_id) if row is not None else None
+        if central is None or is_young(central, known.before) or holding.body.get("device_id"):
+            continue
+        server_id = str(central.get("device_id") or "")
+        if server_id in alive and _is_of_compute(central):
+            yield _serverless(server_id, central, "the server has lost its port in the pod")
+
+
+def at_centre(
+    page: Sequence[Body],
+    *,
+    alive: Container[str],
+    subnets: Collection[str],
+    copies: Container[str],
+    before: datetime,
+) -> Iterator[Finding]:
+    """What of the ports that the centre binds to a pod does not agree with what the pod has.
+
+    :param alive: ids of the pod's servers
+    :param subnets: central ids of subnets that have a routing to the pod, bound or not
+    :param copies: central ids of ports that have one
+    """
+    for port in page:
+        if is_young(port, before):
+            continue
+        device_id = str(port.get("device_id") or "")
+        if port.get("device_owner") == SLICE_OWNER:
+            if device_id.startswith(SLICE_PREFIX) and not subnet_ids(port) & set(subnets):
+                yield from _slices(port)
+        elif not device_id or (port.get("device_owner") and not _is_of_compute(port)):
+            continue
+        elif device_id not in alive:
+            yield _serverless(device_id, port, "the server is not in the pod")
+        elif port["id"] not in copies and _is_of_compute(port):
+            yield Finding(what=What.UNCOPIED, kind=Kind.PORT, central_id=str(port["id"]), project_id=_project(port))
+
+
+def subnet_ids(port: Body) -> set[str]:
+    """The subnets that a port has addresses of."""
+    fixed_ips = port.get("fixed_ips")
+    return {str(ip["subnet_id"]) for ip in fixed_ips} if isinstance(fixed_ips, list) else set()
+
+
+def _slices(port: Body) -> Iterator[Finding]:
+    for subnet_id in sorted(subnet_ids(port)):
+        yield Finding(
+            what=What.SLICE, kind=Kind.SUBNET, central_id=subnet_id, project_id=_project(port), note=str(port["id"])
+        )
+
+
+def _serverless(server_id: str, port: Body, why: str) -> Finding:
+    note = f"port {port['id']}: {why}"
+    return Finding(what=What.SERVERLESS, kind=Kind.SERVER, central_id=server_id, project_id=_project(port), note=note)
+
+
+def _project(body: Body) -> ProjectId:
+    return ProjectId(str(body.get("project_id") or ""))
+
+
+def _is_of_compute(port: Body) -> bool:
+    return str(port.get("device_owner") or "").startswith("compute:")
+
+
+def is_young(body: Body, before: datetime) -> bool:
+    """Whether an object of the centre was changed after ``before``."""
+    written = body.get("updated_at") or body.get("created_at")
+    if not isinstance(written, str):
+        return False
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return False
+    return (moment if moment.tzinfo else moment.replace(tzinfo=before.tzinfo)) > before
+
+
+def of_routing(what: What, routing: Routing, note: str = "") -> Finding:
+    """A finding about a row."""
+    return Finding(
+        what=what,
+        kind=routing.kind,
+        central_id=routing.central_id,
+        pod_resource_id=routing.pod_resource_id or "",
+        project_id=routing.project_id,
+        routing_id=routing.id,
+        note=note,
+    )
+
+
+def _of_holding(what: What, holding: Holding, kind: Kind, note: str = "", routing_id: int = 0) -> Finding:
+    return Finding(
+        what=what,
+        kind=kind,
+        central_id=holding.central_id or "",
+        pod_resource_id=holding.pod_resource_id,
+        project_id=holding.project_id or NOBODY,
+        routing_id=routing_id,
+        created_at=holding.created_at,
+        note=note,
+    )

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When is a pod swept? Now and then, when it comes back, and when an operator asks.
+
+Every worker looks; two that file at the same moment file twice, and the queue folds the two into one run.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from tricircle.audit.findings import NOBODY
+from tricircle.context import PodId
+from tricircle.errors import UnavailableError
+from tricircle.jobs.queue import Queue
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod, Service
+from tricircle.model.sweep import SweepEnd
+from tricircle.pods.registry import Registry
+from tricircle.store.engine import Engine, transaction
+from tricircle.store.sweeps import SweepRows
+from tricircle.upstream.reply import Target
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds between two looks.
+_LOOK_S = 10.0
+
+
+class Schedule:
+    """Files sweeps, and finds their ends.
+
+    :param interval_s: seconds between two sweeps of a pod; 0: none by itself
+    :param is_silent: whether calls to a target are refused at once because it did not answer (``Pools.is_open``)
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        queue: Queue,
+        registry: Registry,
+        *,
+        interval_s: float = 0.0,
+        is_silent: Callable[[Target], bool] = lambda _target: False,
+    ) -> None:
+        self._engine = engine
+        self._queue = queue
+        self._registry = registry
+        self._interval_s = interval_s
+        self._is_silent = is_silent
+        self._answering: dict[PodId, bool] | None = None
+
+    async def file(self, pod_id: PodId) -> int:
+        """Ask for a sweep of a pod now; the job's id."""
+        return await self._queue.append(JobType.SWEEP, pod_id, NOBODY, pod_id=pod_id)
+
+    async def end_of(self, pod_id: PodId, job_id: int) -> SweepEnd | None:
+        """How the sweep that was asked for by this job ended; None while it waits or runs."""
+        async with transaction(self._engine) as connection:
+            return await SweepRows.end_of(connection, pod_id, job_id)
+
+    async def run(self) -> None:
+        """Look for ever. An outage of the database is waited out."""
+        while True:
+            try:
+                await self.look()
+            except UnavailableError as error:
+                LOG.warning("no sweeps can be filed for now: %s", error.message)
+            except Exception:
+                LOG.exception("looking for pods to sweep failed")
+            await asyncio.sleep(_LOOK_S * random.uniform(0.75, 1.25))
+
+    async def look(self) -> list[PodId]:
+        """File a sweep of every pod that is due, or has come back since the last look; which ones."""
+        wanted = await self._returned()
+        if self._interval_s > 0:
+            async with transaction(self._engine) as connection:
+                wanted |= set(await SweepRows.due(connection, interval_s=self._interval_s))
+        for pod_id in sorted(wanted):
+            await self.file(pod_id)
+        return sorted(wanted)
+
+    async def _returned(self) -> set[PodId]:
+        """Pods that were not asked, or did not answer, at the last look, and are and do now."""
+        before, now = self._answering, {pod.id: self._answers(pod) for pod in await self._registry.enabled()}
+        self._answering = now
+        if before is None:
+            return set()
+        return {pod_id for pod_id, answers in now.items() if answers and not before.get(pod_id, False)}
+
+    def _answers(self, pod: Pod) -> bool:
+        services = [service for service in pod.endpoints if service is not Service.IDENTITY]
+        return not any(self._is_silent(self._registry.target(pod, service)) for service in services)

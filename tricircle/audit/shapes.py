@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What should the copy of an original look like in a pod, kind by kind? Pure: what it needs to know is handed in.
+
+The same functions build the bodies that are sent to pods (``copies/*``), so what is compared is what is made.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from tricircle.audit.findings import Holding
+from tricircle.audit.seen import Seen
+from tricircle.copies import flavors, networks, ports, security_groups, subnets, volume_types
+from tricircle.copies.addresses import Slice
+from tricircle.copies.bodies import Body, rows, text, words
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Routing
+
+_NOT_OWNERS = "its project is not that of copies"
+_OTHER_PROJECT = "it belongs to another project than its original"
+_NOT_LIKE = "it is not like its original"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkShape:
+    """Networks.
+
+    :ivar owner: the service user's project in the pod
+    :ivar shares: ``<id in the pod>/<project>`` of every policy that shares a network
+    """
+
+    pod: Pod
+    owner: str
+    shares: Seen
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        found = list(networks.difference(central, self.pod, present))
+        if any(f"{copy.pod_resource_id}/{project}" not in self.shares for project in words(copy.details, "projects")):
+            found.append("shares")
+        return found
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        if holding.project_id != self.owner:
+            return _NOT_OWNERS
+        return "" if central is None or networks.has_key(central, self.pod, holding.body) else _NOT_LIKE
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Who removes one asks for ports of servers first."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubnetShape:
+    """Subnets.
+
+    :ivar slices: what the pod holds of each subnet, by central id
+    :ivar networks: bound routings of networks in the pod, by central id
+    """
+
+    owner: str
+    slices: Mapping[str, Slice]
+    networks: Mapping[str, Routing]
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``. A pod that is no home any more is the job's to find out."""
+        piece = self.slices.get(copy.central_id, Slice(port_id=None, addresses=()))
+        gateway_ip = copy.details.get("gateway_ip")
+        return subnets.difference(central, piece, None if gateway_ip is None else str(gateway_ip), present)
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        if holding.project_id != self.owner:
+            return _NOT_OWNERS
+        if central is None:
+            return ""
+        network = self.networks.get(text(central, "network_id"))
+        is_elsewhere = network is not None and network.pod_resource_id != holding.body.get("network_id")
+        return _NOT_LIKE if is_elsewhere or central.get("cidr") != holding.body.get("cidr") else ""
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Neutron deletes no subnet that servers have addresses of."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortShape:
+    """Ports. ``networks``, ``subnets``, ``groups``: bound routings in the pod, by central id."""
+
+    pod: Pod
+    networks: Mapping[str, Routing]
+    subnets: Mapping[str, Routing]
+    groups: Mapping[str, Routing]
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        if not ports.lives_in(central, self.pod, copy):
+            return ["binding:host_id"]
+        unknown = {text(ip, "subnet_id") for ip in rows(central, "fixed_ips")} - self.subnets.keys()
+        if unknown:
+            return ["fixed_ips"]
+        if set(words(central, "security_groups")) - self.groups.keys():
+            return ["security_groups"]
+        return ports.difference(ports.wanted_port(central, self.subnets, self.groups), present)
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        if central is None:
+            return ""
+        if holding.project_id != text(central, "project_id"):
+            return _OTHER_PROJECT
+        body = holding.body
+        network = self.networks.get(text(central, "network_id"))
+        is_elsewhere = network is not None and network.pod_resource_id != body.get("network_id")
+        wanted = {text(ip, "ip_address") for ip in rows(central, "fixed_ips")}
+        has = {text(ip, "ip_address") for ip in rows(body, "fixed_ips")}
+        is_other = central.get("mac_address") != body.get("mac_address") or bool(wanted and not wanted & has)
+        return _NOT_LIKE if is_elsewhere or is_other else ""
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``."""
+        return bool(holding.body.get("device_id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupShape:
+    """Security groups. ``groups``: ids in the pod by central id, of these groups and of their remote groups."""
+
+    groups: Mapping[str, str]
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``. A copy that is not whole is filled by its next use."""
+        if copy.revision is None:
+            return ()
+        return security_groups.difference(central, self.groups, present)
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        return "" if central is None or holding.project_id == text(central, "project_id") else _OTHER_PROJECT
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Neutron deletes no group that a port has."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class FlavorShape:
+    """Flavors: their mark stands in a field that only administrators write."""
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        return flavors.difference(central, copy, present)
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        return "" if flavors.central_id(holding.pod_resource_id) == holding.central_id else _NOT_LIKE
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Servers keep what they were booted with."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeTypeShape:
+    """Volume types: as flavors."""
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        return volume_types.difference(central, copy, present)
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        if central is None:
+            return ""
+        name = str(holding.body.get("name"))
+        return "" if volume_types.central_name(name) == central.get("name") else _NOT_LIKE
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Cinder deletes no type that volumes have."""
+        return False
