@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from tests.functional.region_world import Region, eventually, ids, unique
+from tests.functional.region_world import Json, Region, eventually, ids, unique
 from tests.functional.tenants import Tenant
 from tests.kill.operations import SHARED_NETWORK, Operation, Props, Scene
 from tests.kill.stage import Stage
@@ -21,7 +21,7 @@ _JOBS_S = 20.0
 #: Rows that are due within this time belong to what was just done.
 _SOON = "INTERVAL 3 SECOND"
 #: Nothing is due later than this after the last kill: precautions are filed for a minute, claims a little longer.
-_SETTLED_S = 180.0
+_SETTLED_S = 120.0
 _AT_ONCE = 4
 _SHARED = "shared"
 _LIMITS = (
@@ -141,14 +141,22 @@ class Company:
             time.sleep(0.1)
 
     def _settle(self) -> None:
+        """Let jobs and a sweep of all pods end."""
         self.stage.tend()
+        self._wait_for_jobs()
+        swept = self.stage.manage("sweep", "--wait", str(_SETTLED_S))
+        print(swept.stdout + swept.stderr[-2000:])
+        self._wait_for_jobs()
+
+    def _wait_for_jobs(self) -> None:
+        projects = {tenant.project_id for tenant in self.tenants.values()}
+
+        def waiting() -> list[Json]:
+            rows = self.stage.rows("SELECT project_id, type, resource_id, last_error FROM tricircle_jobs")
+            return [row for row in rows if row["project_id"] in projects]
+
         with suppress(AssertionError):
-            eventually(
-                lambda: self.stage.rows("SELECT type, resource_id, last_error FROM tricircle_jobs"),
-                lambda waiting: not waiting,
-                "all jobs are done",
-                seconds=_SETTLED_S,
-            )
+            eventually(waiting, lambda rows: not rows, "all jobs are done", seconds=_SETTLED_S)
 
 
 KILLS = (When.SENT, When.ANSWERED)

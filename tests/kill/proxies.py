@@ -46,6 +46,7 @@ class Proxies:
         self._trigger = trigger
         self._whose = whose
         self._delays = delays
+        self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="relays")
         self._thread.start()
@@ -75,6 +76,8 @@ class Proxies:
         self._loop.close()
 
     async def _cancel_all(self) -> None:
+        for server in self._servers:
+            server.close()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
@@ -87,7 +90,7 @@ class Proxies:
             writer.close()
 
         starting = asyncio.start_server(guarded, _HOST, port, limit=_LIMIT)
-        asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
+        self._servers.append(asyncio.run_coroutine_threadsafe(starting, self._loop).result(10))
 
     def _caller(self, writer: asyncio.StreamWriter) -> Caller | None:
         return self._whose(writer.get_extra_info("peername")[1])

@@ -33,7 +33,13 @@ _PLACES = {"compute": "nova", "network": "neutron", "block-storage": "cinder", "
 _CENTRAL = {"compute_url": "nova", "block_storage_url": "cinder", "network_url": "neutron"}
 #: A dead process's leases and precautions are over soon.
 SHORT: dict[str, dict[str, str]] = {
-    "gateway": {"workers": "2", "request_deadline_s": "20", "boot_deadline_s": "30", "stop_timeout_s": "5"},
+    "gateway": {
+        "workers": "2",
+        "request_deadline_s": "20",
+        "boot_deadline_s": "30",
+        "settle_margin_s": "5",
+        "stop_timeout_s": "5",
+    },
     "worker": {
         "lease_s": "4",
         "poll_s": "0.2",
@@ -41,6 +47,7 @@ SHORT: dict[str, dict[str, str]] = {
         "max_attempts": "100",
         "retry_s": "0.5",
         "retry_max_s": "4",
+        "sweep_interval_s": "0",
         "stop_timeout_s": "5",
     },
     "upstream": {"interface": "admin"},

@@ -241,7 +241,14 @@ def _rules(group: Json) -> Counter[tuple[str, ...]]:
 def _books(truth: Truth) -> Iterator[str]:
     """Our tables say what is, and nothing waits."""
     for job in truth.jobs:
+        if job["project_id"] not in truth.projects:
+            continue
         yield f"a job waits: {job['type']} {job['resource_id']} {job['attempts']} {job['last_error']}"
+    written = {(str(routing["kind"]), routing["pod_resource_id"]) for routing in truth.routings}
+    for kind in ("servers", "volumes", "snapshots"):
+        for thing in getattr(truth, kind):
+            if (kind.removesuffix("s"), thing["id"]) not in written:
+                yield f"the books do not have {kind} {thing['id']}"
     real = {
         "server": {server["id"] for server in truth.servers},
         "port": {port["id"] for place in truth.pods for port in truth.ports[place]},
@@ -251,5 +258,9 @@ def _books(truth: Truth) -> Iterator[str]:
     }
     for routing in truth.routings:
         kind, there = str(routing["kind"]), routing["pod_resource_id"]
-        if routing["project_id"] in truth.projects and there and kind in real and there not in real[kind]:
+        if routing["project_id"] not in truth.projects:
+            continue
+        if not there:
+            yield f"the books have a {kind} {routing['central_id']} that nobody bound"
+        if there and kind in real and there not in real[kind]:
             yield f"the books have {kind} {routing['central_id']} as {there}, which is nowhere"
