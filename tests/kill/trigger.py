@@ -10,7 +10,6 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,8 +72,6 @@ class Trigger:
         self._log: list[str] = []
         self._fell = ""
         self.kills: list[int] = []
-        #: Told the id of a process before it is killed.
-        self.on_kill: Callable[[int], None] = lambda _pid: None
 
     def arm(self, point: Point | None) -> None:
         """Begin to count anew; without a point, only count."""
@@ -119,7 +116,7 @@ class Trigger:
 
     def kill(self, caller: Caller) -> None:
         """End the process as a power cut would."""
-        self.on_kill(caller.pid)
+        # Written down first: whoever hears of the death may ask at once who it was.
+        self.kills.append(caller.pid)
         with suppress(ProcessLookupError):
             os.kill(caller.pid, signal.SIGKILL)
-        self.kills.append(caller.pid)

@@ -28,7 +28,9 @@ def holder(port: int, candidates: Iterable[int]) -> int | None:
 def is_gone(pid: int) -> bool:
     """Whether nothing of a process is left but its exit code: all that it had open is closed."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        # The first thread may have ended while others still hold the sockets.
+        return state == "Z" and len(os.listdir(f"/proc/{pid}/task")) <= 1
     except OSError:
         return True
 
