@@ -29,6 +29,7 @@ class Told:
 
     status: int
     body: Json = field(default_factory=dict)
+    retry_after: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -47,10 +48,11 @@ def tell(call: Callable[[], requests.Response]) -> Told:
         answer = call()
     except requests.ConnectionError:
         return Told(0)
+    retry_after = answer.headers.get("Retry-After", "")
     try:
-        return Told(answer.status_code, answer.json() if answer.content else {})
+        return Told(answer.status_code, answer.json() if answer.content else {}, retry_after)
     except requests.JSONDecodeError:
-        return Told(answer.status_code)
+        return Told(answer.status_code, {}, retry_after)
 
 
 @dataclass(kw_only=True)

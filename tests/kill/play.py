@@ -12,7 +12,7 @@ from tests.functional.region_world import Json, Region, eventually, ids, unique
 from tests.functional.tenants import Tenant
 from tests.kill.operations import SHARED_NETWORK, ZONE, Operation, Props, Scene
 from tests.kill.stage import Stage
-from tests.kill.trigger import Party, Point, Role, When
+from tests.kill.trigger import CUTS, KILLS, Party, Point, Role
 from tests.kill.truth import Truth, contradictions, look
 from tests.kill.whose import is_gone
 
@@ -49,27 +49,27 @@ class Company:
     props: Props
     scenes: list[Scene] = field(default_factory=list)
     tenants: dict[str, Tenant] = field(default_factory=dict)
-    tried: Counter[tuple[str, Role, Party]] = field(default_factory=Counter)
+    tried: Counter[tuple[str, Role, Party, bool]] = field(default_factory=Counter)
     missed: list[str] = field(default_factory=list)
 
     def learn(self, operations: Sequence[Operation]) -> list[Plan]:
         """Play each once without a kill; all points that there are."""
         found: list[Plan] = []
-        for scene in self._prepared(operations):
+        for scene in self.prepared(operations):
             self.stage.trigger.arm(None)
             scene.told = scene.operation.act(self.props, scene)
             assert scene.told.is_done, (str(scene), scene.told.body)
             self._let_jobs_run(_JOBS_S)
             for (role, party), count in sorted(self.stage.trigger.counted().items()):
                 for number in range(1, count + 1):
-                    points = [Point(role=role, party=party, number=number, when=when) for when in KILLS]
+                    points = [Point(role=role, party=party, number=number, when=when) for when in (*KILLS, *CUTS)]
                     found += [Plan(operation=scene.operation, point=point) for point in points]
         return found
 
     def play(self, plans: Sequence[Plan]) -> None:
         """Play them all, each in a scene of its own, with its kill."""
-        for scene, plan in zip(self._prepared([plan.operation for plan in plans]), plans, strict=True):
-            self._play_one(scene, plan.point)
+        for scene, plan in zip(self.prepared([plan.operation for plan in plans]), plans, strict=True):
+            self.play_one(scene, plan.point)
 
     def judge(self) -> list[str]:
         """All that is wrong once everything has come to rest, and again after tenants deleted what they see."""
@@ -94,7 +94,7 @@ class Company:
     def _look(self) -> Truth:
         return look(self.region, self.stage, list(self.tenants.values()))
 
-    def _prepared(self, operations: Sequence[Operation]) -> list[Scene]:
+    def prepared(self, operations: Sequence[Operation]) -> list[Scene]:
         names = [unique("kill") for _ in operations]
         keys = [_SHARED if op.shares_project else name for op, name in zip(operations, names, strict=True)]
         new = [key for key in dict.fromkeys(keys) if key not in self.tenants]
@@ -121,20 +121,20 @@ class Company:
             made.gone("compute", f"/servers/{made.booted(ZONE, networks=[{'uuid': network['id']}], **fields)}")
         return made
 
-    def _play_one(self, scene: Scene, point: Point) -> None:
+    def play_one(self, scene: Scene, point: Point) -> None:
         trigger = self.stage.trigger
         trigger.arm(point)
         scene.told = scene.operation.act(self.props, scene)
         if point.role is Role.WORKER:
             self._let_jobs_run(_JOBS_S)
         fell = trigger.disarm()
-        if fell:
+        if fell and point.when in KILLS:
             # Only then is nobody's call accepted by one that dies.
             eventually(lambda: is_gone(trigger.kills[-1]), bool, "the process is gone")
         self.stage.tend()
         if fell:
             scene.point = f"{point}, {fell}"
-            self.tried[scene.operation.name, point.role, point.party] += 1
+            self.tried[scene.operation.name, point.role, point.party, point.when in KILLS] += 1
         else:
             self.missed.append(f"{scene.operation.name}: {point} ({scene.told.status})")
 
@@ -161,9 +161,6 @@ class Company:
 
         with suppress(AssertionError):
             eventually(waiting, lambda rows: not rows, "all jobs are done", seconds=_SETTLED_S)
-
-
-KILLS = (When.SENT, When.ANSWERED)
 
 
 def leave(tenant: Tenant) -> None:

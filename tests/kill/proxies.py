@@ -8,8 +8,8 @@ killed the caller goes on speaking with the service: nobody takes a call back th
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ _HOST = "127.0.0.1"
 #: The longest head of a request.
 _LIMIT = 1 << 20
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ class Proxies:
         self._trigger = trigger
         self._whose = whose
         self._delays = delays
-        self._servers: list[asyncio.Server] = []
+        self._servers: dict[int, asyncio.Server] = {}
+        self._serving: dict[int, Serve] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="relays")
         self._thread.start()
@@ -68,6 +70,17 @@ class Proxies:
 
         self._listen(serve, port)
 
+    @contextmanager
+    def refusing(self, port: int) -> Iterator[None]:
+        """Nobody listens on a relay's port for a while."""
+        server = self._servers[port]
+        self._loop.call_soon_threadsafe(server.close)
+        try:
+            yield
+        finally:
+            asyncio.run_coroutine_threadsafe(server.wait_closed(), self._loop)
+            self._listen(self._serving[port], port)
+
     def close(self) -> None:
         """Hang up everywhere."""
         asyncio.run_coroutine_threadsafe(self._cancel_all(), self._loop).result(10)
@@ -76,21 +89,22 @@ class Proxies:
         self._loop.close()
 
     async def _cancel_all(self) -> None:
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _listen(self, serve: Callable[..., Coroutine[Any, Any, None]], port: int) -> None:
+    def _listen(self, serve: Serve, port: int) -> None:
         async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(ConnectionError, asyncio.CancelledError):
                 await serve(reader, writer)
             writer.close()
 
         starting = asyncio.start_server(guarded, _HOST, port, limit=_LIMIT)
-        self._servers.append(asyncio.run_coroutine_threadsafe(starting, self._loop).result(10))
+        self._serving[port] = serve
+        self._servers[port] = asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
 
     def _caller(self, writer: asyncio.StreamWriter) -> Caller | None:
         return self._whose(writer.get_extra_info("peername")[1])
@@ -112,6 +126,8 @@ class Proxies:
             return False
         what, is_write = f"{request.verb} {request.path}", request.is_write
         when = None if caller is None else self._trigger.asked(caller, party, what, is_write=is_write)
+        if when is When.UNSENT:
+            return False
         server[1].write(request.data)
         await server[1].drain()
         if when is When.SENT and caller is not None:
@@ -131,19 +147,19 @@ class Proxies:
         caller = self._caller(client[1])
         with suppress(OSError):
             server = await asyncio.open_unix_connection(socket_path, limit=_LIMIT)
-            # Whether the caller dies at the next thing that the database says.
-            dies = asyncio.Event()
-            back = asyncio.ensure_future(self._answers(caller, dies, server[0], client[1]))
+            # What happens at the next thing that the database says.
+            ending = _Ending()
+            back = asyncio.ensure_future(self._answers(caller, ending, server[0], client[1]))
             try:
-                await self._commands(caller, dies, client[0], server[1])
-                if dies.is_set():
+                await self._commands(caller, ending, client[0], server[1])
+                if ending.when is not None:
                     await back
             finally:
                 back.cancel()
                 server[1].close()
 
     async def _commands(
-        self, caller: Caller | None, dies: asyncio.Event, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, caller: Caller | None, ending: "_Ending", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         session = Session()
         while (packet := await read_packet(reader)) is not None:
@@ -151,19 +167,29 @@ class Proxies:
             when = None
             if command is not None and caller is not None:
                 when = self._trigger.asked(caller, Party.DATABASE, command[0], is_write=command[1])
-            if when is When.ANSWERED:
-                dies.set()
+            if when is When.UNSENT:
+                return
+            ending.when = when if when in (When.ANSWERED, When.LOST) else None
             writer.write(packet)
             await writer.drain()
             if when is When.SENT and caller is not None:
                 self._trigger.kill(caller)
 
     async def _answers(
-        self, caller: Caller | None, dies: asyncio.Event, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, caller: Caller | None, ending: "_Ending", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         while data := await reader.read(1 << 16):
-            if dies.is_set() and caller is not None:
+            if ending.when is When.ANSWERED and caller is not None:
                 self._trigger.kill(caller)
+            if ending.when is not None:
+                writer.close()
                 return
             writer.write(data)
             await writer.drain()
+
+
+@dataclass(slots=True)
+class _Ending:
+    """What becomes of a connection to the database when the answer comes; None: it goes on."""
+
+    when: When | None = None

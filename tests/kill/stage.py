@@ -28,7 +28,7 @@ from tests.kill.whose import children, holder
 
 WORKERS = 2
 #: Relays listen this far above what they lead to.
-_SHIFT = 10_000
+SHIFT = 10_000
 _PLACES = {"compute": "nova", "network": "neutron", "block-storage": "cinder", "volumev3": "cinder"}
 _CENTRAL = {"compute_url": "nova", "block_storage_url": "cinder", "network_url": "neutron"}
 #: A dead process's leases and precautions are over soon.
@@ -63,18 +63,18 @@ class Stage:
         self.folder = lab.state / "kill"
         self.folder.mkdir(exist_ok=True)
         self.conf = self.folder / "tricircle.conf"
-        self._proxies = Proxies(trigger, self._whose, delays)
+        self.proxies = Proxies(trigger, self._whose, delays)
         self._gateway: subprocess.Popen[bytes] | None = None
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
         """Open the relays and start everything."""
         for place in _CENTRAL.values():
-            self._proxies.http(Party.CENTRE, self.lab.url(place), self.lab.port(place) + _SHIFT)
+            self.proxies.http(Party.CENTRE, self.lab.url(place), self.lab.port(place) + SHIFT)
         for pod in self.lab.pods:
             for place in sorted(set(_PLACES.values())):
-                self._proxies.http(Party.POD, pod.url(place), pod.port(place) + _SHIFT)
-        self._proxies.database(str(self.lab.socket), self.lab.port("mariadb") + _SHIFT)
+                self.proxies.http(Party.POD, pod.url(place), pod.port(place) + SHIFT)
+        self.proxies.database(str(self.lab.socket), self.lab.port("mariadb") + SHIFT)
         self._write_conf()
         self._gateway = self._run("tricircle-gateway", "gateway")
         for number in range(WORKERS):
@@ -93,7 +93,7 @@ class Stage:
             process.terminate()
         for process in started:
             process.wait(30)
-        self._proxies.close()
+        self.proxies.close()
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A ``tricircle-manage`` command; not through the relays' trigger, since it is no process that may die."""
@@ -142,11 +142,11 @@ class Stage:
         conf = configparser.ConfigParser(interpolation=None)
         conf.read(self.lab.etc / "tricircle.conf")
         conf.read_dict(SHORT)
-        port = self.lab.port("mariadb") + _SHIFT
+        port = self.lab.port("mariadb") + SHIFT
         login = f"{DATABASE_USER}:{PASSWORD}"
         conf["database"]["connection"] = f"mysql+asyncmy://{login}@{HOST}:{port}/neutron_central"
         for option, place in _CENTRAL.items():
-            conf["central"][option] = f"http://{HOST}:{self.lab.port(place) + _SHIFT}"
+            conf["central"][option] = f"http://{HOST}:{self.lab.port(place) + SHIFT}"
         with self.conf.open("w") as file:
             conf.write(file)
         self.conf.chmod(0o600)
@@ -161,7 +161,7 @@ def stage(trigger: Trigger, delays: Delays) -> Iterator[Stage]:
     supervisor.stop([record for record in supervisor.records() if record.group == "tricircle"])
     made = Stage(lab, trigger, delays)
     try:
-        _point_endpoints(lab, _SHIFT)
+        _point_endpoints(lab, SHIFT)
         made.start()
         _await_doors(lab)
         _survey(Region())

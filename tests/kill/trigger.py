@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which process dies at which of its calls?
+"""Which process dies at which of its calls, or loses its line?
 
 A *point* names who dies (gateway or worker), to whom it speaks (a pod, the centre or the database), the number of the
 call among those of its kind, and when: ``SENT``, the call is under way and not answered, or ``ANSWERED``, the other
@@ -7,6 +7,7 @@ side has answered and the process has not heard it.
 """
 
 import os
+import re
 import signal
 import threading
 from collections import Counter
@@ -31,10 +32,18 @@ class Party(StrEnum):
 
 
 class When(StrEnum):
-    """At which moment of a call."""
+    """At which moment of a call its caller dies; or, without anybody's death, what of the call is lost on the way."""
 
     SENT = "sent"
     ANSWERED = "answered"
+    UNSENT = "request lost"
+    LOST = "answer lost"
+
+
+#: Somebody dies.
+KILLS = (When.SENT, When.ANSWERED)
+#: The line breaks, and nobody dies.
+CUTS = (When.UNSENT, When.LOST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +56,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One way to die. ``number`` counts from 1."""
+    """One way to die. ``number`` counts from 1; ``what`` names the only calls that are counted, by verb and path."""
 
     role: Role
     party: Party
     number: int
     when: When
+    what: str = ""
 
     def __str__(self) -> str:
         return f"{self.role} {self.when} {self.party} {self.number}"
@@ -106,6 +116,8 @@ class Trigger:
             return None
         with self._lock:
             key = (caller.role, party)
+            if self._point is not None and not re.search(self._point.what, what):
+                return None
             self._counted[key] += 1
             self._log.append(f"{caller.role} {caller.pid} {party} {self._counted[key]}: {what}")
             point = self._point
@@ -115,7 +127,7 @@ class Trigger:
             return point.when
 
     def kill(self, caller: Caller) -> None:
-        """End the process as a power cut would."""
+        """End the process as a loss of power would."""
         # Written down first: whoever hears of the death may ask at once who it was.
         self.kills.append(caller.pid)
         with suppress(ProcessLookupError):
