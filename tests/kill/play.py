@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How are operations played, killed and settled, one after the other, and how are all of them judged together?"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from tests.functional.region_world import Json, Region, eventually, ids, unique
+from tests.functional.tenants import Tenant
+from tests.kill.operations import SHARED_NETWORK, ZONE, Operation, Props, Scene
+from tests.kill.stage import Stage
+from tests.kill.trigger import CUTS, KILLS, Party, Point, Role
+from tests.kill.truth import Truth, contradictions, look
+from tests.kill.whose import is_gone
+
+#: Seconds that jobs of an operation get to run until its worker counts as one that does not come to the point.
+_JOBS_S = 20.0
+#: Rows that are due within this time belong to what was just done.
+_SOON = "INTERVAL 3 SECOND"
+#: Nothing is due later than this after the last kill: precautions are filed for a minute, claims a little longer.
+_SETTLED_S = 120.0
+_AT_ONCE = 4
+_SHARED = "shared"
+_LIMITS = (
+    ("compute", "/os-quota-sets", ("instances", "cores", "ram")),
+    ("block-storage", "/os-quota-sets", ("volumes", "snapshots", "gigabytes")),
+    ("network", "/quotas", ("security_group", "security_group_rule", "port", "network", "subnet")),
+)
+_DUE = f"SELECT type FROM tricircle_jobs WHERE failed_at IS NULL AND not_before < UTC_TIMESTAMP() + {_SOON}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One operation, and where somebody dies in it."""
+
+    operation: Operation
+    point: Point
+
+
+@dataclass(kw_only=True)
+class Company:
+    """Everybody who plays: the region, the stage, and the tenants that were made."""
+
+    region: Region
+    stage: Stage
+    props: Props
+    scenes: list[Scene] = field(default_factory=list)
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    tried: Counter[tuple[str, Role, Party, bool]] = field(default_factory=Counter)
+    missed: list[str] = field(default_factory=list)
+
+    def learn(self, operations: Sequence[Operation]) -> list[Plan]:
+        """Play each once without a kill; all points that there are."""
+        found: list[Plan] = []
+        for scene in self.prepared(operations):
+            self.stage.trigger.arm(None)
+            scene.told = scene.operation.act(self.props, scene)
+            assert scene.told.is_done, (str(scene), scene.told.body)
+            self._let_jobs_run(_JOBS_S)
+            for (role, party), count in sorted(self.stage.trigger.counted().items()):
+                for number in range(1, count + 1):
+                    points = [Point(role=role, party=party, number=number, when=when) for when in (*KILLS, *CUTS)]
+                    found += [Plan(operation=scene.operation, point=point) for point in points]
+        return found
+
+    def play(self, plans: Sequence[Plan]) -> None:
+        """Play them all, each in a scene of its own, with its kill."""
+        for scene, plan in zip(self.prepared([plan.operation for plan in plans]), plans, strict=True):
+            self.play_one(scene, plan.point)
+
+    def judge(self) -> list[str]:
+        """All that is wrong once everything has come to rest, and again after tenants deleted what they see."""
+        self._settle()
+        truth = self._look()
+        kept = frozenset(port for scene in self.scenes for port in scene.ports)
+        problems = list(contradictions(truth, kept))
+        for scene in self.scenes:
+            problems += [f"{scene}: {problem}" for problem in scene.operation.judge(scene, truth)]
+            if not (scene.point or scene.told.is_done):
+                problems.append(f"{scene}: nobody died, and it did not succeed: {scene.told.body}")
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(leave, self.tenants.values()))
+        self._settle()
+        return problems + [f"afterwards: {left}" for left in leftovers(self._look())]
+
+    def close(self) -> None:
+        """Take the tenants themselves away."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(Tenant.sweep, self.tenants.values()))
+
+    def _look(self) -> Truth:
+        return look(self.region, self.stage, list(self.tenants.values()))
+
+    def prepared(self, operations: Sequence[Operation]) -> list[Scene]:
+        names = [unique("kill") for _ in operations]
+        keys = [_SHARED if op.shares_project else name for op, name in zip(operations, names, strict=True)]
+        new = [key for key in dict.fromkeys(keys) if key not in self.tenants]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            self.tenants.update(zip(new, pool.map(self._tenant, new), strict=True))
+            scenes = [
+                Scene(operation=operation, tenant=self.tenants[key], name=name)
+                for operation, key, name in zip(operations, keys, names, strict=True)
+            ]
+            list(pool.map(lambda scene: scene.operation.prepare(self.props, scene), scenes))
+        self._let_jobs_run(_JOBS_S)
+        self.scenes += scenes
+        return scenes
+
+    def _tenant(self, key: str) -> Tenant:
+        """A project without limits; with a network that its scenes share, and that is in the pod already."""
+        made, admin = Tenant(self.region), self.region.admin
+        for service, path, words in _LIMITS:
+            member = "quota" if service == "network" else "quota_set"
+            admin.good("PUT", service, f"{path}/{made.project_id}", {member: dict.fromkeys(words, 100_000)})
+        if key == _SHARED:
+            network = made.network(name=SHARED_NETWORK)
+            fields = {"flavorRef": self.props.flavor_id, "imageRef": self.props.image_id}
+            made.gone("compute", f"/servers/{made.booted(ZONE, networks=[{'uuid': network['id']}], **fields)}")
+        return made
+
+    def play_one(self, scene: Scene, point: Point) -> None:
+        trigger = self.stage.trigger
+        trigger.arm(point)
+        scene.told = scene.operation.act(self.props, scene)
+        if point.role is Role.WORKER:
+            self._let_jobs_run(_JOBS_S)
+        fell = trigger.disarm()
+        if fell and point.when in KILLS:
+            # Only then is nobody's call accepted by one that dies.
+            eventually(lambda: is_gone(trigger.kills[-1]), bool, "the process is gone")
+        self.stage.tend()
+        if fell:
+            scene.point = f"{point}, {fell}"
+            self.tried[scene.operation.name, point.role, point.party, point.when in KILLS] += 1
+        else:
+            self.missed.append(f"{scene.operation.name}: {point} ({scene.told.status})")
+
+    def _let_jobs_run(self, seconds: float) -> None:
+        """Until nothing is due, somebody died, or the time is up."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self.stage.trigger.fell and self.stage.rows(_DUE):
+            time.sleep(0.1)
+
+    def _settle(self) -> None:
+        """Let jobs and a sweep of all pods end."""
+        self.stage.tend()
+        self._wait_for_jobs()
+        swept = self.stage.manage("sweep", "--wait", str(_SETTLED_S))
+        print(swept.stdout + swept.stderr[-2000:])
+        self._wait_for_jobs()
+
+    def _wait_for_jobs(self) -> None:
+        projects = {tenant.project_id for tenant in self.tenants.values()}
+
+        def waiting() -> list[Json]:
+            rows = self.stage.rows("SELECT project_id, type, resource_id, last_error FROM tricircle_jobs")
+            return [row for row in rows if row["project_id"] in projects]
+
+        with suppress(AssertionError):
+            eventually(waiting, lambda rows: not rows, "all jobs are done", seconds=_SETTLED_S)
+
+
+def leave(tenant: Tenant) -> None:
+    """Delete everything that the tenant sees, with the tenant's own hands."""
+    here = tenant.here
+    for service, collection in (("compute", "servers"), ("block-storage", "snapshots"), ("block-storage", "volumes")):
+        tenant._sweep_all(service, collection)
+    for port in here.list("network", "ports"):
+        if port["device_owner"] != "network:dhcp":
+            here.delete("network", f"/ports/{port['id']}")
+    for collection in ("networks", "security-groups"):
+        for thing in here.list("network", collection, project_id=tenant.project_id):
+            if thing["name"] != "default":
+                here.delete("network", f"/{collection}/{thing['id']}")
+    for pair in here.list("compute", "os-keypairs"):
+        here.delete("compute", f"/os-keypairs/{pair['keypair']['name']}")
+
+
+def leftovers(truth: Truth) -> Iterator[str]:
+    """What is there although its owner has deleted all that he saw. Groups ``default`` cannot be deleted."""
+    for kind in ("servers", "volumes", "snapshots"):
+        yield from (f"{kind} {thing_id}" for thing_id in ids(getattr(truth, kind)))
+    for kind in ("ports", "networks", "subnets", "groups"):
+        for place, things in getattr(truth, kind).items():
+            for thing in things:
+                is_default = kind == "groups" and "default" in (thing["name"], _original_name(truth, thing))
+                if thing["project_id"] in truth.projects and not is_default:
+                    yield f"{place} {kind} {thing['id']} {thing.get('device_id', '')} {thing['description']}"
+    yield from contradictions(truth, frozenset())
+
+
+def _original_name(truth: Truth, thing: dict[str, object]) -> object:
+    mark = str(thing["description"])
+    return next((group["name"] for group in truth.groups["RegionOne"] if mark.endswith(str(group["id"]))), "")
+
+
+def sample(plans: Sequence[Plan], size: int, seed: int) -> list[Plan]:
+    """Every k-th of them, from where the seed says."""
+    step = max(1, len(plans) // size)
+    return list(plans[seed % step :: step])

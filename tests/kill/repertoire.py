@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which operations are there?"""
+
+from collections.abc import Mapping, Sequence
+
+from tests.kill.networks import NetworkDelete, PortDelete, RuleChange
+from tests.kill.operations import (
+    Operation,
+    Scene,
+    on_everything,
+    on_network,
+    set_everything,
+    set_network,
+    set_port,
+)
+from tests.kill.servers import Attach, Boot, Detach, ServerDelete
+from tests.kill.storage import SnapshotCreate, SnapshotDelete, VolumeAttach, VolumeCreate, VolumeDelete, VolumeDetach
+
+
+def _several(scene: Scene) -> Mapping[str, object]:
+    return {**on_network(scene), "min_count": 2, "max_count": 2}
+
+
+def _on_port(scene: Scene) -> Mapping[str, object]:
+    return {"networks": [{"port": scene.things["port"]["id"]}]}
+
+
+EVERYTHING = Boot(name="boot, all new", shares_project=False, setting=set_everything, fields=on_everything)
+ON_NETWORK = Boot(name="boot", setting=set_network, fields=on_network)
+ON_PORT = Boot(name="boot, user's port", setting=set_port, fields=_on_port)
+BARE = Boot(name="boot, no network", nics=0)
+
+OPERATIONS: Sequence[Operation] = (
+    EVERYTHING,
+    ON_NETWORK,
+    Boot(name="boot of two", count=2, setting=set_network, fields=_several),
+    ON_PORT,
+    BARE,
+    ServerDelete(),
+    Attach(),
+    Detach(),
+    NetworkDelete(),
+    PortDelete(),
+    RuleChange(),
+    VolumeCreate(),
+    VolumeAttach(),
+    VolumeDetach(),
+    VolumeDelete(),
+    SnapshotCreate(),
+    SnapshotDelete(),
+)

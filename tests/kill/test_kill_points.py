@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is nothing lost, doubled or left behind, wherever a process of ours dies or loses its line? See README.md here."""
+
+import os
+
+import pytest
+
+from tests.kill.play import Company, sample
+from tests.kill.repertoire import OPERATIONS
+
+pytestmark = [pytest.mark.lab, pytest.mark.kill, pytest.mark.timeout(7200)]
+
+_SIZE = int(os.environ.get("TRICIRCLE_KILL_POINTS", "40"))
+_IS_WHOLE = os.environ.get("TRICIRCLE_KILL") == "all"
+_ONLY = os.environ.get("TRICIRCLE_KILL_ONLY", "")
+
+
+def test_nothing_is_lost_doubled_or_left(company: Company, seed: int) -> None:
+    operations = [operation for operation in OPERATIONS if _ONLY in operation.name]
+    plans = company.learn(operations)
+    chosen = plans if _IS_WHOLE else sample(plans, _SIZE, seed)
+    print(f"\n{len(chosen)} of {len(plans)} points in {len(operations)} operations; TRICIRCLE_KILL_SEED={seed}")
+    company.play(chosen)
+    for (name, role, party, is_kill), count in sorted(company.tried.items()):
+        print(f"{name:20} {role:8} {party:9} {count} {'kills' if is_kill else 'cuts'}")
+    print(f"{len(company.missed)} did not come to their point: {'; '.join(company.missed)}")
+    problems = company.judge()
+    assert not problems, "\n".join(problems)

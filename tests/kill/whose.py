@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which process holds the other end of a connection on this machine?"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_TABLE = Path("/proc/net/tcp")
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that are alive."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def holder(port: int, candidates: Iterable[int]) -> int | None:
+    """The process among these whose end of a connection has this port; None when it is none of them."""
+    inode = _inode(port)
+    if inode is None:
+        return None
+    wanted = f"socket:[{inode}]"
+    return next((pid for pid in candidates if wanted in _open_files(pid)), None)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether nothing of a process is left but its exit code: all that it had open is closed."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        # The first thread may have ended while others still hold the sockets.
+        return state == "Z" and len(os.listdir(f"/proc/{pid}/task")) <= 1
+    except OSError:
+        return True
+
+
+def _inode(port: int) -> str | None:
+    ending = f":{port:04X}"
+    for line in _TABLE.read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(ending):
+            return fields[9]
+    return None
+
+
+def _open_files(pid: int) -> set[str]:
+    found: set[str] = set()
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return found
+    for name in names:
+        try:
+            found.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+        except OSError:
+            continue
+    return found
