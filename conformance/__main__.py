@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from conformance import environment, report, run
-from conformance.results import load
+from conformance.results import forget_failures, load
 from conformance.targets import TARGETS, Target, ready, shares
 from lab.topology import Lab, load_lab
 
@@ -40,6 +40,8 @@ def _one(lab: Lab, target: Target, options: argparse.Namespace) -> Mapping[str, 
     """Run one target; the sets of tests by title."""
     if options.again:
         run.file_of(lab, target).unlink(missing_ok=True)
+    if options.failed:
+        forget_failures(run.file_of(lab, target))
     run.prepare(lab, target, ready(lab, target))
     every = run.every_test(lab, target)
     sets = {"OpenStack Powered 2020.06": run.powered(every)}
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--powered", action="store_true", help="only the OpenStack Powered list")
     parser.add_argument("--only", metavar="TEXT", help="only tests whose id contains this")
     parser.add_argument("--again", action="store_true", help="forget earlier results; default: go on")
+    parser.add_argument("--failed", action="store_true", help="run again what failed")
     parser.add_argument("--workers", type=int, default=2, help="how many tests at once (default: 2)")
     parser.add_argument("--no-report", dest="report", action="store_false", help="do not write docs/conformance.*")
     return parser

@@ -33,6 +33,14 @@ def load(file: Path) -> dict[str, Result]:
     return {line["test"]: Result(line["test"], line["status"], line["reason"]) for line in lines}
 
 
+def forget_failures(file: Path) -> None:
+    """Let everything that failed be run again."""
+    kept = [result for result in load(file).values() if result.status != "failed"]
+    file.unlink(missing_ok=True)
+    for result in kept:
+        append(file, result)
+
+
 def status_of(test: str, results: Mapping[str, Result]) -> Result:
     """The result of one test; when its class could not be prepared, that of the class; else ``absent``."""
     if test in results:
