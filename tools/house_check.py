@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("tricircle", "tricircle_neutron", "osc", "lab", "tools", "benchmarks", "tests")
+PACKAGES = ("tricircle", "tricircle_neutron", "osc", "lab", "tools", "benchmarks", "conformance", "tests")
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc", "tools_misc", "stuff"}
 MODULE_LINES = 600
 FUNCTION_LINES = 60

@@ -10,6 +10,7 @@ from tricircle.doors.compute.checks import Checks
 from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
+from tricircle.doors.compute.departures import Departures
 from tricircle.doors.compute.fleet import Fleet
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.image_links import ImageLinks
@@ -103,6 +104,7 @@ def _servers(
     return ServerSpecials(
         servers=servers,
         lists=ServerLists(carrier=carrier, routings=rooms.routings),
+        departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue),
         ends=ends,
         actions=actions,
         groups=groups,

@@ -123,8 +123,7 @@ class Gatherer:
             await _end(run.pending)
         if run.merge.streams and not run.answered:
             return await self._unanswered(run)
-        has_more = await self._has_more(run) if run.wish.limit else False
-        return await self._answer(run, items, has_more=has_more)
+        return await self._answer(run, items)
 
     async def _begin(self, request: Request, row: Row, pods: Sequence[Pod], deadline: Deadline) -> _Run:
         listing = row.listing
@@ -189,23 +188,6 @@ class Gatherer:
             asked = run.merge.unfilled(left + 1) if run.is_late else hungry
             self._ask(run, asked, page_size(left, len(run.merge.streams)))
             await self._heard(run)
-
-    async def _has_more(self, run: _Run) -> bool:
-        """Whether something is left behind a page. A pod's link is no proof: Nova sends one with every full page."""
-        if run.listing.paging is Paging.NONE:
-            return False
-        try:
-            while not run.merge.has_waiting:
-                hungry = run.merge.hungry(1)
-                if not hungry:
-                    return False
-                if run.deadline.remaining_s() == 0.0:
-                    return True
-                self._ask(run, hungry, 1)
-                await self._heard(run)
-            return True
-        finally:
-            await _end(run.pending)
 
     def _ask(self, run: _Run, streams: Sequence[Stream], size: int) -> None:
         busy = set(map(id, run.pending.values()))
@@ -277,17 +259,19 @@ class Gatherer:
                 return await self._access.refusal(run.request, stream.pod, run.refusals[stream.pod.id])
         raise UnavailableError(_NOBODY)
 
-    async def _answer(self, run: _Run, items: Sequence[tuple[Pod, Item]], *, has_more: bool) -> Answer:
+    async def _answer(self, run: _Run, items: Sequence[tuple[Pod, Item]]) -> Answer:
         shown = await self._access.shaped_items(items, run.row.shape, run.request.context)
         if run.listing.brief is not None:
             shown = [{key: item[key] for key in run.listing.brief if key in item} for item in shown]
         body: dict[str, object] = {run.row.collection or "": shown}
         if run.wish.is_counting and run.counts:
             body["count"] = sum(run.counts.values())
-        if items and run.listing.paging is not Paging.NONE and (has_more or run.wish.is_bounded):
+        # As Nova and Cinder: a link with every full page, so the last one may lead to an empty page.
+        is_full = bool(items) and len(items) == run.wish.limit
+        if items and run.listing.paging is not Paging.NONE and (is_full or run.wish.is_bounded):
             marker = str(items[-1][1].get(run.listing.id_key, ""))
             await self._remember(run, marker)
-            if has_more and run.listing.links is not None:
+            if is_full and run.listing.links is not None:
                 href = self._access.page_link(run.request, next_query(run.request.query_pairs(), marker))
                 body[run.listing.links] = [{"rel": "next", "href": href}]
         for pod, reason in run.missing:

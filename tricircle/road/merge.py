@@ -306,11 +306,6 @@ class Merge:
         """Whether nothing is left, as far as pods that answer say. Meaningless while somebody is hungry."""
         return not self._heads and not any(stream.is_blocking for stream in self.streams)
 
-    @property
-    def has_waiting(self) -> bool:
-        """Whether some item was received and not taken."""
-        return bool(self._heads)
-
     def positions(self) -> dict[PodId, str | None]:
         """Where every pod's list stands now, as the ledger keeps it; without those where nobody knows."""
         return {

@@ -93,15 +93,13 @@ def pod_query(wish: Wish, listing: Listing, pod: Pod, *, size: int, marker: str 
 def page_size(wanted: int, pods: int) -> int:
     """How many items to ask each of several pods for when ``wanted`` more are needed: few rounds, little waste.
 
-    One more than is shown is asked for, so that the end is known without another call.
-
     >>> page_size(10, 2), page_size(1000, 100), page_size(0, 3)
-    (11, 21, 0)
+    (10, 20, 0)
     """
     if wanted <= 0:
         return 0
-    fair = 2 * (wanted + 1) // max(1, pods) + 1
-    return min(wanted + 1, max(fair, _SHORTEST_ASK))
+    fair = 2 * wanted // max(1, pods)
+    return min(wanted, max(fair, _SHORTEST_ASK))
 
 
 def next_query(query: Query, marker: str) -> str:

@@ -19,6 +19,7 @@ from tricircle.errors import (
 from tricircle.http import microversions
 from tricircle.http.dialects import Dialect
 from tricircle.http.faults import answer_to
+from tricircle.http.headers import UPSTREAM_REQUEST_ID
 from tricircle.http.listener import CONTEXT_KEY, GLOBAL_REQUEST_ID_KEY, REQUEST_ID_KEY
 from tricircle.http.message import Answer, Headers, Request, header
 from tricircle.model.pod import Pod, Service
@@ -104,6 +105,10 @@ class RoadSettings:
     identity_url: str
 
 
+#: Rows of collections that no single service is asked for, which would refuse a last slash by itself.
+_OF_SEVERAL = (Behaviour.GATHER, Behaviour.SUM, Behaviour.PLACE)
+
+
 @dataclass(slots=True)
 class _Trip:
     """What is known of one request so far."""
@@ -153,6 +158,9 @@ class _OpenDoor:
         if found is None:
             raise NotFoundError(f"API version {trip.version} is not supported on this method.")
         row, request.params = found
+        if path.has_last_slash and self.door.has_microversions and row.behaviour in _OF_SEVERAL:
+            # To Nova and Cinder such a path names a member whose id is empty.
+            return self.door.dialect.unknown_path(accept=request.header(b"accept") or b"*/*")
         if row.behaviour is Behaviour.PLACE:
             # Copies of what the request names are made first: nobody shall find half of them after an ordinary wait.
             request.context = replace(context, deadline=Deadline.after(self._road.settings.boot_deadline_s))
@@ -255,7 +263,9 @@ class _OpenDoor:
         if is_silent and trip.version is not None and self.door.service is not None:
             answer.headers += microversions.answer_headers(self.door.service, trip.version)
         if self.door.has_microversions:
-            answer.headers.append((COMPUTE_REQUEST_ID, trip.request_id.encode()))
+            # Instance actions and messages name requests as the service did that carried them out.
+            carried_as = answer.header(UPSTREAM_REQUEST_ID) or trip.request_id.encode()
+            answer.headers.append((COMPUTE_REQUEST_ID, carried_as))
         if trip.request is not None and trip.request.timings:
             stages = (f"{stage};dur={spent:.2f}" for stage, spent in trip.request.timings.items())
             answer.headers.append((b"server-timing", ", ".join(stages).encode()))

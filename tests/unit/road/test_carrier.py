@@ -376,15 +376,16 @@ async def test_a_gathered_list_of_two_pods() -> None:
     answer = await there.carrier.gather(request("GET", "/servers", query="limit=1"), row)
     assert isinstance(answer.body, bytes)
     assert msgspec.json.decode(answer.body) == {
-        "servers": [{"id": "a", "links": [{"href": "https://cloud.example/compute/v2.1/servers/a"}]}]
+        "servers": [{"id": "a", "links": [{"href": "https://cloud.example/compute/v2.1/servers/a"}]}],
+        "servers_links": [{"rel": "next", "href": "https://cloud.example/compute/v2.1/servers?limit=1&marker=a"}],
     }
     assert answer.header(b"openstack-incomplete-azs") == b"az2"
-    assert there.upstreams.asked()[0][2] == "/v2.1/servers/detail?limit=2"
+    assert there.upstreams.asked()[0][2] == "/v2.1/servers/detail?limit=1"
     there.upstreams.said["id-Pod2", "/v2.1/servers/detail"] = json_reply(200, {"servers": []})
     there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}"] = json_reply(
         200, {"server": {"id": ID, "tenant_id": "p1", "created": "2026-02-01T00:00:00Z"}}
     )
     await there.carrier.gather(request("GET", "/servers", query=f"limit=1&marker={ID}"), row)
     queries = {asked[0]: asked[2] for asked in there.upstreams.asked() if "detail" in asked[2]}
-    assert queries["id-Pod2"].endswith(f"limit=2&marker={ID}")
-    assert queries["id-Pod1"].endswith("?limit=2")
+    assert queries["id-Pod2"].endswith(f"limit=1&marker={ID}")
+    assert queries["id-Pod1"].endswith("?limit=1")

@@ -374,3 +374,21 @@ async def test_front_page_and_unknown_doors(house: House) -> None:
     }
     for path in ("/nothing", "/compute%2Fv2.1/echo/x", "/computer/v2.1"):
         assert (await ask(house.road, "GET", path)).status == 404
+
+
+async def test_a_collection_with_a_last_slash_is_not_there(house: House) -> None:
+    """As in Nova and Cinder, for whom the path names a member without an id; nothing is made."""
+    got = await ask(house.road, "POST", "/compute/v2.1/made/")
+    assert got.status == 404
+    assert (await ask(house.road, "POST", "/compute/v2.1/made")).status == 200
+
+
+async def test_the_compute_request_id_is_that_of_who_carried_it_out(house: House) -> None:
+    """Instance actions are looked up by it."""
+    carried = replace(json_reply(200, {"server": {"id": ID}}), headers=[(b"x-openstack-request-id", b"req-0000aaaa-1111-2222-3333-444455556666")])
+    house.compute.upstreams.said["id-Pod1", f"/v2.1/servers/{ID}"] = carried
+    await house.compute.routings.record(Kind.SERVER, ID, ONE.id, caller().project_id)
+    got = await ask(house.road, "GET", f"/compute/v2.1/servers/{ID}")
+    assert got.header(b"x-compute-request-id") == b"req-0000aaaa-1111-2222-3333-444455556666"
+    ours_alone = await ask(house.road, "GET", "/compute/v2.1/echo/x")
+    assert ours_alone.header(b"x-compute-request-id") != b"req-0000aaaa-1111-2222-3333-444455556666"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.quota import Quota
 from tricircle.doors.block_storage.sources import read_one, size_of, type_of
+from tricircle.errors import NotFoundError
 from tricircle.http.message import Answer, Handler, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -24,12 +25,14 @@ class Derivation:
 
     :ivar entity: JSON key of the body, and of the answer unless ``answered_as`` says otherwise
     :ivar sources: JSON keys that name what it is made of, with its kind; the first that is there decides
+    :ivar takes_null: a null as its source is well formed: then "there is no such volume", as Cinder says of snapshots
     :ivar price: what of the project's limits it takes; None: nothing
     """
 
     entity: str
     kind: Kind
     sources: tuple[tuple[str, Kind], ...]
+    takes_null: bool = False
     price: Price | None = None
     answered_as: str | None = None
     shape: Shape | None = None
@@ -78,7 +81,10 @@ def _source(derivation: Derivation, entity: Mapping[str, object]) -> tuple[str, 
     for field, kind in derivation.sources:
         if isinstance(identifier := entity.get(field), str) and identifier:
             return identifier, kind
-    raise words.field_missing(derivation.entity, dict(entity), derivation.sources[0][0])
+    first = derivation.sources[0][0]
+    if derivation.takes_null and first in entity and entity[first] is None:
+        raise NotFoundError("Volume None could not be found.")
+    raise words.field_missing(derivation.entity, dict(entity), first)
 
 
 def _in_pod(entity: Mapping[str, object], pod: Pod) -> dict[str, object]:

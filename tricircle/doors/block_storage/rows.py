@@ -108,7 +108,7 @@ def _volume_rows(specials: Specials) -> Iterator[Row]:
 
 def _snapshot_rows(derived: Derived) -> Iterator[Row]:
     snapshot = Derivation(
-        entity="snapshot", kind=Kind.SNAPSHOT, sources=(("volume_id", Kind.VOLUME),), price=of_snapshot
+        entity="snapshot", kind=Kind.SNAPSHOT, sources=(("volume_id", Kind.VOLUME),), takes_null=True, price=of_snapshot
     )
     yield from SNAPSHOTS.rows("/snapshots")
     yield _made("/snapshots", snapshot, derived)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tricircle.doors.compute.attachments import Attachments
+from tricircle.doors.compute.departures import Departures
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.row_forms import bound, later, of_server, with_handler
@@ -25,6 +26,7 @@ class ServerSpecials:
 
     servers: Servers
     lists: ServerLists
+    departures: Departures
     ends: ServerEnds
     actions: ServerActions
     groups: GroupActions
@@ -55,7 +57,9 @@ def server_rows(specials: ServerSpecials) -> Iterator[Row]:
                 max_version=last,
             )
             yield with_handler(plain, bound(specials.lists.gather, plain))
-        yield of_server(("GET", "PUT"), one, singular="server", shape=SERVER, max_version=last)
+        shown = of_server(("GET",), one, singular="server", shape=SERVER, max_version=last)
+        yield with_handler(shown, bound(specials.departures.show, shown))
+        yield of_server(("PUT",), one, singular="server", shape=SERVER, max_version=last)
         gone = of_server(("DELETE",), one, max_version=last)
         yield with_handler(gone, bound(specials.ends.end, gone))
         yield with_handler(of_server(("POST",), one + "/action", max_version=last), specials.actions.act)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is Tempest told about a target?"""
+
+from pathlib import Path
+
+from conformance.targets import EXTERNAL, FLAVORS, Place
+from lab import ini
+from lab.topology import PASSWORD
+
+_STESTR = """\
+[DEFAULT]
+test_path={tests}
+top_dir={top}
+group_regex=([^\\.]*\\.)*
+"""
+#: Seconds until a test that waits for something gives up.
+_PATIENCE = 120
+
+
+def write(folder: Path, place: Place, *, site_packages: Path) -> None:
+    """Write ``etc/tempest.conf`` and ``.stestr.conf`` into a workspace."""
+    ini.write(folder / "etc" / "tempest.conf", ini.render(_sections(folder, place)))
+    tests = site_packages / "tempest" / "test_discover"
+    (folder / ".stestr.conf").write_text(_STESTR.format(tests=tests, top=site_packages))
+
+
+def _sections(folder: Path, place: Place) -> ini.Sections:
+    region = {"region": place.region}
+    return {
+        "DEFAULT": {"log_dir": folder / "log", "log_file": "tempest.log"},
+        "oslo_concurrency": {"lock_path": folder / "lock"},
+        "auth": {
+            "use_dynamic_credentials": True,
+            "admin_username": "admin",
+            "admin_password": PASSWORD,
+            "admin_project_name": "admin",
+            "admin_domain_name": "Default",
+            "admin_user_domain_name": "Default",
+            "admin_project_domain_name": "Default",
+            "tempest_roles": "member",
+        },
+        "identity": {**region, "auth_version": "v3", "uri_v3": place.identity_url, "v3_endpoint_type": "public"},
+        "service_available": {"swift": False, "cinder": True, "glance": True, "neutron": True, "nova": True},
+        "validation": {"run_validation": False},
+        "compute": {
+            **region,
+            "image_ref": place.image_ids[0],
+            "image_ref_alt": place.image_ids[1],
+            "flavor_ref": FLAVORS[0]["id"],
+            "flavor_ref_alt": FLAVORS[1]["id"],
+            "max_microversion": "latest",
+            "build_interval": 1,
+            "build_timeout": _PATIENCE,
+        },
+        "compute-feature-enabled": {
+            "console_output": False,
+            "vnc_console": False,
+            "live_migration": False,
+            "resize": True,
+            "attach_encrypted_volume": False,
+        },
+        "network": {
+            **region,
+            "public_network_id": place.external_network_id,
+            "floating_network_name": EXTERNAL,
+            "build_timeout": _PATIENCE,
+        },
+        "volume": {
+            **region,
+            "max_microversion": "latest",
+            "disk_format": "raw",
+            "build_timeout": _PATIENCE,
+            "catalog_type": "volumev3",
+        },
+        "volume-feature-enabled": {"backup": True, "snapshot": True, "clone": True},
+        "image": {**region, "build_timeout": _PATIENCE},
+    }

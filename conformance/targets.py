@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where do the tests run, and what must be there before they start?
+
+One configuration for all targets; what differs is the address of Keystone, the region, and the ids that a cloud chooses
+by itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab.rest import Json, Rest, sign_in
+from lab.topology import CENTRAL_REGION, Lab
+
+#: Which zone users see each pod in: three pods in two zones.
+ZONES = {"Pod1": "az1", "Pod2": "az2", "Pod3": "az1"}
+FLAVORS = ({"id": "conformance-1", "ram": 64, "vcpus": 1}, {"id": "conformance-2", "ram": 128, "vcpus": 1})
+IMAGES = ("conformance-1", "conformance-2")
+EXTERNAL = "conformance-external"
+_IMAGE_BYTES = bytes(64 * 1024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A way to the same services.
+
+    :ivar pods: the regions of the pods that take part
+    """
+
+    name: str
+    title: str
+    pods: tuple[str, ...]
+    is_direct: bool = False
+
+
+TARGETS: Mapping[str, Target] = {
+    target.name: target
+    for target in (
+        Target(name="pod", title="directly on Pod1", pods=("Pod1",), is_direct=True),
+        Target(name="one", title="through tricircle, one pod", pods=("Pod1",)),
+        Target(name="three", title="through tricircle, three pods in two zones", pods=("Pod1", "Pod2", "Pod3")),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A target that is ready.
+
+    :ivar image_ids: two public images
+    """
+
+    identity_url: str
+    region: str
+    image_ids: tuple[str, str]
+    external_network_id: str
+
+
+def ready(lab: Lab, target: Target) -> Place:
+    """Register and enable the pods that take part, disable the others, make what Tempest needs to find."""
+    rest = sign_in(lab.keystone, "admin", "admin")
+    if not target.is_direct:
+        _enable(rest, f"{lab.url('admin-api')}/v1.0/pods", target)
+    first = lab.pods[0]
+    compute, network = (
+        (first.url("nova"), first.url("neutron")) if target.is_direct else (lab.url("nova"), lab.url("neutron"))
+    )
+    _flavors(rest, f"{compute}/v2.1/flavors")
+    one, two = (_image(rest, lab.url("glance"), name) for name in IMAGES)
+    return Place(
+        identity_url=lab.keystone if target.is_direct else lab.central_keystone,
+        region=target.pods[0] if target.is_direct else CENTRAL_REGION,
+        image_ids=(one, two),
+        external_network_id=_external(rest, f"{network}/v2.0"),
+    )
+
+
+def shares(lab: Lab) -> Json:
+    """How many servers and volumes each pod was ever asked for: deleted ones count."""
+    rest = sign_in(lab.keystone, "admin", "admin")
+    found: Json = {}
+    for pod in lab.pods:
+        usage = rest.get(f"{pod.url('nova')}/v2.1/os-simple-tenant-usage?detailed=1&start=2020-01-01T00:00:00")
+        found[pod.region] = sum(len(project.get("server_usages", ())) for project in usage["tenant_usages"])
+    return found
+
+
+def _enable(rest: Rest, url: str, target: Target) -> None:
+    known = {pod["pod_name"]: pod for pod in rest.get(url)["pods"]}
+    for name, zone in {CENTRAL_REGION: "", **ZONES}.items():
+        if name not in known:
+            known[name] = rest.post(url, {"pod": {"pod_name": name, "az_name": zone}})["pod"]
+        wanted = "enabled" if name in target.pods or not zone else "disabled"
+        if zone and known[name].get("state") != wanted:
+            rest.put(f"{url}/{known[name]['pod_id']}", {"pod": {"state": wanted}})
+
+
+def _flavors(rest: Rest, url: str) -> None:
+    present = {flavor["id"] for flavor in rest.get(url)["flavors"]}
+    for flavor in FLAVORS:
+        if flavor["id"] not in present:
+            rest.post(url, {"flavor": {"name": flavor["id"], "disk": 1, **flavor}})
+
+
+def _image(rest: Rest, glance: str, name: str) -> str:
+    found = rest.get(f"{glance}/v2/images?name={name}&status=active")["images"]
+    if found:
+        return str(found[0]["id"])
+    body = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}
+    image = rest.post(f"{glance}/v2/images", body)
+    rest.call("PUT", f"{glance}/v2/images/{image['id']}/file", _IMAGE_BYTES)
+    return str(image["id"])
+
+
+def _external(rest: Rest, url: str) -> str:
+    found = rest.get(f"{url}/networks?name={EXTERNAL}")["networks"]
+    if found:
+        return str(found[0]["id"])
+    # Tempest makes routers and floating addresses on it by dozens.
+    network = rest.post(f"{url}/networks", {"network": {"name": EXTERNAL, "router:external": True}})["network"]
+    subnet = {"network_id": network["id"], "ip_version": 4, "cidr": "172.24.0.0/22", "enable_dhcp": False}
+    rest.post(f"{url}/subnets", {"subnet": subnet})
+    return str(network["id"])
