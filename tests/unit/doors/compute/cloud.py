@@ -280,7 +280,15 @@ class Cloud:
             ports=self.ports,
             groups=GroupStandIn(self.apps, self.ports),
         )
-        rooms = SimpleNamespace(
+        image_base = PUBLIC + "/image/v2"
+        return compute_door(
+            self._rooms(copies), self.carrier, selection=selection, health=health, image_base=image_base
+        )
+
+    def _rooms(self, copies: SimpleNamespace) -> Any:
+        """What the door takes of a process's rooms."""
+        return SimpleNamespace(
+            settings=SimpleNamespace(gateway=SimpleNamespace(in_flight_s=900.0)),
             clients=self.clients,
             registry=self.registry,
             routings=self.routings,
@@ -289,8 +297,6 @@ class Cloud:
             reservations=Reservations(self.engine),
             copies=copies,
         )
-        image_base = PUBLIC + "/image/v2"
-        return compute_door(rooms, self.carrier, selection=selection, health=health, image_base=image_base)  # type: ignore[arg-type]
 
     def context(self, user: str = "demo", project: str = "demo") -> RequestContext:
         """A user as Keystone would identify him."""
