@@ -13,6 +13,7 @@ import pytest
 from tests.functional.region_world import Caller, Json, Region, eventually, unique
 from tests.functional.sweeping import Sweeper
 from tests.functional.tenants import Tenant
+from tests.functional.test_copies import new_key
 from tricircle.errors import UnavailableError
 from tricircle.model.pod import Service
 
@@ -208,6 +209,28 @@ def test_a_port_that_the_operator_deleted_is_made_and_plugged_in_again(
     eventually(lambda: central_ports(region, server_id), lambda left: not left, "the port ends with the server")
 
 
+def test_a_port_that_nova_does_not_plug_in_leaves_nothing_and_a_reason(
+    sweeper: Sweeper, region: Region, pod: Caller, tenant: Tenant, passing: Any
+) -> None:
+    """And it is made as soon as Nova does."""
+    server_id = passing()
+    (port,) = central_ports(region, server_id)
+    pod.good("POST", "compute", f"/servers/{server_id}/action", {"suspend": None})
+    tenant.reached("compute", f"/servers/{server_id}", "server", "SUSPENDED")
+    assert pod.delete("network", f"/ports/{sweeper.copy_id(port['id'], POD)}") == 204
+    assert sweeper.found(sweeper.sweep(POD), port["id"]) == ["missing port"]
+    job = "SELECT last_error FROM tricircle_jobs WHERE resource_id = %s AND last_error IS NOT NULL"
+    (seen,) = eventually(lambda: sweeper.tables.run(job, port["id"]), bool, "the job says why it cannot")
+    assert "cannot be plugged into server" in str(seen["last_error"])
+    assert pod.list("network", "ports", description=f"tricircle:{port['id']}") == []
+    pod.good("POST", "compute", f"/servers/{server_id}/action", {"resume": None})
+    eventually(
+        lambda: pod.list("network", "ports", description=f"tricircle:{port['id']}"),
+        lambda copies: [copy["device_id"] for copy in copies] == [server_id],
+        "plugged in again",
+    )
+
+
 def test_copies_that_are_gone_and_unused_are_forgotten_and_made_by_the_next_boot(
     sweeper: Sweeper, region: Region, pod: Caller, tenant: Tenant, flavor: Json, image_id: str
 ) -> None:
@@ -255,6 +278,30 @@ def test_a_boot_heals_what_the_operator_deleted_a_moment_ago(
     assert pod.delete("network", f"/networks/{copy}") == 204
     second = tenant.active(tenant.booted(ZONE, **wanted))["id"]
     tenant.gone("compute", f"/servers/{second}")
+    key = tenant.here.good("POST", "compute", "/os-keypairs", {"keypair": {"name": unique(), "public_key": new_key()}})
+    wanted = {"flavorRef": flavor["id"], "imageRef": image_id, "networks": "none", "key_name": key["keypair"]["name"]}
+    tenant.gone("compute", f"/servers/{tenant.active(tenant.booted(ZONE, **wanted))['id']}")
+    assert pod.delete("compute", f"/flavors/{flavor['id']}") == 202
+    key_path = f"/os-keypairs/{key['keypair']['name']}?user_id={tenant.user_id}"
+    assert pod.delete("compute", key_path) == 204
+    third = tenant.active(tenant.booted(ZONE, **wanted))
+    assert third["key_name"] == key["keypair"]["name"]
+    tenant.gone("compute", f"/servers/{third['id']}")
+
+
+def test_a_volume_heals_a_type_that_the_operator_deleted_a_moment_ago(
+    sweeper: Sweeper, region: Region, pod: Caller, tenant: Tenant
+) -> None:
+    kind = region.admin.make("block-storage", "types", "volume_type", name=unique())
+    first = tenant.volume(ZONE, volume_type=kind["name"])
+    tenant.gone("block-storage", f"/volumes/{first['id']}")
+    before = sweeper.copy_id(kind["id"], POD)
+    assert pod.delete("block-storage", f"/types/{before}") == 202
+    second = tenant.volume(ZONE, volume_type=kind["name"])
+    assert second["volume_type"] == kind["name"]
+    assert sweeper.copy_id(kind["id"], POD) != before
+    tenant.gone("block-storage", f"/volumes/{second['id']}")
+    assert region.admin.delete("block-storage", f"/types/{kind['id']}") == 202
 
 
 def test_a_flavor_that_the_operator_changed_is_made_anew(

@@ -9,8 +9,6 @@ the job rests with the reason.
 A server that is changing may be losing the port at this moment, by a user's will: then the job waits.
 """
 
-import logging
-
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
 from tricircle.copies.ports import Ports
@@ -21,8 +19,6 @@ from tricircle.jobs.worker import JobRun, Report
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
-
-LOG = logging.getLogger(__name__)
 
 _VERSION = "2.1"
 _TASK_STATE = "OS-EXT-STS:task_state"

@@ -106,7 +106,7 @@ class Hold:
         except (OutcomeUnknownError, BadUpstreamAnswerError):
             raise  # perhaps it was made: a reading after the call's time will say
         except TricircleError:
-            await _written(self._books.release([number]))
+            self._unused.insert(0, number)
             raise
         if reply.status < 300:
             made = None if identify is None else identify(reply)
@@ -115,7 +115,8 @@ class Hold:
             elif made is not None:
                 await _written(self._books.name(number, made))
         elif reply.status < 500 or reply.status == _NOT_NOW:
-            await _written(self._books.release([number]))
+            # Nothing was made: it is there for another try, or given back at the end.
+            self._unused.insert(0, number)
         return reply
 
 

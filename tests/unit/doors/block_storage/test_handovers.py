@@ -74,6 +74,7 @@ class Script:
             types=cast("Any", self),
             copies=cast("Any", self),
             sources=cast("Any", None),
+            vanished=cast("Any", None),
         )
         return Handovers(needs)
 
