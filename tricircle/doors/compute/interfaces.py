@@ -6,6 +6,7 @@ claims) the central port first, then its copy, and hands that to the pod. Ids of
 and the pod's on the other.
 """
 
+import logging
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -17,12 +18,15 @@ from tricircle.doors.compute.nics import Nics
 from tricircle.doors.compute.pod_faults import check_answered, refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
 from tricircle.doors.compute.server_views import INTERFACE
+from tricircle.doors.compute.together import caught
 from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
+
+LOG = logging.getLogger(__name__)
 
 _KEY = "interfaceAttachment"
 #: Seconds until the worker looks at a port that was detached: the pod lets go of it a moment after its answer.
@@ -101,9 +105,12 @@ class Interfaces:
         reply = await self._carrier.to_pod(request, pod, path=path)
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
-        await self._jobs.append(
+        soon = self._jobs.append(
             JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, payload=payload, delay_s=_SOON_S
         )
+        # The pod has said yes, whatever becomes of the database: the other job comes a little later.
+        if isinstance(error := await caught(soon), TricircleError):
+            LOG.warning("port %s is looked after later: %s", request.params["port_id"], error)
         return await self._carrier.answer(request, pod, reply)
 
     async def _path(self, request: Request, pod: Pod) -> str:

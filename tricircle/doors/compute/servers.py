@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do we do ourselves when a server is made or deleted?"""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,13 +13,16 @@ from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods
 from tricircle.doors.compute.quota import Quota
 from tricircle.doors.compute.rehearsal import rehearse_boot
-from tricircle.errors import BadUpstreamAnswerError
+from tricircle.doors.compute.together import caught
+from tricircle.errors import BadUpstreamAnswerError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 from tricircle.road.row import Row
+
+LOG = logging.getLogger(__name__)
 
 #: The first version that shows a reservation id (to the service user).
 _RESERVATION_VERSION = "2.3"
@@ -114,5 +118,8 @@ class ServerEnds:
         await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
         answer = await self._carrier.route(request, row)
         if answer.status < 300:
-            await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
+            soon = self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
+            # The pod has done it, whatever becomes of the database: the other job comes a little later.
+            if isinstance(error := await caught(soon), TricircleError):
+                LOG.warning("ports of server %s are looked after later: %s", server_id, error)
         return answer
