@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tricircle.app.compute import compute_door
-from tricircle.conf.settings import CentralSettings, DatabaseSettings
+from tricircle.conf.settings import CentralSettings, DatabaseSettings, GatewaySettings
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
@@ -285,6 +285,7 @@ class Cloud:
             queue=self.queue,
             bindings=self.bindings,
             copies=copies,
+            settings=SimpleNamespace(gateway=GatewaySettings()),
         )
         return compute_door(
             rooms,  # type: ignore[arg-type]
