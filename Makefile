@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.installed
 PYTEST := $(PYTHON) -m pytest
 
-.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status conformance bench sample-config lock clean
+.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status kill conformance bench sample-config lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,10 @@ lab-status: setup ## what of the lab is up
 conformance: setup ## run Tempest directly on a pod and through tricircle; goes on where it was cut off
 	$(PYTHON) -m lab up --pods 3 --no-pod-glance
 	$(PYTHON) -m conformance
+
+kill: setup ## end processes of ours at every single call that they make (an hour)
+	$(PYTHON) -m lab up --pods 2
+	TRICIRCLE_KILL=all $(PYTEST) -s -m kill tests/kill
 
 bench: setup ## run the benchmarks; each prints ratios measured in one run
 	$(PYTHON) -m benchmarks.forward

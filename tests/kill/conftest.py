@@ -28,14 +28,15 @@ def seed() -> int:
     return SEED
 
 
-@pytest.fixture(scope="session")
+# Of the package: the lab's own gateway is back before other tests run.
+@pytest.fixture(scope="package")
 def set_stage() -> Iterator[Stage]:
     """Our processes behind relays, in the place of the lab's own."""
     with stage(Trigger(counts_reads=_COUNTS_READS), _DELAYS) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def props(set_stage: Stage) -> Props:
     """What all scenes share. The flavor stays until the lab is made anew: copies of it are no leftovers."""
     region = Region()

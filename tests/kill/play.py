@@ -24,6 +24,14 @@ _SOON = "INTERVAL 3 SECOND"
 _SETTLED_S = 120.0
 _AT_ONCE = 4
 _SHARED = "shared"
+_OWNED = (
+    ("compute", "servers"),
+    ("block-storage", "snapshots"),
+    ("block-storage", "volumes"),
+    ("network", "ports"),
+    ("network", "networks"),
+    ("network", "security-groups"),
+)
 _LIMITS = (
     ("compute", "/os-quota-sets", ("instances", "cores", "ram")),
     ("block-storage", "/os-quota-sets", ("volumes", "snapshots", "gigabytes")),
@@ -164,19 +172,24 @@ class Company:
 
 
 def leave(tenant: Tenant) -> None:
-    """Delete everything that the tenant sees, with the tenant's own hands."""
-    here = tenant.here
-    for service, collection in (("compute", "servers"), ("block-storage", "snapshots"), ("block-storage", "volumes")):
-        tenant._sweep_all(service, collection)
-    for port in here.list("network", "ports"):
-        if port["device_owner"] != "network:dhcp":
-            here.delete("network", f"/ports/{port['id']}")
-    for collection in ("networks", "security-groups"):
-        for thing in here.list("network", collection, project_id=tenant.project_id):
-            if thing["name"] != "default":
-                here.delete("network", f"/{collection}/{thing['id']}")
+    """Delete everything that the tenant sees, with the tenant's own hands, as often as it takes."""
+    with suppress(AssertionError):
+        eventually(lambda: _delete_seen(tenant), lambda left: not left, f"{tenant.name} sees nothing", seconds=90)
+
+
+def _delete_seen(tenant: Tenant) -> list[str]:
+    """Ask for the deletion of all that is seen, users before what they use; what was there."""
+    here, seen = tenant.here, []
+    for service, collection in _OWNED:
+        for thing in here.list(service, collection):
+            is_ours = thing.get("device_owner") == "network:dhcp" or thing.get("name") == "default"
+            if thing.get("project_id", tenant.project_id) == tenant.project_id and not is_ours:
+                path = f"/{collection}/{thing['id']}"
+                seen.append(path)
+                here.delete(service, path)
     for pair in here.list("compute", "os-keypairs"):
         here.delete("compute", f"/os-keypairs/{pair['keypair']['name']}")
+    return seen
 
 
 def leftovers(truth: Truth) -> Iterator[str]:

@@ -36,6 +36,7 @@ SHORT: dict[str, dict[str, str]] = {
     "gateway": {
         "workers": "2",
         "request_deadline_s": "20",
+        "list_deadline_s": "20",
         "boot_deadline_s": "30",
         "settle_margin_s": "5",
         "stop_timeout_s": "5",

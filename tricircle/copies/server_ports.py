@@ -11,6 +11,7 @@ port again by what the centre says.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
@@ -21,6 +22,7 @@ from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
+from tricircle.upstream.client import ServiceClient, collect
 
 _VERSION = "2.1"
 _TASK_STATE = "OS-EXT-STS:task_state"
@@ -29,6 +31,8 @@ _RELEASED = {"device_id": "", "device_owner": "", "binding:host_id": "", "bindin
 _SOON_S = 1.0
 _CHANGING_S = 5.0
 _DISABLED_S = 60.0
+#: A server that shows no port for so long gets none any more.
+_LONGEST_BUILD = timedelta(hours=1)
 _DETACHED = "detached/"
 #: Values of ``origin`` in the details of a port's routing.
 GATEWAY, USER = "gateway", "user"
@@ -77,14 +81,19 @@ class ServerPorts:
         if server is not None:
             await self._release_unattached(pod, run, server, copies)
             return
+        routing = await self._reach.routings.owned(Kind.SERVER, run.resource_id)
+        unheld: list[Routing] = []
         for copy in copies:
             holder = await self._holder(pod, copy, run)
             if holder:
                 await self._give(pod, copy, holder, run.deadline)
             else:
-                await self._release(pod, copy, run)
+                unheld.append(copy)
+        if unheld and routing is None and run.project_id:
+            await self._check_nobody_is_built(client, run)
+        for copy in unheld:
+            await self._release(pod, copy, run)
         await self._release_leftovers(pod, run)
-        routing = await self._reach.routings.owned(Kind.SERVER, run.resource_id)
         if routing is not None and routing.pod_id == pod.id:
             await self._reach.routings.forget(routing.id)
 
@@ -125,6 +134,17 @@ class ServerPorts:
         port = await show(self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}", "port", run.deadline)
         device_id = text(port, "device_id") if port is not None else ""
         return device_id if device_id != run.resource_id else ""
+
+    async def _check_nobody_is_built(self, client: ServiceClient, run: JobRun) -> None:
+        """A pod that accepted a boot writes into its ports a little later whose they are. Until then the server shows
+        no address, and nothing tells which claim was made for it.
+
+        :raises RetryLaterError: the project has such a server
+        """
+        params = {"all_tenants": "1", "project_id": run.project_id, "status": "BUILD"}
+        servers = await collect(client, "/v2.1/servers/detail", "servers", run.deadline, params)
+        if any(_awaits_ports(server, datetime.now(UTC)) for server in servers):
+            raise RetryLaterError("A server is being built that may get the ports.", after_s=_CHANGING_S)
 
     async def _give(self, pod: Pod, copy: Routing, server_id: str, deadline: Deadline) -> None:
         await self._reach.routings.update(copy.id, details={"server_id": server_id})
@@ -175,6 +195,15 @@ class ServerPorts:
 
     async def _delete(self, port_id: str, deadline: Deadline) -> None:
         await self._reach.central.networking.delete(f"/v2.0/ports/{port_id}", deadline=deadline, ok=(404,))
+
+
+def _awaits_ports(server: Body, now: datetime) -> bool:
+    """Whether a server that is being built may still get ports; one that hangs in that state holds nobody up."""
+    try:
+        created_at = datetime.fromisoformat(text(server, "created"))
+    except ValueError:
+        return False
+    return not server.get("addresses") and now - created_at < _LONGEST_BUILD
 
 
 def _leaving(payload: Mapping[str, object]) -> set[str]:

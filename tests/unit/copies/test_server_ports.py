@@ -2,6 +2,7 @@
 """Is a port left alone that a server has, although the boot's last word about it did not reach the centre?"""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,9 +75,16 @@ class Neutron:
 
 
 class NoServer:
-    """A Nova without the server that is asked for."""
+    """A Nova without the server that is asked for; others may be in the making."""
 
-    async def get(self, _path: str, **_given: object) -> dict[str, object]:
+    target = SimpleNamespace(url="")
+
+    def __init__(self, *building: dict[str, object]) -> None:
+        self.building = list(building)
+
+    async def get(self, path: str, **_given: object) -> dict[str, object]:
+        if "status=BUILD" in path:
+            return {"servers": self.building}
         raise UpstreamStatusError(404, '{"itemNotFound": {}}', "Pod1/compute")
 
 
@@ -90,6 +98,34 @@ class Removed:
         self.ports.append(port_id)
 
 
+def reach_of(nova: NoServer, in_pod: Neutron, central: Neutron) -> SimpleNamespace:
+    """What ``ServerPorts`` reaches."""
+
+    async def get(_pod_id: str) -> Pod:
+        return POD
+
+    return SimpleNamespace(
+        routings=Books(),
+        registry=SimpleNamespace(get=get),
+        compute=lambda _pod, _version: nova,
+        network=lambda _pod: in_pod,
+        central=SimpleNamespace(ports=central.ports, networking=central),
+    )
+
+
+def claims_job(resource_id: str) -> JobRun:
+    """A job for a server, or for a claim."""
+    return JobRun(
+        type=JobType.SERVER_PORTS,
+        resource_id=resource_id,
+        pod_id=POD.id,
+        project_id=ProjectId("demo"),
+        revision=None,
+        payload={},
+        deadline=Deadline.after(10),
+    )
+
+
 @pytest.mark.parametrize("owner", ["", "compute:az1"])
 @pytest.mark.parametrize("holder", ["server1", ""])
 async def test_a_claims_job_gives_the_server_the_port_that_it_has(owner: str, holder: str) -> None:
@@ -97,26 +133,8 @@ async def test_a_claims_job_gives_the_server_the_port_that_it_has(owner: str, ho
     central = Neutron({"id": "port1", "device_id": "claim1", "device_owner": owner, "binding:host_id": "Pod1"})
     in_pod = Neutron({"id": "copy1", "device_id": holder})
 
-    async def get(_pod_id: str) -> Pod:
-        return POD
-
     removed = Removed()
-    reach = SimpleNamespace(
-        routings=Books(),
-        registry=SimpleNamespace(get=get),
-        compute=lambda _pod, _version: NoServer(),
-        network=lambda _pod: in_pod,
-        central=SimpleNamespace(ports=central.ports, networking=central),
-    )
-    run = JobRun(
-        type=JobType.SERVER_PORTS,
-        resource_id="claim1",
-        pod_id=POD.id,
-        project_id=ProjectId("demo"),
-        revision=None,
-        payload={},
-        deadline=Deadline.after(10),
-    )
+    reach, run = reach_of(NoServer(), in_pod, central), claims_job("claim1")
     await ServerPorts(reach, removed).agree(run)  # type: ignore[arg-type]
     if holder:
         assert central.written == {"device_id": "server1", "device_owner": "compute:az1"}
@@ -161,3 +179,25 @@ async def test_an_attempt_to_copy_is_settled_before_it_is_forgotten() -> None:
     with pytest.raises(RetryLaterError):
         await ServerPorts(reach, Removed()).agree(run)  # type: ignore[arg-type]
     assert (filed, books.forgotten, central.deleted) == ([(JobType.PORT, "port1", POD.id)], [], [])
+
+
+@pytest.mark.parametrize(
+    ("age", "addresses", "waits"),
+    [(timedelta(seconds=90), {}, True), (timedelta(hours=2), {}, False), (timedelta(seconds=90), {"net": []}, False)],
+)
+async def test_ports_wait_while_a_server_is_built_that_may_get_them(
+    age: timedelta, addresses: dict[str, object], waits: bool
+) -> None:
+    """The boot was accepted and not answered, and the pod has not yet written into the ports whose they are."""
+    central = Neutron({"id": "port1", "device_id": "server1", "device_owner": "", "binding:host_id": "Pod1"})
+    in_pod = Neutron({"id": "copy1", "device_id": ""})
+    created = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
+    nova = NoServer({"id": "server2", "created": created, "addresses": addresses})
+    job = ServerPorts(reach_of(nova, in_pod, central), Removed())  # type: ignore[arg-type]
+    if waits:
+        with pytest.raises(RetryLaterError):
+            await job.agree(claims_job("server1"))
+        assert (central.deleted, in_pod.deleted) == ([], [])
+    else:
+        await job.agree(claims_job("server1"))
+        assert in_pod.deleted == ["/v2.0/ports/copy1"]

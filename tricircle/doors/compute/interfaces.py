@@ -18,13 +18,8 @@ from tricircle.doors.compute.nics import Nics
 from tricircle.doors.compute.pod_faults import check_answered, refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
 from tricircle.doors.compute.server_views import INTERFACE
-from tricircle.errors import (
-    BadUpstreamAnswerError,
-    InvalidRequestError,
-    OutcomeUnknownError,
-    TricircleError,
-    UnavailableError,
-)
+from tricircle.doors.compute.together import caught
+from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -110,13 +105,12 @@ class Interfaces:
         reply = await self._carrier.to_pod(request, pod, path=path)
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
-        try:
-            await self._jobs.append(
-                JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, payload=payload, delay_s=_SOON_S
-            )
-        except UnavailableError as error:
-            # The pod has done it, and the job that was filed before it does the rest: later, that is all.
-            LOG.warning("the port taken from server %s is looked after later: %s", server_id, error)
+        soon = self._jobs.append(
+            JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, payload=payload, delay_s=_SOON_S
+        )
+        # The pod has said yes, whatever becomes of the database: the other job comes a little later.
+        if isinstance(error := await caught(soon), TricircleError):
+            LOG.warning("port %s is looked after later: %s", request.params["port_id"], error)
         return await self._carrier.answer(request, pod, reply)
 
     async def _path(self, request: Request, pod: Pod) -> str:

@@ -16,7 +16,7 @@ from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods
 from tricircle.doors.compute.quota import Amounts, Quota
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.together import caught, value
-from tricircle.errors import BadUpstreamAnswerError, UnavailableError
+from tricircle.errors import BadUpstreamAnswerError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
@@ -134,9 +134,8 @@ class ServerEnds:
         await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
         answer = await self._carrier.route(request, row)
         if answer.status < 300:
-            try:
-                await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
-            except UnavailableError as error:
-                # The pod has done it, and the job that was filed before it does the rest: later, that is all.
-                LOG.warning("the ports of server %s are looked after later: %s", server_id, error)
+            soon = self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
+            # The pod has done it, whatever becomes of the database: the other job comes a little later.
+            if isinstance(error := await caught(soon), TricircleError):
+                LOG.warning("ports of server %s are looked after later: %s", server_id, error)
         return answer

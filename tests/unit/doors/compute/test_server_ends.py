@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does a client hear when the pod has done what was asked and the database is gone in the next moment?"""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tricircle.doors.compute.interfaces import Interfaces
+from tricircle.doors.compute.servers import ServerEnds
+from tricircle.errors import UnavailableError
+from tricircle.http.message import Answer
+from tricircle.upstream.reply import Reply
+
+
+class Jobs:
+    """A queue whose database goes away after some jobs."""
+
+    def __init__(self, lasts: int) -> None:
+        self.lasts = lasts
+        self.delays: list[float] = []
+
+    async def append(self, *_what: object, delay_s: float = 0, **_more: object) -> int:
+        if len(self.delays) == self.lasts:
+            raise UnavailableError("The database is away.")
+        self.delays.append(delay_s)
+        return len(self.delays)
+
+
+class PodThatAgrees:
+    """The carrier: a pod that does what it is asked, and remembers that it was."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def locate(self, *_what: object) -> SimpleNamespace:
+        return SimpleNamespace(pod=SimpleNamespace(id="pod1"), routing=SimpleNamespace(project_id="demo"))
+
+    async def route(self, *_what: object) -> Answer:
+        self.asked += 1
+        return Answer(status=204)
+
+    async def to_pod(self, *_what: object, **_more: object) -> Reply:
+        self.asked += 1
+        return Reply(status=202, headers=[], body=b"")
+
+    async def answer(self, _request: object, _pod: object, reply: Reply) -> Answer:
+        return Answer(status=reply.status)
+
+
+class NoCopies:
+    """Routings that know no port."""
+
+    async def copy_in(self, *_what: object) -> None:
+        return None
+
+
+async def end(pod: PodThatAgrees, jobs: Jobs) -> Answer:
+    request = SimpleNamespace(params={"server_id": "server1"}, context=None)
+    return await ServerEnds(carrier=pod, jobs=jobs).end(request, None)  # type: ignore[arg-type]
+
+
+async def detach(pod: PodThatAgrees, jobs: Jobs) -> Answer:
+    request = SimpleNamespace(params={"server_id": "server1", "port_id": "port1"}, context=None)
+    nobody = SimpleNamespace()
+    interfaces = Interfaces(carrier=pod, nics=nobody, ports=nobody, routings=NoCopies(), jobs=jobs)  # type: ignore[arg-type]
+    return await interfaces.detach(request)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("act", "status"), [(end, 204), (detach, 202)])
+async def test_the_pods_yes_is_the_answer(act: object, status: int) -> None:
+    pod, jobs = PodThatAgrees(), Jobs(lasts=1)
+    answer = await act(pod, jobs)  # type: ignore[operator]
+    assert answer.status == status
+    # The job that was filed before the call does the rest.
+    assert jobs.delays == [60.0]
+
+
+@pytest.mark.parametrize("act", [end, detach])
+async def test_without_the_precaution_nothing_is_sent(act: object) -> None:
+    pod = PodThatAgrees()
+    with pytest.raises(UnavailableError):
+        await act(pod, Jobs(lasts=0))  # type: ignore[operator]
+    assert pod.asked == 0
