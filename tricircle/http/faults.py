@@ -71,7 +71,8 @@ def fault_of(error: BaseException, dialect: Dialect) -> Fault:
         return Fault(status=500, message=_INTERNAL[dialect], code="internal", is_internal=True)
     headers: Headers = []
     message = error.message
-    if isinstance(error, errors.UpstreamStatusError) and error.status in _AWAY_STATUSES and dialect is not Dialect.ADMIN:
+    is_away = isinstance(error, errors.UpstreamStatusError) and error.status in _AWAY_STATUSES
+    if is_away and dialect is not Dialect.ADMIN:
         # Something in front of a service that is away says so: as good as not being reached.
         return Fault(status=503, message=_AWAY, code=error.code, headers=[(b"retry-after", b"10")])
     if isinstance(error, errors.UnavailableError):
