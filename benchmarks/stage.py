@@ -167,7 +167,7 @@ def set_up(folder: Path) -> Iterator[Stage]:
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
     if nginx is None:
         raise FileNotFoundError("nginx is missing: apt-get install nginx-light")
-    pod, proxy, keystone, doors, admin = _free_ports(5)
+    pod, proxy, keystone, doors, admin = free_ports(5)
     server_id = str(uuid.uuid4())
     asyncio.run(_remember(folder, server_id, f"http://127.0.0.1:{pod}"))
     (folder / "tricircle.conf").write_text(
@@ -179,11 +179,11 @@ def set_up(folder: Path) -> Iterator[Stage]:
         started.append(_nginx(nginx, folder, "pod", inside, access="off"))
         access = f"{folder}/access.log"
         started.append(_nginx(nginx, folder, "proxy", _PROXY.format(port=proxy, pod=pod), access=access))
-        started.append(_python(folder, "benchmarks.stub_keystone", str(keystone)))
+        started.append(start_python(folder, "benchmarks.stub_keystone", str(keystone)))
         config = str(folder / "tricircle.conf")
-        started.append(_python(folder, "tricircle.cmd.gateway", "--config-file", config))
+        started.append(start_python(folder, "tricircle.cmd.gateway", "--config-file", config))
         for port, path in ((pod, "/"), (proxy, "/"), (keystone, "/v3"), (doors, "/healthz")):
-            _wait(f"http://127.0.0.1:{port}{path}", started)
+            wait_for(f"http://127.0.0.1:{port}{path}", started)
         pods, proxies, _, gateway = (family(process.pid) for process in started)
         yield Stage(
             direct_port=pod,
@@ -222,12 +222,14 @@ def _nginx(program: str, folder: Path, name: str, inside: str, *, access: str) -
     return subprocess.Popen([program, "-c", str(file), "-p", str(folder)], stdout=log, stderr=log)
 
 
-def _python(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def start_python(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """A module as a program; its output is in ``folder``."""
     log = (folder / f"{arguments[0]}.log").open("ab")
     return subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stdout=log, stderr=log)
 
 
-def _wait(url: str, started: list[subprocess.Popen[bytes]]) -> None:
+def wait_for(url: str, started: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until ``url`` answers. :raises RuntimeError: it does not, or one of ``started`` has ended"""
     until = time.monotonic() + _PATIENCE_S
     while True:
         try:
@@ -240,7 +242,8 @@ def _wait(url: str, started: list[subprocess.Popen[bytes]]) -> None:
             time.sleep(0.05)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has now."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

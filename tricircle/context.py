@@ -35,6 +35,8 @@ class RequestContext:
 
     ``token`` is the caller's own token; it acts for the caller in pods and at the centre. ``is_admin`` is only a
     hint for what an answer may show (policy decides what is allowed): true when the roles hold ``admin``.
+    ``has_access_rules``: the token is of an application credential that may make certain calls only, which services
+    refuse altogether unless they are told what they are called in such rules.
     """
 
     request_id: str
@@ -48,6 +50,7 @@ class RequestContext:
     project_domain_id: str | None = None
     system_scope: str | None = None
     roles: frozenset[str]
+    has_access_rules: bool = False
     deadline: Deadline
 
     @property

@@ -146,6 +146,7 @@ class Validator:
             project_domain_id=identity.project_domain_id,
             system_scope=identity.system_scope,
             roles=identity.roles,
+            has_access_rules=identity.has_access_rules,
             deadline=deadline,
         )
 

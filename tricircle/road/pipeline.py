@@ -10,11 +10,13 @@ from typing import Any, Protocol
 
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.errors import (
+    ForbiddenError,
     InvalidRequestError,
     MethodNotAllowedError,
     NotAcceptableError,
     NotFoundError,
     TricircleError,
+    UpstreamStatusError,
 )
 from tricircle.http import microversions
 from tricircle.http.dialects import Dialect
@@ -40,6 +42,10 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _ANONYMOUS = ""
+_NO_ACCESS_RULES = (
+    "The rules of your application credential allow this call, but a service behind this API takes no application "
+    "credentials with access rules. Use one without access rules, or ask the operator of this cloud."
+)
 _BODILESS_STATUSES = frozenset((204, 304))
 #: Verbs of the services. Others have no business behind us: an Apache would answer TRACE with what we sent it.
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -166,10 +172,23 @@ class _OpenDoor:
             request.context = replace(context, deadline=Deadline.after(self._road.settings.boot_deadline_s))
         if row.policy is not None:
             self._road.enforcer.authorize(context, row.policy)
-        answer = await self._carry(request, row)
+        try:
+            answer = await self._carry(request, row)
+        except UpstreamStatusError as error:
+            if error.status == 401:
+                # Of a call that we made for the caller: is it the token, which we believed from memory?
+                self._distrust(context)
+                await self._identify(trip, path)
+            raise
         if answer.status == 401 and context.token:
-            self._road.validator.forget(context.token)
+            self._distrust(context)
         return answer
+
+    def _distrust(self, context: RequestContext) -> None:
+        """A service refused a token that we found good. :raises ForbiddenError: it refuses all of this kind"""
+        self._road.validator.forget(context.token)
+        if context.has_access_rules:
+            raise ForbiddenError(_NO_ACCESS_RULES)
 
     async def _identify(self, trip: _Trip, path: Path) -> RequestContext:
         return await self._road.validator.identify(
