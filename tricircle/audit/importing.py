@@ -28,8 +28,12 @@ _DEFAULT = "tricircle-"
 
 @dataclass(slots=True)
 class _Made:
-    """New originals: their ids by those that marks name, and their bodies by id."""
+    """New originals: their ids by those that marks name, and their bodies by id.
 
+    :ivar before: ids of what was there already; an earlier attempt made it
+    """
+
+    before: frozenset[str]
     names: dict[Kind, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in _COLLECTIONS})
     bodies: dict[Kind, dict[str, Body]] = field(default_factory=lambda: {kind: {} for kind in _COLLECTIONS})
 
@@ -61,7 +65,7 @@ class Importer:
         if self._is_rehearsal:
             self._announce(wanted)
             return declared
-        made = _Made()
+        made = _Made(before=frozenset((*declared.networks, *declared.subnets, *declared.groups, *declared.ports)))
         for marked, copies in wanted.networks.items():
             await self._try(Kind.NETWORK, marked, copies, made, self._network(copies, pods, wanted, declared))
         for marked, copies in wanted.subnets.items():
@@ -103,7 +107,8 @@ class Importer:
             )
             return
         made.add(kind, marked, body)
-        self._say(kind, seen, f"was unknown at the centre, and is {text(body, 'id')} there now")
+        if text(body, "id") not in made.before:
+            self._say(kind, seen, f"was unknown at the centre, and is {text(body, 'id')} there now")
 
     async def _network(
         self, copies: Sequence[Seen], pods: Sequence[Contents], wanted: Missing, declared: Declared
