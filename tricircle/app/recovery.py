@@ -59,14 +59,15 @@ async def _recovery(rooms: Rooms, report: Report, *, is_rehearsal: bool) -> Reco
     async with transaction(rooms.engine) as connection:
         since = await RoutingRows.moment(connection)
     centre = Centre(rooms.clients, rooms.registry)
+    keeper = RecordKeeper(rooms.engine, rooms.queue, report, since=since, is_rehearsal=is_rehearsal)
     return Recovery(
         Means(
             inventory=Inventory(rooms.clients, rooms.registry),
             centre=centre,
             kinds=Kinds(rooms.clients, rooms.registry, centre),
-            keeper=RecordKeeper(rooms.engine, rooms.queue, report, since=since, is_rehearsal=is_rehearsal),
+            keeper=keeper,
             bindings=BindingRecovery(rooms.engine, rooms.bindings, report, is_rehearsal=is_rehearsal),
-            importer=Importer(centre, report, is_rehearsal=is_rehearsal),
+            importer=Importer(centre, keeper, report),
             slices=SliceRecovery(centre, report, is_rehearsal=is_rehearsal),
             report=report,
         )

@@ -13,6 +13,8 @@ from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Centre, Declared
 from tricircle.audit.findings import Part
 from tricircle.audit.missing import Missing, Seen, missing, network_body, port_body, rule_bodies, subnet_body
+from tricircle.audit.record_keeper import RecordKeeper
+from tricircle.audit.recoverable import addresses_of
 from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, member, rows, text
@@ -28,8 +30,12 @@ _DEFAULT = "tricircle-"
 
 @dataclass(slots=True)
 class _Made:
-    """New originals: their ids by those that marks name, and their bodies by id."""
+    """New originals: their ids by those that marks name, and their bodies by id.
 
+    :ivar before: ids of what was there already; an earlier attempt made it
+    """
+
+    before: frozenset[str]
     names: dict[Kind, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in _COLLECTIONS})
     bodies: dict[Kind, dict[str, Body]] = field(default_factory=lambda: {kind: {} for kind in _COLLECTIONS})
 
@@ -50,10 +56,11 @@ _COLLECTIONS: Mapping[Kind, tuple[str, str]] = {
 class Importer:
     """Makes originals of what pods have."""
 
-    def __init__(self, centre: Centre, report: Report, *, is_rehearsal: bool) -> None:
+    def __init__(self, centre: Centre, keeper: RecordKeeper, report: Report) -> None:
         self._centre = centre
+        self._keeper = keeper
         self._report = report
-        self._is_rehearsal = is_rehearsal
+        self._is_rehearsal = keeper.is_rehearsal
 
     async def run(self, pods: Sequence[Contents], declared: Declared) -> Declared:
         """What is declared afterwards; holdings in ``pods`` name the new originals as theirs."""
@@ -61,7 +68,7 @@ class Importer:
         if self._is_rehearsal:
             self._announce(wanted)
             return declared
-        made = _Made()
+        made = _Made(before=frozenset((*declared.networks, *declared.subnets, *declared.groups, *declared.ports)))
         for marked, copies in wanted.networks.items():
             await self._try(Kind.NETWORK, marked, copies, made, self._network(copies, pods, wanted, declared))
         for marked, copies in wanted.subnets.items():
@@ -103,7 +110,8 @@ class Importer:
             )
             return
         made.add(kind, marked, body)
-        self._say(kind, seen, f"was unknown at the centre, and is {text(body, 'id')} there now")
+        if text(body, "id") not in made.before:
+            self._say(kind, seen, f"was unknown at the centre, and is {text(body, 'id')} there now")
 
     async def _network(
         self, copies: Sequence[Seen], pods: Sequence[Contents], wanted: Missing, declared: Declared
@@ -179,6 +187,8 @@ class Importer:
             key = (known.get("network_id"), known.get("mac_address"))
             if key == (network.central_id, seen.body.get("mac_address")):
                 return known
+        identifiers = addresses_of(seen.body) | {text(seen.body, "mac_address")}
+        await self._keeper.release(str(network.central_id), identifiers)
         subnets = _central_ids(contents, Kind.SUBNET)
         groups = {
             pod_id: central_id

@@ -97,6 +97,10 @@ class RecordKeeper:
                 rows = [(one.left, one.revision) for one in portion]
                 await transact(self._engine, lambda connection, rows=rows: restoration.hold(connection, rows))  # type: ignore[misc]
 
+    async def release(self, network_id: str, values: Collection[str]) -> None:
+        """Let an original that is being made have addresses and MAC that were held for want of it."""
+        await transact(self._engine, lambda connection: restoration.release(connection, network_id, values))
+
     async def _write(self, wanted: Sequence[Routing]) -> None:
         if not wanted or self.is_rehearsal:
             return

@@ -4,7 +4,7 @@
 Used by a recovery only: it knows better than the rows, so it writes over what they say. Leases are never touched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,3 +100,17 @@ async def hold(connection: AsyncConnection, wanted: Sequence[tuple[Left, int | N
         same = [columns[name] == value for name, value in values.items()]
         if (await connection.execute(sa.select(columns.id).where(*same).limit(1))).first() is None:
             await connection.execute(sa.insert(quarantine).values(revision=revision, **values))
+
+
+async def release(connection: AsyncConnection, network_id: str, values: Collection[str]) -> None:
+    """Let go of addresses and MACs that an earlier recovery held in a network for want of an original.
+
+    Only what subnet or network hold: what an original or a copy of it has let go of goes on waiting.
+    """
+    columns = quarantine.c
+    statement = sa.delete(quarantine).where(
+        columns.scope == network_id,
+        columns.value.in_(sorted(values)),
+        columns.kind.in_((Kind.SUBNET.value, Kind.NETWORK.value)),
+    )
+    await connection.execute(statement)
