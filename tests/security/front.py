@@ -109,12 +109,13 @@ class Front:
 
 
 def listen(peer: socket.socket, wait_s: float) -> bytes:
-    """All that comes until the end, or until ``wait_s`` seconds of silence."""
-    peer.settimeout(wait_s)
+    """All that comes until the end, or until ``wait_s`` seconds of silence after the first bytes."""
+    peer.settimeout(PATIENCE_S)
     found = b""
     try:
         while chunk := peer.recv(65536):
             found += chunk
+            peer.settimeout(wait_s)
     except OSError:
         pass
     return found
