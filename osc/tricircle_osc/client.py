@@ -50,7 +50,7 @@ class AdminClient:
 
     def delete(self, path: str, record_id: str, query: Mapping[str, Any] | None = None) -> None:
         """Remove one record."""
-        self._call("DELETE", f"{path}/{record_id}", params=dict(query or {}))
+        self._call("DELETE", f"{path}/{record_id}", **({"params": dict(query)} if query else {}))
 
     def records(self, path: str, key: str, query: Mapping[str, Any]) -> list[Record]:
         """All records, or one page of them when ``query`` holds ``limit``."""
