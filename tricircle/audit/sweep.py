@@ -3,7 +3,7 @@
 
 A job (``JobType.SWEEP``) goes through the pod kind by kind: what runs there, then copies in the order in which one
 needs the other, then what the centre says about ports in the pod. Each kind is read to the end before anything counts
-as missing; a kind that cannot be read to the end concludes nothing and is named in the report, and the others go on.
+as missing; a kind that cannot be read to the end concludes nothing and is named in the report, the others go on, and another sweep is filed.
 When not one kind could be read, the pod is away: the job waits like any other.
 
 Memory holds one page, eight bytes for each object of the pod, and the few flavors and types.
@@ -16,7 +16,7 @@ from functools import partial
 
 from tricircle.audit import compare
 from tricircle.audit.centre import Centre
-from tricircle.audit.findings import Finding, Holding, Part, What
+from tricircle.audit.findings import NOBODY, Finding, Holding, Part, What
 from tricircle.audit.inventory import OWNED, Inventory
 from tricircle.audit.repair import Repair
 from tricircle.audit.seen import Seen
@@ -40,6 +40,7 @@ from tricircle.errors import (
     UpstreamStatusError,
 )
 from tricircle.jobs.worker import JobRun
+from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 from tricircle.observe.events import SweepIncomplete, happened
@@ -48,6 +49,8 @@ from tricircle.observe.events import SweepIncomplete, happened
 _FAILURES = (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError, UpstreamStatusError)
 _COPIED = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Kind.FLAVOR, Kind.VOLUME_TYPE)
 _CENTRE = "central_ports"
+#: Seconds until a pod of which a part could not be read is swept again.
+_AGAIN_S = 120.0
 
 
 class Sweeps:
@@ -107,6 +110,8 @@ class _Tour:
             await self._part(_CENTRE, self._ports_at_centre)
         if self._last_error is not None and not self._seen:
             raise self._last_error
+        if self._incomplete:
+            await self._reach.queue.append(JobType.SWEEP, self._pod.id, NOBODY, pod_id=self._pod.id, delay_s=_AGAIN_S)
         return self._report()
 
     def _report(self) -> Mapping[str, object]:

@@ -73,6 +73,7 @@ class Script:
             quota=cast("Any", self),
             types=cast("Any", self),
             copies=cast("Any", self),
+            vanished=cast("Any", None),
             sources=cast("Any", None),
             vanished=cast("Any", None),
         )
