@@ -21,7 +21,7 @@ _JOBS_S = 20.0
 #: Rows that are due within this time belong to what was just done.
 _SOON = "INTERVAL 3 SECOND"
 #: Nothing is due later than this after the last kill: precautions are filed for a minute, claims a little longer.
-_SETTLED_S = 120.0
+_SETTLED_S = 150.0
 _AT_ONCE = 4
 _SHARED = "shared"
 _OWNED = (
