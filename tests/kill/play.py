@@ -22,7 +22,7 @@ _JOBS_S = 20.0
 _SOON = "INTERVAL 3 SECOND"
 #: Nothing is due later than this after the last kill: precautions are filed for a minute, claims a little longer.
 _SETTLED_S = 150.0
-_AT_ONCE = 4
+_AT_ONCE = 3
 _SHARED = "shared"
 _OWNED = (
     ("compute", "servers"),
