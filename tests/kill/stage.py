@@ -174,6 +174,7 @@ def stage(trigger: Trigger, delays: Delays) -> Iterator[Stage]:
         for service in ours:
             supervisor.start(service)
         supervisor.wait_ready(ours)
+        _await_doors(lab)
         _survey(Region())
 
 
