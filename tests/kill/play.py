@@ -13,7 +13,7 @@ from tests.functional.tenants import Tenant
 from tests.kill.operations import SHARED_NETWORK, ZONE, Operation, Props, Scene
 from tests.kill.stage import Stage
 from tests.kill.trigger import CUTS, KILLS, Party, Point, Role
-from tests.kill.truth import Truth, contradictions, look
+from tests.kill.truth import RESERVED, Truth, contradictions, look
 from tests.kill.whose import is_gone
 
 #: Seconds that jobs of an operation get to run until its worker counts as one that does not come to the point.
@@ -165,7 +165,7 @@ class Company:
 
         def waiting() -> list[Json]:
             rows = self.stage.rows("SELECT project_id, type, resource_id, last_error FROM tricircle_jobs")
-            return [row for row in rows if row["project_id"] in projects]
+            return [row for row in rows + self.stage.rows(RESERVED) if row["project_id"] in projects]
 
         with suppress(AssertionError):
             eventually(waiting, lambda rows: not rows, "all jobs are done", seconds=_SETTLED_S)

@@ -13,6 +13,8 @@ from tests.functional.tenants import Tenant
 from tests.kill.stage import Stage
 
 MARK = "tricircle:"
+#: What counts as used although no pod has said so.
+RESERVED = "SELECT * FROM tricircle_reservations WHERE bound_at IS NULL AND until > UTC_TIMESTAMP()"
 CENTRE = "RegionOne"
 _NETWORKING = {"ports": "ports", "networks": "networks", "subnets": "subnets", "groups": "security-groups"}
 _SLICE = "tricircle-"
@@ -46,6 +48,7 @@ class Truth:
     seen: dict[str, Seen]
     routings: list[Json] = field(default_factory=list)
     jobs: list[Json] = field(default_factory=list)
+    reservations: list[Json] = field(default_factory=list)
 
     @property
     def pods(self) -> list[str]:
@@ -84,6 +87,7 @@ def look(region: Region, stage: Stage, tenants: Sequence[Tenant]) -> Truth:
         seen={tenant.project_id: _seen(tenant.here) for tenant in tenants},
         routings=stage.rows("SELECT * FROM tricircle_routings"),
         jobs=stage.rows("SELECT * FROM tricircle_jobs"),
+        reservations=stage.rows(RESERVED),
         **found,
     )
 
@@ -256,10 +260,22 @@ def _books(truth: Truth) -> Iterator[str]:
         "subnet": {subnet["id"] for place in truth.pods for subnet in truth.subnets[place]},
         "security_group": {group["id"] for place in truth.pods for group in truth.groups[place]},
     }
+    # A routing to a copy of what is gone would keep its addresses, MACs and VLAN ids in quarantine for ever.
+    originals = {
+        "port": {port["id"] for port in truth.ports[CENTRE]},
+        "network": {net["id"] for net in truth.networks[CENTRE]},
+        "subnet": {subnet["id"] for subnet in truth.subnets[CENTRE]},
+        "security_group": {group["id"] for group in truth.groups[CENTRE]},
+    }
+    for reservation in truth.reservations:
+        if reservation["project_id"] in truth.projects:
+            yield f"{reservation['amounts']} are still reserved, until {reservation['until']}"
     for routing in truth.routings:
         kind, there = str(routing["kind"]), routing["pod_resource_id"]
         if routing["project_id"] not in truth.projects:
             continue
+        if kind in originals and routing["central_id"] not in originals[kind]:
+            yield f"the books have {kind} {routing['central_id']}, which is gone at the centre"
         if not there:
             yield f"the books have a {kind} {routing['central_id']} that nobody bound"
         if there and kind in real and there not in real[kind]:
