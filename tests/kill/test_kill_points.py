@@ -10,7 +10,7 @@ from tests.kill.repertoire import OPERATIONS
 
 pytestmark = [pytest.mark.lab, pytest.mark.kill, pytest.mark.timeout(7200)]
 
-_SIZE = int(os.environ.get("TRICIRCLE_KILL_POINTS", "40"))
+_SIZE = int(os.environ.get("TRICIRCLE_KILL_POINTS", "24"))
 _IS_WHOLE = os.environ.get("TRICIRCLE_KILL") == "all"
 _ONLY = os.environ.get("TRICIRCLE_KILL_ONLY", "")
 
