@@ -55,7 +55,7 @@ lab-down: setup ## stop the lab, keep its data
 lab-status: setup ## what of the lab is up
 	$(PYTHON) -m lab status
 
-kill: setup ## end processes of ours at every single call that they make (an hour)
+kill: setup ## end processes of ours at every single call that they make (about two hours)
 	$(PYTHON) -m lab up --pods 2
 	TRICIRCLE_KILL=all $(PYTEST) -s -m kill tests/kill
 

@@ -95,9 +95,11 @@ class Company:
         return problems + [f"afterwards: {left}" for left in leftovers(self._look())]
 
     def close(self) -> None:
-        """Take the tenants themselves away."""
+        """Take the tenants themselves away, and their scenes with them."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(Tenant.sweep, self.tenants.values()))
+        self.tenants.clear()
+        self.scenes.clear()
 
     def _look(self) -> Truth:
         return look(self.region, self.stage, list(self.tenants.values()))
