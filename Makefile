@@ -60,7 +60,7 @@ conformance: setup ## run Tempest directly on a pod and through tricircle; goes 
 	$(PYTHON) -m lab up --pods 3 --no-pod-glance
 	$(PYTHON) -m conformance
 
-kill: setup ## end processes of ours at every single call that they make (an hour)
+kill: setup ## end processes of ours at every single call that they make (about two hours)
 	$(PYTHON) -m lab up --pods 2
 	TRICIRCLE_KILL=all $(PYTEST) -s -m kill tests/kill
 

@@ -13,7 +13,7 @@ from tests.functional.tenants import Tenant
 from tests.kill.operations import SHARED_NETWORK, ZONE, Operation, Props, Scene
 from tests.kill.stage import Stage
 from tests.kill.trigger import CUTS, KILLS, Party, Point, Role
-from tests.kill.truth import Truth, contradictions, look
+from tests.kill.truth import RESERVED, Truth, contradictions, look
 from tests.kill.whose import is_gone
 
 #: Seconds that jobs of an operation get to run until its worker counts as one that does not come to the point.
@@ -21,8 +21,8 @@ _JOBS_S = 20.0
 #: Rows that are due within this time belong to what was just done.
 _SOON = "INTERVAL 3 SECOND"
 #: Nothing is due later than this after the last kill: precautions are filed for a minute, claims a little longer.
-_SETTLED_S = 120.0
-_AT_ONCE = 4
+_SETTLED_S = 150.0
+_AT_ONCE = 3
 _SHARED = "shared"
 _OWNED = (
     ("compute", "servers"),
@@ -95,9 +95,11 @@ class Company:
         return problems + [f"afterwards: {left}" for left in leftovers(self._look())]
 
     def close(self) -> None:
-        """Take the tenants themselves away."""
+        """Take the tenants themselves away, and their scenes with them."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(Tenant.sweep, self.tenants.values()))
+        self.tenants.clear()
+        self.scenes.clear()
 
     def _look(self) -> Truth:
         return look(self.region, self.stage, list(self.tenants.values()))
@@ -165,7 +167,7 @@ class Company:
 
         def waiting() -> list[Json]:
             rows = self.stage.rows("SELECT project_id, type, resource_id, last_error FROM tricircle_jobs")
-            return [row for row in rows if row["project_id"] in projects]
+            return [row for row in rows + self.stage.rows(RESERVED) if row["project_id"] in projects]
 
         with suppress(AssertionError):
             eventually(waiting, lambda rows: not rows, "all jobs are done", seconds=_SETTLED_S)

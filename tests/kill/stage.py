@@ -35,16 +35,16 @@ _CENTRAL = {"compute_url": "nova", "block_storage_url": "cinder", "network_url":
 SHORT: dict[str, dict[str, str]] = {
     "gateway": {
         "workers": "2",
-        "request_deadline_s": "20",
+        "request_deadline_s": "40",
         "list_deadline_s": "20",
-        "boot_deadline_s": "30",
+        "boot_deadline_s": "60",
         "settle_margin_s": "5",
         "stop_timeout_s": "5",
     },
     "worker": {
         "lease_s": "4",
         "poll_s": "0.2",
-        "job_deadline_s": "20",
+        "job_deadline_s": "40",
         "max_attempts": "100",
         "retry_s": "0.5",
         "retry_max_s": "4",
@@ -174,6 +174,7 @@ def stage(trigger: Trigger, delays: Delays) -> Iterator[Stage]:
         for service in ours:
             supervisor.start(service)
         supervisor.wait_ready(ours)
+        _await_doors(lab)
         _survey(Region())
 
 

@@ -13,9 +13,12 @@ from tests.functional.tenants import Tenant
 from tests.kill.stage import Stage
 
 MARK = "tricircle:"
+#: What counts as used although no pod has said so.
+RESERVED = "SELECT * FROM tricircle_reservations WHERE bound_at IS NULL AND until > UTC_TIMESTAMP()"
 CENTRE = "RegionOne"
 _NETWORKING = {"ports": "ports", "networks": "networks", "subnets": "subnets", "groups": "security-groups"}
-_SLICE = "tricircle-"
+#: Kinds of routings, and where their objects are kept here.
+_COPIES = {"port": "ports", "network": "networks", "subnet": "subnets", "security_group": "groups"}
 _RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
 
 
@@ -46,6 +49,7 @@ class Truth:
     seen: dict[str, Seen]
     routings: list[Json] = field(default_factory=list)
     jobs: list[Json] = field(default_factory=list)
+    reservations: list[Json] = field(default_factory=list)
 
     @property
     def pods(self) -> list[str]:
@@ -84,6 +88,7 @@ def look(region: Region, stage: Stage, tenants: Sequence[Tenant]) -> Truth:
         seen={tenant.project_id: _seen(tenant.here) for tenant in tenants},
         routings=stage.rows("SELECT * FROM tricircle_routings"),
         jobs=stage.rows("SELECT * FROM tricircle_jobs"),
+        reservations=stage.rows(RESERVED),
         **found,
     )
 
@@ -241,26 +246,35 @@ def _rules(group: Json) -> Counter[tuple[str, ...]]:
 def _books(truth: Truth) -> Iterator[str]:
     """Our tables say what is, and nothing waits."""
     for job in truth.jobs:
-        if job["project_id"] not in truth.projects:
-            continue
-        yield f"a job waits: {job['type']} {job['resource_id']} {job['attempts']} {job['last_error']}"
+        if job["project_id"] in truth.projects:
+            yield f"a job waits: {job['type']} {job['resource_id']} {job['attempts']} {job['last_error']}"
+    for reservation in truth.reservations:
+        if reservation["project_id"] in truth.projects:
+            yield f"{reservation['amounts']} are still reserved, until {reservation['until']}"
     written = {(str(routing["kind"]), routing["pod_resource_id"]) for routing in truth.routings}
     for kind in ("servers", "volumes", "snapshots"):
         for thing in getattr(truth, kind):
             if (kind.removesuffix("s"), thing["id"]) not in written:
                 yield f"the books do not have {kind} {thing['id']}"
-    real = {
-        "server": {server["id"] for server in truth.servers},
-        "port": {port["id"] for place in truth.pods for port in truth.ports[place]},
-        "network": {net["id"] for place in truth.pods for net in truth.networks[place]},
-        "subnet": {subnet["id"] for place in truth.pods for subnet in truth.subnets[place]},
-        "security_group": {group["id"] for place in truth.pods for group in truth.groups[place]},
-    }
     for routing in truth.routings:
-        kind, there = str(routing["kind"]), routing["pod_resource_id"]
-        if routing["project_id"] not in truth.projects:
-            continue
-        if not there:
-            yield f"the books have a {kind} {routing['central_id']} that nobody bound"
-        if there and kind in real and there not in real[kind]:
-            yield f"the books have {kind} {routing['central_id']} as {there}, which is nowhere"
+        if routing["project_id"] in truth.projects:
+            yield from _routing(truth, routing)
+
+
+def _routing(truth: Truth, routing: Json) -> Iterator[str]:
+    """A row is bound, its copy is there, and so is its original.
+
+    One of what is gone would keep addresses, MACs and VLAN ids in quarantine for ever.
+    """
+    kind, central_id, there = str(routing["kind"]), routing["central_id"], routing["pod_resource_id"]
+    if not there:
+        yield f"the books have a {kind} {central_id} that nobody bound"
+    elif kind == "server" and there not in ids(truth.servers):
+        yield f"the books have server {there}, which is nowhere"
+    if kind not in _COPIES:
+        return
+    places: dict[str, list[Json]] = getattr(truth, _COPIES[kind])
+    if central_id not in ids(places[CENTRE]):
+        yield f"the books have {kind} {central_id}, which is gone at the centre"
+    if there and not any(there in ids(places[place]) for place in truth.pods):
+        yield f"the books have {kind} {central_id} as {there}, which is nowhere"

@@ -10,6 +10,7 @@ other boot takes the port, so nobody is given the copy that is being deleted. A 
 port again by what the centre says.
 """
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -34,14 +35,19 @@ _DISABLED_S = 60.0
 #: A server that shows no port for so long gets none any more.
 _LONGEST_BUILD = timedelta(hours=1)
 _DETACHED = "detached/"
+#: A pod lets go of an interface within this, or a sweep sees it later; the job's first wait included.
+_LONGEST_DETACH_S = 120.0
 #: Values of ``origin`` in the details of a port's routing.
 GATEWAY, USER = "gateway", "user"
 _OURS = "tricircle"
 
 
 def detached(port_id: str) -> dict[str, object]:
-    """The payload of a job for a server that is about to lose this port (central id): wait until the pod let go."""
-    return {_DETACHED + port_id: True}
+    """The payload of a job for a server that is about to lose this port (central id): wait until the pod let go.
+
+    The value says until when (seconds since the epoch): the pod may never have been asked, or may have said no.
+    """
+    return {_DETACHED + port_id: time.time() + _LONGEST_DETACH_S}
 
 
 def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
@@ -207,4 +213,9 @@ def _awaits_ports(server: Body, now: datetime) -> bool:
 
 
 def _leaving(payload: Mapping[str, object]) -> set[str]:
-    return {name.removeprefix(_DETACHED) for name in payload if name.startswith(_DETACHED)}
+    now = time.time()
+    return {
+        name.removeprefix(_DETACHED)
+        for name, until in payload.items()
+        if name.startswith(_DETACHED) and isinstance(until, int | float) and until > now
+    }

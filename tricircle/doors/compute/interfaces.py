@@ -19,7 +19,13 @@ from tricircle.doors.compute.pod_faults import check_answered, refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
 from tricircle.doors.compute.server_views import INTERFACE
 from tricircle.doors.compute.together import caught
-from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError, OutcomeUnknownError, TricircleError
+from tricircle.errors import (
+    BadUpstreamAnswerError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    TricircleError,
+    UnavailableError,
+)
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -99,10 +105,16 @@ class Interfaces:
         project_id, pod = located.routing.project_id, located.pod
         path, payload = await self._path(request, pod), detached(request.params["port_id"])
         # Before the call for the case that this process dies in it, afterwards to be quick.
-        await self._jobs.append(
+        early = await self._jobs.append(
             JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, payload=payload, delay_s=_LATER_S
         )
-        reply = await self._carrier.to_pod(request, pod, path=path)
+        try:
+            reply = await self._carrier.to_pod(request, pod, path=path)
+        except UnavailableError:
+            await self._withdraw(early)  # not sent: there is nothing to wait for
+            raise
+        if 300 <= reply.status < 500:
+            await self._withdraw(early)
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
         soon = self._jobs.append(
@@ -112,6 +124,11 @@ class Interfaces:
         if isinstance(error := await caught(soon), TricircleError):
             LOG.warning("port %s is looked after later: %s", request.params["port_id"], error)
         return await self._carrier.answer(request, pod, reply)
+
+    async def _withdraw(self, job_id: int) -> None:
+        """A job that cannot be withdrawn gives up by itself."""
+        if isinstance(error := await caught(self._jobs.withdraw(job_id)), TricircleError):
+            LOG.info("job %d of a detach that did not happen stays: %s", job_id, error)
 
     async def _path(self, request: Request, pod: Pod) -> str:
         """The request's path with the port's id in the pod. An unknown one goes on as it is: the pod says so itself."""

@@ -75,7 +75,6 @@ class Script:
             copies=cast("Any", self),
             vanished=cast("Any", None),
             sources=cast("Any", None),
-            vanished=cast("Any", None),
         )
         return Handovers(needs)
 

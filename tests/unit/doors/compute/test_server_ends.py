@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does a client hear when the pod has done what was asked and the database is gone in the next moment?"""
 
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 
 from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.servers import ServerEnds
-from tricircle.errors import UnavailableError
+from tricircle.errors import OutcomeUnknownError, TricircleError, UnavailableError
 from tricircle.http.message import Answer
 from tricircle.upstream.reply import Reply
 
@@ -18,6 +19,10 @@ class Jobs:
     def __init__(self, lasts: int) -> None:
         self.lasts = lasts
         self.delays: list[float] = []
+        self.withdrawn: list[int] = []
+
+    async def withdraw(self, job_id: int) -> None:
+        self.withdrawn.append(job_id)
 
     async def append(self, *_what: object, delay_s: float = 0, **_more: object) -> int:
         if len(self.delays) == self.lasts:
@@ -29,8 +34,9 @@ class Jobs:
 class PodThatAgrees:
     """The carrier: a pod that does what it is asked, and remembers that it was."""
 
-    def __init__(self) -> None:
+    def __init__(self, says: Exception | int = 202) -> None:
         self.asked = 0
+        self.says = says
 
     async def locate(self, *_what: object) -> SimpleNamespace:
         return SimpleNamespace(pod=SimpleNamespace(id="pod1"), routing=SimpleNamespace(project_id="demo"))
@@ -41,7 +47,9 @@ class PodThatAgrees:
 
     async def to_pod(self, *_what: object, **_more: object) -> Reply:
         self.asked += 1
-        return Reply(status=202, headers=[], body=b"")
+        if isinstance(self.says, Exception):
+            raise self.says
+        return Reply(status=self.says, headers=[], body=b"")
 
     async def answer(self, _request: object, _pod: object, reply: Reply) -> Answer:
         return Answer(status=reply.status)
@@ -81,3 +89,16 @@ async def test_without_the_precaution_nothing_is_sent(act: object) -> None:
     with pytest.raises(UnavailableError):
         await act(pod, Jobs(lasts=0))  # type: ignore[operator]
     assert pod.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("says", "is_over"),
+    [(UnavailableError("not sent"), True), (404, True), (500, False), (OutcomeUnknownError("no answer"), False)],
+)
+async def test_nobody_waits_for_a_detach_that_did_not_happen(says: Exception | int, is_over: bool) -> None:
+    """What may have happened is looked after by the job that was filed before the call."""
+    jobs = Jobs(lasts=9)
+    with suppress(TricircleError):
+        await detach(PodThatAgrees(says), jobs)
+    assert jobs.withdrawn == ([1] if is_over else [])
+    assert jobs.delays == [60.0]
