@@ -57,6 +57,7 @@ lab-status: setup ## what of the lab is up
 
 bench: setup ## run the benchmarks; each prints ratios measured in one run
 	$(PYTHON) -m benchmarks.forward
+	$(PYTHON) -m benchmarks.sick_pod
 
 sample-config: setup ## regenerate etc/tricircle.conf.sample
 	$(PYTHON) tools/sample_config.py
