@@ -249,7 +249,8 @@ UPSTREAM = [
         default=5.0,
         min=0.05,
         help="Seconds after which one request is let through to a service that is not asked, to see whether it is "
-        "back; its caller waits half a second at most. It is also the longest time a pod stays missing after it is back.",
+        "back; its caller waits half a second at most. It is also the longest time a pod stays missing after it is "
+        "back.",
     ),
 ]
 
