@@ -127,8 +127,8 @@ GATEWAY = [
         "list_deadline_s",
         default=5.0,
         min=0.1,
-        help="Seconds to wait for each pod when a list is gathered from many. A pod that is later is left out, and "
-        "the list is marked incomplete. Raise it for pods behind slow lines.",
+        help="Seconds to wait for pods when a list is gathered from many, all pages of theirs together. A pod that is "
+        "later is left out, and the list is marked incomplete. Raise it for pods behind slow lines.",
     ),
     cfg.FloatOpt(
         "boot_deadline_s",
@@ -265,7 +265,8 @@ UPSTREAM = [
         default=5.0,
         min=0.05,
         help="Seconds after which one request is let through to a service that is not asked, to see whether it is "
-        "back. It is also the longest time a pod stays missing after it is back.",
+        "back; its caller waits half a second at most. It is also the longest time a pod stays missing after it is "
+        "back.",
     ),
 ]
 

@@ -12,10 +12,10 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
+from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
 from tricircle.model.pod import Service
-from tricircle.upstream.pool import Pools
-from tricircle.upstream.reply import Call, Headers, Reply, Target
+from tricircle.upstream.pool import SAFE, Pools
+from tricircle.upstream.reply import CENTRAL, Call, Headers, Reply, Target
 
 #: So many things no list of ours has: whoever goes on sending pages does so for ever.
 _MOST_ITEMS = 200_000
@@ -128,14 +128,24 @@ class ServiceClient:
         :param params: query; a collection of strings repeats its key
         :param ok: statuses from 400 on that are no error to the caller, such as 404 of a deletion
         :raises UpstreamStatusError: any other status from 300 on
-        :raises UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError: as :meth:`Pools.send` and ``Reply.json``
+        :raises UnavailableError, OutcomeUnknownError: no answer, or of a pod one that cannot be read
+        :raises BadUpstreamAnswerError: an answer of the centre that cannot be read
         """
-        reply, identity = await self._exchange(method, path, body=body, params=params, headers=None, deadline=deadline)
-        if reply.status in ok:
-            return {} if reply.status >= 400 else _json(reply)
-        if reply.status >= 300:
-            raise UpstreamStatusError(reply.status, _error_text(reply, identity), self.target.label)
-        return _json(reply)
+        try:
+            reply, identity = await self._exchange(
+                method, path, body=body, params=params, headers=None, deadline=deadline
+            )
+            if reply.status in ok:
+                return {} if reply.status >= 400 else _json(reply)
+            if reply.status < 300:
+                return _json(reply)
+        except BadUpstreamAnswerError as error:
+            if self.target.pod == CENTRAL:
+                raise
+            if method in SAFE:
+                raise UnavailableError(error.message) from error
+            raise OutcomeUnknownError(error.message) from error
+        raise UpstreamStatusError(reply.status, _error_text(reply, identity), self.target.label)
 
     async def reply(
         self,

@@ -11,6 +11,7 @@ from tests.api.doors import test_volumes as volumes
 from tests.api.doors.test_sick_pods import MARK, SOON_S
 from tests.api.whole import PUBLIC, Whole
 from tests.asgi import AsgiClient, Said
+from tricircle.testing import wire
 from tricircle.testing.ailments import Ailment, Symptom
 
 SERVERS = "/compute/v2.1/servers"
@@ -152,3 +153,26 @@ async def test_a_volume_is_attached_in_its_pod_and_not_across(cloud: Whole, netw
     said = await cloud.tenant.ask("POST", path, {"volumeAttachment": {"volumeId": far["id"]}})
     assert 400 <= said.status < 500
     assert "Pod" not in str(said.body)
+
+
+@pytest.mark.parametrize(
+    "ailment",
+    [
+        Ailment(symptom=Symptom.GARBAGE),
+        Ailment(symptom=Symptom.FAILING, status=500),
+        Ailment(symptom=Symptom.FAILING, status=429),
+        Ailment(symptom=Symptom.CUT),
+        Ailment(symptom=Symptom.BROKEN, wire=wire.truncated, is_carried_out=True),
+        Ailment(symptom=Symptom.BROKEN, wire=wire.proxy_page(502)),
+        Ailment(symptom=Symptom.BROKEN, wire=wire.redirect(302, "https://canary.internal")),
+    ],
+    ids=["page", "500", "429", "cut", "half-json", "502-page", "302"],
+)
+async def test_a_boot_in_a_pod_whose_network_service_is_sick(cloud: Whole, network: str, ailment: Ailment) -> None:
+    """Nova was not asked yet: it is 503, and nothing is left at the centre."""
+    cloud.pods["Pod2"].fall_ill(ailment, ["network"])
+    said = await boot(cloud, cloud.tenant, networks=[{"uuid": network}], availability_zone="az2")
+    assert said.status == 503, said.body
+    assert int(said.headers["retry-after"]) > 0
+    assert cloud.pods["Pod2"].nova.servers == {}
+    assert await central_ports(cloud) == []

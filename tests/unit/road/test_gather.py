@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do the pages of a merged list make up the whole list, in order, whatever pods do?"""
 
+import asyncio
+import time
+from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -9,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.road.fake_lists import FakeAccess, FakePod, FakePositions, cinder_row, nova_row, pod, request
+from tricircle.context import Deadline
 from tricircle.errors import InvalidRequestError, NotFoundError, UnavailableError
-from tricircle.http.message import Answer
+from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod
 from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
 from tricircle.road.merge import Item, Listing, Paging
 from tricircle.road.row import Row
+from tricircle.upstream.reply import Reply
 
 NAMES = st.sampled_from([None, "a", "b", "B", "c", "", "zz", "A_1"])
 
@@ -324,3 +330,57 @@ async def test_a_list_without_page_links_is_asked_to_its_end() -> None:
     row = Row(("GET",), row.path, row.behaviour, collection="servers", listing=listing)
     _, body = await page(pods, row, "")
     assert len(ids(body)) == 10
+
+
+class Stalling(FakeAccess):
+    """One pod of these takes calls and never answers."""
+
+    stalled = ""
+
+    async def page(self, request: Request, pod: Pod, path: str, query: str, deadline: Deadline) -> Reply:
+        if pod.name == self.stalled:
+            await asyncio.sleep(deadline.remaining_s())
+            raise UnavailableError("no answer in time")
+        return await super().page(request, pod, path, query, deadline)
+
+
+async def test_who_is_late_takes_no_time_from_those_with_short_pages() -> None:
+    """While it is waited for the others are asked on: when the time is over, all that they have is there."""
+    good = FakePod(pod=pod("P1", "az1"), items=[item(f"a{n}", n, n) for n in range(30)], max_limit=2)
+    late = FakePod(pod=pod("P2", "az2"), items=[item(f"b{n}", n, n) for n in range(30)])
+    row = nova_row()
+    assert row.listing is not None
+    access = Stalling([good, late], row.listing)
+    access.stalled = "P2"
+    started = time.monotonic()
+    made = Gatherer(access, FakePositions(), list_deadline_s=0.6)
+    answer = await made.gather(request("/v2.1/servers/detail"), row, [good.pod, late.pod])
+    assert time.monotonic() - started < 2
+    assert isinstance(answer.body, bytes)
+    assert ids(msgspec.json.decode(answer.body)) == [f"a{n}" for n in reversed(range(30))]
+    assert answer.header(INCOMPLETE_HEADER) == b"az2"
+
+
+LIES: dict[str, Callable[[list[Item]], list[Item]]] = {
+    "no id": lambda items: [{key: value for key, value in one.items() if key != "id"} for one in items],
+    "an empty id": lambda items: [{**one, "id": ""} for one in items],
+    "twice": lambda items: [*items, items[0]],
+    "of another project": lambda items: [{**one, "tenant_id": "another"} for one in items],
+    "none, but more": lambda _items: [],
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_who_says_what_no_service_says_is_not_believed(lie: str) -> None:
+    class Lying(FakePod):
+        def page(self, listing: Listing, query: str) -> Reply:
+            body = msgspec.json.decode(super().page(listing, query).body)  # type: ignore[arg-type]
+            links = [{"rel": "next", "href": "http://pod/next"}]
+            changed = {**body, "servers": LIES[lie](body["servers"]), "servers_links": links}
+            return Reply(status=200, headers=[], body=msgspec.json.encode(changed))
+
+    good = FakePod(pod=pod("P1", "az1"), items=[item("a", 1, 1)])
+    bad = Lying(pod=pod("P2", "az2"), items=[item("b", 1, 2), item("c", 2, 3)])
+    answer, body = await page([good, bad], nova_row(), "")
+    assert ids(body) == ["a"]
+    assert answer.header(INCOMPLETE_HEADER) == b"az2"

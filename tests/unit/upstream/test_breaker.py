@@ -73,3 +73,16 @@ def test_a_probe_that_was_given_up_lets_the_next_call_probe() -> None:
     assert breaker.allow()
     breaker.give_up()
     assert breaker.allow()
+
+
+def test_a_probe_that_takes_long_to_fail_does_not_put_the_next_one_off() -> None:
+    """Whoever came back right after a probe was sent is asked again within one interval."""
+    breaker, clock = made()
+    for _ in range(3):
+        breaker.fail()
+    clock.now = 5.0
+    assert breaker.allow()
+    clock.now = 9.9
+    assert not breaker.fail()
+    clock.now = 10.0
+    assert breaker.allow()

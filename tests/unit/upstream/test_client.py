@@ -2,15 +2,17 @@
 """JSON calls of our own: identity, microversion, errors, pages."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
 from tests.unit.servers import serving, target
 from tricircle.context import Deadline, ProjectId, RequestContext
-from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
+from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
 from tricircle.upstream.client import Clients, collect
 from tricircle.upstream.pool import LINK_HOST, Pools
+from tricircle.upstream.reply import CENTRAL
 
 
 class Tokens:
@@ -85,8 +87,14 @@ async def test_refusals_are_errors_unless_they_are_expected(pools: Pools) -> Non
         with pytest.raises(UpstreamStatusError) as caught:
             await client.get("/v2.1/x", deadline=soon())
         assert (caught.value.status, "gone" in caught.value.body) == (404, True)
-        with pytest.raises(BadUpstreamAnswerError):
+        # From a pod, what cannot be read is no answer.
+        with pytest.raises(UnavailableError):
             await client.get("/list", deadline=soon())
+        with pytest.raises(OutcomeUnknownError):
+            await client.post("/list", deadline=soon())
+        central = Clients(pools, Tokens()).as_service(replace(target(port), pod=CENTRAL))
+        with pytest.raises(BadUpstreamAnswerError):
+            await central.get("/list", deadline=soon())
 
 
 class RenewableTokens:

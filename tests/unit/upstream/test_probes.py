@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who looks whether a service is back, and what does it cost them? And how much may a sick service send?"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from tests.unit.servers import Clock, speaking, target
+from tricircle.context import Deadline
+from tricircle.errors import BadUpstreamAnswerError, UnavailableError
+from tricircle.upstream.pool import Pools
+from tricircle.upstream.reply import Call
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+PROBE_S = 5.0
+
+
+class Patient:
+    """A service that answers when it is let; ``heard`` is what it was asked."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.may_answer = asyncio.Event()
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.heard.append(head.split(b" HTTP")[0].decode())
+            await self.may_answer.wait()
+            writer.write(OK)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[tuple[Patient, int]]:
+    patient = Patient()
+    async with speaking(patient.talk) as port:
+        yield patient, port
+
+
+async def opened(pools: Pools, clock: Clock, port: int) -> None:
+    """The breaker is open, and the next call is a probe."""
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            await pools.send(target(port), Call(method="GET", path="/x"), Deadline.after(0.3))
+    assert pools.is_open(target(port))
+    clock.now += PROBE_S
+
+
+async def until(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_true():
+            await asyncio.sleep(0.01)
+
+
+async def test_who_probes_does_not_wait_and_the_answer_counts(
+    pools: Pools, clock: Clock, service: tuple[Patient, int]
+) -> None:
+    patient, port = service
+    await opened(pools, clock, port)
+    started = time.monotonic()
+    with pytest.raises(UnavailableError):
+        await pools.send(target(port), Call(method="GET", path="/y"), Deadline.after(30))
+    assert time.monotonic() - started < 5
+    assert pools.is_open(target(port))
+    patient.may_answer.set()
+    await until(lambda: not pools.is_open(target(port)))
+    assert patient.heard[-1] == "GET /y"
+
+
+async def test_a_service_that_is_back_answers_its_probe(
+    pools: Pools, clock: Clock, service: tuple[Patient, int]
+) -> None:
+    patient, port = service
+    await opened(pools, clock, port)
+    patient.may_answer.set()
+    assert (await pools.send(target(port), Call(method="GET", path="/y"), Deadline.after(30))).status == 200
+    assert not pools.is_open(target(port))
+
+
+async def test_a_change_is_sent_only_to_who_answers(pools: Pools, clock: Clock, service: tuple[Patient, int]) -> None:
+    """Otherwise its outcome would be unknown, for the sake of a look."""
+    patient, port = service
+    await opened(pools, clock, port)
+    change = Call(method="POST", path="/y", body=b"{}")
+    with pytest.raises(UnavailableError):
+        await pools.send(target(port), change, Deadline.after(30))
+    assert patient.heard[-1] == "GET /"
+    clock.now += PROBE_S
+    patient.may_answer.set()
+    assert (await pools.send(target(port), change, Deadline.after(30))).status == 200
+    assert patient.heard[-2:] == ["GET /", "POST /y"]
+    assert not pools.is_open(target(port))
+
+
+async def test_a_head_without_end_is_no_answer(pools: Pools) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Flood:")
+        while True:
+            writer.write(b" " * 65536)
+            await writer.drain()
+
+    async with speaking(talk) as port:
+        with pytest.raises(BadUpstreamAnswerError):
+            await pools.send(target(port), Call(method="GET", path="/"), Deadline.after(10))
+
+
+async def test_all_answers_of_a_service_share_its_room(pools: Pools) -> None:
+    """Two answers of 40 MB are too much at once, and one after the other they are not."""
+    size = 40_000_000
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 1_000_000):
+            writer.write(b" " * 1_000_000)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with speaking(talk) as port:
+        call = Call(method="GET", path="/")
+        both = [pools.send(target(port), call, Deadline.after(30)) for _ in range(2)]
+        came = await asyncio.gather(*both, return_exceptions=True)
+        assert any(isinstance(one, BadUpstreamAnswerError) for one in came)
+        for _ in range(2):
+            reply = await pools.send(target(port), call, Deadline.after(30))
+            assert isinstance(reply.body, bytes)
+            assert len(reply.body) == size
