@@ -22,7 +22,7 @@ from tricircle.store import restoration
 from tricircle.store.engine import Engine, transaction
 from tricircle.store.held import values_held
 from tricircle.store.routings import RoutingRows
-from tricircle.store.tables import quarantine, routings
+from tricircle.store.tables import quarantine
 
 pytestmark = pytest.mark.mariadb
 
