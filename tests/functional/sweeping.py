@@ -5,17 +5,25 @@ what they file. And the ledger from the side, to take rows away and look at them
 
 import asyncio
 import json
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from tests.functional.network_tables import Tables
 from tests.functional.region_world import CONF, Json, eventually
-from tricircle.app.rooms import Rooms, open_rooms
+from tricircle.app.rooms import open_rooms
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.sweep import Sweeps
 from tricircle.conf.load import load
+from tricircle.conf.settings import CentralSettings
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
+from tricircle.model.pod import Pod, Service
+from tricircle.pods.registry import Registry
+from tricircle.store.engine import Engine
+from tricircle.upstream.reply import Target
 
 _BUSY = "SELECT type, resource_id FROM tricircle_jobs WHERE not_before <= UTC_TIMESTAMP(6) AND failed_at IS NULL"
 
@@ -31,10 +39,19 @@ class Sweeper:
         """The id of a registered pod."""
         return str(self.tables.run("SELECT id FROM tricircle_pods WHERE name = %s", name)[0]["id"])
 
-    def sweep(self, pod_name: str, *, in_flight_s: float = 0.0) -> Json:
-        """One sweep of a pod, now; its report. What it files is not done yet."""
+    def sweep(self, pod_name: str, *, in_flight_s: float = 0.0, down: Collection[Service] = ()) -> Json:
+        """One sweep of a pod, now; its report. What it files is not done yet.
+
+        :param down: services of the pod where nobody listens
+        """
         self.quiet()
-        return asyncio.run(self._sweep(self.pod_id(pod_name), in_flight_s))
+        return asyncio.run(self._sweep(self.pod_id(pod_name), in_flight_s, down))
+
+    def command(self, *words: str) -> tuple[int, str]:
+        """Exit code and output of ``tricircle-manage``."""
+        told = [sys.executable, "-m", "tricircle.cmd.manage", "--config-file", str(CONF), *words]
+        done = subprocess.run(told, capture_output=True, text=True, timeout=180, check=False)
+        return done.returncode, done.stdout + done.stderr
 
     def found(self, report: Mapping[str, object], central_id: object) -> list[str]:
         """What a report says of one object: ``what kind`` each."""
@@ -75,17 +92,27 @@ class Sweeper:
             *(str(central_id), kind, self.pod_id(pod_name), str(project_id)),
         )
 
-    async def _sweep(self, pod_id: str, in_flight_s: float) -> Json:
+    async def _sweep(self, pod_id: str, in_flight_s: float, down: Collection[Service]) -> Json:
         rooms = open_rooms(self.settings)
         try:
-            return dict(await sweeps(rooms, in_flight_s).agree(run_of(pod_id)))
+            registry = _Deserted(rooms.engine, self.settings.central, down)
+            reach = replace(rooms.reach, registry=registry)
+            sweeps = Sweeps(reach, Inventory(rooms.clients, registry), in_flight_s=in_flight_s)
+            return dict(await sweeps.agree(run_of(pod_id)))
         finally:
             await rooms.close()
 
 
-def sweeps(rooms: Rooms, in_flight_s: float) -> Sweeps:
-    """The job body."""
-    return Sweeps(rooms.reach, Inventory(rooms.clients, rooms.registry), in_flight_s=in_flight_s)
+class _Deserted(Registry):
+    """Where the services of pods are; some are where nobody listens."""
+
+    def __init__(self, engine: Engine, central: CentralSettings, down: Collection[Service]) -> None:
+        super().__init__(engine, central)
+        self._down = down
+
+    def target(self, pod: Pod, service: Service) -> Target:  # type: ignore[override]
+        found = Registry.target(pod, service)
+        return replace(found, url="http://127.0.0.1:9") if service in self._down else found
 
 
 def run_of(pod_id: str) -> JobRun:

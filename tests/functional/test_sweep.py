@@ -4,6 +4,7 @@
 Operators delete and edit in the real pods, rows vanish from the ledger, objects are planted; then the pod is swept.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 from tests.functional.region_world import Caller, Json, Region, eventually, unique
 from tests.functional.sweeping import Sweeper
 from tests.functional.tenants import Tenant
+from tests.functional.test_copies import new_key
+from tricircle.errors import UnavailableError
+from tricircle.model.pod import Service
 
 pytestmark = pytest.mark.lab
 
@@ -89,6 +93,8 @@ def test_nothing_is_found_where_all_agrees(sweeper: Sweeper, server: Json, tenan
     tenant.volume(ZONE)
     passing(PAGED_ZONE)
     for name in (POD, PAGED):
+        # Rows of volumes that others deleted are forgotten by whoever asks for them next: this one.
+        sweeper.sweep(name)
         report = sweeper.sweep(name)
         assert report["incomplete"] == {}
         assert report["found"] == [], report["named"]
@@ -203,6 +209,28 @@ def test_a_port_that_the_operator_deleted_is_made_and_plugged_in_again(
     eventually(lambda: central_ports(region, server_id), lambda left: not left, "the port ends with the server")
 
 
+def test_a_port_that_nova_does_not_plug_in_leaves_nothing_and_a_reason(
+    sweeper: Sweeper, region: Region, pod: Caller, tenant: Tenant, passing: Any
+) -> None:
+    """And it is made as soon as Nova does."""
+    server_id = passing()
+    (port,) = central_ports(region, server_id)
+    pod.good("POST", "compute", f"/servers/{server_id}/action", {"suspend": None})
+    tenant.reached("compute", f"/servers/{server_id}", "server", "SUSPENDED")
+    assert pod.delete("network", f"/ports/{sweeper.copy_id(port['id'], POD)}") == 204
+    assert sweeper.found(sweeper.sweep(POD), port["id"]) == ["missing port"]
+    job = "SELECT last_error FROM tricircle_jobs WHERE resource_id = %s AND last_error IS NOT NULL"
+    (seen,) = eventually(lambda: sweeper.tables.run(job, port["id"]), bool, "the job says why it cannot")
+    assert "cannot be plugged into server" in str(seen["last_error"])
+    assert pod.list("network", "ports", description=f"tricircle:{port['id']}") == []
+    pod.good("POST", "compute", f"/servers/{server_id}/action", {"resume": None})
+    eventually(
+        lambda: pod.list("network", "ports", description=f"tricircle:{port['id']}"),
+        lambda copies: [copy["device_id"] for copy in copies] == [server_id],
+        "plugged in again",
+    )
+
+
 def test_copies_that_are_gone_and_unused_are_forgotten_and_made_by_the_next_boot(
     sweeper: Sweeper, region: Region, pod: Caller, tenant: Tenant, flavor: Json, image_id: str
 ) -> None:
@@ -250,12 +278,36 @@ def test_a_boot_heals_what_the_operator_deleted_a_moment_ago(
     assert pod.delete("network", f"/networks/{copy}") == 204
     second = tenant.active(tenant.booted(ZONE, **wanted))["id"]
     tenant.gone("compute", f"/servers/{second}")
+    key = tenant.here.good("POST", "compute", "/os-keypairs", {"keypair": {"name": unique(), "public_key": new_key()}})
+    wanted = {"flavorRef": flavor["id"], "imageRef": image_id, "networks": "none", "key_name": key["keypair"]["name"]}
+    tenant.gone("compute", f"/servers/{tenant.active(tenant.booted(ZONE, **wanted))['id']}")
+    assert pod.delete("compute", f"/flavors/{flavor['id']}") == 202
+    key_path = f"/os-keypairs/{key['keypair']['name']}?user_id={tenant.user_id}"
+    assert pod.delete("compute", key_path) == 204
+    third = tenant.active(tenant.booted(ZONE, **wanted))
+    assert third["key_name"] == key["keypair"]["name"]
+    tenant.gone("compute", f"/servers/{third['id']}")
+
+
+def test_a_volume_heals_a_type_that_the_operator_deleted_a_moment_ago(
+    sweeper: Sweeper, region: Region, pod: Caller, tenant: Tenant
+) -> None:
+    kind = region.admin.make("block-storage", "types", "volume_type", name=unique())
+    first = tenant.volume(ZONE, volume_type=kind["name"])
+    tenant.gone("block-storage", f"/volumes/{first['id']}")
+    before = sweeper.copy_id(kind["id"], POD)
+    assert pod.delete("block-storage", f"/types/{before}") == 202
+    second = tenant.volume(ZONE, volume_type=kind["name"])
+    assert second["volume_type"] == kind["name"]
+    assert sweeper.copy_id(kind["id"], POD) != before
+    tenant.gone("block-storage", f"/volumes/{second['id']}")
+    assert region.admin.delete("block-storage", f"/types/{kind['id']}") == 202
 
 
 def test_a_flavor_that_the_operator_changed_is_made_anew(
     sweeper: Sweeper, pod: Caller, tenant: Tenant, flavor: Json, image_id: str, server: Json
 ) -> None:
-    pod.good("POST", "compute", f"/flavors/{flavor['id']}/os-extra_specs", {"extra_specs": {"hw:theirs": "1"}})
+    pod.good("POST", "compute", f"/flavors/{flavor['id']}/os-extra_specs", {"extra_specs": {"hw:cpu_policy": "shared"}})
     assert sweeper.found(sweeper.sweep(POD), flavor["id"]) == ["differs flavor"]
     sweeper.quiet()
     assert pod.good("GET", "compute", f"/flavors/{flavor['id']}/os-extra_specs")["extra_specs"] == {}
@@ -348,9 +400,11 @@ def test_orphans_and_second_copies_are_removed(
     subnet_id = sweeper.copy_id(port["fixed_ips"][0]["subnet_id"], POD)
     network_id = show(pod, "subnets", "subnet", subnet_id)["network_id"]
     mine = {"project_id": tenant.project_id, "name": unique()}
+    # Outside of the pod's own few addresses.
+    where = {"network_id": network_id, "fixed_ips": [{"subnet_id": subnet_id, "ip_address": "10.61.0.222"}]}
     lost = f"tricircle:{'0' * 8}-0000-4000-8000-{'1' * 12}"
     orphan_group = pod.make("network", "security-groups", "security_group", description=lost, **mine)
-    orphan_port = pod.make("network", "ports", "port", description=lost, network_id=network_id, **mine)
+    orphan_port = pod.make("network", "ports", "port", description=lost, **where, **mine)
     second = pod.make("network", "security-groups", "security_group", description=f"tricircle:{group['id']}", **mine)
     report = sweeper.sweep(POD)
     assert sorted(sweeper.found(report, lost.removeprefix("tricircle:"))) == ["orphan port", "orphan security_group"]
@@ -414,3 +468,34 @@ def test_pages_of_a_pod_that_caps_them_are_read_to_the_end(sweeper: Sweeper, reg
     assert [sweeper.row(one["id"], PAGED)["kind"] for one in volumes] == ["volume"] * len(volumes)
     for one in volumes:
         tenant.here.delete("block-storage", f"/volumes/{one['id']}")
+
+
+def test_a_pod_that_goes_down_during_a_sweep_loses_nothing(
+    sweeper: Sweeper, server: Json, network: Json, port: Json, tenant: Tenant
+) -> None:
+    """Compute answers nobody any more, the rest does; then nothing does."""
+    before = {one["id"]: sweeper.row(one["id"], POD)["id"] for one in (server, network, port)}
+    report = sweeper.sweep(POD, down=[Service.COMPUTE])
+    assert sorted(report["incomplete"]) == ["flavor", "server", "server_group"]
+    assert report["found"] == []
+    with pytest.raises(UnavailableError):
+        sweeper.sweep(POD, down=list(Service))
+    sweeper.quiet()
+    assert {one["id"]: sweeper.row(one["id"], POD)["id"] for one in (server, network, port)} == before
+
+
+def test_operators_ask_for_sweeps_and_see_what_was_found(sweeper: Sweeper, server: Json) -> None:
+    """By the command, carried out by the lab's worker."""
+    sweeper.forget(server["id"], POD)
+    code, said = sweeper.command("sweep", POD, "--wait", "120", "--json")
+    assert code == 0, said
+    report = json.loads(said)[POD]
+    assert (report["status"], report["incomplete"]) == ("done", {})
+    assert {"what": "unwritten", "kind": "server", "count": 1} in report["found"]
+    assert sweeper.row(server["id"], POD)["pod_resource_id"] == server["id"]
+    code, said = sweeper.command("sweep", "--wait", "120")
+    assert code == 0, said
+    assert f"{POD}  (agrees)" in said
+    code, said = sweeper.command("sweep", "Pod99")
+    assert code == 1
+    assert "There is no pod Pod99. Registered are: Pod1, Pod2" in said

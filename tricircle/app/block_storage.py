@@ -34,6 +34,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         quota=quota,
         types=types,
         copies=copies,
+        vanished=rooms.copies.vanished,
         sources=Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types),
     )
     specials = rows.Specials(

@@ -74,6 +74,7 @@ def _servers(
             keypairs=copies.keypairs,
             server_groups=copies.server_groups,
             volume_types=copies.volume_types,
+            vanished=copies.vanished,
         ),
         ports=ports,
         routings=rooms.routings,

@@ -15,6 +15,7 @@ from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_groups import ServerGroups
 from tricircle.copies.subnets import Subnets
+from tricircle.copies.vanished import Vanished
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.jobs.queue import Queue
 from tricircle.keystone.session import ServiceTokens
@@ -40,6 +41,7 @@ class Copies:
     subnets: Subnets
     groups: SecurityGroups
     ports: Ports
+    vanished: Vanished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,4 +115,5 @@ def _copies(reach: Reach) -> Copies:
         subnets=subnets,
         groups=groups,
         ports=Ports(reach, networks=networks, subnets=subnets, groups=groups),
+        vanished=Vanished(reach),
     )

@@ -80,9 +80,11 @@ def absent(states: Sequence[RoutingState], seen: Container[str]) -> Iterator[Fin
 
 
 def attempts(states: Sequence[RoutingState]) -> Iterator[Finding]:
-    """Rows that somebody took, did not bind, and whose lease ran out or was given back."""
+    """Rows that somebody took, did not bind, and whose lease ran out or was given back. Young ones were written by this
+    sweep, with a job.
+    """
     for state in states:
-        if not state.routing.is_bound and not state.is_held:
+        if not state.routing.is_bound and state.is_old and not state.is_held:
             yield of_routing(What.ATTEMPT, state.routing)
 
 

@@ -29,8 +29,8 @@ from tricircle.upstream.client import collect
 _OWNER = "sweep"
 _LEASE_S = 60.0
 _CALL_S = 30.0
-#: How many findings a report names; all are counted and logged.
-_NAMED = 100
+#: How many findings a report names, so that it is kept (``jobs/reports.py``); all are counted and logged.
+_NAMED = 50
 _JOBS: Mapping[Kind, JobType] = {
     Kind.NETWORK: JobType.NETWORK,
     Kind.SUBNET: JobType.SUBNET,

@@ -9,8 +9,6 @@ the job rests with the reason.
 A server that is changing may be losing the port at this moment, by a user's will: then the job waits.
 """
 
-import logging
-
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
 from tricircle.copies.ports import Ports
@@ -21,8 +19,6 @@ from tricircle.jobs.worker import JobRun, Report
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
-
-LOG = logging.getLogger(__name__)
 
 _VERSION = "2.1"
 _TASK_STATE = "OS-EXT-STS:task_state"
@@ -66,13 +62,14 @@ class LostPorts:
         if not await self._may_have_it(pod, server_id, run):
             return {"let_go": server_id}
         old = await self._reach.routings.copy_in(Kind.PORT, run.resource_id, pod.id)
-        if old is not None and not await self._forget(pod, old, run.deadline):
-            return None
+        # Who brought the port is not known any more when its row is lost: then it is not ours to delete.
         origin = old.details.get("origin", USER) if old is not None else USER
+        if old is not None:
+            await self._forget_gone(pod, old, run.deadline)
         details = {"origin": origin, "server_id": server_id}
         copy = await self._ports.ensure(pod, port, details=details, deadline=run.deadline)
         await self._plug(pod, copy, server_id, run)
-        return {"made_anew": str(copy.pod_resource_id), "server": server_id}
+        return {"copy": str(copy.pod_resource_id), "server": server_id}
 
     async def _port(self, run: JobRun) -> Body | None:
         try:
@@ -93,10 +90,10 @@ class LostPorts:
             raise RetryLaterError("The server is changing.", after_s=_CHANGING_S)
         return True
 
-    async def _forget(self, pod: Pod, copy: Routing, deadline: Deadline) -> bool:
-        """Forget the routing of a copy that is gone; False when the copy is there."""
+    async def _forget_gone(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
+        """Forget the routing of a copy if that is gone. One that is there was made by a run that came no further."""
         if not copy.is_bound:
-            return True  # an attempt that died: ensure looks first
+            return  # an attempt that died: ensure looks first
         lease = await self._reach.leases.hold(copy, owner=_OWNER, ttl_s=deadline.remaining_s() + _GRACE_S)
         if lease is None:
             raise RetryLaterError("Somebody else works on the copy.", after_s=_CHANGING_S)
@@ -106,7 +103,6 @@ class LostPorts:
             is_gone = await show(self._reach.network(pod), path, "port", deadline) is None
         finally:
             await (self._reach.leases.drop(lease) if is_gone else self._reach.leases.release(lease))
-        return is_gone
 
     async def _plug(self, pod: Pod, copy: Routing, server_id: str, run: JobRun) -> None:
         client = self._reach.compute(pod, _VERSION)

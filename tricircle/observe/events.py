@@ -39,7 +39,7 @@ class SweepRepaired:
     """Something in a pod did not agree with what is written down; a job was filed, or a row changed."""
 
     code: ClassVar[str] = "sweep.repaired"
-    level: ClassVar[int] = logging.WARNING
+    level: ClassVar[int] = logging.INFO
     pod: str
     what: str
     kind: str

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tricircle.context import RequestContext
+from tricircle.copies.vanished import NAMES_UNKNOWN, Vanished
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.doors.block_storage import quota, words
 from tricircle.doors.block_storage.quota import Quota
 from tricircle.doors.block_storage.sources import Source, Sources, Volume
 from tricircle.doors.block_storage.types import CentralTypes
 from tricircle.doors.block_storage.volume_views import VOLUME
-from tricircle.errors import NoValidPodError
+from tricircle.errors import NoValidPodError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
@@ -20,6 +21,7 @@ from tricircle.pods.placement import Wish
 from tricircle.pods.registry import Registry
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
+from tricircle.upstream.reply import Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Needs:
     quota: Quota
     types: CentralTypes
     copies: VolumeTypes
+    vanished: Vanished
     sources: Sources
 
 
@@ -64,16 +67,34 @@ class Volumes:
         pod = await self._pod(request, zone, source.pod)
         await needs.bindings.ensure(context.project_id, pod, context.deadline)
         in_pod = {key: value for key, value in volume.items() if key != "availability_zone"}
-        if volume_type is not None:
-            in_pod["volume_type"] = await needs.copies.ensure(pod, volume_type, context.deadline)
         if pod.pod_az_name:
             in_pod["availability_zone"] = pod.pod_az_name
-        reply = await needs.carrier.to_pod(request, pod, body={**document, "volume": in_pod})
+        reply = await self._send(request, pod, {**document, "volume": in_pod}, volume_type)
+        if volume_type is not None and await self._has_vanished(request, pod, reply, volume_type):
+            reply = await self._send(request, pod, {**document, "volume": in_pod}, volume_type)
         if reply.status < 300:
             made = reply.json().get("volume")
             if isinstance(made, Mapping) and isinstance(made.get("id"), str):
                 await needs.carrier.record(Kind.VOLUME, str(made["id"]), pod, context)
         return await needs.carrier.answer(request, pod, reply, singular="volume", shape=VOLUME)
+
+    async def _send(
+        self, request: Request, pod: Pod, body: dict[str, object], volume_type: Mapping[str, object] | None
+    ) -> Reply:
+        """What the pod says to the volume, which names the copy of its type."""
+        if volume_type is not None and isinstance(volume := body["volume"], dict):
+            volume["volume_type"] = await self._needs.copies.ensure(pod, volume_type, request.context.deadline)
+        return await self._needs.carrier.to_pod(request, pod, body=body)
+
+    async def _has_vanished(self, request: Request, pod: Pod, reply: Reply, volume_type: Mapping[str, object]) -> bool:
+        """Whether the pod refused because an operator had deleted the copy of the type; it is forgotten then."""
+        if reply.status not in NAMES_UNKNOWN:
+            return False
+        named = [(Kind.VOLUME_TYPE, str(volume_type["id"]))]
+        try:
+            return await self._needs.vanished.forget(pod, named, request.context.deadline)
+        except TricircleError:
+            return False  # the refusal stands
 
     async def _zone(self, volume: Volume) -> str | None:
         """The AZ that is asked for. :raises InvalidRequestError: there is none of this name"""

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tricircle.context import Deadline, RequestContext
+from tricircle.copies.keypairs import routing_id
+from tricircle.copies.vanished import NAMES_UNKNOWN
 from tricircle.doors.compute.boot_request import BootRequest, PodNaming, pod_document
 from tricircle.doors.compute.checks import Parts
 from tricircle.doors.compute.needs import (
@@ -22,6 +24,7 @@ from tricircle.doors.compute.needs import (
     KnownRoutings,
     ProjectBindings,
     ServerGroupCopies,
+    VanishedCopies,
     VolumeTypeCopies,
 )
 from tricircle.doors.compute.nic_ports import Claim, NicPorts
@@ -76,6 +79,7 @@ class BootCopies:
     keypairs: KeypairCopies
     server_groups: ServerGroupCopies
     volume_types: VolumeTypeCopies
+    vanished: VanishedCopies
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,10 @@ class Boot:
         order.request.timings["copies"] = (time.perf_counter() - started) * 1000
         made: list[Made] = []
         outcome = await caught(self._one(order, naming, claim, 0))
+        if isinstance(outcome, Reply) and outcome.status in NAMES_UNKNOWN and await self._forget_vanished(order):
+            # An operator had deleted in the pod what the boot names: it is made anew.
+            naming, claim = await self._prepare(order)
+            outcome = await caught(self._one(order, naming, claim, 0))
         while isinstance(outcome, Made):
             made.append(outcome)
             if len(made) == order.count:
@@ -129,6 +137,18 @@ class Boot:
         if isinstance(outcome, Reply):
             return await refused(self._carrier, order.request, order.pod, outcome)
         raise outcome
+
+    async def _forget_vanished(self, order: Order) -> bool:
+        """Whether copies that the boot names are gone in the pod; they are forgotten then."""
+        parts = order.parts
+        named = [(Kind.FLAVOR, str(parts.flavor["id"]))]
+        if parts.keypair is not None:
+            named.append((Kind.KEYPAIR, routing_id(order.context.user_id, str(parts.keypair["name"]))))
+        if parts.server_group is not None:
+            named.append((Kind.SERVER_GROUP, str(parts.server_group["id"])))
+        named += [(Kind.VOLUME_TYPE, str(one["id"])) for one in parts.volume_types.values()]
+        found = await caught(self._copies.vanished.forget(order.pod, named, order.deadline))
+        return found is True
 
     async def _prepare(self, order: Order) -> tuple[PodNaming, Claim]:
         """Copies, binding and the ports of the first server, at once; the ports are released if anything fails."""

@@ -205,6 +205,14 @@ class ServerGroupCopies(Protocol):
         ...
 
 
+class VanishedCopies(Protocol):
+    """Copies that a pod may have lost (``copies/vanished.py``)."""
+
+    async def forget(self, pod: Pod, named: Iterable[tuple[Kind, str]], deadline: Deadline) -> bool:
+        """Forget those that are gone; whether there were any."""
+        ...
+
+
 class VolumeTypeCopies(Protocol):
     """Volume types in pods (``copies/volume_types.py``)."""
 

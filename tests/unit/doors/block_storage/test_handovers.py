@@ -70,6 +70,7 @@ class Script:
             quota=cast("Any", self),
             types=cast("Any", self),
             copies=cast("Any", self),
+            vanished=cast("Any", None),
             sources=cast("Any", None),
         )
         return Handovers(needs)

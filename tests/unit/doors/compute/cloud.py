@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tricircle.app.compute import compute_door
-from tricircle.conf.settings import CentralSettings, DatabaseSettings
+from tricircle.conf.settings import CentralSettings, DatabaseSettings, GatewaySettings
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
@@ -22,6 +22,7 @@ from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.owner import Owner
 from tricircle.copies.reach import Reach
 from tricircle.copies.server_groups import ServerGroups
+from tricircle.copies.vanished import Vanished
 from tricircle.doors.compute.server_views import FAULT
 from tricircle.errors import NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
@@ -275,6 +276,7 @@ class Cloud:
             keypairs=Keypairs(self.reach),
             server_groups=ServerGroups(self.reach),
             volume_types=NoVolumeTypes(),
+            vanished=Vanished(self.reach),
             ports=self.ports,
             groups=GroupStandIn(self.apps, self.ports),
         )
@@ -285,6 +287,7 @@ class Cloud:
             queue=self.queue,
             bindings=self.bindings,
             copies=copies,
+            settings=SimpleNamespace(gateway=GatewaySettings()),
         )
         return compute_door(
             rooms,  # type: ignore[arg-type]

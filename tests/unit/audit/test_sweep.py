@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does a sweep conclude from a pod that lies, and what from one that only seems to lack something?
+
+Against the real ledger and queue on SQLite in memory, and a pod on a real socket that says what a test wants.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.unit.servers import serving
+from tricircle.audit.inventory import Inventory
+from tricircle.audit.schedule import Schedule
+from tricircle.audit.sweep import Sweeps
+from tricircle.conf.settings import CentralSettings, DatabaseSettings
+from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.copies.ensure import Ensure
+from tricircle.copies.owner import Owner
+from tricircle.copies.reach import Reach
+from tricircle.errors import TricircleError
+from tricircle.jobs.queue import Queue
+from tricircle.jobs.worker import JobRun
+from tricircle.ledger.leases import Leases
+from tricircle.ledger.routings import Routings
+from tricircle.model.job import JobType
+from tricircle.model.pod import Endpoint, Pod, PodState, Service
+from tricircle.model.routing import Kind
+from tricircle.pods.registry import Registry
+from tricircle.store import tables
+from tricircle.store.engine import Engine, create_engine, transaction
+from tricircle.store.pods import PodRows
+from tricircle.upstream.central import Central
+from tricircle.upstream.client import Clients
+from tricircle.upstream.pool import Pools
+from tricircle.upstream.reply import Target
+
+POD, DEMO = PodId("pod1"), ProjectId("demo")
+SERVER, VOLUME, OTHER = (f"{number}" * 8 + "-0000-4000-8000-000000000000" for number in (1, 2, 3))
+NOT_THERE = {"itemNotFound": {"code": 404, "message": "gone"}}
+
+
+class Tokens:
+    async def token(self, _deadline: Deadline) -> str:
+        return "service-token"
+
+
+class World:
+    """One pod, by its address, and what is known of it.
+
+    :ivar lists: what it answers, by path; other lists are empty
+    :ivar things: single things that are there, by path; everything else is not
+    """
+
+    def __init__(self, engine: Engine, pools: Pools) -> None:
+        self.engine = engine
+        self.pools = pools
+        self.lists: dict[str, object] = {}
+        self.things: dict[str, object] = {}
+        self.routings = Routings(engine)
+        self.queue = Queue(engine)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """As the pod, and as the centre."""
+        path = request.path
+        if path in self.lists:
+            said = self.lists[path]
+            return said if isinstance(said, web.Response) else web.json_response(said)
+        if path in self.things:
+            return web.json_response(self.things[path])
+        if path.startswith("/v2.0/quotas"):
+            return web.json_response({"project": {"project_id": "service"}})
+        parts = [part for part in path.split("/") if part]
+        if len(parts) == 2 or parts[-1] == "detail":
+            names = {"types": "volume_types", "os-server-groups": "server_groups"}
+            return web.json_response({names.get(parts[1], parts[1].replace("-", "_")): []})
+        return web.json_response(NOT_THERE, status=404)
+
+    async def sweep(self, root: str, state: PodState = PodState.ENABLED) -> Mapping[str, object]:
+        """One sweep of the pod at ``root``."""
+        services = (Service.COMPUTE, Service.BLOCK_STORAGE, Service.NETWORK)
+        endpoints = {service: Endpoint(service=service, url=root) for service in services}
+        async with transaction(self.engine) as connection:
+            await PodRows.update(connection, Pod(id=POD, name="Pod1", az_name="az1", state=state, endpoints=endpoints))
+        names = ("compute_url", "block_storage_url", "image_url", "network_url", "identity_url")
+        registry = Registry(self.engine, CentralSettings(**dict.fromkeys(names, root)))
+        clients, leases = Clients(self.pools, Tokens()), Leases(self.engine)
+        reach = Reach(
+            ensure=Ensure(leases, self.routings),
+            leases=leases,
+            routings=self.routings,
+            registry=registry,
+            clients=clients,
+            central=Central(clients, registry.central),
+            queue=self.queue,
+            owner=Owner(),
+        )
+        return await Sweeps(reach, Inventory(clients, registry), in_flight_s=0).agree(run())
+
+    async def known(self) -> set[str]:
+        """Central ids of all routings of servers and volumes."""
+        found = [await self.routings.owned(kind, one) for kind, one in ((Kind.SERVER, SERVER), (Kind.VOLUME, VOLUME))]
+        return {routing.central_id for routing in found if routing is not None}
+
+    async def filed(self) -> list[tuple[JobType, str]]:
+        """Jobs that wait."""
+        return [(job.type, job.resource_id) for job in await self.queue.waiting()]
+
+
+def run() -> JobRun:
+    return JobRun(
+        type=JobType.SWEEP,
+        resource_id=POD,
+        pod_id=POD,
+        project_id=DEMO,
+        revision=None,
+        payload={},
+        deadline=Deadline.after(20),
+    )
+
+
+@pytest.fixture
+async def world(pools: Pools, tmp_path: Path) -> AsyncIterator[World]:
+    """A server and a volume are written down."""
+    engine = create_engine(DatabaseSettings(connection=f"sqlite:///{tmp_path}/ledger"))
+    async with engine.begin() as connection:
+        await connection.run_sync(tables.metadata.create_all)
+    async with transaction(engine) as connection:
+        await PodRows.insert(connection, Pod(id=POD, name="Pod1", az_name="az1"))
+    made = World(engine, pools)
+    await made.routings.record(Kind.SERVER, SERVER, POD, DEMO)
+    await made.routings.record(Kind.VOLUME, VOLUME, POD, DEMO)
+    async with engine.begin() as connection:
+        await connection.execute(tables.routings.update().values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    yield made
+    await engine.dispose()
+
+
+async def test_what_a_complete_list_lacks_and_the_pod_denies_is_forgotten(world: World) -> None:
+    async with serving(world.answer) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    assert report["incomplete"] == {}
+    assert report["found"] == [
+        {"what": "gone", "kind": "server", "count": 1},
+        {"what": "gone", "kind": "volume", "count": 1},
+    ]
+    # The job lets go of the server's ports first, and forgets it then.
+    assert await world.filed() == [(JobType.SERVER_PORTS, SERVER)]
+    assert await world.known() == {SERVER}
+
+
+async def test_what_a_list_lacks_and_the_pod_still_shows_is_kept(world: World) -> None:
+    world.things = {f"/v2.1/servers/{SERVER}": {"server": {"id": SERVER}}}
+    world.things |= {f"/v3/volumes/{VOLUME}": {"volume": {"id": VOLUME}}}
+    async with serving(world.answer) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    assert report["found"] == []
+    assert await world.known() == {SERVER, VOLUME}
+
+
+LINK = [{"rel": "next", "href": "/x"}]
+LIES = {
+    "goes round": {"servers": [{"id": OTHER, "tenant_id": "demo"}], "servers_links": LINK},
+    "holds nothing and promises more": {"servers": [], "servers_links": LINK},
+    "is no list": {"error": "sorry"},
+    "has no ids": {"servers": [{"name": "web"}]},
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+async def test_a_list_that_lies_loses_nothing(world: World, lie: object) -> None:
+    """The other lists are believed all the same."""
+    world.lists["/v2.1/servers/detail"] = lie
+    async with serving(world.answer) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    assert list(report["incomplete"]) == ["server"]  # type: ignore[call-overload]
+    assert await world.known() == {SERVER}
+    assert await world.filed() == []
+
+
+async def test_a_proxy_that_answers_404_is_not_the_service(world: World) -> None:
+    async def proxy(request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/v2.1/servers/") and not request.path.endswith("detail"):
+            return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
+        return await world.answer(request)
+
+    async with serving(proxy) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    assert list(report["incomplete"]) == ["server"]  # type: ignore[call-overload]
+    assert await world.known() == {SERVER}
+
+
+async def test_a_pod_that_is_away_is_waited_for(world: World) -> None:
+    async with serving(world.answer) as port:
+        root = f"http://127.0.0.1:{port}"
+    with pytest.raises(TricircleError):
+        await world.sweep(root)
+    assert await world.known() == {SERVER, VOLUME}
+    assert await world.filed() == []
+
+
+async def test_a_disabled_pod_is_not_asked(world: World) -> None:
+    report = await world.sweep("http://127.0.0.1:9", PodState.DISABLED)
+    assert report == {"skipped": "the pod is not asked for now"}
+
+
+async def test_sweeps_are_filed_when_due_and_when_a_pod_comes_back(world: World) -> None:
+    silent: set[str] = set()
+    endpoints = {Service.COMPUTE: Endpoint(service=Service.COMPUTE, url="http://127.0.0.1:9")}
+    async with transaction(world.engine) as connection:
+        await PodRows.update(connection, Pod(id=POD, name="Pod1", az_name="az1", endpoints=endpoints))
+    names = ("compute_url", "block_storage_url", "image_url", "network_url", "identity_url")
+
+    def is_silent(target: Target) -> bool:
+        return target.url in silent
+
+    registry = Registry(world.engine, CentralSettings(**dict.fromkeys(names, "http://127.0.0.1:9")))
+    schedule = Schedule(world.engine, world.queue, registry, interval_s=900, is_silent=is_silent)
+    assert await schedule.look() == [POD], "it was never swept"
+    assert await schedule.look() == [], "one waits"
+    (claim,) = await world.queue.claim("test", 30, 1)
+    (job,) = claim.jobs
+    assert await schedule.end_of(POD, job.id) is None
+    await world.queue.finish(claim, report={"found": [], "incomplete": {}})
+    end = await schedule.end_of(POD, job.id)
+    assert end is not None
+    assert end.is_whole
+    assert await schedule.look() == [], "one has just ended"
+    silent.add("http://127.0.0.1:9")
+    assert await schedule.look() == []
+    silent.clear()
+    assert await schedule.look() == [POD], "it answers again"
