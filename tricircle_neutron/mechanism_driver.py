@@ -16,6 +16,7 @@ from neutron_lib.callbacks import events, registry, resources
 from neutron_lib.db import api as db_api
 from neutron_lib.plugins import directory
 from neutron_lib.plugins.ml2 import api
+from oslo_config import cfg
 from oslo_log import log
 
 from tricircle.model.job import JobType
@@ -36,6 +37,8 @@ LOG = log.getLogger(__name__)
 
 #: A deletion's job says so, or the worker would wait for a change that is not yet visible.
 _DELETED = {"deleted": True}
+#: Entry points that the settings must name.
+_IPAM_DRIVER, _VLAN_DRIVER, _STOCK_VLAN = "tricircle", "tricircle_vlan", "vlan"
 _VIF_DETAILS = {portbindings.CAP_PORT_FILTER: True, portbindings.VIF_DETAILS_CONNECTIVITY: portbindings.CONNECTIVITY_L2}
 
 
@@ -49,6 +52,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
         registry.subscribe(self._security_group_deleted, resources.SECURITY_GROUP, events.PRECOMMIT_DELETE)
         registry.subscribe(self._rule_created, resources.SECURITY_GROUP_RULE, events.PRECOMMIT_CREATE)
         registry.subscribe(self._rule_deleted, resources.SECURITY_GROUP_RULE, events.PRECOMMIT_DELETE)
+        _check_settings()
         slices.protect()
         quarantine.protect()
         network_zones.map_to_networks()
@@ -142,6 +146,18 @@ class TricircleMechanismDriver(api.MechanismDriver):
 
     def _rule_deleted(self, _resource: str, _event: str, _trigger: object, payload: Any) -> None:
         _group_job(payload, payload.metadata["security_group_id"], None)
+
+
+def _check_settings() -> None:
+    """Say so where stock drivers would give out what pods still have."""
+    if cfg.CONF.ipam_driver != _IPAM_DRIVER:
+        LOG.error("[DEFAULT] ipam_driver must be '%s', or addresses that pods still have are given out", _IPAM_DRIVER)
+    if _STOCK_VLAN in cfg.CONF.ml2.type_drivers:
+        LOG.error(
+            "[ml2] type_drivers must name '%s' instead of '%s', or VLAN ids that pods still have are given out",
+            _VLAN_DRIVER,
+            _STOCK_VLAN,
+        )
 
 
 def _bound_status(port: Mapping[str, object]) -> str:

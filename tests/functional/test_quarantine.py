@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.functional.network_tables import Tables
-from tests.functional.network_world import CONF, Json, World, open_world
+from tests.functional.network_world import CONF, Json, Rest, World, open_world
 from tests.functional.outage import without_network_of
+from tests.functional.region_world import Region
+from tests.functional.sick_pod import Health, sick_pod
 from tricircle.conf.load import load
-from tricircle.context import ProjectId
+from tricircle.context import PodId, ProjectId
 from tricircle.errors import NotFoundError
+from tricircle.ledger.leases import Lease
 from tricircle.model.quarantine import What
 from tricircle.model.routing import Kind
 
@@ -238,6 +241,44 @@ async def test_nobody_gets_an_address_while_the_pod_has_it(world: World) -> None
             assert world.service.delete("ports", port["id"]) == 204
             for one in waiting:
                 assert await world.call(one.result) == [[], 204]
+
+
+async def test_who_has_his_answer_from_the_gateway_may_have_all_of_it_again(region: Region, world: World) -> None:
+    """The gateway answers when the copy is gone: no client sees a quarantine while pods are up."""
+    gateway = Rest(world.settings.central.identity_url, region.doors["network"], "tricircle", "service")
+    network, _ = _shared_network(world, "10.20.9.0/24")
+    wanted = {"fixed_ips": [{"ip_address": "10.20.9.50"}], "mac_address": "fa:16:3e:09:09:09"}
+    for _ in range(5):
+        port = world.port(network, world.pods[0], world.service, **wanted)
+        await _realised(world, port)
+        assert await world.call(gateway.delete, "ports", port["id"]) == 204
+        status, answer = _ask_port(world, network, **wanted)
+        assert status == 201, answer
+        assert world.service.delete("ports", answer["port"]["id"]) == 204
+
+
+async def test_giving_up_a_lost_pod_frees_what_it_held(region: Region, world: World) -> None:
+    network = world.network(world.service, **_NARROW, **{"provider:segmentation_id": 101})
+    with sick_pod(region) as pod:
+        project_id, path = ProjectId(str(network["project_id"])), f"/pods/{pod.pod_id}"
+        leases = world.reach.leases
+        lease = await leases.take(
+            Kind.NETWORK, str(network["id"]), PodId(pod.pod_id), project_id, owner="test", ttl_s=60
+        )
+        assert isinstance(lease, Lease)
+        await leases.bind(lease, "what-it-has")
+        pod.be(Health.DOWN)
+        assert world.service.delete("networks", network["id"]) == 204
+        _refused(_ask_network(world, **{"provider:segmentation_id": 101}), "VlanIdInUse")
+        (line,) = _listed("101")
+        assert pod.name in line
+        assert region.operate("DELETE", f"{path}?force=true").status_code == 409, "it is not even disabled"
+        assert region.operate("PUT", path, {"pod": {"state": "disabled"}}).status_code == 200
+        assert region.operate("DELETE", path).status_code == 409, "it has a network"
+        assert region.operate("DELETE", f"{path}?force=true").status_code == 200
+        pod.pod_id = ""  # nothing is left to be removed
+        status, answer = _ask_network(world, **{"provider:segmentation_id": 101})
+        assert status == 201, answer
 
 
 async def test_a_port_that_is_gone_meanwhile_is_not_made(world: World) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is a port left alone that a server has, although the boot's last word about it did not reach the centre?"""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.server_ports import GATEWAY, ServerPorts
-from tricircle.errors import UpstreamStatusError
+from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -123,3 +124,40 @@ async def test_a_claims_job_gives_the_server_the_port_that_it_has(owner: str, ho
     else:
         assert bool(central.deleted) == (owner == "")
         assert bool(removed.ports) == (owner != "")
+
+
+async def test_an_attempt_to_copy_is_settled_before_it_is_forgotten() -> None:
+    """Nobody knows what it made in the pod, so what it may have there must not be given to others."""
+    books, filed = Books(), []
+    central = Neutron({"id": "port1", "device_id": "server1", "device_owner": "compute:az1"})
+
+    async def attempts(_server_id: str, _pod_id: str) -> list[Routing]:
+        return [replace(COPY, pod_resource_id=None)]
+
+    async def get(_pod_id: str) -> Pod:
+        return POD
+
+    async def append(job_type: JobType, resource_id: str, _project_id: str, *, pod_id: str) -> None:
+        filed.append((job_type, resource_id, pod_id))
+
+    books.ports_of_server = attempts  # type: ignore[method-assign]
+    reach = SimpleNamespace(
+        routings=books,
+        registry=SimpleNamespace(get=get),
+        compute=lambda _pod, _version: NoServer(),
+        network=lambda _pod: central,
+        central=SimpleNamespace(ports=central.ports, networking=central),
+        queue=SimpleNamespace(append=append),
+    )
+    run = JobRun(
+        type=JobType.SERVER_PORTS,
+        resource_id="server1",
+        pod_id=POD.id,
+        project_id=ProjectId("demo"),
+        revision=None,
+        payload={},
+        deadline=Deadline.after(10),
+    )
+    with pytest.raises(RetryLaterError):
+        await ServerPorts(reach, Removed()).agree(run)  # type: ignore[arg-type]
+    assert (filed, books.forgotten, central.deleted) == ([(JobType.PORT, "port1", POD.id)], [], [])
