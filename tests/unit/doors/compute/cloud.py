@@ -271,22 +271,13 @@ class Cloud:
         )
         self.bindings = Bindings(self.engine, self.clients, self.registry)
         health = Health(self.wires, self.registry)  # type: ignore[arg-type]
-        copies = SimpleNamespace(
-            flavors=Flavors(self.reach),
-            keypairs=Keypairs(self.reach),
-            server_groups=ServerGroups(self.reach),
-            volume_types=NoVolumeTypes(),
-            vanished=Vanished(self.reach),
-            ports=self.ports,
-            groups=GroupStandIn(self.apps, self.ports),
-        )
         rooms = SimpleNamespace(
             clients=self.clients,
             registry=self.registry,
             routings=self.routings,
             queue=self.queue,
             bindings=self.bindings,
-            copies=copies,
+            copies=self._copies(),
             settings=SimpleNamespace(gateway=GatewaySettings()),
         )
         return compute_door(
@@ -295,6 +286,17 @@ class Cloud:
             selection=Selection(self.registry, self.bindings, health, Capacity(self.clients, self.registry)),
             health=health,
             image_base=PUBLIC + "/image/v2",
+        )
+
+    def _copies(self) -> SimpleNamespace:
+        return SimpleNamespace(
+            flavors=Flavors(self.reach),
+            keypairs=Keypairs(self.reach),
+            server_groups=ServerGroups(self.reach),
+            volume_types=NoVolumeTypes(),
+            vanished=Vanished(self.reach),
+            ports=self.ports,
+            groups=GroupStandIn(self.apps, self.ports),
         )
 
     def context(self, user: str = "demo", project: str = "demo") -> RequestContext:
