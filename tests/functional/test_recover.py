@@ -210,6 +210,13 @@ def _nothing_in_use_is_given(tenant: Tenant, network: Json, vlan_id: int) -> Non
     assert centre("POST", "network", "/networks", body).status_code == 409
 
 
+def _slices(centre: Caller, network: Json) -> dict[str, Json]:
+    """The ports that hold addresses for pods, by id, as far as they must not change."""
+    ports = centre.list("network", "ports", network_id=network["id"], device_owner="network:dhcp")
+    fields = ("id", "device_id", "binding:host_id", "fixed_ips")
+    return {str(port["id"]): {field: port[field] for field in fields} for port in ports}
+
+
 def _clear(books: Books, network_id: str, pod: Caller) -> None:
     """What the sweep would do with a network that nobody knows any more."""
     for copy in pod.list("network", "networks", description=f"tricircle:{network_id}"):
@@ -339,3 +346,39 @@ def test_the_whole_centre_is_older(tenant: Tenant, flavor: Json, image_id: str, 
         tenant.gone("compute", f"/servers/{server_id}")
     pod.delete("network", f"/ports/{operators['id']}")
     _clear(books, empty["id"], pod)
+
+
+def test_an_aggregate_of_an_older_release_says_no_id(
+    tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path
+) -> None:
+    """The pod gets a new id, and its slices are found by it: no address is taken twice."""
+    centre = tenant.region.centre
+    network = tenant.network("10.68.0.0/24")
+    wanted = {"flavorRef": flavor["id"], "imageRef": image_id, "networks": [{"uuid": network["id"]}]}
+    first, second = tenant.booted("az1", **wanted), tenant.booted("az2", **wanted)
+    for server_id in (first, second):
+        tenant.active(server_id)
+    books.drained()
+    before = _slices(centre, network)
+    assert len(before) == 2
+    (aggregate,) = (one for one in centre.list("compute", "os-aggregates") if one["name"] == "ag_Pod2")
+    with books.closed(tmp_path / "schema.sql"):
+        books.drop()
+        assert books.manage("db", "upgrade")[0] == 0
+        names = [name for name in aggregate["metadata"] if name.startswith("tricircle_")]
+        change = {"set_metadata": {"metadata": dict.fromkeys(names)}}
+        centre.good("POST", "compute", f"/os-aggregates/{aggregate['id']}/action", change)
+        code, said = books.manage("recover")
+        assert (code, "ag_Pod2 does not say which id its pod had" in said) == (0, True), said
+        assert books.tables.run("SELECT * FROM tricircle_jobs") == []
+    after = _slices(centre, network)
+    assert after.keys() == before.keys()
+    assert {port["id"] for port in after.values() if port["device_id"] != before[port["id"]]["device_id"]} == {
+        port["id"] for port in after.values() if port["binding:host_id"] == "Pod2"
+    }
+    third = tenant.booted("az2", **wanted)
+    tenant.active(third)
+    books.drained()
+    assert _slices(centre, network) == after
+    for server_id in (first, second, third):
+        tenant.gone("compute", f"/servers/{server_id}")
