@@ -215,7 +215,9 @@ class Recovery:
         contents.projects |= {fact.routing.project_id for fact in found.facts.values() if kind in _BINDING}
         await self._keeper.put(contents.pod, kind, found.facts.values())
         strange = {str(one.holding.central_id) for one in found.strangers}
-        there = {one.pod_resource_id for one in contents.lists[kind]}
+        # An object is the copy of one original: a row that binds it to another one goes.
+        copies = {fact.routing.pod_resource_id for fact in found.facts.values()}
+        there = {one.pod_resource_id for one in contents.lists[kind]} - copies
         await self._keeper.prune(contents.pod, kind, known=strange | found.facts.keys(), there=there)
         for one in found.strangers:
             self._report.note(
