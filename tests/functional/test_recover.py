@@ -199,13 +199,29 @@ def _everything(tenant: Tenant) -> dict[str, list[Json]]:
     }
 
 
-def _nothing_in_use_is_given(tenant: Tenant, network: Json, vlan_id: int, like: Json) -> None:
+def _nothing_in_use_is_given(tenant: Tenant, network: Json, vlan_id: int) -> None:
     """Neither the address of an operator's port, nor the VLAN id of a network that only a pod has."""
     body = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": "10.65.0.77"}]}}
-    assert tenant.here("POST", "network", "/ports", body).status_code == 409
+    assert tenant.inside["RegionOne"]("POST", "network", "/ports", body).status_code == 409
+    centre = tenant.region.centre
+    like = centre.good("GET", "network", f"/networks/{network['id']}")["network"]
     segment = {name: like[name] for name in ("provider:network_type", "provider:physical_network")}
     body = {"network": {"name": unique(), **segment, "provider:segmentation_id": vlan_id}}
-    assert tenant.region.centre("POST", "network", "/networks", body).status_code == 409
+    assert centre("POST", "network", "/networks", body).status_code == 409
+
+
+def _slices(centre: Caller, network: Json) -> dict[str, Json]:
+    """The ports that hold addresses for pods, by id, as far as they must not change."""
+    ports = centre.list("network", "ports", network_id=network["id"], device_owner="network:dhcp")
+    fields = ("id", "device_id", "binding:host_id", "fixed_ips")
+    return {str(port["id"]): {field: port[field] for field in fields} for port in ports}
+
+
+def _one_original_each(books: Books) -> None:
+    """No object in a pod is written down as the copy of two: what takes away one would take away the other."""
+    copies = "SELECT pod_id, kind, pod_resource_id FROM tricircle_routings WHERE kind IN ('network', 'subnet', 'port')"
+    rows = books.tables.run(copies)
+    assert len(rows) == len({tuple(row.values()) for row in rows})
 
 
 def _clear(books: Books, network_id: str, pod: Caller) -> None:
@@ -277,7 +293,10 @@ def test_our_tables_are_older(tenant: Tenant, flavor: Json, image_id: str, books
     tenant.gone("block-storage", f"/volumes/{volume['id']}")
 
 
-def test_the_whole_centre_is_older(tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_all_older", [True, False], ids=["with our tables", "without our tables"])
+def test_neutron_is_older(
+    tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path, *, is_all_older: bool
+) -> None:
     """Neutron's tables fell back, too: what runs in pods is made at the centre again, with the same identifiers."""
     region, here = tenant.region, tenant.here
     centre, pod = region.centre, region.pods["Pod1"]
@@ -309,7 +328,10 @@ def test_the_whole_centre_is_older(tenant: Tenant, flavor: Json, image_id: str, 
     )
     before = _everything(tenant)
     with books.closed(tmp_path / "schema.sql"):
+        books.dump_tables(tmp_path / "ours.sql")
         books.load_schema(tmp_path / "older.sql")
+        if not is_all_older:
+            books.load_schema(tmp_path / "ours.sql")
         assert centre.list("network", "ports", device_id=second) == []
         code, said = books.manage("recover", "--dry-run")
         assert (code, "10.65.0.77" in said, second in said) == (0, True, True), said
@@ -320,6 +342,8 @@ def test_the_whole_centre_is_older(tenant: Tenant, flavor: Json, image_id: str, 
         code, said = books.manage("recover")
         assert code == 0, said
         assert "was unknown" not in said
+        # Workers are stopped: they would take away what nobody uses, and then it is free.
+        _nothing_in_use_is_given(tenant, front, vlans[empty["id"]])
     books.drained()
     assert {one: _nics(centre, one) for one in nics} == nics
     (again,) = centre.list("network", "networks", name=fresh["name"])
@@ -329,10 +353,46 @@ def test_the_whole_centre_is_older(tenant: Tenant, flavor: Json, image_id: str, 
     (imported,) = centre.list("network", "security-groups", name=group["name"])
     rules = {(one["direction"], one["protocol"]) for one in imported["security_group_rules"]}
     assert ("ingress", "icmp") in rules
-    _nothing_in_use_is_given(tenant, front, vlans[empty["id"]], again)
     another = boot(front)
     assert _nics(centre, another) & set().union(*nics.values()) == set()
     for server_id in (first, second, third, fourth, another):
         tenant.gone("compute", f"/servers/{server_id}")
     pod.delete("network", f"/ports/{operators['id']}")
+    _one_original_each(books)
     _clear(books, empty["id"], pod)
+
+
+def test_an_aggregate_of_an_older_release_says_no_id(
+    tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path
+) -> None:
+    """The pod gets a new id, and its slices are found by it: no address is taken twice."""
+    centre = tenant.region.centre
+    network = tenant.network("10.68.0.0/24")
+    wanted = {"flavorRef": flavor["id"], "imageRef": image_id, "networks": [{"uuid": network["id"]}]}
+    first, second = tenant.booted("az1", **wanted), tenant.booted("az2", **wanted)
+    for server_id in (first, second):
+        tenant.active(server_id)
+    books.drained()
+    before = _slices(centre, network)
+    assert len(before) == 2
+    (aggregate,) = (one for one in centre.list("compute", "os-aggregates") if one["name"] == "ag_Pod2")
+    with books.closed(tmp_path / "schema.sql"):
+        books.drop()
+        assert books.manage("db", "upgrade")[0] == 0
+        names = [name for name in aggregate["metadata"] if name.startswith("tricircle_")]
+        change = {"set_metadata": {"metadata": dict.fromkeys(names)}}
+        centre.good("POST", "compute", f"/os-aggregates/{aggregate['id']}/action", change)
+        code, said = books.manage("recover")
+        assert (code, "ag_Pod2 does not say which id its pod had" in said) == (0, True), said
+        assert books.tables.run("SELECT * FROM tricircle_jobs") == []
+    after = _slices(centre, network)
+    assert after.keys() == before.keys()
+    assert {port["id"] for port in after.values() if port["device_id"] != before[port["id"]]["device_id"]} == {
+        port["id"] for port in after.values() if port["binding:host_id"] == "Pod2"
+    }
+    third = tenant.booted("az2", **wanted)
+    tenant.active(third)
+    books.drained()
+    assert _slices(centre, network) == after
+    for server_id in (first, second, third):
+        tenant.gone("compute", f"/servers/{server_id}")

@@ -87,6 +87,8 @@ async def test_rows_of_what_is_gone_go_and_young_or_leased_ones_stay(engine: Eng
     await first.put(_POD, Kind.NETWORK, [fact("goes", Kind.NETWORK)])
     await Leases(engine).take(Kind.PORT, "held", _POD.id, _DEMO, owner="alive", ttl_s=60)
     second, report = await keeper(engine)
+    async with transaction(engine) as connection:
+        assert await restoration.leases(connection) == 1
     late = fact("late")
     async with transaction(engine) as connection:
         moment = await RoutingRows.moment(connection)

@@ -20,6 +20,7 @@ from tricircle.model.pod import Service
 from tricircle.pods.aggregates import Aggregates
 from tricircle.pods.survey import Surveyor
 from tricircle.store.engine import transaction
+from tricircle.store.restoration import leases
 from tricircle.store.routings import RoutingRows
 
 #: Seconds for finding all pods, and for Keystone's list of users.
@@ -58,6 +59,9 @@ async def _pods(rooms: Rooms, catalog: Catalog, report: Report, *, is_rehearsal:
 async def _recovery(rooms: Rooms, report: Report, *, is_rehearsal: bool) -> Recovery:
     async with transaction(rooms.engine) as connection:
         since = await RoutingRows.moment(connection)
+        at_work = await leases(connection)
+    if at_work:
+        report.note(f"Somebody is at work ({at_work} leases run): are all gateways and workers stopped?")
     centre = Centre(rooms.clients, rooms.registry)
     keeper = RecordKeeper(rooms.engine, rooms.queue, report, since=since, is_rehearsal=is_rehearsal)
     return Recovery(

@@ -4,10 +4,10 @@
 Everything is held in memory: a recovery asks for every object once per pod. Of ports only what a comparison needs.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tricircle.audit.at_once import at_once
 from tricircle.audit.inventory import LISTINGS, PAGE
 from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline, ProjectId
@@ -107,22 +107,21 @@ class Centre:
 
     async def declared(self, deadline: Deadline) -> Declared:
         """Everything. Raises as ``paging.pages``: without the whole of it nothing can be told from nothing."""
-        async with asyncio.TaskGroup() as group:
-            owner = group.create_task(self._owner(deadline))
-            ports = group.create_task(self._all(_PORTS, deadline))
-            found = {kind: group.create_task(self._all(LISTINGS[kind], deadline)) for kind in _KINDS}
-        others, slices, addresses = of_ports(ports.result())
+        listings = (_PORTS, *(LISTINGS[kind] for kind in _KINDS))
+        ports, *lists = await at_once([self._all(one, deadline) for one in listings], limit=len(listings))
+        found = dict(zip(_KINDS, lists, strict=True))
+        others, slices, addresses = of_ports(ports)
         return Declared(
-            owner_id=owner.result(),
-            networks=found[Kind.NETWORK].result(),
-            subnets=found[Kind.SUBNET].result(),
-            groups=found[Kind.SECURITY_GROUP].result(),
+            owner_id=await self._owner(deadline),
+            networks=found[Kind.NETWORK],
+            subnets=found[Kind.SUBNET],
+            groups=found[Kind.SECURITY_GROUP],
             ports=others,
             slices=slices,
             addresses=addresses,
-            flavors=found[Kind.FLAVOR].result(),
-            server_groups=found[Kind.SERVER_GROUP].result(),
-            volume_types=found[Kind.VOLUME_TYPE].result(),
+            flavors=found[Kind.FLAVOR],
+            server_groups=found[Kind.SERVER_GROUP],
+            volume_types=found[Kind.VOLUME_TYPE],
         )
 
     async def _owner(self, deadline: Deadline) -> ProjectId:

@@ -4,11 +4,11 @@
 A project is bound where it has something. Whether its limits are lifted is what the pod says.
 """
 
-import asyncio
 import uuid
 from collections.abc import Collection
 from dataclasses import replace
 
+from tricircle.audit.at_once import at_once
 from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import Deadline, ProjectId
 from tricircle.errors import TricircleError, UpstreamStatusError
@@ -38,15 +38,7 @@ class BindingRecovery:
         there = {binding.project_id: binding for binding in await self._bindings.find(pod_id=pod.id)}
         wanted = sorted((set(projects) | there.keys()) - {ProjectId("")})
         self._report.progress(f"{pod.name}: limits of {len(wanted)} projects")
-        turn = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(project_id: ProjectId) -> None:
-            async with turn:
-                await self._bind(pod, project_id, there.get(project_id))
-
-        async with asyncio.TaskGroup() as group:
-            for project_id in wanted:
-                group.create_task(one(project_id))
+        await at_once([self._bind(pod, project_id, there.get(project_id)) for project_id in wanted], limit=_AT_ONCE)
 
     async def _bind(self, pod: Pod, project_id: ProjectId, former: Binding | None) -> None:
         try:

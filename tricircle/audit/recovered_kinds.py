@@ -5,11 +5,11 @@ A pod's own flavor or type that is used in place of a copy bears no mark: it is 
 of the pod uses it. Others are found by their next use, as they were the first time.
 """
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
+from tricircle.audit.at_once import at_once
 from tricircle.audit.declared import Centre, Declared
 from tricircle.audit.findings import Holding
 from tricircle.audit.recoverable import ANYBODY, Fact, Sorted, Stranger, Why, sort
@@ -138,22 +138,16 @@ class Kinds:
 
     async def keypairs(self, pod: Pod, users: Collection[str], deadline: Deadline) -> list[Fact]:
         """The key pairs of these users that the pod has as the centre has them. A user that nobody knows has none."""
-        found: list[Fact] = []
-        turn = asyncio.Semaphore(_AT_ONCE)
         pods_nova = self._compute(pod, _KEYPAIR_VERSION)
 
-        async def of(user_id: str) -> None:
-            async with turn:
-                central = await self._central_pairs(user_id, deadline)
-                present = await _pairs(pods_nova, user_id, deadline) if central else {}
-                for name, pair in present.items():
-                    if name in central and keypairs.digest(pair) == keypairs.digest(central[name]):
-                        found.append(_pair(pod, user_id, name, pair))
+        async def of(user_id: str) -> list[Fact]:
+            central = await self._central_pairs(user_id, deadline)
+            present = await _pairs(pods_nova, user_id, deadline) if central else {}
+            same = [name for name in present if name in central and _digest(present, name) == _digest(central, name)]
+            return [_pair(pod, user_id, name, present[name]) for name in same]
 
-        for outcome in await asyncio.gather(*(of(user_id) for user_id in sorted(users)), return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return found
+        found = await at_once([of(user_id) for user_id in sorted(users)], limit=_AT_ONCE)
+        return [fact for facts in found for fact in facts]
 
     async def _central_pairs(self, user_id: str, deadline: Deadline) -> dict[str, Body]:
         """Remembered, since every pod is compared with the same."""
@@ -170,6 +164,10 @@ async def _pairs(client: ServiceClient, user_id: str, deadline: Deadline) -> dic
     found = await collect(client, "/v2.1/os-keypairs", "keypairs", deadline, {"user_id": user_id})
     pairs = [item["keypair"] for item in found if isinstance(item.get("keypair"), dict)]
     return {text(pair, "name"): pair for pair in pairs if isinstance(pair, dict)}
+
+
+def _digest(pairs: Mapping[str, Body], name: str) -> str:
+    return keypairs.digest(pairs[name])
 
 
 def _pair(pod: Pod, user_id: str, name: str, pair: Body) -> Fact:

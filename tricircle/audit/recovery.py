@@ -8,11 +8,11 @@ Pods go at the same time, and in each of them: networks with what belongs to the
 was made of. Subnets wait for those of all pods, since only together they say where a subnet is at home.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tricircle.audit import recoverable
+from tricircle.audit.at_once import at_once
 from tricircle.audit.contents import Contents
 from tricircle.audit.declared import Centre, Declared
 from tricircle.audit.findings import Holding, Part
@@ -215,7 +215,9 @@ class Recovery:
         contents.projects |= {fact.routing.project_id for fact in found.facts.values() if kind in _BINDING}
         await self._keeper.put(contents.pod, kind, found.facts.values())
         strange = {str(one.holding.central_id) for one in found.strangers}
-        there = {one.pod_resource_id for one in contents.lists[kind]}
+        # An object is the copy of one original: a row that binds it to another one goes.
+        copies = {fact.routing.pod_resource_id for fact in found.facts.values()}
+        there = {one.pod_resource_id for one in contents.lists[kind]} - copies
         await self._keeper.prune(contents.pod, kind, known=strange | found.facts.keys(), there=there)
         for one in found.strangers:
             self._report.note(
@@ -226,15 +228,7 @@ class Recovery:
 
 async def _each(pods: Sequence[Contents], work: Work) -> None:
     """Do it for every pod, some at the same time."""
-    turn = asyncio.Semaphore(_PODS_AT_ONCE)
-
-    async def one(contents: Contents) -> None:
-        async with turn:
-            await work(contents)
-
-    async with asyncio.TaskGroup() as group:
-        for contents in pods:
-            group.create_task(one(contents))
+    await at_once([work(contents) for contents in pods], limit=_PODS_AT_ONCE)
 
 
 def shares_of(policies: Iterable[Holding]) -> dict[str, frozenset[str]]:

@@ -77,7 +77,7 @@ def _summary(report: Report, *, is_rehearsal: bool) -> str:
         return text + "nothing was written: this was a rehearsal\n"
     if report.problems:
         return (
-            text + f"{len(report.problems)} things could not be recovered; do what stands there, and run this again\n"
+            text + f"not everything could be recovered ({len(report.problems)}): do what stands there, run this again\n"
         )
     return text + "everything that the pods hold is written down\n"
 

@@ -18,7 +18,7 @@ from tricircle.store.bindings import BindingRows
 from tricircle.store.clock import now
 from tricircle.store.pods import PodRows
 from tricircle.store.routings import RoutingRows
-from tricircle.store.tables import quarantine, routings
+from tricircle.store.tables import job_keys, quarantine, routings
 from tricircle.store.upsert import upsert
 
 _KEY = ("central_id", "kind", "pod_id")
@@ -49,6 +49,13 @@ async def write(connection: AsyncConnection, wanted: Sequence[Routing]) -> None:
             keys=_KEY,
             changes=lambda _brought, changed=changed: {**changed, "updated_at": now()},  # type: ignore[misc]
         )
+
+
+async def leases(connection: AsyncConnection) -> int:
+    """How many leases run, on routings and on keys of jobs: signs of gateways and workers that are not stopped."""
+    tables = (routings, job_keys)
+    counts = [sa.select(sa.func.count()).select_from(one).where(one.c.lease_until >= now()) for one in tables]
+    return sum([(await connection.execute(count)).scalar_one() for count in counts])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said when the centre refuses what servers in pods use?"""
+
+from datetime import UTC, datetime
+
+from tests.unit.audit.test_recoverable import OWNER, contents, declared, group, network, port, subnet
+from tests.unit.pods.conftest import Bench
+from tricircle.audit.declared import Centre, Declared
+from tricircle.audit.importing import Importer
+from tricircle.audit.record_keeper import RecordKeeper
+from tricircle.audit.recovery_report import Did, Report
+from tricircle.jobs.queue import Queue
+from tricircle.model.routing import Kind
+
+_NOTHING = Declared(owner_id=OWNER)
+
+
+def importer(bench: Bench, *, is_rehearsal: bool) -> tuple[Importer, Report]:
+    report = Report()
+    since = datetime.now(UTC)
+    keeper = RecordKeeper(bench.engine, Queue(bench.engine), report, since=since, is_rehearsal=is_rehearsal)
+    return Importer(Centre(bench.clients, bench.registry), keeper, report), report
+
+
+async def test_what_cannot_be_made_is_named_with_all_that_stands_on_it(bench: Bench) -> None:
+    """The centre of these tests has no networks: it refuses every one."""
+    making, report = importer(bench, is_rehearsal=False)
+    found = contents(networks=[network()], subnets=[subnet()], groups=[group()], ports=[port()])
+    after = await making.run([found], _NOTHING)
+    assert after == _NOTHING
+    texts = [problem.text for problem in report.problems]
+    assert [text.split()[2] for text in texts] == ["network", "subnet", "security_group", "port"]
+    assert "front; vlan 101" in texts[0]
+    assert "its network is unknown there too" in texts[1]
+    assert "10.0.0.9; fa:1; server server" in texts[3]
+    assert not any(did is Did.IMPORTED for _pod, _noun, did in report.counts)
+    assert found.lists[Kind.PORT][0].central_id == "P"
+
+
+async def test_a_rehearsal_only_names(bench: Bench) -> None:
+    making, report = importer(bench, is_rehearsal=True)
+    found = contents(networks=[network()], subnets=[subnet()], groups=[group()], ports=[port()])
+    assert await making.run([found], _NOTHING) == _NOTHING
+    assert report.problems == []
+    assert len(report.notes) == 4
+    assert bench.centre.calls == []
+
+
+async def test_what_an_earlier_attempt_made_is_found_by_its_natural_key(bench: Bench) -> None:
+    """Other ids at the centre, the same VLAN id, CIDR, name and MAC."""
+    known = declared()
+    renamed = {
+        "networks": {"N2": {**known.networks["N"], "id": "N2"}},
+        "subnets": {"S2": {**known.subnets["S"], "id": "S2", "network_id": "N2"}},
+        "groups": {"G2": {**known.groups["G"], "id": "G2"}},
+        "ports": {"P2": {**known.ports["P"], "id": "P2", "network_id": "N2"}},
+    }
+    after = declared(**renamed)
+    making, report = importer(bench, is_rehearsal=False)
+    found = contents(networks=[network()], subnets=[subnet()], groups=[group()], ports=[port()])
+    assert (await making.run([found], after)).ports.keys() == {"P2"}
+    assert (report.problems, report.notes) == ([], [])
+    names = {kind: found.lists[kind][0].central_id for kind in (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP)}
+    assert names == {Kind.NETWORK: "N2", Kind.SUBNET: "S2", Kind.SECURITY_GROUP: "G2"}
+    assert found.lists[Kind.PORT][0].central_id == "P2"
+    assert [call for call in bench.centre.calls if not call.startswith("GET")] == []
