@@ -3,8 +3,8 @@
 
 A job (``JobType.SWEEP``) goes through the pod kind by kind: what runs there, then copies in the order in which one
 needs the other, then what the centre says about ports in the pod. Each kind is read to the end before anything counts
-as missing; a kind that cannot be read to the end concludes nothing and is named in the report, the others go on, and another sweep is filed.
-When not one kind could be read, the pod is away: the job waits like any other.
+as missing; one that cannot be read to the end concludes nothing and is named in the report, the others go on, and
+another sweep is filed. When not one kind could be read, the pod is away: the job waits like any other.
 
 Memory holds one page, eight bytes for each object of the pod, and the few flavors and types.
 """
