@@ -73,22 +73,23 @@ class AdminClient:
         :param find: turns what the operator typed into an id
         :raises osc_lib.exceptions.CommandError: at the end, with every refusal
         """
-        refusals = []
-        for typed in ids:
-            try:
-                self.delete(path, find(typed))
-            except (exceptions.CommandError, exceptions.NotFound) as error:
-                refusals.append(f"'{typed}' was not removed: {error}")
-        if refusals:
-            raise exceptions.CommandError("\n".join(refusals))
+        _each(ids, lambda typed: self.delete(path, find(typed)), "removed")
+
+    def redo_each(self, path: str, ids: Iterable[str]) -> None:
+        """Give several jobs a fresh start and go on after a refusal. Raises as :meth:`delete_each`."""
+        _each(ids, lambda typed: self._call("PUT", f"{path}/{typed}"), "redone")
 
     def pod_id(self, name_or_id: str) -> str:
         """The id of the pod with this name or id. :raises osc_lib.exceptions.CommandError: when there is none."""
+        return str(self.pod(name_or_id)["pod_id"])
+
+    def pod(self, name_or_id: str) -> Record:
+        """The pod with this name or id. :raises osc_lib.exceptions.CommandError: when there is none."""
         named = self.records("/pods", "pods", {"pod_name": name_or_id})
         if named:
-            return str(named[0]["pod_id"])
+            return named[0]
         try:
-            return str(self.show("/pods", "pod", name_or_id)["pod_id"])
+            return self.show("/pods", "pod", name_or_id)
         except exceptions.NotFound as error:
             message = f"No pod with the name or id '{name_or_id}'."
             raise exceptions.CommandError(message) from error
@@ -116,6 +117,21 @@ class AdminClient:
             message = f"The Admin API's answer holds no '{key}'."
             raise exceptions.CommandError(message)
         return record
+
+
+def _each(ids: Iterable[str], act: Callable[[str], object], done: str) -> None:
+    """Do something with each and tell every refusal at the end.
+
+    :raises osc_lib.exceptions.CommandError: at least one was refused
+    """
+    refusals = []
+    for typed in ids:
+        try:
+            act(typed)
+        except (exceptions.CommandError, exceptions.NotFound) as error:
+            refusals.append(f"'{typed}' was not {done}: {error}")
+    if refusals:
+        raise exceptions.CommandError("\n".join(refusals))
 
 
 def _refusal(response: Any) -> Exception:

@@ -17,12 +17,14 @@ from tests.unit.keystone.fake import CONFIG, FakeKeystone, running
 from tricircle.conf.load import load
 from tricircle.conf.settings import DatabaseSettings, Settings
 from tricircle.doors.admin.bindings import BindingCalls
+from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
 from tricircle.doors.admin.rows import door
 from tricircle.doors.admin.versions import VersionCalls
 from tricircle.http.dialects import Dialect
 from tricircle.http.listener import Listener, Places
 from tricircle.http.policy.enforcer import Enforcer
+from tricircle.jobs.queue import Queue
 from tricircle.keystone.catalog import Catalog
 from tricircle.keystone.session import ServiceTokens
 from tricircle.keystone.tokens import Validator
@@ -115,7 +117,7 @@ def _settings(folder: Path, keystone: FakeKeystone, centre: FakeRegion, database
 
 def _empty(server: mariadb.Server, database: str) -> None:
     with server.connect(database.rpartition("/")[2]) as connection, connection.cursor() as cursor:
-        for table in ("routings", "bindings", "pod_endpoints", "pods"):
+        for table in ("routings", "bindings", "pod_endpoints", "pods", "jobs", "job_keys", "job_history"):
             cursor.execute(f"DELETE FROM tricircle_{table}")
 
 
@@ -158,6 +160,7 @@ async def _built(
     admin_door = door(
         PodCalls(engine, registration, endpoint=endpoint),
         BindingCalls(engine, Bindings(engine, clients, registry), endpoint=endpoint),
+        JobCalls(engine, Queue(engine), endpoint=endpoint),
         VersionCalls(endpoint=endpoint),
     )
     road = Road(

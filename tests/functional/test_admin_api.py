@@ -4,9 +4,11 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -176,6 +178,83 @@ def test_commands_of_openstackclient(pods: dict[str, dict[str, Any]]) -> None:
     assert "Region 'Nowhere' does not exist in Keystone. Existing regions: " in refused.stderr
     assert "HTTP 403" in openstack("multiregion", "networking", "pod", "list", cloud="tricircle").stderr
     assert isinstance(shown("multiregion", "networking", "binding", "list"), list)
+
+
+def ended(admin: requests.Session, job_id: int) -> dict[str, Any]:
+    """A job when a worker has carried it out."""
+    until = time.monotonic() + 60
+    while True:
+        answer = admin.get(f"{API}/jobs/{job_id}", timeout=30)
+        assert answer.status_code == 200, answer.text
+        job: dict[str, Any] = answer.json()["job"]
+        if job["status"] not in ("waiting", "running") or time.monotonic() > until:
+            return job
+        time.sleep(0.2)
+
+
+def test_a_job_is_filed_carried_out_listed_and_forgotten(
+    admin: requests.Session, pods: dict[str, dict[str, Any]]
+) -> None:
+    wanted = {"type": "network", "project_id": "p1", "resource": {"network_id": str(uuid4())}, "pod_name": "Pod1"}
+    answer = admin.post(f"{API}/jobs", json={"job": wanted}, timeout=30)
+    assert answer.status_code == 202, answer.text
+    filed = answer.json()["job"]
+    assert filed["pod_id"] == pods["Pod1"]["pod_id"]
+    job = ended(admin, filed["id"])
+    assert (job["status"], job["error"], job["attempts"]) == ("done", None, 1)
+    query = {"status": "done", "resource_id": wanted["resource"]["network_id"], "pod_name": "Pod1"}
+    listed = admin.get(f"{API}/jobs", params=query, timeout=30).json()["jobs"]
+    assert [one["id"] for one in listed] == [filed["id"]]
+    again = admin.put(f"{API}/jobs/{filed['id']}", timeout=30)
+    assert (again.status_code, again.json()["conflictingRequest"]["code"]) == (409, 409)
+    assert admin.delete(f"{API}/jobs/{filed['id']}", timeout=30).status_code == 200
+    assert admin.get(f"{API}/jobs/{filed['id']}", timeout=30).status_code == 404
+
+
+def test_a_change_at_the_centre_leaves_a_job_in_history(
+    admin: requests.Session, pods: dict[str, dict[str, Any]]
+) -> None:
+    """The driver inside the central Neutron filed it; nobody needs a copy for that."""
+    neutron = "http://127.0.0.1:20696/v2.0/networks"
+    made = admin.post(neutron, json={"network": {"name": "jobs-are-seen"}}, timeout=30)
+    assert made.status_code == 201, made.text
+    network = made.json()["network"]
+    try:
+        change = {"network": {"name": "jobs-were-seen"}}
+        assert admin.put(f"{neutron}/{network['id']}", json=change, timeout=30).status_code == 200
+    finally:
+        assert admin.delete(f"{neutron}/{network['id']}", timeout=30).status_code == 204
+    query = {"type": "network", "resource_id": network["id"], "project_id": network["project_id"]}
+    until = time.monotonic() + 60
+    while True:
+        jobs = admin.get(f"{API}/jobs", params=query, timeout=30).json()["jobs"]
+        if (jobs and {job["status"] for job in jobs} == {"done"}) or time.monotonic() > until:
+            break
+        time.sleep(0.2)
+    assert jobs
+    assert {job["status"] for job in jobs} == {"done"}
+
+
+def test_jobs_by_commands(admin: requests.Session, pods: dict[str, dict[str, Any]]) -> None:
+    words = ("multiregion", "networking", "job")
+    network_id = str(uuid4())
+    resource = ("--resource", f"network_id={network_id}")
+    filed = shown(*words, "create", "--type", "network", "--project", "p1", *resource, "--pod", "Pod1")
+    assert (filed["resource"], filed["pod_name"]) == ({"network_id": network_id}, "Pod1")
+    job_id = str(ended(admin, filed["id"])["id"])
+    listed = shown(*words, "list", "--all", "--resource", network_id)
+    assert [(str(row["id"]), row["status"]) for row in listed] == [(job_id, "done")]
+    assert shown(*words, "show", job_id)["history"][0]["status"] == "done"
+    schemas = {row["type"]: row["resource"] for row in shown(*words, "schema", "list")}
+    assert schemas["keypair"] == ["user_id", "keypair_name"]
+    assert f"Job {job_id} is done." in openstack(*words, "redo", job_id).stderr
+    assert "HTTP 403" in openstack(*words, "list", cloud="tricircle").stderr
+    by_us = json.loads(manage("job", "list", "--all", "--resource", network_id, "--json").stdout)["jobs"]
+    assert [str(job["id"]) for job in by_us] == [job_id]
+    assert "done" in manage("job", "show", job_id).stdout
+    assert manage("job", "redo", job_id).returncode == 1
+    assert openstack(*words, "delete", job_id).returncode == 0
+    assert manage("job", "show", job_id).returncode == 1
 
 
 def test_catalog_sync_twice_changes_nothing(pods: dict[str, dict[str, Any]]) -> None:

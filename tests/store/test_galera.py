@@ -7,6 +7,7 @@ Row locks end at the node; what decides between nodes is the certification at co
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
@@ -14,12 +15,15 @@ import sqlalchemy as sa
 from tests import galera, mariadb
 from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import PodId, ProjectId
+from tricircle.errors import ConflictError, DatabaseCollisionError
+from tricircle.jobs.desk import Desk
 from tricircle.jobs.queue import Queue
 from tricircle.ledger.leases import Lease, Leases
-from tricircle.model.job import JobKey, JobType
+from tricircle.model.job import JobKey, JobStatus, JobType
 from tricircle.model.routing import Kind
 from tricircle.store.engine import Engine, create_engine, transaction
-from tricircle.store.tables import metadata, pods
+from tricircle.store.jobs import JobRows
+from tricircle.store.tables import job_keys, jobs, metadata, pods
 
 pytestmark = pytest.mark.mariadb
 
@@ -118,3 +122,66 @@ async def test_in_a_storm_on_both_nodes_no_key_runs_twice_and_no_job_is_lost(nod
         done.set()
     assert sorted(settled) == sorted(filed), "each row is settled exactly once"
     assert collisions, "nobody collided, so this test showed nothing"
+
+
+async def test_of_claims_on_both_nodes_the_one_that_loses_at_commit_gets_nothing(nodes: Nodes) -> None:
+    """Both have the key, each on its own node, until they commit: the certification lets one through."""
+    queue = Queue(nodes[0])
+    await queue.append(JobType.NETWORK, "net1", _DEMO)
+    await _applied(nodes[1], 1)
+    collisions = _count_collisions(nodes)
+    both_have_it = asyncio.Barrier(2)
+    claims: list[str] = []
+
+    async def claim(engine: Engine, name: str) -> None:
+        key = JobKey(type=JobType.NETWORK, resource_id="net1")
+        with suppress(DatabaseCollisionError):
+            async with transaction(engine, within_s=30) as connection:
+                assert await JobRows.take_key(connection, key, owner=name, token=name, lease_s=30) is not None
+                assert len((await JobRows.rows_of(connection, key))[0]) == 1
+                await both_have_it.wait()
+            claims.append(name)
+
+    await asyncio.gather(claim(nodes[0], "w1"), claim(nodes[1], "w2"))
+    assert len(claims) == 1, "two nodes let two workers run one key"
+    assert collisions
+    async with transaction(nodes[0]) as connection:
+        await connection.execute(sa.text("SET SESSION wsrep_sync_wait = 1"))
+        owners = (await connection.execute(sa.select(job_keys.c.owner))).scalars().all()
+        await connection.execute(sa.text("SET SESSION wsrep_sync_wait = 0"))
+    assert owners == claims
+
+
+async def test_operators_on_the_other_node_lose_no_job(nodes: Nodes) -> None:
+    """They cannot see the claim's hold there. What they redo is settled, what they delete is gone, nothing hangs."""
+    queue, desk = Queue(nodes[0]), Desk(nodes[1])
+    for number in range(20):
+        rests = await queue.append(JobType.NETWORK, f"net{number}", _DEMO)
+        await queue.fail((await queue.claim("w1", 30, 1))[0], "broken")
+        fresh = await queue.append(JobType.NETWORK, f"net{number}", _DEMO)
+        await _applied(nodes[1], 2)
+        claimed, *said = await asyncio.gather(
+            queue.claim("w1", 30, 1), desk.redo(rests), desk.delete(fresh), return_exceptions=True
+        )
+        assert all(not isinstance(one, Exception) or isinstance(one, ConflictError) for one in said)
+        assert isinstance(claimed, list)
+        for _ in range(5):
+            for claim in claimed:
+                await queue.finish(claim)
+            # A claim that lost against an operator, at its commit, is made again.
+            await _applied(nodes[0], None)
+            claimed = await queue.claim("w1", 30, 1)
+        assert await queue.waiting() == []
+        await _applied(nodes[1], 0)
+        for job_id in (rests, fresh):
+            view, _ = await desk.get(job_id)
+            assert view.status in (JobStatus.DONE, JobStatus.DELETED)
+
+
+async def _applied(engine: Engine, number: int | None) -> None:
+    """Wait until a node has applied all that is committed; then it holds so many jobs."""
+    async with transaction(engine, within_s=60) as connection:
+        await connection.execute(sa.text("SET SESSION wsrep_sync_wait = 1"))
+        found = (await connection.execute(sa.select(sa.func.count()).select_from(jobs))).scalar_one()
+        await connection.execute(sa.text("SET SESSION wsrep_sync_wait = 0"))
+    assert number in (None, found)

@@ -6,14 +6,12 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from tests import mariadb
-from tricircle.cmd import manage
 from tricircle.context import PodId, ProjectId
 from tricircle.errors import LeaseLostError
 from tricircle.jobs.queue import Claim, Queue
@@ -388,28 +386,3 @@ def test_a_claims_facts_come_from_all_its_rows() -> None:
     rows = (replace(row, attempts=2, last_error="e1"), replace(row, id=2, project_id=ProjectId(""), attempts=1))
     claim = Claim(key=row.key, jobs=rows, token="t", lease_s=1, waited_s=0)
     assert (claim.attempts, claim.last_error, claim.project_id, claim.revision) == (2, "e1", "demo", None)
-
-
-async def test_the_command_line_lists_and_redoes(
-    server: mariadb.Server, database: str, queue: Queue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "tricircle.conf"
-    file.write_text(f"[database]\nconnection = {server.url(database)}\n")
-
-    async def manage_job(*arguments: str) -> str:
-        command = ["--config-file", str(file), "job", *arguments]
-        # In a thread: the command has an event loop of its own.
-        assert await asyncio.to_thread(manage.main, command) == 0
-        return capsys.readouterr().out
-
-    await _file(queue, "broken")
-    await queue.fail(await _one(queue), "ValueError: a\nb")
-    await _file(queue, "fresh")
-    every = await manage_job("list")
-    assert "fresh" in every
-    stopped = await manage_job("list", "--stopped")
-    assert "fresh" not in stopped
-    assert stopped.splitlines()[1].split()[-3:] == ["ValueError:", "a", "b"]
-    assert await manage_job("redo", "999999") == "0 jobs will be tried again\n"
-    assert await manage_job("redo") == "1 jobs will be tried again\n"
-    assert len(await _claim(queue)) == 2

@@ -11,6 +11,7 @@ from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
 from tricircle.doors.admin import rows as admin_rows
 from tricircle.doors.admin.bindings import BindingCalls
+from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
 from tricircle.doors.admin.versions import VersionCalls
 from tricircle.doors.block_storage.volume_views import FAULT as VOLUME_FAULT
@@ -83,6 +84,7 @@ def admin(settings: Settings) -> ASGIApp:
     door = admin_rows.door(
         PodCalls(rooms.engine, registration, endpoint=endpoint),
         BindingCalls(rooms.engine, rooms.bindings, endpoint=endpoint),
+        JobCalls(rooms.engine, rooms.queue, endpoint=endpoint),
         VersionCalls(endpoint=endpoint),
     )
     validator, enforcer = Validator(settings), Enforcer(settings)

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from tricircle.app.exposure import shown
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.schedule import Schedule
@@ -12,6 +13,7 @@ from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import Settings
 from tricircle.copies.lost_ports import LostPorts
 from tricircle.copies.server_ports import ServerPorts
+from tricircle.jobs.desk import Desk
 from tricircle.jobs.worker import Body, Worker
 from tricircle.ledger.positions import Positions
 from tricircle.model.job import JobType
@@ -30,13 +32,15 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
     )
     looking = asyncio.create_task(schedule.run())
     try:
-        yield Worker(
+        made = Worker(
             rooms.queue,
             bodies(rooms),
             settings.worker,
             chores=(Positions(rooms.engine).purge,),
             deadlines={JobType.SWEEP: settings.worker.sweep_deadline_s},
         )
+        async with shown(made, Desk(rooms.engine), settings.worker):
+            yield made
     finally:
         looking.cancel()
         await rooms.close()

@@ -326,6 +326,17 @@ WORKER = [
         help="Seconds that a stopping worker waits for jobs that are running; what is not finished then is taken "
         "over by another.",
     ),
+    cfg.HostAddressOpt(
+        "metrics_host",
+        default="127.0.0.1",
+        help="Address on which a worker shows /metrics and /healthz. They ask for no token: let only your monitoring "
+        "reach it.",
+    ),
+    cfg.PortOpt(
+        "metrics_port",
+        default=0,
+        help="Port of these pages; 0: there are none. Of several workers on one machine each needs a port of its own.",
+    ),
 ]
 
 #: Our own sections, in the order of the sample file.

@@ -98,6 +98,8 @@ class WorkerSettings:
     sweep_interval_s: float = 900.0
     sweep_deadline_s: float = 3600.0
     stop_timeout_s: float = 30.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

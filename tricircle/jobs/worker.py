@@ -35,6 +35,8 @@ LOG = logging.getLogger(__name__)
 _OUTAGE_POLL_S = 2.0
 #: Seconds between two tries to write an outcome, or to renew a lease, while the database does not answer.
 _WRITE_AGAIN_S = 0.5
+#: Seconds without a look for work after which a worker is sick. An attempt may take as long as a transaction.
+_STALLED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ class Worker:
     :param bodies: what to do, by type; rows of other types are left for other workers
     :param deadlines: seconds for runs of types that need another deadline than all others
     :param chores: done about every ``tidy_s`` seconds, after the queue's own tidying
+    :param stalled_s: without a look for work for so long it is called stalled
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Worker:
         chores: Sequence[Chore] = (),
         tidy_s: float = 900.0,
         deadlines: Mapping[JobType, float] | None = None,
+        stalled_s: float = _STALLED_S,
     ) -> None:
         self._queue = queue
         self._bodies = dict(bodies)
@@ -119,10 +123,12 @@ class Worker:
         self._chores = (queue.purge, *chores)
         self._tidy_s = tidy_s
         self._deadlines = dict(deadlines or {})
+        self._stalled_s = stalled_s
         self._running: dict[JobKey, _Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._is_outage = False
+        self._looked = monotonic()
 
     @property
     def running(self) -> tuple[JobKey, ...]:
@@ -133,6 +139,14 @@ class Worker:
     def is_stopping(self) -> bool:
         """Whether :meth:`stop` was called."""
         return self._is_stopping
+
+    def condition(self) -> tuple[bool, str]:
+        """Whether the worker looks for work, and a word for how it fares. May be called from another thread."""
+        if not self._is_stopping and monotonic() - self._looked > self._stalled_s:
+            return False, "stalled"
+        if self._is_stopping:
+            return True, "stopping"
+        return True, "waiting for the database" if self._is_outage else "ok"
 
     def stop(self) -> None:
         """Take nothing new; :meth:`run` returns when what runs has ended, or the grace is over. May be called twice."""
@@ -153,6 +167,7 @@ class Worker:
     async def _look_once(self, group: asyncio.TaskGroup) -> None:
         """Claim what there is room for and start it; when there was nothing to do, wait a little."""
         self._wake.clear()
+        self._looked = monotonic()
         free = self._settings.concurrency - len(self._running)
         asked = monotonic()
         claims = await self._claim(free) if free > 0 else []

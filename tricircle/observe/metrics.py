@@ -7,6 +7,7 @@ its workers.
 """
 
 import os
+from collections.abc import Mapping
 
 from prometheus_client import REGISTRY as OWN
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -46,6 +47,15 @@ JOBS = Counter("tricircle_jobs", "Runs of jobs that ended, by type and how.", ("
 JOB_SECONDS = Histogram("tricircle_job_seconds", "Time that runs of jobs took.", ("type",), buckets=_SECONDS)
 SWEEP_FINDINGS = Counter(
     "tricircle_sweep_findings", "What sweeps saw that did not agree, by pod, how, and kind.", ("pod", "what", "kind")
+)
+QUEUE_JOBS = Gauge(
+    "tricircle_queue_jobs", "Jobs in the queue, by type and state.", ("type", "state"), multiprocess_mode="mostrecent"
+)
+QUEUE_OLDEST = Gauge(
+    "tricircle_queue_oldest_seconds",
+    "How long the oldest job waits that is due, or has failed before.",
+    ("type",),
+    multiprocess_mode="mostrecent",
 )
 
 _TALLY = Tally(_SECONDS)
@@ -108,6 +118,19 @@ def job_ended(type_: str, outcome: str, seconds: float) -> None:
 def sweep_found(pod: str, what: str, kind: str) -> None:
     """A sweep saw something that does not agree. ``what``: see ``audit/findings.py``."""
     SWEEP_FINDINGS.labels(pod, what, kind).inc()
+
+
+def queue_counted(type_: str, counts: Mapping[str, int], oldest_s: float) -> None:
+    """The queue was counted: jobs of one type by state, and the age of the oldest that waits."""
+    for state, number in counts.items():
+        QUEUE_JOBS.labels(type_, state).set(number)
+    QUEUE_OLDEST.labels(type_).set(oldest_s)
+
+
+def queue_unknown() -> None:
+    """The queue cannot be counted now."""
+    QUEUE_JOBS.clear()
+    QUEUE_OLDEST.clear()
 
 
 def forget_process(pid: int) -> None:

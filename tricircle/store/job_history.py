@@ -40,6 +40,11 @@ class JobHistory:
         await connection.execute(statement)
 
     @staticmethod
+    async def forget(connection: AsyncConnection, job_id: int) -> None:
+        """Remove every line that goes by this job's id."""
+        await connection.execute(sa.delete(job_history).where(job_history.c.job_id == job_id))
+
+    @staticmethod
     async def purge(connection: AsyncConnection, *, older_s: float, limit: int) -> int:
         """Remove up to ``limit`` lines that are older; how many went."""
         old = (

@@ -23,6 +23,8 @@ from tricircle.store.upsert import upsert
 _ERROR_LENGTH = 2000
 #: How many rows one run settles at most; the others run next.
 _ROWS_OF_A_RUN = 500
+#: What a row is given that starts anew, due at once.
+_FRESH = {"attempts": 0, "failed_at": None, "not_before": now()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +228,12 @@ class JobRows:
         statement = sa.update(jobs).where(jobs.c.failed_at.is_not(None))
         if ids is not None:
             statement = statement.where(jobs.c.id.in_(ids))
-        return (await connection.execute(statement.values(attempts=0, failed_at=None, not_before=now()))).rowcount
+        return (await connection.execute(statement.values(_FRESH))).rowcount
+
+    @staticmethod
+    async def restart(connection: AsyncConnection, job_id: int) -> None:
+        """Give one row a fresh start, whatever became of it before."""
+        await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(_FRESH))
 
 
 def _is(key: JobKey) -> tuple[sa.ColumnElement[bool], ...]:

@@ -2,12 +2,47 @@
 """How are records laid out for the eye?"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cliff.columns import FormattableColumn
 from osc_lib.cli import format_columns
 
-#: Values that are maps or lists in the API.
-_FORMATTERS = {"versions": format_columns.DictColumn, "endpoints": format_columns.DictColumn}
+if TYPE_CHECKING:
+    _Column = FormattableColumn[Any]
+else:
+    # Not every release of cliff that we run with knows type parameters.
+    _Column = FormattableColumn
+
+#: What of an error fits into a table; ``-f json`` and the like have all of it.
+_ERROR_LENGTH = 60
+
+
+class ErrorColumn(_Column):
+    """The beginning of an error, on one line."""
+
+    def human_readable(self) -> str:
+        """What a table shows."""
+        line = " ".join(str(self._value).split())
+        return line if len(line) <= _ERROR_LENGTH else f"{line[:_ERROR_LENGTH]}..."
+
+
+class IdsColumn(_Column):
+    """The ids of a resource by name, one below the other."""
+
+    def human_readable(self) -> str:
+        """What a table shows."""
+        return "\n".join(f"{name}={value}" for name, value in self._value.items())
+
+
+#: Values that are maps or lists in the API, or long.
+_FORMATTERS: dict[str, type[_Column]] = {
+    "versions": format_columns.DictColumn,
+    "endpoints": format_columns.DictColumn,
+    "resource": IdsColumn,
+    "error": ErrorColumn,
+    "report": format_columns.DictColumn,
+    "history": format_columns.ListDictColumn,
+}
 
 POD_COLUMNS = (
     "pod_id",
@@ -25,6 +60,25 @@ POD_LIST_COLUMNS = ("pod_id", "pod_name", "az_name", "state")
 POD_LONG_COLUMNS = ("pod_id", "pod_name", "az_name", "pod_az_name", "dc_name", "state", "versions", "created_at")
 BINDING_COLUMNS = ("id", "tenant_id", "pod_id", "created_at", "updated_at")
 BINDING_LIST_COLUMNS = ("id", "tenant_id", "pod_id")
+JOB_COLUMNS = (
+    "id",
+    "type",
+    "resource",
+    "pod_name",
+    "project_id",
+    "status",
+    "attempts",
+    "error",
+    "created_at",
+    "not_before",
+    "started_at",
+    "finished_at",
+    "owner",
+)
+JOB_SHOW_COLUMNS = (*JOB_COLUMNS, "report", "folded_into", "history")
+JOB_LIST_COLUMNS = ("id", "type", "resource", "pod_name", "status", "attempts", "timestamp", "error")
+JOB_LONG_COLUMNS = (*JOB_COLUMNS, "timestamp")
+SCHEMA_COLUMNS = ("type", "resource")
 
 
 def row(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[Any, ...]:
@@ -32,6 +86,7 @@ def row(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[Any, ...]:
     values = []
     for column in columns:
         value = record.get(column)
-        formatter = _FORMATTERS.get(column)
+        formatter = format_columns.ListColumn if isinstance(value, list) and column == "resource" else None
+        formatter = formatter or _FORMATTERS.get(column)
         values.append(formatter(value) if formatter and value is not None else ("" if value is None else value))
     return tuple(values)

@@ -19,7 +19,7 @@ def plan() -> Plan:
 @pytest.fixture
 async def cloud(server: mariadb.Server, database: str, tmp_path: Path, plan: Plan) -> AsyncIterator[Whole]:
     with server.connect(database.rpartition("/")[2]) as connection, connection.cursor() as cursor:
-        for table in ("cursors", "jobs", "job_history", "routings", "bindings", "pod_endpoints", "pods"):
+        for table in ("cursors", "jobs", "job_keys", "job_history", "routings", "bindings", "pod_endpoints", "pods"):
             cursor.execute(f"DELETE FROM tricircle_{table}")
     async with whole(plan, database, tmp_path) as running:
         yield running

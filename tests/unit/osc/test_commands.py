@@ -213,5 +213,8 @@ def test_openstackclient_finds_every_command() -> None:
     names = {point.name: point.load() for point in group}
     pods = {f"multiregion_networking_pod_{verb}" for verb in ("create", "delete", "list", "set", "show")}
     bindings = {f"multiregion_networking_binding_{verb}" for verb in ("create", "delete", "list", "show")}
-    assert set(names) == pods | bindings
+    jobs = {
+        f"multiregion_networking_job_{verb}" for verb in ("create", "delete", "list", "redo", "schema_list", "show")
+    }
+    assert set(names) == pods | bindings | jobs
     assert plugin.build_option_parser(argparse.ArgumentParser()).parse_args([]).os_tricircle_api_version == "1"

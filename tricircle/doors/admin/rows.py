@@ -2,6 +2,7 @@
 """What does the Admin API know? Every row is answered by ourselves, and policy is asked before its handler."""
 
 from tricircle.doors.admin.bindings import BindingCalls
+from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
 from tricircle.doors.admin.versions import VersionCalls
 from tricircle.http.dialects import Dialect
@@ -10,7 +11,7 @@ from tricircle.road.door import Door
 from tricircle.road.row import Behaviour, Row
 
 
-def door(pods: PodCalls, bindings: BindingCalls, versions: VersionCalls) -> Door:
+def door(pods: PodCalls, bindings: BindingCalls, jobs: JobCalls, versions: VersionCalls) -> Door:
     """The Admin API, for a listener of its own."""
     return Door(
         name="admin",
@@ -18,7 +19,7 @@ def door(pods: PodCalls, bindings: BindingCalls, versions: VersionCalls) -> Door
         service=None,
         dialect=Dialect.ADMIN,
         versions=frozenset({"v1.0"}),
-        rows=rows(pods, bindings, versions),
+        rows=rows(pods, bindings, jobs, versions),
         root_rows=root_rows(versions),
     )
 
@@ -32,7 +33,7 @@ def root_rows(versions: VersionCalls) -> tuple[Row, ...]:
     return (Row(("GET",), "/", Behaviour.OURS, handler=versions.root, is_public=True),)
 
 
-def rows(pods: PodCalls, bindings: BindingCalls, versions: VersionCalls) -> tuple[Row, ...]:
+def rows(pods: PodCalls, bindings: BindingCalls, jobs: JobCalls, versions: VersionCalls) -> tuple[Row, ...]:
     """Rows under ``/v1.0``."""
     return (
         Row(("GET",), "/", Behaviour.OURS, handler=versions.v1, is_public=True),
@@ -45,4 +46,11 @@ def rows(pods: PodCalls, bindings: BindingCalls, versions: VersionCalls) -> tupl
         _row("POST", "/bindings", bindings.create, "admin_api:bindings:create"),
         _row("GET", "/bindings/{binding_id}", bindings.show, "admin_api:bindings:show"),
         _row("DELETE", "/bindings/{binding_id}", bindings.delete, "admin_api:bindings:delete"),
+        _row("GET", "/jobs", jobs.list, "admin_api:jobs:list"),
+        _row("POST", "/jobs", jobs.create, "admin_api:jobs:create"),
+        _row("DELETE", "/jobs", jobs.purge, "admin_api:jobs:purge"),
+        _row("GET", "/jobs/schemas", jobs.schemas, "admin_api:jobs:schema_list"),
+        _row("GET", "/jobs/{job_id}", jobs.show, "admin_api:jobs:show"),
+        _row("PUT", "/jobs/{job_id}", jobs.redo, "admin_api:jobs:redo"),
+        _row("DELETE", "/jobs/{job_id}", jobs.delete, "admin_api:jobs:delete"),
     )

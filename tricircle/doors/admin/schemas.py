@@ -30,7 +30,7 @@ def draft(body: Json) -> Draft:
     :raises InvalidRequestError: no ``pod``, an unknown field, a value of the wrong kind
     :raises UnprocessableError: no name
     """
-    fields = _fields(body, "pod", ("pod_name", "az_name", "pod_az_name", "dc_name"))
+    fields = text_fields(body, "pod", ("pod_name", "az_name", "pod_az_name", "dc_name"))
     name = fields.get("pod_name", "")
     if not name:
         raise UnprocessableError("pod_name is empty.")
@@ -42,7 +42,7 @@ def draft(body: Json) -> Draft:
 
 def change(body: Json) -> Change:
     """What ``PUT /pods/{id}`` asks for. Raises as :func:`draft`."""
-    fields = _fields(body, "pod", ("state", "az_name", "pod_az_name", "dc_name"))
+    fields = text_fields(body, "pod", ("state", "az_name", "pod_az_name", "dc_name"))
     if not fields:
         raise InvalidRequestError("Nothing to change: 'pod' has no field.")
     state = fields.get("state")
@@ -59,7 +59,7 @@ def change(body: Json) -> Change:
 
 def wanted_binding(body: Json) -> tuple[str, str]:
     """Project and pod id that ``POST /bindings`` asks for. Raises as :func:`draft`."""
-    fields = _fields(body, "pod_binding", ("tenant_id", "pod_id"))
+    fields = text_fields(body, "pod_binding", ("tenant_id", "pod_id"))
     for name in ("tenant_id", "pod_id"):
         if not fields.get(name):
             raise UnprocessableError(f"{name} is empty.")
@@ -81,8 +81,8 @@ def show_pod(pod: Pod) -> dict[str, object]:
             for service, end in sorted(pod.endpoints.items())
             if end.max_version is not None
         },
-        "created_at": _instant(pod.created_at),
-        "updated_at": _instant(pod.updated_at),
+        "created_at": instant(pod.created_at),
+        "updated_at": instant(pod.updated_at),
     }
 
 
@@ -92,8 +92,8 @@ def show_binding(binding: Binding) -> dict[str, object]:
         "id": binding.id,
         "tenant_id": binding.project_id,
         "pod_id": binding.pod_id,
-        "created_at": _instant(binding.created_at),
-        "updated_at": _instant(binding.updated_at),
+        "created_at": instant(binding.created_at),
+        "updated_at": instant(binding.updated_at),
     }
 
 
@@ -146,9 +146,13 @@ class Collection:
                 raise InvalidRequestError(f"marker '{listing.marker}' was not found.")
             start = ids.index(listing.marker) + 1
         rest = [item for item in shown[start:] if _passes(item, listing.filters)]
-        body: dict[str, object] = {self.key: rest[: listing.limit]}
-        if len(rest) > listing.limit:
-            body[f"{self.key}_links"] = [{"rel": "next", "href": self._next(listing, rest[listing.limit - 1])}]
+        return self.body(rest[: listing.limit], listing, has_more=len(rest) > listing.limit)
+
+    def body(self, shown: Sequence[Mapping[str, object]], listing: Listing, *, has_more: bool) -> dict[str, object]:
+        """One page that was found already, with a link when there is more."""
+        body: dict[str, object] = {self.key: shown}
+        if has_more:
+            body[f"{self.key}_links"] = [{"rel": "next", "href": self._next(listing, shown[-1])}]
         return body
 
     def _next(self, listing: Listing, last: Mapping[str, object]) -> str:
@@ -161,13 +165,17 @@ def _passes(item: Mapping[str, object], filters: Mapping[str, frozenset[str]]) -
 
 
 def _limit(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or int(value) == 0:
-        raise InvalidRequestError(f"limit must be a positive number, not '{value}'.")
+    # Python refuses to read numbers of thousands of digits.
+    if not value.isascii() or not value.isdigit() or len(value) > _LONGEST or int(value) == 0:
+        raise InvalidRequestError(f"limit must be a positive number, not '{value[:_LONGEST]}'.")
     return min(int(value), PAGE_LIMIT)
 
 
-def _fields(body: Json, key: str, known: tuple[str, ...]) -> dict[str, str]:
-    """The strings under ``key``, blanks at both ends removed as in the first release."""
+def text_fields(body: Json, key: str, known: tuple[str, ...]) -> dict[str, str]:
+    """The strings under ``key``, blanks at both ends removed as in the first release.
+
+    :raises InvalidRequestError: there is no such object, an unknown field, a value that is no string or too long
+    """
     if key not in body or not isinstance(fields := body[key], dict):
         raise InvalidRequestError(f"The body has no object '{key}'.")
     unknown = sorted({*(set(body) - {key}), *(set(fields) - set(known))})
@@ -193,5 +201,6 @@ def _az(name: str) -> str:
     return name
 
 
-def _instant(value: datetime | None) -> str | None:
+def instant(value: datetime | None) -> str | None:
+    """A time as the API shows it."""
     return None if value is None else value.strftime("%Y-%m-%dT%H:%M:%SZ")

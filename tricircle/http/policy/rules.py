@@ -39,11 +39,13 @@ _ROUTINGS = [
     _rule("admin_api:routings:list", _ADMIN, "List routings.", "GET", "/v1.0/routings"),
 ]
 _JOBS = [
+    _rule("admin_api:jobs:create", _ADMIN, "File a job.", "POST", "/v1.0/jobs"),
     _rule("admin_api:jobs:show", _ADMIN, "Show a job.", "GET", "/v1.0/jobs/{id}"),
     _rule("admin_api:jobs:list", _ADMIN, "List jobs.", "GET", "/v1.0/jobs"),
     _rule("admin_api:jobs:schema_list", _ADMIN, "List the types of jobs.", "GET", "/v1.0/jobs/schemas"),
     _rule("admin_api:jobs:redo", _ADMIN, "Run a job again.", "PUT", "/v1.0/jobs/{id}"),
-    _rule("admin_api:jobs:delete", _ADMIN, "Remove a job that will not run again.", "DELETE", "/v1.0/jobs/{id}"),
+    _rule("admin_api:jobs:delete", _ADMIN, "Remove a job that does not run now.", "DELETE", "/v1.0/jobs/{id}"),
+    _rule("admin_api:jobs:purge", _ADMIN, "Remove old lines from the history of jobs.", "DELETE", "/v1.0/jobs"),
 ]
 _PAGES = [
     _rule("admin_api:metrics", _ADMIN, "Show metrics, unless [gateway] open_metrics is set.", "GET", "/metrics"),
