@@ -231,6 +231,21 @@ def test_a_port_that_nova_does_not_plug_in_leaves_nothing_and_a_reason(
     )
 
 
+def test_an_interface_that_the_operator_took_away_is_let_go(
+    sweeper: Sweeper, region: Region, pod: Caller, passing: Any
+) -> None:
+    """As a detach by the user: the port that was made for the server goes, and its address is free."""
+    server_id = passing()
+    (port,) = central_ports(region, server_id)
+    copy = sweeper.copy_id(port["id"], POD)
+    assert pod.delete("compute", f"/servers/{server_id}/os-interface/{copy}") == 202
+    eventually(lambda: show(pod, "ports", "port", copy), lambda seen: seen and not seen["device_id"], "unplugged")
+    assert sweeper.found(sweeper.sweep(POD), server_id) == ["serverless server"]
+    eventually(lambda: central_ports(region, server_id), lambda left: not left, "the port is gone at the centre")
+    assert show(pod, "ports", "port", copy) is None
+    assert sweeper.sweep(POD)["found"] == []
+
+
 def test_copies_that_are_gone_and_unused_are_forgotten_and_made_by_the_next_boot(
     sweeper: Sweeper, region: Region, pod: Caller, tenant: Tenant, flavor: Json, image_id: str
 ) -> None:
