@@ -51,7 +51,8 @@ SHORT: dict[str, dict[str, str]] = {
         "sweep_interval_s": "0",
         "stop_timeout_s": "5",
     },
-    "upstream": {"interface": "admin"},
+    # Calls that are lost one after the other are no reason here to ask the pod no more.
+    "upstream": {"interface": "admin", "breaker_failures": "1000"},
 }
 
 
