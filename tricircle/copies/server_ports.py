@@ -174,7 +174,9 @@ class ServerPorts:
         except NotFoundError:
             return
         if port.get("device_id") in ("", run.resource_id):
-            await self._clear(port, run.deadline)
+            # A row that was lost and found again does not know who made the port; the port does.
+            is_ours = "origin" not in copy.details and kept(port).get("origin") == GATEWAY
+            await (self._delete_ours if is_ours else self._clear)(port, run.deadline)
 
     async def _release_leftovers(self, pod: Pod, run: JobRun) -> None:
         """Ports that the centre still gives to the server: a run, or a boot, ended before it could write them down."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tricircle.context import Deadline, PodId, ProjectId
-from tricircle.copies.server_ports import GATEWAY, ServerPorts
+from tricircle.copies.server_ports import GATEWAY, USER, ServerPorts, profile_of
 from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
@@ -31,14 +31,15 @@ COPY = Routing(
 class Books:
     """The routing of one port, which names the server already."""
 
-    def __init__(self) -> None:
+    def __init__(self, copy: Routing = COPY) -> None:
+        self.copy = copy
         self.forgotten: list[int] = []
 
     async def ports_of_server(self, server_id: str, _pod_id: str) -> list[Routing]:
-        return [COPY] if server_id == "server1" else []
+        return [self.copy] if server_id == "server1" else []
 
     async def copy_in(self, _kind: Kind, central_id: str, _pod_id: str) -> Routing | None:
-        return COPY if central_id == "port1" else None
+        return self.copy if central_id == "port1" else None
 
     async def update(self, _routing_id: int, **_facts: object) -> bool:
         return True
@@ -64,14 +65,19 @@ class Neutron:
 
     async def put(self, _path: str, *, body: dict[str, Any], **_given: object) -> dict[str, object]:
         self.written |= body["port"]
+        self.port = {**self.port, **body["port"]}
         return {"port": self.port}
 
     async def delete(self, path: str, **_given: object) -> dict[str, object]:
         self.deleted.append(path)
         return {}
 
+    async def named(self, _port_id: str, **_given: object) -> dict[str, object]:
+        return self.port
+
     async def ports(self, filters: dict[str, str], **_given: object) -> list[dict[str, object]]:
-        return [self.port] if self.port["device_id"] == filters["device_id"] else []
+        is_there = not self.deleted and self.port["device_id"] == filters["device_id"]
+        return [self.port] if is_there else []
 
 
 class NoServer:
@@ -98,18 +104,24 @@ class Removed:
         self.ports.append(port_id)
 
 
-def reach_of(nova: NoServer, in_pod: Neutron, central: Neutron) -> SimpleNamespace:
-    """What ``ServerPorts`` reaches."""
+def reach_of(nova: NoServer, in_pod: Neutron, central: Neutron, copy: Routing = COPY) -> SimpleNamespace:
+    """What ``ServerPorts`` reaches; ``filed`` are the jobs that it files."""
+    filed: list[tuple[object, ...]] = []
 
     async def get(_pod_id: str) -> Pod:
         return POD
 
+    async def append(job_type: JobType, resource_id: str, _project_id: str, *, pod_id: str) -> None:
+        filed.append((job_type, resource_id, pod_id))
+
     return SimpleNamespace(
-        routings=Books(),
+        routings=Books(copy),
         registry=SimpleNamespace(get=get),
         compute=lambda _pod, _version: nova,
         network=lambda _pod: in_pod,
-        central=SimpleNamespace(ports=central.ports, networking=central),
+        central=SimpleNamespace(port=central.named, ports=central.ports, networking=central),
+        queue=SimpleNamespace(append=append),
+        filed=filed,
     )
 
 
@@ -146,39 +158,27 @@ async def test_a_claims_job_gives_the_server_the_port_that_it_has(owner: str, ho
 
 async def test_an_attempt_to_copy_is_settled_before_it_is_forgotten() -> None:
     """Nobody knows what it made in the pod, so what it may have there must not be given to others."""
-    books, filed = Books(), []
     central = Neutron({"id": "port1", "device_id": "server1", "device_owner": "compute:az1"})
-
-    async def attempts(_server_id: str, _pod_id: str) -> list[Routing]:
-        return [replace(COPY, pod_resource_id=None)]
-
-    async def get(_pod_id: str) -> Pod:
-        return POD
-
-    async def append(job_type: JobType, resource_id: str, _project_id: str, *, pod_id: str) -> None:
-        filed.append((job_type, resource_id, pod_id))
-
-    books.ports_of_server = attempts  # type: ignore[method-assign]
-    reach = SimpleNamespace(
-        routings=books,
-        registry=SimpleNamespace(get=get),
-        compute=lambda _pod, _version: NoServer(),
-        network=lambda _pod: central,
-        central=SimpleNamespace(ports=central.ports, networking=central),
-        queue=SimpleNamespace(append=append),
-    )
-    run = JobRun(
-        type=JobType.SERVER_PORTS,
-        resource_id="server1",
-        pod_id=POD.id,
-        project_id=ProjectId("demo"),
-        revision=None,
-        payload={},
-        deadline=Deadline.after(10),
-    )
+    reach = reach_of(NoServer(), central, central, replace(COPY, pod_resource_id=None))
     with pytest.raises(RetryLaterError):
-        await ServerPorts(reach, Removed()).agree(run)  # type: ignore[arg-type]
-    assert (filed, books.forgotten, central.deleted) == ([(JobType.PORT, "port1", POD.id)], [], [])
+        await ServerPorts(reach, Removed()).agree(claims_job("server1"))  # type: ignore[arg-type]
+    assert reach.filed == [(JobType.PORT, "port1", POD.id)]
+    assert (reach.routings.forgotten, central.deleted) == ([], [])
+
+
+@pytest.mark.parametrize("origin", [GATEWAY, USER, None])
+async def test_a_row_that_was_found_again_asks_the_port_who_made_it(origin: str | None) -> None:
+    """Ours ends with its server; any other one is its user's."""
+    profile = {} if origin is None else profile_of(origin, None)
+    central = Neutron({"id": "port1", "device_id": "server1", "binding:profile": profile})
+    in_pod = Neutron({"id": "copy1", "device_id": ""})
+    reach = reach_of(NoServer(), in_pod, central, replace(COPY, details={"server_id": "server1"}))
+    await ServerPorts(reach, Removed()).agree(claims_job("server1"))  # type: ignore[arg-type]
+    assert (central.deleted, in_pod.deleted) == (
+        ["/v2.0/ports/port1"] if origin == GATEWAY else [],
+        ["/v2.0/ports/copy1"],
+    )
+    assert central.written.get("device_id") == (None if origin == GATEWAY else "")
 
 
 @pytest.mark.parametrize(
