@@ -31,7 +31,9 @@ def world(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def user(world: Outages, tenant: Tenant) -> Caller:
-    """The tenant at the doors of our gateway."""
+    """The tenant at the doors of our gateway; no limit of volumes stops it."""
+    limits = {"quota_set": {"volumes": -1, "gigabytes": -1}}
+    tenant.region.admin.good("PUT", "block-storage", f"/os-quota-sets/{tenant.project_id}", limits)
     return _at(world, tenant.here)
 
 
