@@ -199,6 +199,14 @@ def _everything(tenant: Tenant) -> dict[str, list[Json]]:
     }
 
 
+def _pinged(here: Caller) -> Json:
+    """A group that lets pings in."""
+    group = here.make("network", "security-groups", "security_group", name=unique())
+    rule = {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"}
+    here.make("network", "security-group-rules", "security_group_rule", **rule)
+    return group
+
+
 def _nothing_in_use_is_given(tenant: Tenant, network: Json, vlan_id: int) -> None:
     """Neither the address of an operator's port, nor the VLAN id of a network that only a pod has."""
     body = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": "10.65.0.77"}]}}
@@ -312,9 +320,7 @@ def test_neutron_is_older(
     first = boot(front)
     books.drained()
     books.dump_schema(tmp_path / "older.sql")
-    group = here.make("network", "security-groups", "security_group", name=unique())
-    rule = {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"}
-    here.make("network", "security-group-rules", "security_group_rule", **rule)
+    group = _pinged(here)
     fresh, empty = tenant.network("10.66.0.0/24"), tenant.network("10.67.0.0/24")
     second = boot(front, security_groups=[{"name": group["name"]}])
     third, fourth = boot(fresh), boot(fresh, "az2")
@@ -328,10 +334,7 @@ def test_neutron_is_older(
     )
     before = _everything(tenant)
     with books.closed(tmp_path / "schema.sql"):
-        books.dump_tables(tmp_path / "ours.sql")
-        books.load_schema(tmp_path / "older.sql")
-        if not is_all_older:
-            books.load_schema(tmp_path / "ours.sql")
+        books.fall_back(tmp_path / "older.sql", keep=None if is_all_older else tmp_path / "ours.sql")
         assert centre.list("network", "ports", device_id=second) == []
         code, said = books.manage("recover", "--dry-run")
         assert (code, "10.65.0.77" in said, second in said) == (0, True, True), said
