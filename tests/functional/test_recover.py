@@ -306,8 +306,7 @@ def test_neutron_is_older(
     tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path, *, is_all_older: bool
 ) -> None:
     """Neutron's tables fell back, too: what runs in pods is made at the centre again, with the same identifiers."""
-    region, here = tenant.region, tenant.here
-    centre, pod = region.centre, region.pods["Pod1"]
+    centre, pod = tenant.region.centre, tenant.region.pods["Pod1"]
     front = tenant.network("10.65.0.0/24")
 
     def boot(network: Json, zone: str = "az1", **fields: object) -> str:
@@ -320,7 +319,7 @@ def test_neutron_is_older(
     first = boot(front)
     books.drained()
     books.dump_schema(tmp_path / "older.sql")
-    group = _pinged(here)
+    group = _pinged(tenant.here)
     fresh, empty = tenant.network("10.66.0.0/24"), tenant.network("10.67.0.0/24")
     second = boot(front, security_groups=[{"name": group["name"]}])
     third, fourth = boot(fresh), boot(fresh, "az2")
@@ -347,6 +346,7 @@ def test_neutron_is_older(
         assert "was unknown" not in said
         # Workers are stopped: they would take away what nobody uses, and then it is free.
         _nothing_in_use_is_given(tenant, front, vlans[empty["id"]])
+    _one_original_each(books)
     books.drained()
     assert {one: _nics(centre, one) for one in nics} == nics
     (again,) = centre.list("network", "networks", name=fresh["name"])
@@ -361,7 +361,6 @@ def test_neutron_is_older(
     for server_id in (first, second, third, fourth, another):
         tenant.gone("compute", f"/servers/{server_id}")
     pod.delete("network", f"/ports/{operators['id']}")
-    _one_original_each(books)
     _clear(books, empty["id"], pod)
 
 
