@@ -92,6 +92,14 @@ class Books:
         with file.open("rb") as read:
             self._client("mariadb", SCHEMA, stdin=read)
 
+    def fall_back(self, backup: Path, *, keep: Path | None) -> None:
+        """Put a backup of the whole back; with a file to keep them in, the tables of ours stay as they are."""
+        if keep is not None:
+            self.dump_tables(keep)
+        self.load_schema(backup)
+        if keep is not None:
+            self.load_schema(keep)
+
     def _client(self, program: str, *arguments: str, **streams: Any) -> None:
         command = [program, "--no-defaults", f"--socket={self.lab.socket}", "--user=lab", *arguments]
         subprocess.run(command, env=database.client_environment(), check=True, timeout=120, **streams)

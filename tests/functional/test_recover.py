@@ -199,6 +199,14 @@ def _everything(tenant: Tenant) -> dict[str, list[Json]]:
     }
 
 
+def _pinged(here: Caller) -> Json:
+    """A group that lets pings in."""
+    group = here.make("network", "security-groups", "security_group", name=unique())
+    rule = {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"}
+    here.make("network", "security-group-rules", "security_group_rule", **rule)
+    return group
+
+
 def _nothing_in_use_is_given(tenant: Tenant, network: Json, vlan_id: int) -> None:
     """Neither the address of an operator's port, nor the VLAN id of a network that only a pod has."""
     body = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": "10.65.0.77"}]}}
@@ -298,8 +306,7 @@ def test_neutron_is_older(
     tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path, *, is_all_older: bool
 ) -> None:
     """Neutron's tables fell back, too: what runs in pods is made at the centre again, with the same identifiers."""
-    region, here = tenant.region, tenant.here
-    centre, pod = region.centre, region.pods["Pod1"]
+    centre, pod = tenant.region.centre, tenant.region.pods["Pod1"]
     front = tenant.network("10.65.0.0/24")
 
     def boot(network: Json, zone: str = "az1", **fields: object) -> str:
@@ -312,9 +319,7 @@ def test_neutron_is_older(
     first = boot(front)
     books.drained()
     books.dump_schema(tmp_path / "older.sql")
-    group = here.make("network", "security-groups", "security_group", name=unique())
-    rule = {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"}
-    here.make("network", "security-group-rules", "security_group_rule", **rule)
+    group = _pinged(tenant.here)
     fresh, empty = tenant.network("10.66.0.0/24"), tenant.network("10.67.0.0/24")
     second = boot(front, security_groups=[{"name": group["name"]}])
     third, fourth = boot(fresh), boot(fresh, "az2")
@@ -328,10 +333,7 @@ def test_neutron_is_older(
     )
     before = _everything(tenant)
     with books.closed(tmp_path / "schema.sql"):
-        books.dump_tables(tmp_path / "ours.sql")
-        books.load_schema(tmp_path / "older.sql")
-        if not is_all_older:
-            books.load_schema(tmp_path / "ours.sql")
+        books.fall_back(tmp_path / "older.sql", keep=None if is_all_older else tmp_path / "ours.sql")
         assert centre.list("network", "ports", device_id=second) == []
         code, said = books.manage("recover", "--dry-run")
         assert (code, "10.65.0.77" in said, second in said) == (0, True, True), said
@@ -344,6 +346,7 @@ def test_neutron_is_older(
         assert "was unknown" not in said
         # Workers are stopped: they would take away what nobody uses, and then it is free.
         _nothing_in_use_is_given(tenant, front, vlans[empty["id"]])
+    _one_original_each(books)
     books.drained()
     assert {one: _nics(centre, one) for one in nics} == nics
     (again,) = centre.list("network", "networks", name=fresh["name"])
@@ -358,7 +361,6 @@ def test_neutron_is_older(
     for server_id in (first, second, third, fourth, another):
         tenant.gone("compute", f"/servers/{server_id}")
     pod.delete("network", f"/ports/{operators['id']}")
-    _one_original_each(books)
     _clear(books, empty["id"], pod)
 
 
