@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from tests.kill.outcomes import lose_calls, refuse_calls
 from tests.kill.play import Company, sample
 from tests.kill.repertoire import OPERATIONS
 
@@ -22,6 +23,9 @@ def test_nothing_is_lost_doubled_or_left(company: Company, seed: int) -> None:
     plans = company.learn(operations)
     chosen = plans if _IS_WHOLE else sample(plans, _SIZE, seed)
     print(f"\n{len(chosen)} of {len(plans)} points in {len(operations)} operations; TRICIRCLE_KILL_SEED={seed}")
+    if not _ONLY:
+        lose_calls(company)
+        refuse_calls(company)
     problems: list[str] = []
     for start in range(0, len(chosen), _BATCH):
         company.play(chosen[start : start + _BATCH])

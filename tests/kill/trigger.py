@@ -91,12 +91,12 @@ class Trigger:
     def disarm(self) -> str:
         """Kill nobody any more. What was being asked when somebody died, empty when nobody did."""
         with self._lock:
-            self._point = None
-            return self._fell
+            fell, self._point, self._fell = self._fell, None, ""
+            return fell
 
     @property
     def fell(self) -> str:
-        """As :meth:`disarm` says, without disarming."""
+        """As :meth:`disarm` says, and empty after it."""
         return self._fell
 
     @property

@@ -7,8 +7,6 @@ Not sent: 503 with ``Retry-After``, and nothing is left.
 
 import re
 
-import pytest
-
 from tests.functional.region_world import eventually
 from tests.kill.operations import Operation
 from tests.kill.play import Company
@@ -17,8 +15,6 @@ from tests.kill.servers import Attach, Detach, ServerDelete
 from tests.kill.stage import SHIFT
 from tests.kill.storage import SnapshotCreate, VolumeCreate
 from tests.kill.trigger import CUTS, Party, Point, Role
-
-pytestmark = [pytest.mark.lab, pytest.mark.kill, pytest.mark.timeout(1200)]
 
 #: Operations, and the call to the pod that is all about them.
 _CALLS: tuple[tuple[Operation, str], ...] = (
@@ -33,14 +29,7 @@ _CALLS: tuple[tuple[Operation, str], ...] = (
 )
 
 
-def test_clients_hear_what_is_known_and_the_rest_is_settled_later(company: Company) -> None:
-    _lose_calls(company)
-    _refuse_calls(company)
-    problems = company.judge()
-    assert not problems, "\n".join(problems)
-
-
-def _lose_calls(company: Company) -> None:
+def lose_calls(company: Company) -> None:
     """A request, or an answer, is lost on the way: 504."""
     cuts = [(operation, call, when) for operation, call in _CALLS for when in CUTS]
     trigger = company.stage.trigger
@@ -54,7 +43,7 @@ def _lose_calls(company: Company) -> None:
         assert len([line for line in sent if re.search(call, line)]) == 1, trigger.log
 
 
-def _refuse_calls(company: Company) -> None:
+def refuse_calls(company: Company) -> None:
     """Nobody listens in the pod: 503, and a client may try again."""
     (pod, *_) = company.stage.lab.pods
     scenes = company.prepared([operation for operation, _ in _CALLS if operation.name != SnapshotCreate.name])
