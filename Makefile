@@ -67,6 +67,7 @@ kill: setup ## end processes of ours at every single call that they make (about 
 bench: setup ## run the benchmarks; each prints ratios measured in one run
 	$(PYTHON) -m benchmarks.forward
 	$(PYTHON) -m benchmarks.sick_pod
+	$(PYTHON) -m benchmarks.sweep
 
 sample-config: setup ## regenerate etc/tricircle.conf.sample
 	$(PYTHON) tools/sample_config.py

@@ -4,7 +4,7 @@
 import ipaddress
 from collections.abc import Mapping
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tricircle.context import PodId, ProjectId
@@ -186,6 +186,7 @@ values = st.recursive(
 bodies = st.dictionaries(st.sampled_from("abcd"), values)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # machines are busy
 @given(wanted=bodies, present=bodies)
 def test_what_changed_is_all_that_has_to_be_written(wanted: Mapping[str, object], present: dict[str, object]) -> None:
     put = changed(wanted, present, "abcd")
