@@ -57,6 +57,9 @@ class Known:
     before: datetime
 
 
+_USED = "its original is gone at the centre, and a server uses it"
+
+
 def unwritten(page: Sequence[Holding], rows: Mapping[str, Routing], kind: Kind) -> Iterator[Finding]:
     """Owned objects without a routing; also young ones: writing one down twice does nothing twice."""
     for holding in page:
@@ -100,7 +103,8 @@ def copies(page: Sequence[Holding], known: Known, shape: Shape, kind: Kind) -> I
 def _written(row: Routing, holding: Holding, known: Known, shape: Shape) -> Finding | None:
     central = known.central.get(row.central_id)
     if central is None:
-        return of_routing(What.OUTLIVED, row)
+        # A tenant's deletion has its job. Without one the centre may be older than the pod: servers keep what they have.
+        return of_routing(What.IN_USE, row, _USED) if shape.is_in_use(holding) else of_routing(What.OUTLIVED, row)
     if is_young(central, known.before):
         return None  # its own job is on its way
     fields = shape.difference(central, row, holding.body)
@@ -124,7 +128,7 @@ def _loose(holding: Holding, known: Known, shape: Shape, kind: Kind) -> Finding 
     if central is not None:
         return _of_holding(What.ADOPTABLE, holding, kind)
     if shape.is_in_use(holding):
-        return _of_holding(What.IN_USE, holding, kind, "its original is gone at the centre, and a server uses it")
+        return _of_holding(What.IN_USE, holding, kind, _USED)
     return _of_holding(What.ORPHAN, holding, kind)
 
 

@@ -61,7 +61,7 @@ class Repair:
             What.GONE: self._forget,
             What.MISSING: self._look_and_file,
             What.DIFFERS: self._file,
-            What.OUTLIVED: self._file,
+            What.OUTLIVED: self._remove_outlived,
             What.ATTEMPT: self._file,
             What.ADOPTABLE: self._suspect,
             What.ORPHAN: self._remove_orphan,
@@ -130,10 +130,17 @@ class Repair:
         is_new = await self._reach.routings.suspect(finding.kind, finding.central_id, self._pod.id, finding.project_id)
         return await self._file(finding) if is_new else None
 
+    async def _remove_outlived(self, finding: Finding) -> Finding | None:
+        return await self._left_to_servers(finding) or await self._file(finding)
+
     async def _remove_orphan(self, finding: Finding) -> Finding | None:
-        if finding.kind is Kind.NETWORK and await self._has_servers(finding.pod_resource_id):
-            return replace(finding, what=What.IN_USE, note="its original is gone at the centre, and servers are on it")
-        return await self._suspect(finding)
+        return await self._left_to_servers(finding) or await self._suspect(finding)
+
+    async def _left_to_servers(self, finding: Finding) -> Finding | None:
+        """The finding, when it is a network that servers are on."""
+        if finding.kind is not Kind.NETWORK or not await self._has_servers(finding.pod_resource_id):
+            return None
+        return replace(finding, what=What.IN_USE, note="its original is gone at the centre, and servers are on it")
 
     async def _has_servers(self, network_id: str) -> bool:
         """A job that removes a network removes the ports on it."""

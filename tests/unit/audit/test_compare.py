@@ -104,6 +104,8 @@ def test_a_copy_with_a_row_is_compared_with_its_original() -> None:
     assert looked(holding("c1", "n1"), known(rows=rows, central={"n1": original()})) == []
     assert looked(holding("c1", "n1"), known(rows=rows, central={"n1": original("mail")})) == [What.DIFFERS]
     assert looked(holding("c1", "n1"), known(rows=rows, central={})) == [What.OUTLIVED]
+    # A centre that came back from a backup must not take it from a server.
+    assert looked(holding("c1", "n1", used=True), known(rows=rows, central={})) == [What.IN_USE]
     # Its mark does not matter: the row says what it is.
     assert looked(holding("c1", None), known(rows=rows, central={"n1": original("mail")})) == [What.DIFFERS]
 
