@@ -103,7 +103,7 @@ def copies(page: Sequence[Holding], known: Known, shape: Shape, kind: Kind) -> I
 def _written(row: Routing, holding: Holding, known: Known, shape: Shape) -> Finding | None:
     central = known.central.get(row.central_id)
     if central is None:
-        # A tenant's deletion has its job. Without one the centre may be older than the pod: servers keep what they have.
+        # A tenant's deletion has its job. Without one the centre may be older than the pod: servers keep theirs.
         return of_routing(What.IN_USE, row, _USED) if shape.is_in_use(holding) else of_routing(What.OUTLIVED, row)
     if is_young(central, known.before):
         return None  # its own job is on its way
