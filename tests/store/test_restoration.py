@@ -7,9 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tricircle.audit.record_keeper import RecordKeeper
-from tricircle.audit.recoverable import Fact
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import PodId, ProjectId
 from tricircle.jobs.queue import Queue
 from tricircle.ledger.leases import Lease, Leases
@@ -18,6 +15,9 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.quarantine import Left, What
 from tricircle.model.routing import Kind, Routing
+from tricircle.recovery.record_keeper import RecordKeeper
+from tricircle.recovery.recoverable import Fact
+from tricircle.recovery.report import Did, Report
 from tricircle.store import restoration
 from tricircle.store.engine import Engine, transaction
 from tricircle.store.held import values_held

@@ -2,16 +2,7 @@
 """Of what is a recovery made?"""
 
 from tricircle.app.rooms import Rooms, open_rooms
-from tricircle.audit.declared import Centre
-from tricircle.audit.importing import Importer
 from tricircle.audit.inventory import Inventory
-from tricircle.audit.record_keeper import RecordKeeper
-from tricircle.audit.recovered_bindings import BindingRecovery
-from tricircle.audit.recovered_kinds import Kinds
-from tricircle.audit.recovered_pods import PodRecovery, RecoveredPod
-from tricircle.audit.recovered_slices import SliceRecovery
-from tricircle.audit.recovery import Means, Recovery
-from tricircle.audit.recovery_report import Report
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
 from tricircle.errors import TricircleError
@@ -19,6 +10,15 @@ from tricircle.keystone.catalog import Catalog
 from tricircle.model.pod import Service
 from tricircle.pods.aggregates import Aggregates
 from tricircle.pods.survey import Surveyor
+from tricircle.recovery.bindings import BindingRecovery
+from tricircle.recovery.declared import Centre
+from tricircle.recovery.importing import Importer
+from tricircle.recovery.kinds import Kinds
+from tricircle.recovery.pods import PodRecovery, RecoveredPod
+from tricircle.recovery.record_keeper import RecordKeeper
+from tricircle.recovery.recovery import Means, Recovery
+from tricircle.recovery.report import Report
+from tricircle.recovery.slices import SliceRecovery
 from tricircle.store.engine import transaction
 from tricircle.store.restoration import leases
 from tricircle.store.routings import RoutingRows

@@ -13,9 +13,9 @@ import time
 from dataclasses import asdict
 
 from tricircle.app.recovery import recover
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.cmd.tabular import table
 from tricircle.conf.settings import Settings
+from tricircle.recovery.report import Did, Report
 from tricircle.store import schema
 
 #: Seconds between two lines of progress.

@@ -8,8 +8,8 @@ import pytest
 from tests import mariadb
 from tests.api.whole import Whole
 from tricircle.app.recovery import recover
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.model.pod import Service
+from tricircle.recovery.report import Did, Report
 from tricircle.testing.ailments import Ailment, Symptom
 from tricircle.testing.exchange import Asked
 

@@ -3,9 +3,9 @@
 
 import json
 
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.cmd.manage import parser
 from tricircle.cmd.recover import _document, _summary
+from tricircle.recovery.report import Did, Report
 
 
 def report() -> Report:

@@ -158,7 +158,7 @@ async def bench(engine: Engine) -> AsyncIterator[Bench]:
             network_url=centre.url("network"),
             identity_url=centre.url("identity"),
         )
-        pools = Pools(UpstreamSettings(connect_timeout_s=0.5))
+        pools = Pools(UpstreamSettings(connect_timeout_s=5.0))
         clients = Clients(pools, Tokens())
         registry = Registry(engine, central)
         surveyor = Surveyor(catalog, clients, central, interface="public")

@@ -10,12 +10,12 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import Deadline, PodId
 from tricircle.keystone.catalog import Region
 from tricircle.model.pod import Endpoint, Pod, Service
 from tricircle.pods.aggregates import Aggregate, Aggregates, Identity
 from tricircle.pods.survey import Survey, Surveyor
+from tricircle.recovery.report import Did, Report
 from tricircle.store.engine import Engine, transact, transaction
 from tricircle.store.pods import PodRows
 from tricircle.store.restoration import forget_pod

@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Collection
 from dataclasses import replace
 
-from tricircle.audit.at_once import at_once
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import Deadline, ProjectId
 from tricircle.errors import TricircleError, UpstreamStatusError
 from tricircle.model.binding import Binding
 from tricircle.model.pod import Pod
 from tricircle.pods.bindings import Bindings
+from tricircle.recovery.at_once import at_once
+from tricircle.recovery.report import Did, Report
 from tricircle.store.bindings import BindingRows
 from tricircle.store.engine import Connection, Engine, transact
 

@@ -7,7 +7,6 @@ Everything is held in memory: a recovery asks for every object once per pod. Of 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tricircle.audit.at_once import at_once
 from tricircle.audit.inventory import LISTINGS, PAGE
 from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline, ProjectId
@@ -16,6 +15,7 @@ from tricircle.copies.bodies import Body, member, rows, text
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.pods.registry import Registry
+from tricircle.recovery.at_once import at_once
 from tricircle.upstream.client import Clients, ServiceClient
 
 #: The versions that copies are made by, see ``copies/flavors.py`` and ``copies/server_groups.py``.

@@ -4,12 +4,12 @@
 import pytest
 
 from tests.unit.pods.conftest import Bench, soon
-from tricircle.audit.recovered_pods import PodRecovery, RecoveredPod
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import PodId
 from tricircle.errors import TricircleError
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.pods.registration import Change, Draft
+from tricircle.recovery.pods import PodRecovery, RecoveredPod
+from tricircle.recovery.report import Did, Report
 from tricircle.store.engine import transaction
 from tricircle.store.pods import PodRows
 

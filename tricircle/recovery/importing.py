@@ -9,18 +9,18 @@ Whoever was interrupted finds by the natural key what was made before: VLAN id, 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tricircle.audit.contents import Contents
-from tricircle.audit.declared import Centre, Declared
 from tricircle.audit.findings import Part
-from tricircle.audit.missing import Missing, Seen, missing, network_body, port_body, rule_bodies, subnet_body
-from tricircle.audit.record_keeper import RecordKeeper
-from tricircle.audit.recoverable import addresses_of
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, member, rows, text
 from tricircle.errors import NotFoundError, TricircleError
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
+from tricircle.recovery.contents import Contents
+from tricircle.recovery.declared import Centre, Declared
+from tricircle.recovery.missing import Missing, Seen, missing, network_body, port_body, rule_bodies, subnet_body
+from tricircle.recovery.record_keeper import RecordKeeper
+from tricircle.recovery.recoverable import addresses_of
+from tricircle.recovery.report import Did, Report
 
 _CALL_S = 60.0
 _KEY = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")

@@ -3,14 +3,14 @@
 
 from datetime import UTC, datetime
 
-from tests.unit.audit.test_recoverable import OWNER, contents, declared, group, network, port, subnet
 from tests.unit.pods.conftest import Bench
-from tricircle.audit.declared import Centre, Declared
-from tricircle.audit.importing import Importer
-from tricircle.audit.record_keeper import RecordKeeper
-from tricircle.audit.recovery_report import Did, Report
+from tests.unit.recovery.test_recoverable import OWNER, contents, declared, group, network, port, subnet
 from tricircle.jobs.queue import Queue
 from tricircle.model.routing import Kind
+from tricircle.recovery.declared import Centre, Declared
+from tricircle.recovery.importing import Importer
+from tricircle.recovery.record_keeper import RecordKeeper
+from tricircle.recovery.report import Did, Report
 
 _NOTHING = Declared(owner_id=OWNER)
 

@@ -9,10 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
-from tricircle.audit.at_once import at_once
-from tricircle.audit.declared import Centre, Declared
 from tricircle.audit.findings import Holding
-from tricircle.audit.recoverable import ANYBODY, Fact, Sorted, Stranger, Why, sort
 from tricircle.context import Deadline
 from tricircle.copies import flavors, keypairs
 from tricircle.copies.bodies import Body, rows, text
@@ -23,6 +20,9 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.pods.registry import Registry
+from tricircle.recovery.at_once import at_once
+from tricircle.recovery.declared import Centre, Declared
+from tricircle.recovery.recoverable import ANYBODY, Fact, Sorted, Stranger, Why, sort
 from tricircle.upstream.client import Clients, ServiceClient, collect
 
 _COMPUTE_VERSION = "2.85"

@@ -7,14 +7,14 @@ In portions, each in a transaction of its own. Twice writes nothing twice; a reh
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from tricircle.audit.holds import Hold
-from tricircle.audit.recoverable import Fact, merged
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import ProjectId
 from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
+from tricircle.recovery.holds import Hold
+from tricircle.recovery.recoverable import Fact, merged
+from tricircle.recovery.report import Did, Report
 from tricircle.store import restoration
 from tricircle.store.engine import Connection, Engine, transact, transaction
 from tricircle.store.routings import RoutingRows

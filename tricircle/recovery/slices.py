@@ -7,16 +7,16 @@ whose id was lost gets its slices back under the new one; what a pod uses and no
 
 from collections.abc import Sequence
 
-from tricircle.audit.contents import Contents
-from tricircle.audit.declared import Centre, Declared, is_keyed
-from tricircle.audit.missing import own_addresses
-from tricircle.audit.recovery_report import Did, Report
 from tricircle.context import Deadline
 from tricircle.copies.addresses import SLICE_OWNER, device_id
 from tricircle.copies.bodies import Body, member, rows, text
 from tricircle.errors import TricircleError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
+from tricircle.recovery.contents import Contents
+from tricircle.recovery.declared import Centre, Declared, is_keyed
+from tricircle.recovery.missing import own_addresses
+from tricircle.recovery.report import Did, Report
 
 _CALL_S = 30.0
 _NOUN = "slice"

@@ -9,16 +9,16 @@ in the pod. A copy that no server uses is none of these: the centre does not kno
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tricircle.audit.contents import Contents
-from tricircle.audit.declared import Declared
 from tricircle.audit.findings import Holding, Part
-from tricircle.audit.recoverable import in_order
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.networks import is_stretched
 from tricircle.copies.security_groups import rule_key
 from tricircle.copies.subnets import is_automatic
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.recovery.contents import Contents
+from tricircle.recovery.declared import Declared
+from tricircle.recovery.recoverable import in_order
 
 _NEEDED = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY)
 _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network", "provider:segmentation_id"

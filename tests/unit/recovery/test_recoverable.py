@@ -4,12 +4,19 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tricircle.audit.contents import Contents
-from tricircle.audit.declared import Declared, of_ports
 from tricircle.audit.findings import Holding, Part
-from tricircle.audit.holds import holds, leftovers
-from tricircle.audit.missing import missing, network_body, own_addresses, port_body, subnet_body
-from tricircle.audit.recoverable import (
+from tricircle.context import PodId, ProjectId
+from tricircle.copies.addresses import SLICE_OWNER, device_id
+from tricircle.copies.bodies import mark
+from tricircle.copies.server_ports import GATEWAY, profile_of
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind, Routing
+from tricircle.recovery.contents import Contents
+from tricircle.recovery.declared import Declared, of_ports
+from tricircle.recovery.holds import holds, leftovers
+from tricircle.recovery.missing import missing, network_body, own_addresses, port_body, subnet_body
+from tricircle.recovery.recoverable import (
     Copies,
     Fact,
     Sorted,
@@ -22,13 +29,6 @@ from tricircle.audit.recoverable import (
     ports,
     subnets,
 )
-from tricircle.context import PodId, ProjectId
-from tricircle.copies.addresses import SLICE_OWNER, device_id
-from tricircle.copies.bodies import mark
-from tricircle.copies.server_ports import GATEWAY, profile_of
-from tricircle.model.job import JobType
-from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind, Routing
 
 OWNER, TENANT = ProjectId("service"), ProjectId("tenant")
 POD = Pod(id=PodId("p1"), name="Pod1", az_name="az1", facts={"physical_networks": {"stretch": "datacentre"}})

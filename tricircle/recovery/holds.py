@@ -10,15 +10,15 @@ others as long as the subnet or network has a copy.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tricircle.audit.contents import Contents
-from tricircle.audit.declared import Declared
 from tricircle.audit.findings import Holding
-from tricircle.audit.missing import Seen, central_physical
-from tricircle.audit.recoverable import ANYBODY, Fact
 from tricircle.copies.bodies import Body, revision, rows, text
 from tricircle.copies.subnets import is_automatic
 from tricircle.model.quarantine import Left, What
 from tricircle.model.routing import Kind, Routing
+from tricircle.recovery.contents import Contents
+from tricircle.recovery.declared import Declared
+from tricircle.recovery.missing import Seen, central_physical
+from tricircle.recovery.recoverable import ANYBODY, Fact
 
 _SEGMENT = "provider:segmentation_id"
 _COMPUTE, _NETWORK = "compute:", "network:"

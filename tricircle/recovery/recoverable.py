@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from tricircle.audit.declared import Declared
 from tricircle.audit.findings import Holding
 from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import Slice
@@ -24,6 +23,7 @@ from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic,
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
+from tricircle.recovery.declared import Declared
 
 _NETWORK_KEY = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
 _HOST = "binding:host_id"

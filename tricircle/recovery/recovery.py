@@ -11,26 +11,26 @@ was made of. Subnets wait for those of all pods, since only together they say wh
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tricircle.audit import recoverable
-from tricircle.audit.at_once import at_once
-from tricircle.audit.contents import Contents
-from tricircle.audit.declared import Centre, Declared
 from tricircle.audit.findings import Holding, Part
-from tricircle.audit.holds import holds, leftovers
-from tricircle.audit.importing import Importer
 from tricircle.audit.inventory import OWNED, Inventory
-from tricircle.audit.record_keeper import RecordKeeper
-from tricircle.audit.recoverable import Fact, Sorted
-from tricircle.audit.recovered_bindings import BindingRecovery
-from tricircle.audit.recovered_kinds import Kinds, groups_of_servers, of_flavors
-from tricircle.audit.recovered_slices import SliceRecovery
-from tricircle.audit.recovery_report import Report
 from tricircle.context import Deadline, PodId
 from tricircle.copies.bodies import text
 from tricircle.errors import TricircleError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.recovery import recoverable
+from tricircle.recovery.at_once import at_once
+from tricircle.recovery.bindings import BindingRecovery
+from tricircle.recovery.contents import Contents
+from tricircle.recovery.declared import Centre, Declared
+from tricircle.recovery.holds import holds, leftovers
+from tricircle.recovery.importing import Importer
+from tricircle.recovery.kinds import Kinds, groups_of_servers, of_flavors
+from tricircle.recovery.record_keeper import RecordKeeper
+from tricircle.recovery.recoverable import Fact, Sorted
+from tricircle.recovery.report import Report
+from tricircle.recovery.slices import SliceRecovery
 
 #: Seconds for one list of one pod, all pages.
 _LIST_S = 900.0

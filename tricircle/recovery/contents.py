@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tricircle.audit.findings import Holding, Part
-from tricircle.audit.recoverable import ANYBODY, Sorted
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import text
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.recovery.recoverable import ANYBODY, Sorted
 
 
 @dataclass(slots=True)
