@@ -11,9 +11,9 @@ A server that is changing may be losing the port at this moment, by a user's wil
 
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
+from tricircle.copies.origins import USER, kept
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, show
-from tricircle.copies.server_ports import USER
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun, Report
 from tricircle.model.job import JobType
@@ -62,8 +62,8 @@ class LostPorts:
         if not await self._may_have_it(pod, server_id, run):
             return {"let_go": server_id}
         old = await self._reach.routings.copy_in(Kind.PORT, run.resource_id, pod.id)
-        # Who brought the port is not known any more when its row is lost: then it is not ours to delete.
-        origin = old.details.get("origin", USER) if old is not None else USER
+        # When the row is lost, or was found again, a port of ours still says so. Any other is not ours to delete.
+        origin = (old is not None and old.details.get("origin")) or kept(port).get("origin", USER)
         if old is not None:
             await self._forget_gone(pod, old, run.deadline)
         details = {"origin": origin, "server_id": server_id}

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
+from tricircle.copies.origins import GATEWAY, kept
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.errors import NotFoundError, RetryLaterError
@@ -37,9 +38,6 @@ _LONGEST_BUILD = timedelta(hours=1)
 _DETACHED = "detached/"
 #: A pod lets go of an interface within this, or a sweep sees it later; the job's first wait included.
 _LONGEST_DETACH_S = 120.0
-#: Values of ``origin`` in the details of a port's routing.
-GATEWAY, USER = "gateway", "user"
-_OURS = "tricircle"
 
 
 def detached(port_id: str) -> dict[str, object]:
@@ -48,22 +46,6 @@ def detached(port_id: str) -> dict[str, object]:
     The value says until when (seconds since the epoch): the pod may never have been asked, or may have said no.
     """
     return {_DETACHED + port_id: time.time() + _LONGEST_DETACH_S}
-
-
-def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
-    """What ``binding:profile`` of a central port keeps for the day when its routing is lost.
-
-    >>> profile_of(GATEWAY, "az1")
-    {'tricircle': {'origin': 'gateway', 'asked_az': 'az1'}}
-    """
-    return {_OURS: {"origin": origin, **({"asked_az": asked_az} if asked_az else {})}}
-
-
-def kept(port: Body) -> Mapping[str, str]:
-    """What ``profile_of`` has written into a central port (``origin``, ``asked_az``); empty when it has not."""
-    profile = port.get("binding:profile")
-    ours = profile.get(_OURS) if isinstance(profile, Mapping) else None
-    return {str(key): str(value) for key, value in ours.items()} if isinstance(ours, Mapping) else {}
 
 
 class ServerPorts:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tricircle.context import Deadline, PodId, ProjectId
-from tricircle.copies.server_ports import GATEWAY, USER, ServerPorts, profile_of
+from tricircle.copies.origins import GATEWAY, USER, profile_of
+from tricircle.copies.server_ports import ServerPorts
 from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType

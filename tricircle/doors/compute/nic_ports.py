@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.copies.server_ports import GATEWAY, USER, profile_of
+from tricircle.copies.origins import GATEWAY, USER, profile_of
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
 from tricircle.doors.compute.nics import Nic
