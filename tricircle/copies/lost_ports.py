@@ -14,6 +14,7 @@ from tricircle.copies.bodies import Body, rows, text
 from tricircle.copies.origins import USER, kept
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, show
+from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun, Report
 from tricircle.model.job import JobType
@@ -84,7 +85,9 @@ class LostPorts:
         client = self._reach.compute(pod, _VERSION)
         server = await show(client, f"/v2.1/servers/{server_id}", "server", run.deadline)
         if server is None:
-            await self._reach.queue.append(JobType.SERVER_PORTS, server_id, run.project_id, pod_id=pod.id)
+            await self._reach.queue.append(
+                JobType.SERVER_PORTS, server_id, run.project_id, pod_id=pod.id, payload=PERHAPS_CLAIMED
+            )
             return False
         if text(server, "status") in _CHANGING or server.get(_TASK_STATE):
             raise RetryLaterError("The server is changing.", after_s=_CHANGING_S)

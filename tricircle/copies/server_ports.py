@@ -35,6 +35,14 @@ _CHANGING_S = 5.0
 _DISABLED_S = 60.0
 #: A server that shows no port for so long gets none any more.
 _LONGEST_BUILD = timedelta(hours=1)
+#: Nobody waits for a server any more that may get a port which was claimed so long ago: a boot takes minutes until the
+#: pod has accepted it.
+_LONGEST_CLAIM = _LONGEST_BUILD + timedelta(minutes=15)
+_CLAIM, _PERHAPS = "claim", "perhaps_claim"
+#: The payload of a job for the claim of a boot or an attach: a server may have come of it whose id nobody knows.
+CLAIMED: Mapping[str, object] = {_CLAIM: True}
+#: The payload of a job of whoever meets an id at a port and cannot tell a claim from a server that is gone.
+PERHAPS_CLAIMED: Mapping[str, object] = {_PERHAPS: True}
 _DETACHED = "detached/"
 #: A pod lets go of an interface within this, or a sweep sees it later; the job's first wait included.
 _LONGEST_DETACH_S = 120.0
@@ -77,7 +85,7 @@ class ServerPorts:
                 await self._give(pod, copy, holder, run.deadline)
             else:
                 unheld.append(copy)
-        if unheld and routing is None and run.project_id:
+        if unheld and await self._may_be_claim(run, routing):
             await self._check_nobody_is_built(client, run)
         for copy in unheld:
             await self._release(pod, copy, run)
@@ -123,12 +131,29 @@ class ServerPorts:
         device_id = text(port, "device_id") if port is not None else ""
         return device_id if device_id != run.resource_id else ""
 
+    async def _may_be_claim(self, run: JobRun, routing: Routing | None) -> bool:
+        """Whether the job is about a claim, as far as anybody can tell.
+
+        That a server has no routing says nothing: the first 404 about it removes that. Where not even the one who filed
+        the job knows, the age of the ports at the centre does: a claim is written into them when a boot begins, a
+        server's id when the pod has accepted it, so what was not changed for longer than any boot takes is no claim's.
+        """
+        if run.payload.get(_CLAIM):
+            return True
+        if not run.payload.get(_PERHAPS) or routing is not None:
+            return False
+        before = datetime.now(UTC) - _LONGEST_CLAIM
+        ports = await self._reach.central.ports({"device_id": run.resource_id}, deadline=run.deadline)
+        return any(_moment(text(port, "updated_at"), before) >= before for port in ports)
+
     async def _check_nobody_is_built(self, client: ServiceClient, run: JobRun) -> None:
         """A pod that accepted a boot writes into its ports a little later whose they are. Until then the server shows
         no address, and nothing tells which claim was made for it.
 
         :raises RetryLaterError: the project has such a server
         """
+        if not run.project_id:
+            return
         params = {"all_tenants": "1", "project_id": run.project_id, "status": "BUILD"}
         servers = await collect(client, "/v2.1/servers/detail", "servers", run.deadline, params)
         if any(_awaits_ports(server, datetime.now(UTC)) for server in servers):
@@ -194,6 +219,15 @@ def _awaits_ports(server: Body, now: datetime) -> bool:
     except ValueError:
         return False
     return not server.get("addresses") and now - created_at < _LONGEST_BUILD
+
+
+def _moment(written: str, otherwise: datetime) -> datetime:
+    """What the centre says when; ``otherwise`` when it says nothing."""
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return otherwise
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _leaving(payload: Mapping[str, object]) -> set[str]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is a port left alone that a server has, although the boot's last word about it did not reach the centre?"""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.origins import GATEWAY, USER, profile_of
-from tricircle.copies.server_ports import ServerPorts
+from tricircle.copies.server_ports import CLAIMED, PERHAPS_CLAIMED, ServerPorts
 from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
@@ -126,15 +127,15 @@ def reach_of(nova: NoServer, in_pod: Neutron, central: Neutron, copy: Routing = 
     )
 
 
-def claims_job(resource_id: str) -> JobRun:
-    """A job for a server, or for a claim."""
+def claims_job(resource_id: str, payload: Mapping[str, object] = CLAIMED) -> JobRun:
+    """A job for a claim, or for a server."""
     return JobRun(
         type=JobType.SERVER_PORTS,
         resource_id=resource_id,
         pod_id=POD.id,
         project_id=ProjectId("demo"),
         revision=None,
-        payload={},
+        payload=payload,
         deadline=Deadline.after(10),
     )
 
@@ -202,3 +203,32 @@ async def test_ports_wait_while_a_server_is_built_that_may_get_them(
     else:
         await job.agree(claims_job("server1"))
         assert in_pod.deleted == ["/v2.0/ports/copy1"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "age", "waits"),
+    [
+        (CLAIMED, timedelta(days=1), True),
+        ({}, timedelta(0), False),
+        (PERHAPS_CLAIMED, timedelta(minutes=50), True),
+        (PERHAPS_CLAIMED, timedelta(hours=2), False),
+    ],
+)
+async def test_only_a_claim_waits_for_servers_that_are_built(
+    payload: Mapping[str, object], age: timedelta, waits: bool
+) -> None:
+    """A server that is gone has no routing either, as soon as somebody was told that it is gone: its ports go at once,
+    whatever else the project builds. Who cannot tell the one from the other goes by the age of the port.
+    """
+    written = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
+    central = Neutron({"id": "port1", "device_id": "server1", "updated_at": written, "binding:host_id": "Pod1"})
+    in_pod = Neutron({"id": "copy1", "device_id": ""})
+    nova = NoServer({"id": "server2", "created": datetime.now(UTC).isoformat(), "addresses": {}})
+    job = ServerPorts(reach_of(nova, in_pod, central), Removed())  # type: ignore[arg-type]
+    if waits:
+        with pytest.raises(RetryLaterError):
+            await job.agree(claims_job("server1", payload))
+        assert (central.deleted, in_pod.deleted) == ([], [])
+    else:
+        await job.agree(claims_job("server1", payload))
+        assert (central.deleted, in_pod.deleted) == (["/v2.0/ports/port1"], ["/v2.0/ports/copy1"])
