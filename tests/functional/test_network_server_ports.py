@@ -9,7 +9,8 @@ import pytest
 
 from tests.functional.network_world import Json, Rest, World, open_world
 from tricircle.context import ProjectId
-from tricircle.copies.server_ports import GATEWAY, USER, detached
+from tricircle.copies.origins import GATEWAY, USER
+from tricircle.copies.server_ports import detached
 from tricircle.model.job import JobType
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind

@@ -17,6 +17,7 @@ from tricircle.audit.inventory import Inventory
 from tricircle.context import Deadline
 from tricircle.copies.bodies import text
 from tricircle.copies.reach import Reach
+from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import UpstreamStatusError
 from tricircle.ledger.leases import Lease
 from tricircle.model.job import JobType
@@ -172,9 +173,15 @@ class Repair:
         return finding
 
     async def _let_go(self, finding: Finding) -> Finding:
-        await self._reach.queue.append(
-            JobType.SERVER_PORTS, finding.central_id, finding.project_id, pod_id=self._pod.id
-        )
+        # Whoever filed a job that waits may have known whether this is a claim's id or a server's.
+        if not await self._reach.queue.is_waiting(JobType.SERVER_PORTS, finding.central_id, self._pod.id):
+            await self._reach.queue.append(
+                JobType.SERVER_PORTS,
+                finding.central_id,
+                finding.project_id,
+                pod_id=self._pod.id,
+                payload=PERHAPS_CLAIMED,
+            )
         return finding
 
     async def _give_back(self, finding: Finding) -> Finding | None:

@@ -11,9 +11,10 @@ A server that is changing may be losing the port at this moment, by a user's wil
 
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
+from tricircle.copies.origins import USER, kept
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, show
-from tricircle.copies.server_ports import USER
+from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun, Report
 from tricircle.model.job import JobType
@@ -62,8 +63,8 @@ class LostPorts:
         if not await self._may_have_it(pod, server_id, run):
             return {"let_go": server_id}
         old = await self._reach.routings.copy_in(Kind.PORT, run.resource_id, pod.id)
-        # Who brought the port is not known any more when its row is lost: then it is not ours to delete.
-        origin = old.details.get("origin", USER) if old is not None else USER
+        # When the row is lost, or was found again, a port of ours still says so. Any other is not ours to delete.
+        origin = (old is not None and old.details.get("origin")) or kept(port).get("origin", USER)
         if old is not None:
             await self._forget_gone(pod, old, run.deadline)
         details = {"origin": origin, "server_id": server_id}
@@ -84,7 +85,9 @@ class LostPorts:
         client = self._reach.compute(pod, _VERSION)
         server = await show(client, f"/v2.1/servers/{server_id}", "server", run.deadline)
         if server is None:
-            await self._reach.queue.append(JobType.SERVER_PORTS, server_id, run.project_id, pod_id=pod.id)
+            await self._reach.queue.append(
+                JobType.SERVER_PORTS, server_id, run.project_id, pod_id=pod.id, payload=PERHAPS_CLAIMED
+            )
             return False
         if text(server, "status") in _CHANGING or server.get(_TASK_STATE):
             raise RetryLaterError("The server is changing.", after_s=_CHANGING_S)

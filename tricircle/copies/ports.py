@@ -14,6 +14,7 @@ from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
+from tricircle.copies.origins import kept
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.subnets import Subnets
@@ -153,7 +154,9 @@ class Ports:
                 await self._update(pod, copy, port, run.deadline)
 
         async def find(pod: Pod, copy: Routing) -> Found | None:
-            return await self._find(pod, port or {"id": run.resource_id}, None, {}, run.deadline)
+            if port is None:
+                return await self._find(pod, {"id": run.resource_id}, None, {}, run.deadline)
+            return await self._find(pod, port, None, _details(port, pod), run.deadline)
 
         await visit(self._reach, run, Kind.PORT, work=work, find=find)
 
@@ -232,6 +235,17 @@ class Ports:
                 if await show(client, f"/v2.0/{collection}/{copy.pod_resource_id}", key, deadline) is None:
                     has_any = await self._reach.routings.forget_free(copy.id) or has_any
         return has_any
+
+
+def _details(port: Body, pod: Pod) -> dict[str, object]:
+    """What the centre still knows of the facts that whoever made the copy could not write down."""
+    details: dict[str, object] = {}
+    if origin := kept(port).get("origin"):
+        details["origin"] = origin
+    is_plugged = text(port, "device_owner").startswith("compute:")
+    if is_plugged and text(port, "device_id") and text(port, _HOST) == pod.name:
+        details["server_id"] = text(port, "device_id")
+    return details
 
 
 def lives_in(port: Body, pod: Pod, copy: Routing) -> bool:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
+from tricircle.copies.origins import GATEWAY, kept
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.errors import NotFoundError, RetryLaterError
@@ -34,12 +35,17 @@ _CHANGING_S = 5.0
 _DISABLED_S = 60.0
 #: A server that shows no port for so long gets none any more.
 _LONGEST_BUILD = timedelta(hours=1)
+#: Nobody waits for a server any more that may get a port which was claimed so long ago: a boot takes minutes until the
+#: pod has accepted it.
+_LONGEST_CLAIM = _LONGEST_BUILD + timedelta(minutes=15)
+_CLAIM, _PERHAPS = "claim", "perhaps_claim"
+#: The payload of a job for the claim of a boot or an attach: a server may have come of it whose id nobody knows.
+CLAIMED: Mapping[str, object] = {_CLAIM: True}
+#: The payload of a job of whoever meets an id at a port and cannot tell a claim from a server that is gone.
+PERHAPS_CLAIMED: Mapping[str, object] = {_PERHAPS: True}
 _DETACHED = "detached/"
 #: A pod lets go of an interface within this, or a sweep sees it later; the job's first wait included.
 _LONGEST_DETACH_S = 120.0
-#: Values of ``origin`` in the details of a port's routing.
-GATEWAY, USER = "gateway", "user"
-_OURS = "tricircle"
 
 
 def detached(port_id: str) -> dict[str, object]:
@@ -48,22 +54,6 @@ def detached(port_id: str) -> dict[str, object]:
     The value says until when (seconds since the epoch): the pod may never have been asked, or may have said no.
     """
     return {_DETACHED + port_id: time.time() + _LONGEST_DETACH_S}
-
-
-def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
-    """What ``binding:profile`` of a central port keeps for the day when its routing is lost.
-
-    >>> profile_of(GATEWAY, "az1")
-    {'tricircle': {'origin': 'gateway', 'asked_az': 'az1'}}
-    """
-    return {_OURS: {"origin": origin, **({"asked_az": asked_az} if asked_az else {})}}
-
-
-def kept(port: Body) -> Mapping[str, str]:
-    """What ``profile_of`` has written into a central port (``origin``, ``asked_az``); empty when it has not."""
-    profile = port.get("binding:profile")
-    ours = profile.get(_OURS) if isinstance(profile, Mapping) else None
-    return {str(key): str(value) for key, value in ours.items()} if isinstance(ours, Mapping) else {}
 
 
 class ServerPorts:
@@ -83,23 +73,20 @@ class ServerPorts:
             return
         client = self._reach.compute(pod, _VERSION)
         server = await show(client, f"/v2.1/servers/{run.resource_id}", "server", run.deadline)
-        copies = await self._reach.routings.ports_of_server(run.resource_id, pod.id)
         if server is not None:
+            copies = await self._reach.routings.ports_of_server(run.resource_id, pod.id)
             await self._release_unattached(pod, run, server, copies)
             return
         routing = await self._reach.routings.owned(Kind.SERVER, run.resource_id)
-        unheld: list[Routing] = []
-        for copy in copies:
-            holder = await self._holder(pod, copy, run)
-            if holder:
-                await self._give(pod, copy, holder, run.deadline)
-            else:
-                unheld.append(copy)
-        if unheld and routing is None and run.project_id:
+        unheld, leftovers = await self._sort_out(pod, client, run)
+        if (unheld or leftovers) and await self._may_be_claim(run, routing):
             await self._check_nobody_is_built(client, run)
+            # Whatever was built while we looked has written by now whose the ports are.
+            unheld, leftovers = await self._sort_out(pod, client, run)
         for copy in unheld:
             await self._release(pod, copy, run)
-        await self._release_leftovers(pod, run)
+        for port in leftovers:
+            await self._release_leftover(pod, port, run)
         if routing is not None and routing.pod_id == pod.id:
             await self._reach.routings.forget(routing.id)
 
@@ -133,6 +120,36 @@ class ServerPorts:
         if leaving:
             raise RetryLaterError("An interface is being detached.", after_s=_SOON_S)
 
+    async def _sort_out(self, pod: Pod, client: ServiceClient, run: JobRun) -> tuple[list[Routing], list[Body]]:
+        """Give to other servers what is theirs. The rest: copies that are written down for this one, and ports that
+        only the centre gives to it, since a run, or a boot, ended before it could write them down.
+        """
+        copies = await self._reach.routings.ports_of_server(run.resource_id, pod.id)
+        unheld = [copy for copy in copies if not await self._give_to_holder(pod, copy, run)]
+        known = {copy.central_id for copy in unheld}
+        ports = await self._reach.central.ports({"device_id": run.resource_id}, deadline=run.deadline)
+        rest = [port for port in ports if text(port, "id") not in known]
+        left = [port for port in rest if not await self._give_leftover(pod, client, port, run)]
+        return unheld, [port for port in left if _is_let_go_here(port, pod)]
+
+    async def _give_to_holder(self, pod: Pod, copy: Routing, run: JobRun) -> bool:
+        """Whether another server has the port."""
+        if holder := await self._holder(pod, copy, run):
+            await self._give(pod, copy, holder, run.deadline)
+        return bool(holder)
+
+    async def _give_leftover(self, pod: Pod, client: ServiceClient, port: Body, run: JobRun) -> bool:
+        """The same for a port that is not written down for this one: the boot may have succeeded, and only the last
+        word about it not have reached the centre."""
+        copy = await self._reach.routings.copy_in(Kind.PORT, text(port, "id"), pod.id)
+        if copy is None:
+            return False
+        if await self._give_to_holder(pod, copy, run):
+            return True
+        if named := await self._named(client, copy, run):
+            await self._give(pod, copy, named, run.deadline)
+        return bool(named)
+
     async def _holder(self, pod: Pod, copy: Routing, run: JobRun) -> str:
         """The other server that has the port in the pod: of a boot that was carried out although no answer came."""
         if not copy.is_bound:
@@ -141,12 +158,37 @@ class ServerPorts:
         device_id = text(port, "device_id") if port is not None else ""
         return device_id if device_id != run.resource_id else ""
 
+    async def _named(self, client: ServiceClient, copy: Routing, run: JobRun) -> str:
+        """The other server that the copy is written down for, unless the pod denies it: its boot was accepted, and its
+        id not yet written to the centre, nor by the pod's Nova into the copy."""
+        server_id = copy.details.get("server_id")
+        if not isinstance(server_id, str) or server_id in ("", run.resource_id):
+            return ""
+        server = await show(client, f"/v2.1/servers/{server_id}", "server", run.deadline)
+        return "" if server is None else server_id
+
+    async def _may_be_claim(self, run: JobRun, routing: Routing | None) -> bool:
+        """Whether the job may be about a claim of a boot that still gets its server.
+
+        That a server has no routing says nothing: the first 404 about it removes that. So whoever files a job for a
+        claim says so. Then, and where he cannot tell, the age of the ports at the centre decides: a claim is written
+        into them when a boot begins, a server's id when the pod has accepted it. What was not changed for longer than
+        any boot takes waits for nobody, however much the project builds.
+        """
+        if not run.payload.get(_CLAIM) and (not run.payload.get(_PERHAPS) or routing is not None):
+            return False
+        before = datetime.now(UTC) - _LONGEST_CLAIM
+        ports = await self._reach.central.ports({"device_id": run.resource_id}, deadline=run.deadline)
+        return any(_moment(text(port, "updated_at"), before) >= before for port in ports)
+
     async def _check_nobody_is_built(self, client: ServiceClient, run: JobRun) -> None:
         """A pod that accepted a boot writes into its ports a little later whose they are. Until then the server shows
         no address, and nothing tells which claim was made for it.
 
         :raises RetryLaterError: the project has such a server
         """
+        if not run.project_id:
+            return
         params = {"all_tenants": "1", "project_id": run.project_id, "status": "BUILD"}
         servers = await collect(client, "/v2.1/servers/detail", "servers", run.deadline, params)
         if any(_awaits_ports(server, datetime.now(UTC)) for server in servers):
@@ -178,21 +220,14 @@ class ServerPorts:
             is_ours = "origin" not in copy.details and kept(port).get("origin") == GATEWAY
             await (self._delete_ours if is_ours else self._clear)(port, run.deadline)
 
-    async def _release_leftovers(self, pod: Pod, run: JobRun) -> None:
-        """Ports that the centre still gives to the server: a run, or a boot, ended before it could write them down."""
-        for port in await self._reach.central.ports({"device_id": run.resource_id}, deadline=run.deadline):
-            owner = text(port, "device_owner")
-            copy = await self._reach.routings.copy_in(Kind.PORT, text(port, "id"), pod.id)
-            if copy is not None and (holder := await self._holder(pod, copy, run)):
-                # The boot succeeded; only the last word about it did not reach the centre.
-                await self._give(pod, copy, holder, run.deadline)
-            elif not owner:
-                # The gateway claims a port that the user brought with its owner in one call.
-                await self._delete(text(port, "id"), run.deadline)
-            elif owner.startswith("compute:") and text(port, "binding:host_id") in ("", pod.name):
-                await self._ports.remove(pod, text(port, "id"), run.deadline)
-                # Without a routing the port itself tells who made it.
-                await (self._delete_ours if kept(port).get("origin") == GATEWAY else self._clear)(port, run.deadline)
+    async def _release_leftover(self, pod: Pod, port: Body, run: JobRun) -> None:
+        if not text(port, "device_owner"):
+            # The gateway claims a port that the user brought with its owner in one call.
+            await self._delete(text(port, "id"), run.deadline)
+            return
+        await self._ports.remove(pod, text(port, "id"), run.deadline)
+        # Without a routing the port itself tells who made it.
+        await (self._delete_ours if kept(port).get("origin") == GATEWAY else self._clear)(port, run.deadline)
 
     async def _delete_ours(self, port: Body, deadline: Deadline) -> None:
         await self._delete(text(port, "id"), deadline)
@@ -205,6 +240,11 @@ class ServerPorts:
         await self._reach.central.networking.delete(f"/v2.0/ports/{port_id}", deadline=deadline, ok=(404,))
 
 
+def _is_let_go_here(port: Body, pod: Pod) -> bool:
+    owner = text(port, "device_owner")
+    return not owner or (owner.startswith("compute:") and text(port, "binding:host_id") in ("", pod.name))
+
+
 def _awaits_ports(server: Body, now: datetime) -> bool:
     """Whether a server that is being built may still get ports; one that hangs in that state holds nobody up."""
     try:
@@ -212,6 +252,15 @@ def _awaits_ports(server: Body, now: datetime) -> bool:
     except ValueError:
         return False
     return not server.get("addresses") and now - created_at < _LONGEST_BUILD
+
+
+def _moment(written: str, otherwise: datetime) -> datetime:
+    """What the centre says when; ``otherwise`` when it says nothing."""
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return otherwise
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _leaving(payload: Mapping[str, object]) -> set[str]:

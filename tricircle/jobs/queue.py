@@ -208,10 +208,16 @@ class Queue:
         async with transaction(self._engine) as connection:
             return await JobRows.list(connection, only_stopped=False, limit=limit)
 
-    async def is_waiting(self, type: JobType, resource_id: str) -> bool:  # noqa: A002 - as in append
-        """Whether a job of this type about a resource waits or runs, in whatever pod; given up ones do not count."""
+    async def is_waiting(
+        self,
+        type: JobType,  # noqa: A002 - as in append
+        resource_id: str,
+        pod_id: PodId | None = None,
+    ) -> bool:
+        """Whether a job of this type about a resource waits or runs, for this pod or whatever one; given up ones do not
+        count."""
         async with transaction(self._engine) as connection:
-            return await JobRows.is_waiting(connection, type, resource_id)
+            return await JobRows.is_waiting(connection, type, resource_id, pod_id)
 
     async def redo(self, ids: Sequence[int] | None = None) -> int:
         """Give rows whose attempts are used up a fresh start: these, or all; how many."""

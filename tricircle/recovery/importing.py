@@ -3,7 +3,8 @@
 
 What is missing (``missing.py``) is made at the centre with the very identifiers that it has in the pod. Neutron does
 not let anybody choose ids, so it has a new one; the mark in the pod still names the old one, and a job writes it anew.
-Whoever was interrupted finds by the natural key what was made before: VLAN id, CIDR, MAC; a group by its name.
+Whoever was interrupted finds by the natural key what was made before: VLAN id, CIDR, MAC; a group by its name. A
+project may have several groups of one name: one that copies are marked with, or whose rules are others, is not the one.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -17,7 +18,16 @@ from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Centre, Declared
-from tricircle.recovery.missing import Missing, Seen, missing, network_body, port_body, rule_bodies, subnet_body
+from tricircle.recovery.missing import (
+    Missing,
+    Seen,
+    may_be_original,
+    missing,
+    network_body,
+    port_body,
+    rule_bodies,
+    subnet_body,
+)
 from tricircle.recovery.record_keeper import RecordKeeper
 from tricircle.recovery.recoverable import addresses_of
 from tricircle.recovery.report import Did, Report
@@ -74,7 +84,7 @@ class Importer:
         for marked, copies in wanted.subnets.items():
             await self._try(Kind.SUBNET, marked, copies, made, self._subnet(copies, pods, made, declared))
         for marked, copies in wanted.groups.items():
-            await self._try(Kind.SECURITY_GROUP, marked, copies, made, self._group(copies, declared))
+            await self._try(Kind.SECURITY_GROUP, marked, copies, made, self._group(copies, pods, made, declared))
         declared = _with(declared, made)
         for marked, copies in wanted.groups.items():
             await self._rules(marked, copies, pods, made)
@@ -137,13 +147,15 @@ class Importer:
                 return known
         return await self._post(Kind.SUBNET, subnet_body(copies, str(network["id"]), text(network, "project_id")))
 
-    async def _group(self, copies: Sequence[Seen], declared: Declared) -> Body:
+    async def _group(self, copies: Sequence[Seen], pods: Sequence[Contents], made: _Made, declared: Declared) -> Body:
         body, project_id = copies[0].body, text(copies[0].body, "project_id")
         name = text(body, "name")
         # That of a project's default group is named after its id.
         name = "default" if name == _DEFAULT + str(copies[0].holding.central_id) else name
-        for known in declared.groups.values():
-            if (known.get("project_id"), known.get("name")) == (project_id, name):
+        taken = _marked_groups(pods) | set(made.names[Kind.SECURITY_GROUP].values())
+        for group_id, known in declared.groups.items():
+            is_alike = name == "default" or (group_id not in taken and may_be_original(known, body))
+            if is_alike and (known.get("project_id"), known.get("name")) == (project_id, name):
                 return known
         wanted: dict[str, object] = {"name": name, "project_id": project_id}
         if body.get("stateful") is False:
@@ -207,6 +219,12 @@ class Importer:
 def _central_ids(contents: Contents, kind: Kind) -> dict[str, str]:
     """Central ids of a pod's copies by their ids there."""
     return {one.pod_resource_id: one.central_id for one in contents.lists[kind] if one.central_id is not None}
+
+
+def _marked_groups(pods: Sequence[Contents]) -> set[str]:
+    """Central ids of groups that have a copy in some pod. What an interrupted run has made has none yet."""
+    groups = (one for contents in pods for one in contents.lists.get(Kind.SECURITY_GROUP, ()))
+    return {one.central_id for one in groups if one.central_id is not None}
 
 
 def _network_of(seen: Seen, pods: Sequence[Contents], known: Mapping[str, Body], made: _Made) -> Body:

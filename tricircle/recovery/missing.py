@@ -163,6 +163,21 @@ def rule_bodies(seen: Seen, group_id: str, groups: Mapping[str, str]) -> list[di
     return list(wanted.values())
 
 
+def may_be_original(group: Body, copy: Body) -> bool:
+    """Whether a group of the centre may have been made for ``copy``, by its rules: it has none yet, or the same.
+
+    Remote groups have other ids there, and one that is unknown leaves its rules out: of these it may have fewer.
+    """
+    has, wanted = _keys(group), _keys(copy)
+    closed = {key for key in wanted if not key[-1]}
+    return not has or closed <= has <= wanted
+
+
+def _keys(group: Body) -> set[tuple[str, ...]]:
+    rules = rows(group, "security_group_rules")
+    return {rule_key(rule, "any" if text(rule, "remote_group_id") else "") for rule in rules}
+
+
 def own_addresses(subnet: Body, copy: Body) -> tuple[str, ...]:
     """What a pod uses of a subnet by itself: its pools, which are single addresses, and a gateway of its own."""
     if is_automatic(subnet):

@@ -16,9 +16,9 @@ from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, changed, revision, rows, text, words
 from tricircle.copies.networks import wanted_network
+from tricircle.copies.origins import USER, kept
 from tricircle.copies.ports import difference, wanted_port
 from tricircle.copies.security_groups import name_in_pod, remote_groups, rule_key, wanted_rules
-from tricircle.copies.server_ports import USER, kept
 from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic, wanted_subnet
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod

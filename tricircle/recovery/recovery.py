@@ -15,6 +15,7 @@ from tricircle.audit.findings import Holding, Part
 from tricircle.audit.inventory import OWNED, Inventory
 from tricircle.context import Deadline, PodId
 from tricircle.copies.bodies import text
+from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import TricircleError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -167,7 +168,7 @@ class Recovery:
             await self._settle(contents, Kind.PORT, ports)
             if contents.servers is not None:
                 for server_id, project in recoverable.lost_ends(pod, contents.servers, ports, declared).items():
-                    await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project)
+                    await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project, dict(PERHAPS_CLAIMED))
 
     async def _hold(self, contents: Contents, declared: Declared) -> None:
         """Copies that nobody needs, and identifiers that nobody may be given."""

@@ -213,13 +213,18 @@ class JobRows:
         return [_record(row) for row in await connection.execute(statement)]
 
     @staticmethod
-    async def is_waiting(connection: AsyncConnection, type_: JobType, resource_id: str) -> bool:
-        """Whether a job of this type about a resource waits or runs, in whatever pod; given up ones do not count."""
+    async def is_waiting(
+        connection: AsyncConnection, type_: JobType, resource_id: str, pod_id: PodId | None = None
+    ) -> bool:
+        """Whether a job of this type about a resource waits or runs, for this pod or whatever one; given up ones do not
+        count."""
         statement = (
             sa.select(jobs.c.id)
             .where(jobs.c.resource_id == resource_id, jobs.c.type == type_.value, jobs.c.failed_at.is_(None))
             .limit(1)
         )
+        if pod_id is not None:
+            statement = statement.where(jobs.c.pod_id == pod_id)
         return (await connection.execute(statement)).first() is not None
 
     @staticmethod

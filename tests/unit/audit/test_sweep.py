@@ -20,6 +20,7 @@ from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.owner import Owner
 from tricircle.copies.reach import Reach
+from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import TricircleError
 from tricircle.jobs.queue import Queue
 from tricircle.jobs.worker import JobRun
@@ -149,6 +150,19 @@ async def test_what_a_complete_list_lacks_and_the_pod_denies_is_forgotten(world:
     # The job lets go of the server's ports first, and forgets it then.
     assert await world.filed() == [(JobType.SERVER_PORTS, SERVER)]
     assert await world.known() == {SERVER}
+    # Ids at ports are those of servers or of claims; a sweep cannot tell.
+    assert [job.payload for job in await world.queue.waiting()] == [PERHAPS_CLAIMED]
+
+
+@pytest.mark.parametrize(("pod_id", "expected"), [(POD, [{}]), (PodId("pod2"), [{}, PERHAPS_CLAIMED])])
+async def test_a_job_that_waits_already_is_not_told_that_it_may_be_about_a_claim(
+    world: World, pod_id: PodId, expected: list[Mapping[str, object]]
+) -> None:
+    """Whoever deleted the server knew that it is one, and its ports go at once. Another pod's job does not help."""
+    await world.queue.append(JobType.SERVER_PORTS, SERVER, DEMO, pod_id=pod_id)
+    async with serving(world.answer) as port:
+        await world.sweep(f"http://127.0.0.1:{port}")
+    assert [job.payload for job in await world.queue.waiting()] == expected
 
 
 async def test_what_a_list_lacks_and_the_pod_still_shows_is_kept(world: World) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is a port left alone that a server has, although the boot's last word about it did not reach the centre?"""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from tricircle.context import Deadline, PodId, ProjectId
-from tricircle.copies.server_ports import GATEWAY, USER, ServerPorts, profile_of
+from tricircle.copies.origins import GATEWAY, USER, profile_of
+from tricircle.copies.server_ports import CLAIMED, PERHAPS_CLAIMED, ServerPorts
 from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
@@ -81,16 +83,21 @@ class Neutron:
 
 
 class NoServer:
-    """A Nova without the server that is asked for; others may be in the making."""
+    """A Nova without the server that is asked for; others may be in the making, and some of them may be asked for."""
 
     target = SimpleNamespace(url="")
 
-    def __init__(self, *building: dict[str, object]) -> None:
+    def __init__(self, *building: dict[str, object], on_list: Callable[[], object] = lambda: None) -> None:
         self.building = list(building)
+        self.on_list = on_list
 
     async def get(self, path: str, **_given: object) -> dict[str, object]:
         if "status=BUILD" in path:
+            self.on_list()
             return {"servers": self.building}
+        for server in self.building:
+            if path == f"/v2.1/servers/{server['id']}":
+                return {"server": server}
         raise UpstreamStatusError(404, '{"itemNotFound": {}}', "Pod1/compute")
 
 
@@ -125,15 +132,15 @@ def reach_of(nova: NoServer, in_pod: Neutron, central: Neutron, copy: Routing = 
     )
 
 
-def claims_job(resource_id: str) -> JobRun:
-    """A job for a server, or for a claim."""
+def claims_job(resource_id: str, payload: Mapping[str, object] = CLAIMED) -> JobRun:
+    """A job for a claim, or for a server."""
     return JobRun(
         type=JobType.SERVER_PORTS,
         resource_id=resource_id,
         pod_id=POD.id,
         project_id=ProjectId("demo"),
         revision=None,
-        payload={},
+        payload=payload,
         deadline=Deadline.after(10),
     )
 
@@ -201,3 +208,75 @@ async def test_ports_wait_while_a_server_is_built_that_may_get_them(
     else:
         await job.agree(claims_job("server1"))
         assert in_pod.deleted == ["/v2.0/ports/copy1"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "age", "waits"),
+    [
+        (CLAIMED, timedelta(minutes=50), True),
+        (CLAIMED, timedelta(hours=2), False),
+        ({}, timedelta(0), False),
+        (PERHAPS_CLAIMED, timedelta(minutes=50), True),
+        (PERHAPS_CLAIMED, timedelta(hours=2), False),
+    ],
+)
+async def test_only_a_claim_waits_for_servers_that_are_built(
+    payload: Mapping[str, object], age: timedelta, waits: bool
+) -> None:
+    """A server that is gone has no routing either, as soon as somebody was told that it is gone: its ports go at once,
+    whatever else the project builds. For a claim, and who cannot tell one, the age of the port counts.
+    """
+    written = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
+    central = Neutron({"id": "port1", "device_id": "server1", "updated_at": written, "binding:host_id": "Pod1"})
+    in_pod = Neutron({"id": "copy1", "device_id": ""})
+    nova = NoServer({"id": "server2", "created": datetime.now(UTC).isoformat(), "addresses": {}})
+    job = ServerPorts(reach_of(nova, in_pod, central), Removed())  # type: ignore[arg-type]
+    if waits:
+        with pytest.raises(RetryLaterError):
+            await job.agree(claims_job("server1", payload))
+        assert (central.deleted, in_pod.deleted) == ([], [])
+    else:
+        await job.agree(claims_job("server1", payload))
+        assert (central.deleted, in_pod.deleted) == (["/v2.0/ports/port1"], ["/v2.0/ports/copy1"])
+
+
+def built(server_id: str) -> dict[str, object]:
+    """A server whose boot was accepted a moment ago."""
+    return {"id": server_id, "status": "BUILD", "created": datetime.now(UTC).isoformat(), "addresses": {}}
+
+
+@pytest.mark.parametrize("owner", ["", "compute:az1"])
+async def test_a_port_whose_row_names_a_server_that_is_built_is_given_to_it(owner: str) -> None:
+    """The gateway died between its two notes about a boot; the pod's Nova has not yet written whose the port is."""
+    central = Neutron({"id": "port1", "device_id": "claim1", "device_owner": owner, "binding:host_id": "Pod1"})
+    in_pod, removed = Neutron({"id": "copy1", "device_id": ""}), Removed()
+    reach = reach_of(NoServer(built("server1")), in_pod, central)
+    await ServerPorts(reach, removed).agree(claims_job("claim1"))  # type: ignore[arg-type]
+    assert central.written == {"device_id": "server1", "device_owner": "compute:az1"}
+    assert (central.deleted, in_pod.deleted, removed.ports) == ([], [], [])
+
+
+@pytest.mark.parametrize("owner", ["", "compute:az1"])
+async def test_a_port_without_a_row_of_the_claims_waits_as_well(owner: str) -> None:
+    central = Neutron({"id": "port1", "device_id": "claim1", "device_owner": owner, "binding:host_id": "Pod1"})
+    in_pod, removed = Neutron({"id": "copy1", "device_id": ""}), Removed()
+    reach = reach_of(NoServer(built("server2")), in_pod, central, replace(COPY, details={}))
+    with pytest.raises(RetryLaterError):
+        await ServerPorts(reach, removed).agree(claims_job("claim1"))  # type: ignore[arg-type]
+    assert (central.deleted, central.written, removed.ports) == ([], {}, [])
+
+
+@pytest.mark.parametrize("claim", ["server1", "claim1"])
+async def test_what_the_pod_writes_while_the_job_looks_at_servers_counts(claim: str) -> None:
+    """The server got its addresses after the port was seen free, and before the list of servers without them."""
+    central = Neutron({"id": "port1", "device_id": claim, "device_owner": "", "binding:host_id": "Pod1"})
+    in_pod, removed = Neutron({"id": "copy1", "device_id": ""}), Removed()
+
+    def plug() -> None:
+        in_pod.port = {**in_pod.port, "device_id": "server2"}
+
+    copy = replace(COPY, details={"server_id": claim})
+    reach = reach_of(NoServer(on_list=plug), in_pod, central, copy)
+    await ServerPorts(reach, removed).agree(claims_job(claim))  # type: ignore[arg-type]
+    assert central.written == {"device_id": "server2", "device_owner": "compute:az1"}
+    assert (central.deleted, in_pod.deleted, removed.ports) == ([], [], [])

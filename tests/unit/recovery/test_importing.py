@@ -3,8 +3,21 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.unit.pods.conftest import Bench
-from tests.unit.recovery.test_recoverable import OWNER, contents, declared, group, network, port, subnet
+from tests.unit.recovery.test_recoverable import (
+    OWNER,
+    TENANT,
+    contents,
+    declared,
+    group,
+    held,
+    network,
+    port,
+    subnet,
+)
+from tricircle.audit.findings import Holding
 from tricircle.jobs.queue import Queue
 from tricircle.model.routing import Kind
 from tricircle.recovery.declared import Centre, Declared
@@ -64,3 +77,58 @@ async def test_what_an_earlier_attempt_made_is_found_by_its_natural_key(bench: B
     assert names == {Kind.NETWORK: "N2", Kind.SUBNET: "S2", Kind.SECURITY_GROUP: "G2"}
     assert found.lists[Kind.PORT][0].central_id == "P2"
     assert [call for call in bench.centre.calls if not call.startswith("GET")] == []
+
+
+_SSH = {"id": "r1", "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_range_min": 22}
+_WEB = {**_SSH, "id": "r2", "port_range_min": 80}
+_MUTUAL = {"id": "r3", "direction": "ingress", "ethertype": "IPv4", "remote_group_id": "g1"}
+_MAKE = "POST network /v2.0/security-groups"
+
+
+def copy_of(central_id: str, pod_id: str, *rules: object) -> Holding:
+    """The copy of a group that is called "web", as others are."""
+    return held(Kind.SECURITY_GROUP, pod_id, central_id, TENANT, name="web", security_group_rules=list(rules))
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_in_pod", "is_reused"),
+    [
+        ([_SSH, {**_MUTUAL, "remote_group_id": "old"}], False, True),
+        ([_SSH], False, True),  # the remote group was unknown
+        ([_SSH, {**_MUTUAL, "remote_group_id": "old"}], True, False),
+        ([_SSH, _WEB], False, False),
+        ([_WEB], False, False),
+    ],
+)
+async def test_a_group_of_the_same_name_may_be_another(
+    bench: Bench, rules: list[dict[str, object]], is_in_pod: bool, is_reused: bool
+) -> None:
+    """A project has as many groups of one name as it likes. Servers must not come under the rules of another one."""
+    old = {"id": "old", "project_id": TENANT, "name": "web", "security_group_rules": rules}
+    found = contents(
+        networks=[network()],
+        subnets=[subnet()],
+        groups=[copy_of("new", "g1", _SSH, _MUTUAL), *([copy_of("old", "g2", *rules)] if is_in_pod else [])],
+        ports=[port()],
+    )
+    making, report = importer(bench, is_rehearsal=False)
+    await making.run([found], declared(groups={"old": old}, ports={}))
+    # The centre of these tests refuses to make one: the copy keeps its mark.
+    assert (_MAKE in bench.centre.calls) is not is_reused
+    assert found.lists[Kind.SECURITY_GROUP][0].central_id == ("old" if is_reused else "new")
+    assert any("security_group" in problem.text for problem in report.problems) is not is_reused
+
+
+async def test_one_group_of_the_centre_is_the_original_of_one_only(bench: Bench) -> None:
+    """An interrupted run had made the first of two groups with one name, and no more."""
+    made = {"id": "made", "project_id": TENANT, "name": "web", "security_group_rules": []}
+    found = contents(
+        networks=[network()],
+        subnets=[subnet()],
+        groups=[copy_of("first", "g1", _SSH), copy_of("second", "g2", _SSH)],
+        ports=[port(security_groups=["g1", "g2"])],
+    )
+    making, _report = importer(bench, is_rehearsal=False)
+    await making.run([found], declared(groups={"made": made}, ports={}))
+    assert bench.centre.calls.count(_MAKE) == 1
+    assert [one.central_id for one in found.lists[Kind.SECURITY_GROUP]] == ["made", "second"]

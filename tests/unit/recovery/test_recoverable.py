@@ -8,7 +8,7 @@ from tricircle.audit.findings import Holding, Part
 from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import SLICE_OWNER, device_id
 from tricircle.copies.bodies import mark
-from tricircle.copies.server_ports import GATEWAY, profile_of
+from tricircle.copies.origins import GATEWAY, profile_of
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing

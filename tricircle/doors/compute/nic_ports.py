@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.copies.server_ports import GATEWAY, USER, profile_of
+from tricircle.copies.origins import GATEWAY, USER, profile_of
+from tricircle.copies.server_ports import CLAIMED
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
 from tricircle.doors.compute.nics import Nic
@@ -134,7 +135,12 @@ class NicPorts:
         if not nics:
             return claim
         claim.job_id = await self._jobs.append(
-            JobType.SERVER_PORTS, claim.id, context.project_id, pod_id=pod.id, delay_s=self._grace_s
+            JobType.SERVER_PORTS,
+            claim.id,
+            context.project_id,
+            pod_id=pod.id,
+            payload=CLAIMED,
+            delay_s=self._grace_s,
         )
         outcomes = await settled([self._claim_one(claim, nic, deadline) for nic in nics])
         claim.ports += [outcome for outcome in outcomes if isinstance(outcome, ClaimedPort)]

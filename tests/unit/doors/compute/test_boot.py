@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
 from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.copies.server_ports import CLAIMED
 from tricircle.errors import (
     BadUpstreamAnswerError,
     ConflictError,
@@ -17,6 +18,7 @@ from tricircle.errors import (
     QuotaExceededError,
     UnavailableError,
 )
+from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobType
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
@@ -231,6 +233,9 @@ async def test_a_boot_that_nobody_answered_keeps_its_ports_for_the_claims_job(sk
         await boot(sky, networks=[{"uuid": network}], availability_zone="az1")
     (port,) = sky.central_ports()
     assert (JobType.SERVER_PORTS, port["device_id"], "pod1") in await sky.jobs()
+    # So that its body waits for the server that may come of it, as it need not for one that is gone.
+    (job,) = [job for job in await Queue(sky.engine).waiting() if job.resource_id == port["device_id"]]
+    assert job.payload == CLAIMED
     assert len(sky.pod_ports("pod1")) == 1
 
 
