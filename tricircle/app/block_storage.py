@@ -4,6 +4,7 @@
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
+from tricircle.doors.block_storage.boot_volumes import BootVolumes
 from tricircle.doors.block_storage.derived import Derived
 from tricircle.doors.block_storage.handovers import Handovers
 from tricircle.doors.block_storage.limits import Limits
@@ -56,3 +57,15 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         versions=Versions(carrier=carrier, registry=rooms.registry),
     )
     return rows.door(specials)
+
+
+def boot_volumes(rooms: Rooms, carrier: Carrier) -> BootVolumes:
+    """What the compute door asks about the volumes of new servers."""
+    types = CentralTypes(clients=rooms.clients, registry=rooms.registry)
+    return BootVolumes(
+        clients=rooms.clients,
+        registry=rooms.registry,
+        types=types,
+        sources=Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types),
+        quota=Quota(clients=rooms.clients, registry=rooms.registry, allowance=allowance_of(rooms, VolumeCounts())),
+    )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what is the compute door made?"""
 
+from tricircle.app.block_storage import boot_volumes
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
 from tricircle.doors.compute.attachments import Attachments
@@ -85,6 +86,7 @@ def _servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
         quota=quota,
+        volumes=boot_volumes(rooms, carrier),
         choice=choice,
         boot=boot,
         clients=rooms.clients,

@@ -7,7 +7,7 @@ the resize is done.
 """
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.doors.compute import words
@@ -51,6 +51,7 @@ class ServerCounts:
 
     service: Service = Service.COMPUTE
     version: str | None = _VERSION
+    maker: Service = Service.COMPUTE
 
     async def usage(
         self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool
@@ -158,14 +159,24 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many servers may be made, and what is reserved for them."""
+    """How many servers may be made, and what is reserved for them.
+
+    :ivar volumes: what is reserved for the volumes that the pod makes with them
+    """
 
     count: int
     hold: Hold = field(default_factory=Hold)
+    volumes: Hold = field(default_factory=Hold)
+
+    def beside(self, volumes: Hold) -> "Share":
+        """The same with volumes, which may be enough for fewer servers; a hold of nothing limits nothing."""
+        return replace(self, count=min(self.count, volumes.count or self.count), volumes=volumes)
 
     async def send(self, call: Awaitable[Reply], server_id: str | None = None) -> Reply:
         """The pod's reply to a call about one of them: a boot, or with its id a server that exists."""
-        return await self.hold.send(call, identify=_made if server_id is None else lambda _reply: server_id)
+        identify = _made if server_id is None else lambda _reply: server_id
+        # Nova has the volumes made while it builds the server: they, too, are counted later.
+        return await self.volumes.send(self.hold.send(call, identify=identify), identify=identify)
 
 
 def fitting(limits: Amounts, usage: Amounts, one: Amounts, counts: tuple[int, int]) -> int:
