@@ -169,6 +169,8 @@ class Nova:
             "user_id": asked.caller.user_id, "_project": asked.caller.project_id, "_flavor": dict(flavor),
             "_zone": given.get("availability_zone"), "created": _now(), "updated": _now(),
             "_number": next(self._numbers), "_is_queued": self.is_conductor_away,
+            "_devices": [one for one in given.get("block_device_mapping_v2", [])
+                         if one.get("destination_type") == "volume" and one["source_type"] != "volume"],
         }  # fmt: skip
         self.servers[server["id"]] = server
         return server
@@ -328,11 +330,13 @@ class Nova:
             raise Refusal(404, f"Instance {server_id} could not be found.")
         return self._settle(server)
 
-    @staticmethod
-    def _settle(server: Json) -> Json:
+    def _settle(self, server: Json) -> Json:
         # What was begun is done by the time somebody looks again.
         if server["status"] == "BUILD" and not server["_is_queued"]:
             server["status"] = "ACTIVE"
+            for device in server["_devices"]:
+                made = self.cinder.build(device, (server["user_id"], server["_project"]))
+                self.cinder.attach(made["id"], server["id"], server["_project"])
         return server
 
     def _ports(self, server_id: str) -> list[Json]:
