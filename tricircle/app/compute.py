@@ -25,6 +25,7 @@ from tricircle.doors.compute.server_actions import ServerActions
 from tricircle.doors.compute.server_lists import ServerLists
 from tricircle.doors.compute.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers import ServerEnds, Servers
+from tricircle.doors.compute.sizes import Sizes
 from tricircle.doors.compute.usage import Usage
 from tricircle.doors.compute.versions import Versions
 from tricircle.pods.health import Health
@@ -102,6 +103,7 @@ def _servers(
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         quota=quota,
+        sizes=Sizes(rooms.routings),
         pods=rooms.registry,
     )
     return ServerSpecials(

@@ -21,7 +21,7 @@ from tricircle.upstream.reply import Reply
 #: Old enough for every pod; the fields that count are the same at every version.
 _VERSION = "2.57"
 #: Statuses of servers whose size in Nova's count is about to change.
-_CHANGING = ("RESIZE", "SOFT_DELETED")
+_CHANGING = ("RESIZE", "REVERT_RESIZE", "SOFT_DELETED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +92,15 @@ class Quota:
         :param limits: of ``limits``
         :raises QuotaExceededError: not even the least (Nova's words)
         """
-        return await self._take(context, pod, _one(flavor), counts, limits)
+        return await self._take(context, pod, one_of(flavor), counts, limits)
 
-    async def take_growth(
-        self, context: RequestContext, pod: Pod, server_id: str, flavor: Mapping[str, object]
-    ) -> "Share":
-        """What a server needs to grow to ``flavor``: nothing when it shrinks, or when the pod does not show it.
+    async def take_growth(self, context: RequestContext, pod: Pod, old: Amounts | None, new: Amounts | None) -> "Share":
+        """What a server needs to grow: nothing when it shrinks, or when a size is not known.
 
         :raises QuotaExceededError: it may not
         """
-        old = await self._size(context, pod, server_id)
-        if old is None:
+        if old is None or new is None:
             return Share(1)
-        new = _one(flavor)
         grown = Amounts(0, max(0, new.cores - old.cores), max(0, new.ram - old.ram))
         if grown == Amounts():
             return Share(1)
@@ -115,7 +111,7 @@ class Quota:
 
         :raises QuotaExceededError: it may not
         """
-        size = await self._size(context, pod, server_id, status="SOFT_DELETED")
+        size = await self.size(context, pod, server_id, status="SOFT_DELETED")
         if size is None:
             return Share(1)
         return await self._take(context, pod, size, (1, 1), await self.limits(context))
@@ -132,7 +128,7 @@ class Quota:
         hold = await self._allowance.take(context, pod, fit)
         return Share(hold.count, hold)
 
-    async def _size(
+    async def size(
         self, context: RequestContext, pod: Pod, server_id: str, *, status: str | None = None
     ) -> Amounts | None:
         """A server's size, if it has the status; the pod itself says what is wrong with one that it does not show."""
@@ -144,7 +140,7 @@ class Quota:
         if not isinstance(server, Mapping) or (status is not None and server.get("status") != status):
             return None
         flavor = server.get("flavor")
-        return _one(flavor) if isinstance(flavor, Mapping) else None
+        return one_of(flavor) if isinstance(flavor, Mapping) else None
 
     async def limits(self, context: RequestContext) -> Amounts:
         """What the centre allows the caller's project; -1 is no limit."""
@@ -226,7 +222,8 @@ def _made(reply: Reply) -> str | None:
     return str(server["id"]) if isinstance(server, Mapping) and "id" in server else None
 
 
-def _one(flavor: Mapping[str, object]) -> Amounts:
+def one_of(flavor: Mapping[str, object]) -> Amounts:
+    """One server of this flavor."""
     return Amounts(1, _count(flavor, "vcpus", 0), _count(flavor, "ram", 0))
 
 
