@@ -14,15 +14,17 @@ from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.sources import size_of, type_of
 from tricircle.errors import UpstreamStatusError
 from tricircle.model.pod import Pod, Service
-from tricircle.model.reservation import Amounts
+from tricircle.model.reservation import Amounts, added
 from tricircle.pods.registry import Registry
 from tricircle.road.allowance import Allowance, Hold
-from tricircle.upstream.client import Clients, ServiceClient
+from tricircle.upstream.client import Clients, ServiceClient, collect
 
 #: The limit on the size of one volume; nothing is used up of it.
 PER_VOLUME = "per_volume_gigabytes"
 #: What Nova is about when it has had all volumes of a server made.
 _AFTER_VOLUMES = "spawning"
+#: From here on a transfer says whether snapshots go with the volume; they do unless it says not.
+_TRANSFER_VERSION = "3.55"
 
 
 def of_volume(size_gib: int, type_name: str | None) -> dict[str, int]:
@@ -112,19 +114,23 @@ class Quota:
         return await self._allowance.take(context, pod, lambda taken: fitting(bounded, taken, asked, counts))
 
     async def take_transfer(self, context: RequestContext, pod: Pod, transfer_id: str) -> Hold:
-        """What is reserved for taking over a volume. Only the service user sees it before it is the caller's.
-
-        Raises as ``take``; snapshots that come with the volume are not counted before.
-        """
-        client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE))
+        """What is reserved for taking over a volume with its snapshots. Only the service user sees them before they are
+        the caller's. Raises as ``take``."""
+        client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE), _TRANSFER_VERSION)
+        deadline = context.deadline
         try:
-            transfer = await client.get(f"/v3/os-volume-transfer/{transfer_id}", deadline=context.deadline)
-            volume_id = member(transfer, "transfer").get("volume_id")
-            volume = member(await client.get(f"/v3/volumes/{volume_id}", deadline=context.deadline), "volume")
+            transfer = member(await client.get(f"/v3/os-volume-transfer/{transfer_id}", deadline=deadline), "transfer")
+            volume_id = str(transfer.get("volume_id"))
+            volume = member(await client.get(f"/v3/volumes/{volume_id}", deadline=deadline), "volume")
+            snapshots: list[dict[str, object]] = []
+            if not transfer.get("no_snapshots"):
+                asked = {"volume_id": volume_id, "all_tenants": "1"}
+                snapshots = await collect(client, "/v3/snapshots", "snapshots", deadline, asked)
         except UpstreamStatusError:
             return Hold()  # the pod will say what is wrong with it
-        size = size_of(volume)
-        return await self.take(context, pod, of_volume(size, type_of(volume)), largest_gib=size)
+        size, type_name = size_of(volume), type_of(volume)
+        parts = [of_volume(size, type_name), *(of_snapshot(size_of(one), type_name) for one in snapshots)]
+        return await self.take(context, pod, added(parts), largest_gib=size)
 
     async def _limits(self, context: RequestContext) -> Amounts:
         """What the centre allows the caller's project, by quota name; -1 is no limit."""
