@@ -75,7 +75,7 @@ class Servers:
             counts = wanted.min_count, wanted.max_count
             share = await self._quota.take(context, pod, parts.flavor, counts, limits)
         async with share.hold:
-            with _timed(request, "volumes"):
+            with _timed(request, "reserve"):
                 volumes = await self._take_volumes(wanted, parts, context, pod, share)
             async with volumes:
                 share = share.beside(volumes)
@@ -128,7 +128,7 @@ def _timed(request: Request, stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        request.timings[stage] = (time.perf_counter() - started) * 1000
+        request.timings[stage] = request.timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000
 
 
 class ServerEnds:
