@@ -4,12 +4,12 @@
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
-from tricircle.doors.block_storage.boot_volumes import BootVolumes
 from tricircle.doors.block_storage.derived import Derived
 from tricircle.doors.block_storage.handovers import Handovers
 from tricircle.doors.block_storage.limits import Limits
 from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.quota import Quota, VolumeCounts
+from tricircle.doors.block_storage.server_storage import ServerStorage
 from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.sources import Sources
 from tricircle.doors.block_storage.type_changes import TypeChanges
@@ -59,10 +59,10 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
     return rows.door(specials)
 
 
-def boot_volumes(rooms: Rooms, carrier: Carrier) -> BootVolumes:
-    """What the compute door asks about the volumes of new servers."""
+def server_storage(rooms: Rooms, carrier: Carrier) -> ServerStorage:
+    """What the compute door asks about storage that pods make for servers."""
     types = CentralTypes(clients=rooms.clients, registry=rooms.registry)
-    return BootVolumes(
+    return ServerStorage(
         clients=rooms.clients,
         registry=rooms.registry,
         types=types,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what is the compute door made?"""
 
-from tricircle.app.block_storage import boot_volumes
+from tricircle.app.block_storage import server_storage
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
 from tricircle.doors.compute.attachments import Attachments
@@ -66,6 +66,7 @@ def _servers(
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
     choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
+    storage = server_storage(rooms, carrier)
     nics = Nics(networks)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
@@ -87,7 +88,7 @@ def _servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
         quota=quota,
-        volumes=boot_volumes(rooms, carrier),
+        storage=storage,
         choice=choice,
         boot=boot,
         clients=rooms.clients,
@@ -104,6 +105,7 @@ def _servers(
         keypairs=copies.keypairs,
         quota=quota,
         sizes=Sizes(rooms.routings),
+        storage=storage,
         pods=rooms.registry,
     )
     return ServerSpecials(

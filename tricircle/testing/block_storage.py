@@ -246,14 +246,17 @@ class Cinder:
     def _create_snapshot(self, asked: Asked) -> Said:
         given = asked.part("snapshot")
         volume = self._volume(asked, str(given.get("volume_id")))
+        return Said(status=202, body={"snapshot": _plain(self.snap(volume, given, asked.caller.project_id))})
+
+    def snap(self, volume: Json, given: Json, project_id: str) -> Json:
+        """Make a snapshot, as users and Nova have it made."""
         made = {
             "id": new_id(), "volume_id": volume["id"], "name": given.get("name"), "size": volume["size"],
             "description": given.get("description"), "status": "creating", "metadata": given.get("metadata") or {},
-            "created_at": self.now(), "updated_at": None, "_project": asked.caller.project_id,
-            "_number": next(self._numbers),
+            "created_at": self.now(), "updated_at": None, "_project": project_id, "_number": next(self._numbers),
         }  # fmt: skip
         self.snapshots[made["id"]] = made
-        return Said(status=202, body={"snapshot": _plain(made)})
+        return made
 
     def _list_snapshots(self, asked: Asked) -> Said:
         mine = [one for one in self.snapshots.values() if self._is_listed(asked, one)]

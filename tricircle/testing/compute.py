@@ -217,6 +217,11 @@ class Nova:
         server = self._get(asked, server_id)
         action = next(iter(asked.json()), "")
         moves = {"os-stop": ("stop", "ACTIVE", "SHUTOFF"), "os-start": ("start", "SHUTOFF", "ACTIVE")}
+        if action == "createImage" and not server["image"]:
+            for volume_id in self._attached(server_id):
+                name = {"name": f"snapshot for {asked.part(action).get('name')}"}
+                self.cinder.snap(self.cinder.volumes[volume_id], name, server["_project"])
+            return Said(status=202, body={"image_id": new_id()})
         if action in moves:
             verb, source, target = moves[action]
             if server["status"] != source:
@@ -339,6 +344,9 @@ class Nova:
                 self.cinder.attach(made["id"], server["id"], server["_project"])
         return server
 
+    def _attached(self, server_id: str) -> list[str]:
+        return [one["volume_id"] for one in self.cinder.attachments.values() if one["instance"] == server_id]
+
     def _ports(self, server_id: str) -> list[Json]:
         return [one for one in self.neutron.resources["ports"].values() if one["device_id"] == server_id]
 
@@ -362,6 +370,7 @@ class Nova:
             "OS-EXT-AZ:availability_zone": self.neutron.zone, "accessIPv4": "", "accessIPv6": "", "config_drive": "",
             "OS-EXT-STS:vm_state": {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building"),
             "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:task_state": None, "OS-EXT-STS:power_state": 1,
+            "os-extended-volumes:volumes_attached": [{"id": one} for one in self._attached(server["id"])],
         }  # fmt: skip
         image = {"rel": "bookmark", "href": f"{asked.root}/images/{server['image']}"}
         shown["image"] = {"id": server["image"], "links": [image]} if server["image"] else ""

@@ -223,11 +223,15 @@ class VolumeTypeCopies(Protocol):
         ...
 
 
-class VolumeLimits(Protocol):
-    """What a project may still have of storage (``doors/block_storage/boot_volumes.py``)."""
+class ServerStorage(Protocol):
+    """What servers may take of the limits of storage (``doors/block_storage/server_storage.py``)."""
 
     async def take(
         self, context: RequestContext, pod: Pod, volumes: Sequence[NewVolume], counts: tuple[int, int]
     ) -> Hold:
         """Reserve the volumes of as many servers as may be made. :raises QuotaExceededError: not even ``counts[0]``."""
+        ...
+
+    async def take_image(self, context: RequestContext, pod: Pod, server_id: str) -> Hold:
+        """Reserve the snapshots that an image of a server consists of. :raises QuotaExceededError: they may not be."""
         ...

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tricircle.doors.compute import words
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
-from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods
+from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods, ServerStorage
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.quota import Quota, one_of
 from tricircle.doors.compute.rehearsal import rehearse_on_server
@@ -56,6 +56,7 @@ class ServerActions:
         keypairs: KeypairCopies,
         quota: Quota,
         sizes: Sizes,
+        storage: ServerStorage,
         pods: KnownPods,
     ) -> None:
         self._carrier = carrier
@@ -68,6 +69,7 @@ class ServerActions:
         self._keypairs = keypairs
         self._quota = quota
         self._sizes = sizes
+        self._storage = storage
         self._pods = pods
         self._special: Mapping[str, Special] = {
             ADD: self._change_groups,
@@ -177,7 +179,8 @@ class ServerActions:
     async def _create_image(self, request: Request, document: Document) -> Answer:
         """Below 2.45 the new image's id is only in a ``Location`` that is the pod's."""
         pod = await self._pod(request)
-        reply = await self._carrier.to_pod(request, pod, body=document)
+        async with await self._storage.take_image(request.context, pod, request.params["server_id"]) as hold:
+            reply = await hold.send(self._carrier.to_pod(request, pod, body=document))
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
         reply.headers = [

@@ -13,7 +13,7 @@ from tricircle.doors.compute.boot_request import BootRequest, parse
 from tricircle.doors.compute.checks import Checks, Parts
 from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.devices import new_volumes
-from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, VolumeLimits
+from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, ServerStorage
 from tricircle.doors.compute.quota import Amounts, Quota, Share
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.together import caught, value
@@ -43,7 +43,7 @@ class Servers:
         carrier: Carrier,
         checks: Checks,
         quota: Quota,
-        volumes: VolumeLimits,
+        storage: ServerStorage,
         choice: Choice,
         boot: Boot,
         clients: Asking,
@@ -52,7 +52,7 @@ class Servers:
         self._carrier = carrier
         self._checks = checks
         self._quota = quota
-        self._volumes = volumes
+        self._storage = storage
         self._choice = choice
         self._boot = boot
         self._clients = clients
@@ -88,7 +88,7 @@ class Servers:
         """What is reserved for the volumes that the pod makes for the servers. Nova refuses in Cinder's words, too."""
         type_names = {asked: str(found["name"]) for asked, found in parts.volume_types.items()}
         volumes = new_volumes(wanted.server, type_names)
-        return await self._volumes.take(context, pod, volumes, (wanted.min_count, share.count))
+        return await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
 
     async def _limits_and_pod(self, wanted: BootRequest, parts: Parts, context: RequestContext) -> tuple[Amounts, Pod]:
         """What is allowed, and where. Reserving comes after both: a reservation names its pod."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Are volumes that pods make for new servers held against the limits of storage? Through the whole gateway."""
+"""Is storage that pods make for servers held against its limits? Through the whole gateway."""
 
 import asyncio
 
@@ -14,6 +14,10 @@ from tests.asgi import Said
 from tricircle.testing.ailments import Ailment, Symptom
 
 __all__ = ["books", "network"]
+TOO_LARGE = (
+    "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. "
+    "Requested {}G, quota is {}G and {}G has been consumed."
+)
 TOO_MANY = "VolumeLimitExceeded: Maximum number of volumes allowed (3) exceeded for quota 'volumes'."
 
 
@@ -67,8 +71,7 @@ async def test_a_refusal_is_novas_with_cinders_words(cloud: Whole, network: str,
     assert said.status == 403
     assert said.json()["forbidden"] == {
         "code": 403,
-        "message": "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. "
-        "Requested 5G, quota is 4G and 0G has been consumed.",
+        "message": TOO_LARGE.format(5, 4, 0),
     }
     said = await boot_with(cloud, root(cloud, 4))
     assert said.message == "VolumeSizeExceedsLimit: Requested volume size 4G is larger than maximum allowed limit 3G."
@@ -162,5 +165,27 @@ async def test_a_deleted_server_makes_no_volumes(cloud: Whole, network: str, boo
     said = await boot_with(cloud, root(cloud))
     assert (await cloud.tenant.ask("DELETE", f"{SERVERS}/{said.json()['server']['id']}")).status == 204
     assert (await refused(cloud.tenant)).status == 202
+    await look(cloud)
+    assert books.reserved() == 0
+
+
+async def test_an_image_of_a_server_takes_a_snapshot_of_each_volume(cloud: Whole, network: str, books: Books) -> None:
+    said = await boot_with(cloud, root(cloud, 2), blank(1), imageRef="")
+    path = f"{SERVERS}/{said.json()['server']['id']}/action"
+    await build(cloud)
+    for limits, message in (
+        ({"snapshots": 1}, "SnapshotLimitExceeded: Maximum number of snapshots allowed (1) exceeded"),
+        (
+            {"snapshots": 2, "gigabytes": 5},
+            TOO_LARGE.format(3, 5, 3),
+        ),
+    ):
+        await limit(cloud, **limits)
+        said = await cloud.tenant.ask("POST", path, {"createImage": {"name": "i"}})
+        assert (said.status, said.message) == (403, message)
+    await limit(cloud, gigabytes=6)
+    assert (await cloud.tenant.ask("POST", path, {"createImage": {"name": "i"}})).status == 202
+    assert len(cloud.pods["Pod1"].cinder.snapshots) == 2
+    assert (await cloud.tenant.ask("POST", path, {"createImage": {"name": "j"}})).status == 403
     await look(cloud)
     assert books.reserved() == 0

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""May a project have the volumes that a pod makes for its new servers?
+"""May a project have the volumes and snapshots that a pod makes for its servers?
 
 No request for them comes by: Nova asks its pod's own Cinder, where the project has no limits. So the compute door asks
-here before it boots. They count as if the user had made them by ``POST /volumes``.
+here first. They count as if the user had asked the block storage API for them.
 """
 
 from collections.abc import Sequence
 
 from tricircle.context import RequestContext
-from tricircle.copies.bodies import member
-from tricircle.doors.block_storage.quota import Quota, of_volume
+from tricircle.copies.bodies import member, rows
+from tricircle.doors.block_storage.quota import Quota, of_snapshot, of_volume
 from tricircle.doors.block_storage.sources import Sources, size_of, type_of
 from tricircle.doors.block_storage.types import CentralTypes
 from tricircle.errors import ForbiddenError, InvalidRequestError, NotFoundError, UpstreamStatusError
@@ -26,7 +26,7 @@ Measure = tuple[int, str | None]
 _UNKNOWN = (ForbiddenError, InvalidRequestError, NotFoundError)
 
 
-class BootVolumes:
+class ServerStorage:
     """Takes from the central limits what servers need."""
 
     def __init__(
@@ -53,6 +53,29 @@ class BootVolumes:
         amounts = added(of_volume(size_gib, type_name) for size_gib, type_name in measures)
         largest = max(size_gib for size_gib, _ in measures)
         return await self._quota.take(context, pod, amounts, largest_gib=largest, counts=counts)
+
+    async def take_image(self, context: RequestContext, pod: Pod, server_id: str) -> Hold:
+        """What is reserved for an image of a server that boots from a volume: a snapshot of each of its volumes.
+
+        Nova has them made before it answers. Nothing is for other servers, whose image is a file.
+
+        :raises QuotaExceededError: they may not be made (Cinder's words)
+        """
+        nova = self._clients.as_user(context, self._registry.target(pod, Service.COMPUTE))
+        cinder = self._clients.as_user(context, self._registry.target(pod, Service.BLOCK_STORAGE))
+        try:
+            server = member(await nova.get(f"/v2.1/servers/{server_id}", deadline=context.deadline), "server")
+            if server.get("image"):
+                return Hold()
+            volumes = [
+                member(await cinder.get(f"/v3/volumes/{one['id']}", deadline=context.deadline), "volume")
+                for one in rows(server, "os-extended-volumes:volumes_attached")
+            ]
+        except UpstreamStatusError:
+            return Hold()  # the pod will say what is wrong with it
+        return await self._quota.take(
+            context, pod, added(of_snapshot(size_of(volume), type_of(volume)) for volume in volumes)
+        )
 
     async def _measure(self, context: RequestContext, pod: Pod, volume: NewVolume) -> Measure:
         if volume.snapshot_id is not None:
