@@ -67,6 +67,7 @@ breaker_failures = 3
 breaker_probe_s = 0.2
 [worker]
 poll_s = 0.05
+sweep_interval_s = 0
 """
 
 

@@ -170,8 +170,8 @@ class World:
             assert time.monotonic() < end, "it did not come to pass"
             await asyncio.sleep(0.1)
 
-    async def settled(self, seconds: float = 60) -> None:
-        """Wait until no job of networking waits."""
+    async def settled(self, seconds: float = 120) -> None:
+        """Wait until no job of networking waits; one that met a pod that was switched off comes again in a minute."""
         ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP}
         end = time.monotonic() + seconds
         while [job for job in await self.reach.queue.waiting() if job.type in ours]:

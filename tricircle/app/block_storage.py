@@ -45,7 +45,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         derived=Derived(carrier=carrier, quota=quota),
         handovers=Handovers(needs),
         zones=AvailabilityZones(rooms.registry),
-        limits=Limits(carrier=carrier, bindings=rooms.bindings, allowance=allowance),
+        limits=Limits(carrier=carrier, allowance=allowance),
         types=TypeChanges(
             carrier=carrier,
             clients=rooms.clients,

@@ -6,7 +6,7 @@ service), lets the caller say how much fits, and writes that down as reservation
 nothing is lost with a process.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -96,16 +96,16 @@ class Reservations:
                 return standing(known.values(), await ReservationRows.of(connection, project_id, service))
         return await transact(self._engine, lambda connection: _settled(connection, project_id, service, readings))
 
-    async def last(self, project_id: ProjectId, service: Service) -> Mapping[PodId, Reading]:
-        """The last reading of every pod."""
-        async with transaction(self._engine) as connection:
-            return await UsageRows.of(connection, project_id, service)
-
     async def pending(self, project_id: ProjectId, service: Service) -> list[Reservation]:
         """Those that a pod has accepted, but perhaps does not count yet."""
         async with transaction(self._engine) as connection:
             found = await ReservationRows.of(connection, project_id, service)
         return [one for one in found if one.resource_id is not None and one.bound_at is None]
+
+    async def open_in(self, project_id: ProjectId, service: Service) -> frozenset[PodId]:
+        """The pods that a project has reservations for."""
+        async with transaction(self._engine) as connection:
+            return frozenset(one.pod_id for one in await ReservationRows.of(connection, project_id, service))
 
     async def name(self, reservation_id: int, resource_id: str) -> None:
         """The pod has accepted, and counts when the resource has come so far."""

@@ -10,16 +10,15 @@ lets too much pass; and before a request is refused for it, we wait a little and
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Protocol
 
-from tricircle.context import Deadline, PodId, ProjectId, RequestContext
+from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.ledger.reservations import Fit, Reservations, Wanted
-from tricircle.model.pod import Pod, Service
-from tricircle.model.reservation import Amounts, Reading, Reservation, Standing, added
+from tricircle.model.pod import Pod, PodState, Service
+from tricircle.model.reservation import Amounts, Reading, Reservation, Standing
 from tricircle.pods.bindings import Bindings
 from tricircle.pods.registry import Registry
 from tricircle.upstream.client import Clients, ServiceClient
@@ -153,7 +152,10 @@ class Allowance:
             until_s=deadline.remaining_s() + _GRACE_S,
         )
         for pause in (*_PAUSES_S, None):
-            taken = await self._books.take(wanted, await self._readings(context.project_id, context, deadline))
+            readings = await self._readings(
+                context.project_id, context, deadline, await self._pods_of(context.project_id)
+            )
+            taken = await self._books.take(wanted, readings)
             if taken.refusal is None:
                 return Hold(self._books, taken.ids)
             fit(taken.standing.least)  # raises when the refusal is beyond doubt
@@ -163,23 +165,19 @@ class Allowance:
             await self._look_after_pending(context.project_id, context, deadline)
         raise AssertionError("the last look has no pause")
 
-    async def begin(self, context: RequestContext, project_id: ProjectId) -> datetime:
-        """To be called before pods are asked for what ``look`` is then told: the database's time.
+    async def survey(self, context: RequestContext, project_id: ProjectId) -> tuple[Standing, tuple[Pod, ...]]:
+        """What a project has taken, and which of its pods do not say now: of those counts what they said last.
 
-        What pods have begun to count since they accepted it is not shown as reserved any more.
+        Pods are asked as for a reservation, never with a client's own query: what they say is written down.
         """
-        await self._look_after_pending(project_id, context, context.deadline.within(_PATIENCE_S))
-        return await self._books.time()
-
-    async def look(self, project_id: ProjectId, said: Mapping[PodId, Amounts], seen_at: datetime) -> Standing:
-        """What a project has taken, by what pods have just said; of the others by what they said last."""
-        readings = [Reading(pod_id=pod_id, amounts=used, seen_at=seen_at) for pod_id, used in said.items()]
-        return await self._books.look(project_id, self._counts.service, readings)
-
-    async def last(self, project_id: ProjectId, *, but: Collection[PodId]) -> dict[str, int]:
-        """The sum of what all pods but these said last."""
-        known = await self._books.last(project_id, self._counts.service)
-        return added(reading.amounts for reading in known.values() if reading.pod_id not in but)
+        deadline = context.deadline.within(_PATIENCE_S)
+        await self._look_after_pending(project_id, context, deadline)
+        asker = context if context.project_id == project_id else None
+        asked = await self._pods_of(project_id)
+        readings = await self._readings(project_id, asker, context.deadline, asked)
+        silent = {pod.id for pod in asked} - {reading.pod_id for reading in readings}
+        standing = await self._books.look(project_id, self._counts.service, readings)
+        return standing, tuple(pod for pod in asked if pod.id in silent)
 
     async def settle_idle(self) -> None:
         """Ask pods about projects that nobody makes anything for any more, so that their reservations go: a chore.
@@ -190,15 +188,26 @@ class Allowance:
         found = await self._books.idle(service, after=self._settled_to, past_s=_IDLE_S, limit=_ROUND)
         self._settled_to = found[-1] if len(found) == _ROUND else ""
         for project_id in found:
-            readings = await self._readings(project_id, None, Deadline.after(_PATIENCE_S))
+            pods = await self._pods_of(project_id)
+            readings = await self._readings(project_id, None, Deadline.after(_PATIENCE_S), pods)
             await self._books.look(project_id, service, readings)
 
+    async def _pods_of(self, project_id: ProjectId) -> list[Pod]:
+        """Where the project may have something: the pods that it is bound to, and those with a reservation of a request
+        that did not come as far as the binding. Pods that are switched off are not asked.
+        """
+        enabled, bound, open_in = await asyncio.gather(
+            self._registry.enabled(),
+            self._bindings.pods_of(project_id),
+            self._books.open_in(project_id, self._counts.service),
+        )
+        return [pod for pod in enabled if pod.id in {*bound, *open_in} and self._counts.service in pod.endpoints]
+
     async def _readings(
-        self, project_id: ProjectId, context: RequestContext | None, deadline: Deadline
+        self, project_id: ProjectId, context: RequestContext | None, deadline: Deadline, pods: Sequence[Pod]
     ) -> list[Reading]:
-        """What the pods that the project is bound to say; those that do not answer are left out."""
-        seen_at, bound = await asyncio.gather(self._books.time(), self._bindings.pods_of(project_id))
-        pods = [pod for pod in await self._registry.pods() if pod.id in bound and self._counts.service in pod.endpoints]
+        """What these pods say; those that do not answer are left out."""
+        seen_at = await self._books.time()
         said = await asyncio.gather(*(self._usage(project_id, context, pod, deadline) for pod in pods))
         return [
             Reading(pod_id=pod.id, amounts=used, seen_at=seen_at)
@@ -227,7 +236,7 @@ class Allowance:
 
     async def _is_counted(self, context: RequestContext, one: Reservation, deadline: Deadline) -> bool:
         pod = await self._registry.get(one.pod_id)
-        if pod is None or one.resource_id is None:
+        if pod is None or pod.state is PodState.DISABLED or one.resource_id is None:
             return False
         maker = self._clients.as_user(context, self._registry.target(pod, self._counts.maker))
         try:

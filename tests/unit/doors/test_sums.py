@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is a sum over pods when one of them, or all of them, refuse to say their part?"""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.unit.road.scripted import World, json_reply, pod, request
 from tricircle.conf.settings import DatabaseSettings
-from tricircle.context import ProjectId
+from tricircle.context import Deadline, ProjectId
 from tricircle.doors.block_storage.limits import Limits as VolumeLimits
 from tricircle.doors.block_storage.quota import VolumeCounts
 from tricircle.doors.compute.fleet import Fleet
@@ -18,8 +19,8 @@ from tricircle.doors.compute.limits import Limits as ServerLimits
 from tricircle.doors.compute.quota import ServerCounts
 from tricircle.doors.compute.usage import Usage
 from tricircle.http.message import Answer, Request
-from tricircle.ledger.reservations import Reservations
-from tricircle.model.pod import Service
+from tricircle.ledger.reservations import Reservations, Wanted
+from tricircle.model.pod import PodState, Service
 from tricircle.model.reservation import Reading
 from tricircle.pods.bindings import Bindings
 from tricircle.pods.registry import Registry
@@ -28,6 +29,7 @@ from tricircle.road.gather import INCOMPLETE_HEADER
 from tricircle.store.engine import Engine, create_engine, transaction
 from tricircle.store.tables import metadata
 from tricircle.upstream.client import Clients
+from tricircle.upstream.reply import Reply
 
 VOLUMES_USED = (
     "totalVolumesUsed",
@@ -40,11 +42,21 @@ ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
 REFUSED = json_reply(403, {"forbidden": {"code": 403, "message": "no"}})
 
 
-class Everywhere:
-    """A project that is bound to both pods."""
+class Bound:
+    """A project that is bound to these pods."""
 
-    async def pods_of(self, project_id: str) -> set[str]:
-        return {ONE.id, TWO.id}
+    def __init__(self, pods: Collection[str]) -> None:
+        self._pods = set(pods)
+
+    async def pods_of(self, _project_id: str) -> set[str]:
+        return self._pods
+
+
+class Token:
+    """The service user's token."""
+
+    async def token(self, _deadline: Deadline) -> str:
+        return "services-token"
 
 
 @pytest.fixture
@@ -57,13 +69,15 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
     await engine.dispose()
 
 
-async def ask(there: World, engine: Engine, what: str, asked: Request) -> Answer:
-    bindings = cast("Bindings", Everywhere())
+async def ask(
+    there: World, engine: Engine, what: str, asked: Request, bound: Collection[str] = (ONE.id, TWO.id)
+) -> Answer:
+    bindings = cast("Bindings", Bound(bound))
     servers, volumes = (
         Allowance(
             counts,
             books=Reservations(engine),
-            clients=cast("Clients", None),
+            clients=Clients(cast("Any", there.upstreams), Token()),
             registry=cast("Registry", there.registry),
             bindings=bindings,
         )
@@ -72,9 +86,10 @@ async def ask(there: World, engine: Engine, what: str, asked: Request) -> Answer
     handlers: dict[str, Any] = {
         "usage": Usage(carrier=there.carrier).index,
         "statistics": Fleet(carrier=there.carrier).statistics,
-        "summary": VolumeLimits(carrier=there.carrier, bindings=bindings, allowance=volumes).summary,
+        "summary": VolumeLimits(carrier=there.carrier, allowance=volumes).summary,
         "server limits": ServerLimits(carrier=there.carrier, bindings=bindings, allowance=servers).limits,
-        "volume limits": VolumeLimits(carrier=there.carrier, bindings=bindings, allowance=volumes).limits,
+        "volume quota": VolumeLimits(carrier=there.carrier, allowance=volumes).quota_set,
+        "volume limits": VolumeLimits(carrier=there.carrier, allowance=volumes).limits,
     }
     answer: Answer = await handlers[what](asked)
     return answer
@@ -89,14 +104,29 @@ PARTS = {
     },
     "volume limits": {"limits": {"absolute": dict.fromkeys(VOLUMES_USED, 1)}},
 }
+_COUNTED = ("volumes", "gigabytes", "snapshots", "backups", "backup_gigabytes")
+#: Where pods are asked by ourselves, and what they say there.
+READINGS = {
+    "server limits": ("/v2.1/limits", PARTS["server limits"]),
+    "volume limits": (
+        "/v3/os-quota-sets/p1",
+        {"quota_set": {name: {"in_use": 1, "reserved": 0, "limit": -1} for name in _COUNTED}},
+    ),
+}
+
+
+def said(there: World, pod_id: str, what: str, reply: Reply | None = None) -> None:
+    """What a pod answers to the part of a sum: its part, unless ``reply`` is given."""
+    path, part = READINGS.get(what, ("/v2.1/sum", PARTS[what]))
+    there.upstreams.said[pod_id, path] = json_reply(200, part) if reply is None else reply
 
 
 @pytest.mark.parametrize("what", list(PARTS))
 async def test_one_pods_refusal_makes_a_sum_incomplete(engine: Engine, what: str) -> None:
     there = World((ONE, TWO))
     there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"limits": {"absolute": {}}})
-    there.upstreams.said["id-Pod1", "/v2.1/sum"] = REFUSED
-    there.upstreams.said["id-Pod2", "/v2.1/sum"] = json_reply(200, PARTS[what])
+    said(there, "id-Pod1", what, REFUSED)
+    said(there, "id-Pod2", what)
     answer = await ask(there, engine, what, request("GET", "/sum"))
     assert isinstance(answer.body, bytes)
     assert (answer.status, msgspec.json.decode(answer.body)) == (200, PARTS[what])
@@ -119,10 +149,64 @@ async def test_a_pod_that_is_silent_counts_with_what_it_said_last(engine: Engine
     reading = Reading(pod_id=ONE.id, amounts=used, seen_at=await books.time())
     await books.look(ProjectId("p1"), service, [reading])
     there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"limits": {"absolute": {}}})
-    there.upstreams.said["id-Pod1", "/v2.1/sum"] = REFUSED
-    there.upstreams.said["id-Pod2", "/v2.1/sum"] = json_reply(200, PARTS[what])
+    said(there, "id-Pod1", what, REFUSED)
+    said(there, "id-Pod2", what)
     answer = await ask(there, engine, what, request("GET", "/sum"))
     assert isinstance(answer.body, bytes)
     absolute = msgspec.json.decode(answer.body)["limits"]["absolute"]
     assert absolute["totalInstancesUsed" if service is Service.COMPUTE else "totalVolumesUsed"] == 5
     assert answer.header(INCOMPLETE_HEADER) == b"az1"
+
+
+@pytest.mark.parametrize("what", ["summary", "server limits", "volume limits"])
+async def test_one_pods_nonsense_makes_a_sum_incomplete(engine: Engine, what: str) -> None:
+    """It is JSON, and not what was asked for."""
+    there = World((ONE, TWO))
+    there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"limits": {"absolute": {}}})
+    said(there, "id-Pod1", what, json_reply(200, {}))
+    said(there, "id-Pod2", what)
+    answer = await ask(there, engine, what, request("GET", "/sum"))
+    assert isinstance(answer.body, bytes)
+    assert (answer.status, msgspec.json.decode(answer.body)) == (200, PARTS[what])
+    assert answer.header(INCOMPLETE_HEADER) == b"az1"
+
+
+async def test_no_query_of_a_client_decides_what_is_written_down(engine: Engine) -> None:
+    """Cinder takes one value of ``usage``, and without usage it says nothing that could be counted."""
+    there, books = World((ONE, TWO)), Reservations(engine)
+    there.upstreams.said["central", "/v2.1/os-quota-sets/p1"] = json_reply(
+        200, {"quota_set": {"volumes": {"limit": 9}}}
+    )
+    for pod_id in ("id-Pod1", "id-Pod2"):
+        said(there, pod_id, "volume limits")
+    asked = request("GET", "/os-quota-sets/p1", query="usage=true&usage=false")
+    asked.params["project_id"] = "p1"
+    assert (await ask(there, engine, "volume quota", asked)).status == 200
+    assert (await books.look(ProjectId("p1"), Service.BLOCK_STORAGE, [])).used["volumes"] == 2
+    asked_of_pods = {query for pod_id, _, query in there.upstreams.asked() if pod_id != "central"}
+    assert asked_of_pods == {"/v3/os-quota-sets/p1?usage=True"}
+
+
+async def test_a_pod_that_is_switched_off_is_not_asked(engine: Engine) -> None:
+    there = World((ONE, replace(TWO, state=PodState.DISABLED)))
+    there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"limits": {"absolute": {}}})
+    said(there, "id-Pod1", "server limits")
+    await ask(there, engine, "server limits", request("GET", "/sum"))
+    assert {pod_id for pod_id, _, _ in there.upstreams.asked()} == {"central", "id-Pod1"}
+
+
+async def test_a_reservation_before_the_binding_is_settled_too(engine: Engine) -> None:
+    """A gateway died between the two: the pod is asked although the project is not bound to it."""
+    there, books = World((ONE, TWO)), Reservations(engine)
+    wanted = Wanted(
+        project_id=ProjectId("p1"),
+        service=Service.BLOCK_STORAGE,
+        pod_id=ONE.id,
+        fit=lambda _taken: [{"volumes": 1}],
+        until_s=-60,
+    )
+    assert (await books.take(wanted, [])).ids
+    there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"limits": {"absolute": {}}})
+    said(there, "id-Pod1", "volume limits")
+    await ask(there, engine, "volume limits", request("GET", "/sum"), bound=())
+    assert await books.open_in(ProjectId("p1"), Service.BLOCK_STORAGE) == frozenset()

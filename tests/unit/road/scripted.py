@@ -92,6 +92,9 @@ class Pods:
     async def pods(self) -> tuple[Pod, ...]:
         return self.members
 
+    async def enabled(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.members if not pod.is_central and pod.state is not PodState.DISABLED)
+
     async def get(self, pod_id: PodId) -> Pod | None:
         return next((one for one in self.members if one.id == pod_id), None)
 

@@ -10,15 +10,13 @@ import msgspec
 
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import member
-from tricircle.doors.block_storage.quota import used_of
-from tricircle.errors import UnavailableError
+from tricircle.errors import BadUpstreamAnswerError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
-from tricircle.model.reservation import Amounts, added
-from tricircle.pods.bindings import Bindings
 from tricircle.road.allowance import Allowance
-from tricircle.road.carrier import Carrier
+from tricircle.road.carrier import Carrier, FanOut
 from tricircle.road.gather import marks
+from tricircle.upstream.reply import Reply
 
 #: What ``/limits`` calls the use of these quotas.
 _USED = {
@@ -35,9 +33,8 @@ _NOBODY = "No availability zone answers at the moment."
 class Limits:
     """``GET /limits``, ``GET /os-quota-sets/{project_id}?usage=True``, ``GET /volumes/summary``."""
 
-    def __init__(self, *, carrier: Carrier, bindings: Bindings, allowance: Allowance) -> None:
+    def __init__(self, *, carrier: Carrier, allowance: Allowance) -> None:
         self._carrier = carrier
-        self._bindings = bindings
         self._allowance = allowance
 
     async def limits(self, request: Request) -> Answer:
@@ -49,13 +46,9 @@ class Limits:
         absolute = member(member(body, "limits"), "absolute")
         asked = next((value for name, value in request.query_pairs() if name in ("project_id", "tenant_id")), None)
         project_id = ProjectId(asked) if asked and request.context.is_admin else request.context.project_id
-        replies, missing = await self._ask(request, project_id)
-        # Less than all that is limited is said here, so it is not written down as a reading.
-        parts: list[Amounts] = [_used(reply) for _, reply in replies]
-        parts.append(await self._allowance.last(project_id, but={pod.id for pod, _ in replies}))
-        total = added(parts)
+        taken, missing = await self._allowance.survey(request.context, project_id)
         for name, ours in _USED.items():
-            absolute[name] = _number(absolute.get(name)) + total.get(ours, 0)
+            absolute[name] = _number(absolute.get(name)) + taken.used.get(ours, 0)
         return _answered(answer, body, missing)
 
     async def quota_set(self, request: Request) -> Answer:
@@ -69,10 +62,7 @@ class Limits:
             return answer
         body = answer.object()
         quota, project_id = member(body, "quota_set"), ProjectId(request.params["project_id"])
-        seen_at = await self._allowance.begin(request.context, project_id)
-        replies, missing = await self._ask(request, project_id)
-        said = {pod.id: used_of(member(reply, "quota_set")) for pod, reply in replies}
-        taken = await self._allowance.look(project_id, said, seen_at)
+        taken, missing = await self._allowance.survey(request.context, project_id)
         for field, amounts in (("in_use", taken.used), ("reserved", taken.reserved)):
             for name, amount in amounts.items():
                 ours = quota.get(name)
@@ -87,27 +77,28 @@ class Limits:
             raise UnavailableError(_NOBODY)
         if fan.refusal is not None:
             return await self._carrier.answer(request, *fan.refusal)
-        pod, first = next((pod, reply) for pod, reply in fan.replies if reply.status < 300)
-        total = member(first.json(), "volume-summary")
-        for reply in fan.good[1:]:
-            _add(total, member(reply.json(), "volume-summary"))
+        parts, lacking = _parts(fan)
+        if not parts:
+            raise UnavailableError(_NOBODY)
+        pod, first, total = parts[0]
+        for _, _, part in parts[1:]:
+            _add(total, part)
         answer = await self._carrier.answer_json(request, pod, first, {"volume-summary": total})
-        answer.headers += marks(fan.lacking)
+        answer.headers += marks(lacking)
         return answer
 
-    async def _ask(
-        self, request: Request, project_id: ProjectId
-    ) -> tuple[list[tuple[Pod, dict[str, object]]], tuple[Pod, ...]]:
-        """What the project's pods say, and which of them did not."""
-        bound = await self._bindings.pods_of(project_id)
-        pods = [pod for pod in await self._carrier.pods() if pod.id in bound]
-        fan = await self._carrier.fan_out(request, pods=pods)
-        return [(pod, reply.json()) for pod, reply in fan.replies if reply.status < 300], fan.lacking
 
-
-def _used(answer: Mapping[str, object]) -> dict[str, int]:
-    absolute = member(member(answer, "limits"), "absolute")
-    return {ours: _number(absolute.get(name)) for name, ours in _USED.items()}
+def _parts(fan: FanOut) -> tuple[list[tuple[Pod, Reply, dict[str, object]]], list[Pod]]:
+    """The summaries of the pods, and the pods that sent none."""
+    parts, lacking = [], list(fan.lacking)
+    for pod, reply in fan.replies:
+        if reply.status >= 300:
+            continue
+        try:
+            parts.append((pod, reply, member(reply.json(), "volume-summary")))
+        except BadUpstreamAnswerError:
+            lacking.append(pod)
+    return parts, lacking
 
 
 def _add(total: dict[str, object], more: Mapping[str, object]) -> None:

@@ -12,7 +12,7 @@ from tricircle.copies.bodies import member
 from tricircle.copies.volume_types import PREFIX
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.sources import size_of, type_of
-from tricircle.errors import UpstreamStatusError
+from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.reservation import Amounts, added
 from tricircle.pods.registry import Registry
@@ -66,7 +66,11 @@ class VolumeCounts:
     async def usage(self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool) -> Amounts:
         """Everything that Cinder limits, by central quota name."""
         path = f"/v3/os-quota-sets/{project_id}"
-        return used_of(member(await client.get(path, params={"usage": "True"}, deadline=deadline), "quota_set"))
+        used = used_of(member(await client.get(path, params={"usage": "True"}, deadline=deadline), "quota_set"))
+        if not {"volumes", "gigabytes"} <= used.keys():
+            # Written down, it would count for nothing used.
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+        return used
 
     async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
         """Whether the volumes of a new server are made, or never will be.

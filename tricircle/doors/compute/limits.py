@@ -10,7 +10,6 @@ import msgspec
 
 from tricircle.context import ProjectId
 from tricircle.doors.compute.needs import ProjectBindings
-from tricircle.doors.compute.quota import used_of
 from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
@@ -41,10 +40,7 @@ class Limits:
         project_id = ProjectId(asked or request.context.project_id)
         body = answer.object()
         absolute = _member(_member(body, "limits"), "absolute")
-        seen_at = await self._allowance.begin(request.context, project_id)
-        replies, missing = await self._ask(request, project_id)
-        said = {pod.id: used_of(reply) for pod, reply in replies}
-        taken = await self._allowance.look(project_id, said, seen_at)
+        taken, missing = await self._allowance.survey(request.context, project_id)
         for name, ours in _USED.items():
             absolute[name] = _number(absolute.get(name)) + taken.used.get(ours, 0)
         return _answered(answer, body, missing)
@@ -60,27 +56,30 @@ class Limits:
         project_id = ProjectId(request.params["project_id"])
         body = answer.object()
         quota = _member(body, "quota_set")
-        seen_at = await self._allowance.begin(request.context, project_id)
-        replies, missing = await self._ask(request, project_id)
-        said = {pod.id: _in_use(_member(reply, "quota_set")) for pod, reply in replies}
         if any(name == "user_id" for name, _ in request.query_pairs()):
-            taken = Standing(used=added(said.values()))
+            taken, missing = await self._of_user(request, project_id)
         else:
-            taken = await self._allowance.look(project_id, said, seen_at)
+            taken, missing = await self._allowance.survey(request.context, project_id)
         for name in _USED.values():
             ours = _member(quota, name)
             ours["in_use"] = _number(ours.get("in_use")) + taken.used.get(name, 0)
             ours["reserved"] = _number(ours.get("reserved")) + taken.reserved.get(name, 0)
         return _answered(answer, body, missing)
 
-    async def _ask(
-        self, request: Request, project_id: ProjectId
-    ) -> tuple[list[tuple[Pod, dict[str, object]]], tuple[Pod, ...]]:
-        """What the project's pods say, and which of them did not."""
+    async def _of_user(self, request: Request, project_id: ProjectId) -> tuple[Standing, tuple[Pod, ...]]:
+        """What pods say of one user, and which do not. It is no reading: the client's own query says of whom."""
         bound = await self._bindings.pods_of(project_id)
         pods = [pod for pod in await self._carrier.pods() if pod.id in bound]
         fan = await self._carrier.fan_out(request, pods=pods)
-        return [(pod, reply.json()) for pod, reply in fan.replies if reply.status < 300], fan.lacking
+        said, missing = [], list(fan.lacking)
+        for pod, reply in fan.replies:
+            if reply.status >= 300:
+                continue
+            try:
+                said.append(_in_use(_member(reply.json(), "quota_set")))
+            except BadUpstreamAnswerError:
+                missing.append(pod)
+        return Standing(used=added(said)), tuple(missing)
 
 
 def _in_use(quota: Mapping[str, object]) -> dict[str, int]:
