@@ -238,8 +238,8 @@ class Allowance:
         pod = await self._registry.get(one.pod_id)
         if pod is None or pod.state is PodState.DISABLED or one.resource_id is None:
             return False
-        maker = self._clients.as_user(context, self._registry.target(pod, self._counts.maker))
         try:
+            maker = self._clients.as_user(context, self._registry.target(pod, self._counts.maker))
             return await self._counts.includes(maker, one.resource_id, deadline.within(_PATIENCE_S))
         except TricircleError:
             return False
