@@ -9,6 +9,7 @@ from tricircle.doors.block_storage.handovers import Handovers
 from tricircle.doors.block_storage.limits import Limits
 from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.quota import Quota, VolumeCounts
+from tricircle.doors.block_storage.server_storage import ServerStorage
 from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.sources import Sources
 from tricircle.doors.block_storage.type_changes import TypeChanges
@@ -56,3 +57,15 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         versions=Versions(carrier=carrier, registry=rooms.registry),
     )
     return rows.door(specials)
+
+
+def server_storage(rooms: Rooms, carrier: Carrier) -> ServerStorage:
+    """What the compute door asks about storage that pods make for servers."""
+    types = CentralTypes(clients=rooms.clients, registry=rooms.registry)
+    return ServerStorage(
+        clients=rooms.clients,
+        registry=rooms.registry,
+        types=types,
+        sources=Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types),
+        quota=Quota(clients=rooms.clients, registry=rooms.registry, allowance=allowance_of(rooms, VolumeCounts())),
+    )

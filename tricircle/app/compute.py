@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what is the compute door made?"""
 
+from tricircle.app.block_storage import server_storage
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
 from tricircle.doors.compute.attachments import Attachments
@@ -24,6 +25,7 @@ from tricircle.doors.compute.server_actions import ServerActions
 from tricircle.doors.compute.server_lists import ServerLists
 from tricircle.doors.compute.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers import ServerEnds, Servers
+from tricircle.doors.compute.sizes import Sizes
 from tricircle.doors.compute.usage import Usage
 from tricircle.doors.compute.versions import Versions
 from tricircle.pods.health import Health
@@ -64,6 +66,7 @@ def _servers(
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
     choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
+    storage = server_storage(rooms, carrier)
     nics = Nics(networks)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
@@ -85,6 +88,7 @@ def _servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
         quota=quota,
+        storage=storage,
         choice=choice,
         boot=boot,
         clients=rooms.clients,
@@ -100,6 +104,8 @@ def _servers(
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         quota=quota,
+        sizes=Sizes(rooms.routings),
+        storage=storage,
         pods=rooms.registry,
     )
     return ServerSpecials(

@@ -54,6 +54,11 @@ class Counts(Protocol):
         """The microversion that its pods are asked at."""
         ...
 
+    @property
+    def maker(self) -> Service:
+        """The service that says how far a thing has come that is counted later than it is accepted."""
+        ...
+
     async def usage(self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool) -> Amounts:
         """What a project uses in the client's pod, by quota name.
 
@@ -62,7 +67,7 @@ class Counts(Protocol):
         ...
 
     async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
-        """Whether the count of the client's pod includes what is being made."""
+        """Whether the pod's count includes what is being made. The client is the maker's, without a microversion."""
         ...
 
 
@@ -234,9 +239,8 @@ class Allowance:
         if pod is None or pod.state is PodState.DISABLED or one.resource_id is None:
             return False
         try:
-            return await self._counts.includes(
-                self._client(context, pod), one.resource_id, deadline.within(_PATIENCE_S)
-            )
+            maker = self._clients.as_user(context, self._registry.target(pod, self._counts.maker))
+            return await self._counts.includes(maker, one.resource_id, deadline.within(_PATIENCE_S))
         except TricircleError:
             return False
 

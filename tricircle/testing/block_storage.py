@@ -139,20 +139,31 @@ class Cinder:
         if zone != self.zone:
             raise Refusal(400, f"Availability zone '{zone}' is invalid.")
         self.quotas.check(asked.caller.project_id, int(size or 0))
-        made = self._new_volume(asked, given, int(size or 0), kind or self.types.default())
+        owner = asked.caller.user_id, asked.caller.project_id
+        made = self._new_volume(owner, given, int(size or 0), kind or self.types.default())
         return Said(status=202, body={"volume": self._shown(asked, made)})
 
     def _source_volume(self, key: str, source: str) -> Json:
         return self.volumes[self.snapshots[source]["volume_id"] if key == "snapshot_id" else source]
 
-    def _new_volume(self, asked: Asked, given: Json, size: int, kind: Json) -> Json:
+    def build(self, device: Json, owner: tuple[str, str]) -> Json:
+        """Make the volume of a new server's block device, as Nova does for ``owner`` (user, project)."""
+        snapshot_id = device.get("uuid") if device["source_type"] == "snapshot" else None
+        kind, size = self.types.default(), device.get("volume_size")
+        if snapshot_id is not None:
+            size = size or self.snapshots[snapshot_id]["size"]
+            kind = self.types.stored[self._source_volume("snapshot_id", snapshot_id)["_type"]]
+        named = [one for one in self.types.stored.values() if one["name"] == device.get("volume_type")]
+        return self._new_volume(owner, {"snapshot_id": snapshot_id}, int(size or 0), next(iter(named), kind))
+
+    def _new_volume(self, owner: tuple[str, str], given: Json, size: int, kind: Json) -> Json:
         made = {
             "id": new_id(), "name": given.get("name"), "description": given.get("description"), "size": size,
             "status": "creating", "availability_zone": self.zone, "metadata": given.get("metadata") or {},
             "snapshot_id": given.get("snapshot_id"), "source_volid": given.get("source_volid"),
             "bootable": str(bool(given.get("imageRef") or given.get("image_id"))).lower(),
             "encrypted": False, "multiattach": False, "consistencygroup_id": None, "replication_status": None,
-            "user_id": asked.caller.user_id, "_project": asked.caller.project_id, "_type": kind["id"],
+            "user_id": owner[0], "_project": owner[1], "_type": kind["id"],
             "created_at": self.now(), "updated_at": None, "_number": next(self._numbers),
         }  # fmt: skip
         self.volumes[made["id"]] = made
@@ -235,14 +246,17 @@ class Cinder:
     def _create_snapshot(self, asked: Asked) -> Said:
         given = asked.part("snapshot")
         volume = self._volume(asked, str(given.get("volume_id")))
+        return Said(status=202, body={"snapshot": _plain(self.snap(volume, given, asked.caller.project_id))})
+
+    def snap(self, volume: Json, given: Json, project_id: str) -> Json:
+        """Make a snapshot, as users and Nova have it made."""
         made = {
             "id": new_id(), "volume_id": volume["id"], "name": given.get("name"), "size": volume["size"],
             "description": given.get("description"), "status": "creating", "metadata": given.get("metadata") or {},
-            "created_at": self.now(), "updated_at": None, "_project": asked.caller.project_id,
-            "_number": next(self._numbers),
+            "created_at": self.now(), "updated_at": None, "_project": project_id, "_number": next(self._numbers),
         }  # fmt: skip
         self.snapshots[made["id"]] = made
-        return Said(status=202, body={"snapshot": _plain(made)})
+        return made
 
     def _list_snapshots(self, asked: Asked) -> Said:
         mine = [one for one in self.snapshots.values() if self._is_listed(asked, one)]

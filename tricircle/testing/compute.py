@@ -169,6 +169,8 @@ class Nova:
             "user_id": asked.caller.user_id, "_project": asked.caller.project_id, "_flavor": dict(flavor),
             "_zone": given.get("availability_zone"), "created": _now(), "updated": _now(),
             "_number": next(self._numbers), "_is_queued": self.is_conductor_away,
+            "_devices": [one for one in given.get("block_device_mapping_v2", [])
+                         if one.get("destination_type") == "volume" and one["source_type"] != "volume"],
         }  # fmt: skip
         self.servers[server["id"]] = server
         return server
@@ -215,6 +217,11 @@ class Nova:
         server = self._get(asked, server_id)
         action = next(iter(asked.json()), "")
         moves = {"os-stop": ("stop", "ACTIVE", "SHUTOFF"), "os-start": ("start", "SHUTOFF", "ACTIVE")}
+        if action == "createImage" and not server["image"]:
+            for volume_id in self._attached(server_id):
+                name = {"name": f"snapshot for {asked.part(action).get('name')}"}
+                self.cinder.snap(self.cinder.volumes[volume_id], name, server["_project"])
+            return Said(status=202, body={"image_id": new_id()})
         if action in moves:
             verb, source, target = moves[action]
             if server["status"] != source:
@@ -328,12 +335,17 @@ class Nova:
             raise Refusal(404, f"Instance {server_id} could not be found.")
         return self._settle(server)
 
-    @staticmethod
-    def _settle(server: Json) -> Json:
+    def _settle(self, server: Json) -> Json:
         # What was begun is done by the time somebody looks again.
         if server["status"] == "BUILD" and not server["_is_queued"]:
             server["status"] = "ACTIVE"
+            for device in server["_devices"]:
+                made = self.cinder.build(device, (server["user_id"], server["_project"]))
+                self.cinder.attach(made["id"], server["id"], server["_project"])
         return server
+
+    def _attached(self, server_id: str) -> list[str]:
+        return [one["volume_id"] for one in self.cinder.attachments.values() if one["instance"] == server_id]
 
     def _ports(self, server_id: str) -> list[Json]:
         return [one for one in self.neutron.resources["ports"].values() if one["device_id"] == server_id]
@@ -358,6 +370,7 @@ class Nova:
             "OS-EXT-AZ:availability_zone": self.neutron.zone, "accessIPv4": "", "accessIPv6": "", "config_drive": "",
             "OS-EXT-STS:vm_state": {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building"),
             "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:task_state": None, "OS-EXT-STS:power_state": 1,
+            "os-extended-volumes:volumes_attached": [{"id": one} for one in self._attached(server["id"])],
         }  # fmt: skip
         image = {"rel": "bookmark", "href": f"{asked.root}/images/{server['image']}"}
         shown["image"] = {"id": server["image"], "links": [image]} if server["image"] else ""

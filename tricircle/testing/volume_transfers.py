@@ -12,6 +12,7 @@ class Owner(Protocol):
     """What transfers ask of the fake Cinder."""
 
     volumes: dict[str, Json]
+    snapshots: dict[str, Json]
 
     def now(self) -> str:
         """The time as Cinder writes it."""
@@ -61,6 +62,7 @@ class VolumeTransfers:
         made = {
             "id": new_id(), "volume_id": volume_id, "name": asked.part("transfer").get("name"), "_key": new_id()[:16],
             "created_at": self._owner.now(), "_project": volume["_project"], "_number": next(self._numbers),
+            "_no_snapshots": bool(asked.part("transfer").get("no_snapshots")) and asked.version >= (3, 55),
         }  # fmt: skip
         volume["status"] = "awaiting-transfer"
         self.stored[made["id"]] = made
@@ -83,6 +85,9 @@ class VolumeTransfers:
             raise Refusal(400, text)
         volume = self._owner.volumes[found["volume_id"]]
         volume |= {"_project": asked.caller.project_id, "user_id": asked.caller.user_id, "status": "available"}
+        for snapshot in self._owner.snapshots.values():
+            if snapshot["volume_id"] == volume["id"] and not found["_no_snapshots"]:
+                snapshot["_project"] = asked.caller.project_id
         del self.stored[transfer_id]
         return Said(status=202, body={"transfer": self._shown(asked, found, is_brief=True)})
 
@@ -90,4 +95,5 @@ class VolumeTransfers:
     def _shown(asked: Asked, one: Json, *, is_brief: bool = False) -> Json:
         links = [{"rel": "self", "href": f"{asked.root}{asked.prefix}/os-volume-transfer/{one['id']}"}]
         fields = ("id", "volume_id", "name") if is_brief else ("id", "created_at", "volume_id", "name")
-        return {key: one[key] for key in fields} | {"links": links}
+        more = {"no_snapshots": one["_no_snapshots"]} if asked.version >= (3, 55) and not is_brief else {}
+        return {key: one[key] for key in fields} | {"links": links} | more

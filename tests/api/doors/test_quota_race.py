@@ -216,6 +216,26 @@ async def test_what_is_taken_over_is_held_against_the_takers_limit(cloud: Whole,
     assert books.sql(f"SELECT id FROM tricircle_reservations WHERE project_id <> '{giver}'") == []
 
 
+@pytest.mark.parametrize(("wish", "status"), [({}, 413), ({"no_snapshots": True}, 202)], ids=["with", "without"])
+async def test_snapshots_that_come_with_a_volume_take_too(
+    cloud: Whole, books: Books, wish: dict[str, object], status: int
+) -> None:
+    made = await create(cloud.other, size=2, availability_zone="az1")
+    taken = await cloud.other.ask("POST", "/volume/v3/snapshots", {"snapshot": {"volume_id": made["id"]}})
+    assert taken.status == 202
+    path, other = "/volume/v3/volume-transfers", cloud.other.having(openstack_api_version="volume 3.55")
+    gift = (await other.ask("POST", path, {"transfer": {"volume_id": made["id"], "name": "gift", **wish}})).json()
+    taker = cloud.tenant.having(openstack_api_version="volume 3.55")
+    key = {"accept": {"auth_key": gift["transfer"]["auth_key"]}}
+    await limit(cloud, snapshots=0)
+    said = await taker.ask("POST", f"{path}/{gift['transfer']['id']}/accept", key)
+    assert said.status == status, said.body
+    if status == 413:
+        assert said.message == "SnapshotLimitExceeded: Maximum number of snapshots allowed (0) exceeded"
+        await limit(cloud, snapshots=1, gigabytes=4)
+        assert (await taker.ask("POST", f"{path}/{gift['transfer']['id']}/accept", key)).status == 202
+
+
 async def test_the_worker_settles_what_idle_projects_left(
     cloud: Whole, network: str, books: Books, queued: Callable[[], list[tuple[str, str]]]
 ) -> None:

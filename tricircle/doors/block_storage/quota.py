@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a project have so much more storage? Limits are the central Cinder's; usage is what the pods count.
 
-What fits is reserved until the pod answers: Cinder counts before it does. Pods are asked only when the project has a
-limit at all.
+What fits is reserved until the pod answers: Cinder counts before it does. What is reserved for the volumes of a new
+server is so until Nova has had them made. Pods are asked only when the project has a limit at all.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,17 @@ from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.sources import size_of, type_of
 from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
 from tricircle.model.pod import Pod, Service
-from tricircle.model.reservation import Amounts
+from tricircle.model.reservation import Amounts, added
 from tricircle.pods.registry import Registry
 from tricircle.road.allowance import Allowance, Hold
-from tricircle.upstream.client import Clients, ServiceClient
+from tricircle.upstream.client import Clients, ServiceClient, collect
 
 #: The limit on the size of one volume; nothing is used up of it.
 PER_VOLUME = "per_volume_gigabytes"
+#: What Nova is about when it has had all volumes of a server made.
+_AFTER_VOLUMES = "spawning"
+#: From here on a transfer says whether snapshots go with the volume; they do unless it says not.
+_TRANSFER_VERSION = "3.55"
 
 
 def of_volume(size_gib: int, type_name: str | None) -> dict[str, int]:
@@ -57,6 +61,7 @@ class VolumeCounts:
 
     service: Service = Service.BLOCK_STORAGE
     version: str | None = None
+    maker: Service = Service.COMPUTE
 
     async def usage(self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool) -> Amounts:
         """Everything that Cinder limits, by central quota name."""
@@ -68,8 +73,15 @@ class VolumeCounts:
         return used
 
     async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
-        """True: what Cinder has accepted it has counted."""
-        return True
+        """Whether the volumes of a new server are made, or never will be.
+
+        Nothing else is named: what Cinder itself has accepted it has counted.
+        """
+        answer = await client.get(f"/v2.1/servers/{resource_id}", deadline=deadline, ok=(404,))
+        server = answer.get("server")
+        if not isinstance(server, Mapping):
+            return True
+        return server.get("status") != "BUILD" or server.get("OS-EXT-STS:task_state") == _AFTER_VOLUMES
 
 
 class Quota:
@@ -80,52 +92,76 @@ class Quota:
         self._registry = registry
         self._allowance = allowance
 
-    async def take(self, context: RequestContext, pod: Pod, asked: Amounts, *, largest_gib: int | None = None) -> Hold:
-        """What is reserved for one call to ``pod``, as far as the project has limits.
+    async def take(
+        self,
+        context: RequestContext,
+        pod: Pod,
+        asked: Amounts,
+        *,
+        largest_gib: int | None = None,
+        counts: tuple[int, int] = (1, 1),
+    ) -> Hold:
+        """What is reserved for calls to ``pod``, as far as the project has limits; nothing when it has none.
 
-        :param asked: GiB and numbers by quota name, in any order
+        :param asked: GiB and numbers by quota name, in any order, for one call
         :param largest_gib: the size of the volume that is asked for
-        :raises QuotaExceededError: Cinder's words for the limit that Cinder would name
+        :param counts: how many such calls at least, and at most
+        :raises QuotaExceededError: not even the least; Cinder's words for the limit that Cinder would name
         """
         limits = await self._limits(context)
         most = limits.get(PER_VOLUME, -1)
         if largest_gib is not None and 0 <= most < largest_gib:
             raise words.too_big(largest_gib, most)
-        bounded = {name: limits[name] for name in sorted(asked) if limits.get(name, -1) >= 0}
+        bounded = {name: limits[name] for name in sorted(asked) if limits.get(name, -1) >= 0 and asked[name] > 0}
         if not bounded:
             return Hold()
-
-        def fit(taken: Amounts) -> list[Amounts]:
-            for name, limit in bounded.items():
-                if taken.get(name, 0) + asked[name] <= limit:
-                    continue
-                if "gigabytes" in name:
-                    raise words.too_large(name, asked[name], limit, taken.get(name, 0))
-                raise words.too_many(name, limit)
-            return [asked]
-
-        return await self._allowance.take(context, pod, fit)
+        return await self._allowance.take(context, pod, lambda taken: fitting(bounded, taken, asked, counts))
 
     async def take_transfer(self, context: RequestContext, pod: Pod, transfer_id: str) -> Hold:
-        """What is reserved for taking over a volume. Only the service user sees it before it is the caller's.
-
-        Raises as ``take``; snapshots that come with the volume are not counted before.
-        """
-        client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE))
+        """What is reserved for taking over a volume with its snapshots. Only the service user sees them before they are
+        the caller's. Raises as ``take``."""
+        client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE), _TRANSFER_VERSION)
+        deadline = context.deadline
         try:
-            transfer = await client.get(f"/v3/os-volume-transfer/{transfer_id}", deadline=context.deadline)
-            volume_id = member(transfer, "transfer").get("volume_id")
-            volume = member(await client.get(f"/v3/volumes/{volume_id}", deadline=context.deadline), "volume")
+            transfer = member(await client.get(f"/v3/os-volume-transfer/{transfer_id}", deadline=deadline), "transfer")
+            volume_id = str(transfer.get("volume_id"))
+            volume = member(await client.get(f"/v3/volumes/{volume_id}", deadline=deadline), "volume")
+            snapshots: list[dict[str, object]] = []
+            if not transfer.get("no_snapshots"):
+                asked = {"volume_id": volume_id, "all_tenants": "1"}
+                snapshots = await collect(client, "/v3/snapshots", "snapshots", deadline, asked)
         except UpstreamStatusError:
             return Hold()  # the pod will say what is wrong with it
-        size = size_of(volume)
-        return await self.take(context, pod, of_volume(size, type_of(volume)), largest_gib=size)
+        size, type_name = size_of(volume), type_of(volume)
+        parts = [of_volume(size, type_name), *(of_snapshot(size_of(one), type_name) for one in snapshots)]
+        return await self.take(context, pod, added(parts), largest_gib=size)
 
     async def _limits(self, context: RequestContext) -> Amounts:
         """What the centre allows the caller's project, by quota name; -1 is no limit."""
         client = self._clients.as_user(context, self._registry.central(Service.BLOCK_STORAGE))
         answer = await client.get(f"/v3/os-quota-sets/{context.project_id}", deadline=context.deadline)
         return {name: value for name, value in member(answer, "quota_set").items() if isinstance(value, int)}
+
+
+def fitting(limits: Amounts, taken: Amounts, one: Amounts, counts: tuple[int, int]) -> list[Amounts]:
+    """``one`` as often as it fits, at most ``counts[1]`` times.
+
+    >>> fitting({"volumes": 5}, {"volumes": 1}, {"volumes": 2, "gigabytes": 2}, (1, 3))
+    [{'volumes': 2, 'gigabytes': 2}, {'volumes': 2, 'gigabytes': 2}]
+
+    :param limits: those that there are; of each, ``one`` takes something
+    :raises QuotaExceededError: not even ``counts[0]`` times
+    """
+    least, room = counts
+    for name, limit in limits.items():
+        used = taken.get(name, 0)
+        room = min(room, max(0, limit - used) // one[name])
+        if room >= least:
+            continue
+        if "gigabytes" in name:
+            raise words.too_large(name, one[name], limit, used)
+        raise words.too_many(name, limit)
+    return [one] * room
 
 
 def _with_type(amounts: dict[str, int], type_name: str | None) -> dict[str, int]:

@@ -12,7 +12,7 @@ from tricircle.doors.block_storage.limits import Limits
 from tricircle.doors.block_storage.lists import ATTACHMENTS, BACKUPS, SNAPSHOTS, VOLUMES, List, by_version, transfers
 from tricircle.doors.block_storage.operator_rows import refused
 from tricircle.doors.block_storage.qos import QosSpecs
-from tricircle.doors.block_storage.quota import of_backup, of_snapshot
+from tricircle.doors.block_storage.quota import of_backup, of_snapshot, of_volume
 from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.versions import Versions
@@ -160,6 +160,8 @@ def _group_rows(derived: Derived) -> Iterator[Row]:
         entity="create-from-src",
         kind=Kind.GROUP,
         sources=(("group_snapshot_id", Kind.GROUP_SNAPSHOT), ("source_group_id", Kind.GROUP)),
+        price=of_volume,
+        once={"groups": 1},
         answered_as="group",
         shape=GROUP,
     )
@@ -180,7 +182,8 @@ def _group_rows(derived: Derived) -> Iterator[Row]:
 
 
 def _group_snapshot_rows(derived: Derived) -> Iterator[Row]:
-    snapshot = Derivation(entity="group_snapshot", kind=Kind.GROUP_SNAPSHOT, sources=(("group_id", Kind.GROUP),))
+    sources = (("group_id", Kind.GROUP),)
+    snapshot = Derivation(entity="group_snapshot", kind=Kind.GROUP_SNAPSHOT, sources=sources, price=of_snapshot)
     listed = List(
         kind=Kind.GROUP_SNAPSHOT,
         noun="GroupSnapshot",

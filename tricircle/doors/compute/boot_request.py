@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from tricircle.doors.compute.devices import devices, sources
 from tricircle.errors import InvalidRequestError
 
 _HINT_KEYS = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints")
@@ -121,7 +122,7 @@ def parse(document: Mapping[str, object]) -> BootRequest:
     if not isinstance(server, Mapping):
         raise InvalidRequestError("'server' is a required property")
     networking, nics = _networks(server.get("networks"))
-    devices = _devices(server)
+    found = devices(server)
     hints = _hints(document)
     min_count = _count(server.get("min_count"), 1)
     return BootRequest(
@@ -135,10 +136,10 @@ def parse(document: Mapping[str, object]) -> BootRequest:
         networking=networking,
         nics=nics,
         group_names=_group_names(server.get("security_groups")),
-        volume_ids=tuple(_sources(devices, "volume")),
-        snapshot_ids=tuple(_sources(devices, "snapshot")),
-        device_image_ids=tuple(_sources(devices, "image")),
-        volume_types=tuple(dict.fromkeys(str(one["volume_type"]) for one in devices if one.get("volume_type"))),
+        volume_ids=tuple(sources(found, "volume")),
+        snapshot_ids=tuple(sources(found, "snapshot")),
+        device_image_ids=tuple(sources(found, "image")),
+        volume_types=tuple(dict.fromkeys(str(one["volume_type"]) for one in found if one.get("volume_type"))),
         server_group_id=next(iter(_texts(hints.get("group"))), None),
         near_server_ids=tuple(_texts(hints.get("same_host"))),
         min_count=min_count,
@@ -162,7 +163,7 @@ def pod_document(request: BootRequest, naming: PodNaming) -> dict[str, object]:
     if naming.name is not None:
         server["name"] = naming.name
     if naming.volume_types:
-        server["block_device_mapping_v2"] = [_retyped(device, naming.volume_types) for device in _devices(server)]
+        server["block_device_mapping_v2"] = [_retyped(device, naming.volume_types) for device in devices(server)]
     document = {key: value for key, value in request.document.items() if key != "server"}
     document["server"] = server
     if naming.server_group_id is not None:
@@ -197,22 +198,6 @@ def network_id(text: str | None) -> str | None:
     'c0ffee'
     """
     return text.removeprefix("br-") if text else text
-
-
-def _devices(server: Mapping[str, object]) -> list[Mapping[str, object]]:
-    for key in ("block_device_mapping_v2", "block_device_mapping"):
-        if isinstance(devices := server.get(key), list) and devices:
-            return [device for device in devices if isinstance(device, Mapping)]
-    return []
-
-
-def _sources(devices: Sequence[Mapping[str, object]], kind: str) -> Iterator[str]:
-    """Ids of one kind that the block devices are made from, in both of Nova's notations."""
-    for device in devices:
-        if device.get("source_type") == kind and (uuid := _text(device.get("uuid"))):
-            yield uuid
-        elif identifier := _text(device.get(f"{kind}_id")):
-            yield identifier
 
 
 def _retyped(device: Mapping[str, object], volume_types: Mapping[str, str]) -> Mapping[str, object]:

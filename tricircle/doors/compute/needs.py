@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Protocol
 
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
+from tricircle.model.device import NewVolume
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.pods.capacity import Demand
 from tricircle.pods.placement import Wish
+from tricircle.road.allowance import Hold
 from tricircle.upstream.client import ServiceClient
 from tricircle.upstream.reply import Target
 
@@ -218,4 +220,18 @@ class VolumeTypeCopies(Protocol):
 
     async def ensure(self, pod: Pod, volume_type: Mapping[str, object], deadline: Deadline) -> str:
         """What to call the type there."""
+        ...
+
+
+class ServerStorage(Protocol):
+    """What servers may take of the limits of storage (``doors/block_storage/server_storage.py``)."""
+
+    async def take(
+        self, context: RequestContext, pod: Pod, volumes: Sequence[NewVolume], counts: tuple[int, int]
+    ) -> Hold:
+        """Reserve the volumes of as many servers as may be made. :raises QuotaExceededError: not even ``counts[0]``."""
+        ...
+
+    async def take_image(self, context: RequestContext, pod: Pod, server_id: str) -> Hold:
+        """Reserve the snapshots that an image of a server consists of. :raises QuotaExceededError: they may not be."""
         ...

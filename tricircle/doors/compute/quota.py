@@ -7,7 +7,7 @@ the resize is done.
 """
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.doors.compute import words
@@ -21,7 +21,7 @@ from tricircle.upstream.reply import Reply
 #: Old enough for every pod; the fields that count are the same at every version.
 _VERSION = "2.57"
 #: Statuses of servers whose size in Nova's count is about to change.
-_CHANGING = ("RESIZE", "SOFT_DELETED")
+_CHANGING = ("RESIZE", "REVERT_RESIZE", "SOFT_DELETED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class ServerCounts:
 
     service: Service = Service.COMPUTE
     version: str | None = _VERSION
+    maker: Service = Service.COMPUTE
 
     async def usage(
         self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool
@@ -91,19 +92,15 @@ class Quota:
         :param limits: of ``limits``
         :raises QuotaExceededError: not even the least (Nova's words)
         """
-        return await self._take(context, pod, _one(flavor), counts, limits)
+        return await self._take(context, pod, one_of(flavor), counts, limits)
 
-    async def take_growth(
-        self, context: RequestContext, pod: Pod, server_id: str, flavor: Mapping[str, object]
-    ) -> "Share":
-        """What a server needs to grow to ``flavor``: nothing when it shrinks, or when the pod does not show it.
+    async def take_growth(self, context: RequestContext, pod: Pod, old: Amounts | None, new: Amounts | None) -> "Share":
+        """What a server needs to grow: nothing when it shrinks, or when a size is not known.
 
         :raises QuotaExceededError: it may not
         """
-        old = await self._size(context, pod, server_id)
-        if old is None:
+        if old is None or new is None:
             return Share(1)
-        new = _one(flavor)
         grown = Amounts(0, max(0, new.cores - old.cores), max(0, new.ram - old.ram))
         if grown == Amounts():
             return Share(1)
@@ -114,7 +111,7 @@ class Quota:
 
         :raises QuotaExceededError: it may not
         """
-        size = await self._size(context, pod, server_id, status="SOFT_DELETED")
+        size = await self.size(context, pod, server_id, status="SOFT_DELETED")
         if size is None:
             return Share(1)
         return await self._take(context, pod, size, (1, 1), await self.limits(context))
@@ -131,7 +128,7 @@ class Quota:
         hold = await self._allowance.take(context, pod, fit)
         return Share(hold.count, hold)
 
-    async def _size(
+    async def size(
         self, context: RequestContext, pod: Pod, server_id: str, *, status: str | None = None
     ) -> Amounts | None:
         """A server's size, if it has the status; the pod itself says what is wrong with one that it does not show."""
@@ -143,7 +140,7 @@ class Quota:
         if not isinstance(server, Mapping) or (status is not None and server.get("status") != status):
             return None
         flavor = server.get("flavor")
-        return _one(flavor) if isinstance(flavor, Mapping) else None
+        return one_of(flavor) if isinstance(flavor, Mapping) else None
 
     async def limits(self, context: RequestContext) -> Amounts:
         """What the centre allows the caller's project; -1 is no limit."""
@@ -158,14 +155,24 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many servers may be made, and what is reserved for them."""
+    """How many servers may be made, and what is reserved for them.
+
+    :ivar volumes: what is reserved for the volumes that the pod makes with them
+    """
 
     count: int
     hold: Hold = field(default_factory=Hold)
+    volumes: Hold = field(default_factory=Hold)
+
+    def beside(self, volumes: Hold) -> "Share":
+        """The same with volumes, which may be enough for fewer servers; a hold of nothing limits nothing."""
+        return replace(self, count=min(self.count, volumes.count or self.count), volumes=volumes)
 
     async def send(self, call: Awaitable[Reply], server_id: str | None = None) -> Reply:
         """The pod's reply to a call about one of them: a boot, or with its id a server that exists."""
-        return await self.hold.send(call, identify=_made if server_id is None else lambda _reply: server_id)
+        identify = _made if server_id is None else lambda _reply: server_id
+        # Nova has the volumes made while it builds the server: they, too, are counted later.
+        return await self.volumes.send(self.hold.send(call, identify=identify), identify=identify)
 
 
 def fitting(limits: Amounts, usage: Amounts, one: Amounts, counts: tuple[int, int]) -> int:
@@ -215,7 +222,8 @@ def _made(reply: Reply) -> str | None:
     return str(server["id"]) if isinstance(server, Mapping) and "id" in server else None
 
 
-def _one(flavor: Mapping[str, object]) -> Amounts:
+def one_of(flavor: Mapping[str, object]) -> Amounts:
+    """One server of this flavor."""
     return Amounts(1, _count(flavor, "vcpus", 0), _count(flavor, "ram", 0))
 
 

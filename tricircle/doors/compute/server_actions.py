@@ -11,17 +11,19 @@ from urllib.parse import urlsplit
 from tricircle.doors.compute import words
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
-from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods
+from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods, ServerStorage
 from tricircle.doors.compute.pod_faults import refused
-from tricircle.doors.compute.quota import Quota
+from tricircle.doors.compute.quota import Quota, one_of
 from tricircle.doors.compute.rehearsal import rehearse_on_server
 from tricircle.doors.compute.server_views import SERVER
 from tricircle.doors.compute.servers import ServerEnds
+from tricircle.doors.compute.sizes import Sizes
 from tricircle.errors import InvalidRequestError, NotImplementedByUsError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
+from tricircle.road.route import Located
 from tricircle.road.row import Row
 from tricircle.upstream.reply import Reply
 
@@ -53,6 +55,8 @@ class ServerActions:
         flavors: FlavorCopies,
         keypairs: KeypairCopies,
         quota: Quota,
+        sizes: Sizes,
+        storage: ServerStorage,
         pods: KnownPods,
     ) -> None:
         self._carrier = carrier
@@ -64,12 +68,17 @@ class ServerActions:
         self._flavors = flavors
         self._keypairs = keypairs
         self._quota = quota
+        self._sizes = sizes
+        self._storage = storage
         self._pods = pods
         self._special: Mapping[str, Special] = {
             ADD: self._change_groups,
             REMOVE: self._change_groups,
             "forceDelete": self._end,
             "resize": self._resize,
+            "revertResize": self._revert,
+            "confirmResize": self._stay,
+            "migrate": self._stay,
             "restore": self._restore,
             "rebuild": self._rebuild,
             "unshelve": self._unshelve,
@@ -92,20 +101,41 @@ class ServerActions:
         return await self._ends.end(request, self._row)
 
     async def _resize(self, request: Request, document: Document) -> Answer:
-        pod = await self._pod(request)
+        located, server_id = await self._locate(request), request.params["server_id"]
         if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
             return refusal
-        context, asked = request.context, document["resize"]
+        context, asked, pod = request.context, document["resize"], located.pod
         resize = dict(asked) if isinstance(asked, Mapping) else {}
         flavor = await self._declared.flavor(context, str(resize.get("flavorRef", "")), context.deadline)
-        server_id = request.params["server_id"]
-        share = await self._quota.take_growth(context, pod, server_id, flavor)
+        old = await self._quota.size(context, pod, server_id)
+        share = await self._quota.take_growth(context, pod, old, one_of(flavor))
         async with share.hold:
             resize["flavorRef"] = await self._flavors.ensure(
                 pod, flavor, project_id=context.project_id, deadline=context.deadline
             )
             reply = await share.send(self._carrier.to_pod(request, pod, body={"resize": resize}), server_id)
+        if reply.status < 300 and old is not None:
+            await self._sizes.note(located, server_id, old)
         return await self._said(request, pod, reply)
+
+    async def _revert(self, request: Request, document: Document) -> Answer:
+        """Undo a resize. As in Nova, a server that had been made smaller may find no room for its former size."""
+        located, server_id = await self._locate(request), request.params["server_id"]
+        context, pod = request.context, located.pod
+        former = self._sizes.before(located)
+        now = None if former is None else await self._quota.size(context, pod, server_id, status="VERIFY_RESIZE")
+        share = await self._quota.take_growth(context, pod, now, former)
+        async with share.hold:
+            reply = await share.send(self._carrier.to_pod(request, pod, body=document), server_id)
+        return await self._said(request, pod, reply)
+
+    async def _stay(self, request: Request, _document: Document) -> Answer:
+        """What makes a former size meaningless: the resize is confirmed, or the way back is to another host."""
+        located = await self._locate(request)
+        answer = await self._carrier.route(request, self._row)
+        if answer.status < 300:
+            await self._sizes.forget(located)
+        return answer
 
     async def _restore(self, request: Request, document: Document) -> Answer:
         pod, server_id = await self._pod(request), request.params["server_id"]
@@ -149,7 +179,8 @@ class ServerActions:
     async def _create_image(self, request: Request, document: Document) -> Answer:
         """Below 2.45 the new image's id is only in a ``Location`` that is the pod's."""
         pod = await self._pod(request)
-        reply = await self._carrier.to_pod(request, pod, body=document)
+        async with await self._storage.take_image(request.context, pod, request.params["server_id"]) as hold:
+            reply = await hold.send(self._carrier.to_pod(request, pod, body=document))
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
         reply.headers = [
@@ -170,7 +201,10 @@ class ServerActions:
         return await self._carrier.answer(request, pod, reply, singular="server", shape=SERVER)
 
     async def _pod(self, request: Request) -> Pod:
-        return (await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)).pod
+        return (await self._locate(request)).pod
+
+    async def _locate(self, request: Request) -> Located:
+        return await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)
 
 
 async def no_console(_request: Request, _document: Document) -> Answer:

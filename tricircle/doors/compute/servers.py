@@ -12,8 +12,9 @@ from tricircle.doors.compute.boot import Boot, Made, Order
 from tricircle.doors.compute.boot_request import BootRequest, parse
 from tricircle.doors.compute.checks import Checks, Parts
 from tricircle.doors.compute.choice import Choice
-from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods
-from tricircle.doors.compute.quota import Amounts, Quota
+from tricircle.doors.compute.devices import new_volumes
+from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, ServerStorage
+from tricircle.doors.compute.quota import Amounts, Quota, Share
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.together import caught, value
 from tricircle.errors import BadUpstreamAnswerError, TricircleError
@@ -21,6 +22,7 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
+from tricircle.road.allowance import Hold
 from tricircle.road.carrier import Carrier
 from tricircle.road.row import Row
 
@@ -41,6 +43,7 @@ class Servers:
         carrier: Carrier,
         checks: Checks,
         quota: Quota,
+        storage: ServerStorage,
         choice: Choice,
         boot: Boot,
         clients: Asking,
@@ -49,6 +52,7 @@ class Servers:
         self._carrier = carrier
         self._checks = checks
         self._quota = quota
+        self._storage = storage
         self._choice = choice
         self._boot = boot
         self._clients = clients
@@ -71,8 +75,20 @@ class Servers:
             counts = wanted.min_count, wanted.max_count
             share = await self._quota.take(context, pod, parts.flavor, counts, limits)
         async with share.hold:
-            made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share))
+            with _timed(request, "reserve"):
+                volumes = await self._take_volumes(wanted, parts, context, pod, share)
+            async with volumes:
+                share = share.beside(volumes)
+                made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share))
         return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
+
+    async def _take_volumes(
+        self, wanted: BootRequest, parts: Parts, context: RequestContext, pod: Pod, share: Share
+    ) -> Hold:
+        """What is reserved for the volumes that the pod makes for the servers. Nova refuses in Cinder's words, too."""
+        type_names = {asked: str(found["name"]) for asked, found in parts.volume_types.items()}
+        volumes = new_volumes(wanted.server, type_names)
+        return await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
 
     async def _limits_and_pod(self, wanted: BootRequest, parts: Parts, context: RequestContext) -> tuple[Amounts, Pod]:
         """What is allowed, and where. Reserving comes after both: a reservation names its pod."""
@@ -112,7 +128,7 @@ def _timed(request: Request, stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        request.timings[stage] = (time.perf_counter() - started) * 1000
+        request.timings[stage] = request.timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000
 
 
 class ServerEnds:

@@ -10,7 +10,7 @@ import pytest
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.doors.block_storage.derived import Derivation, Derived
 from tricircle.doors.block_storage.handovers import Handovers
-from tricircle.doors.block_storage.quota import of_backup
+from tricircle.doors.block_storage.quota import of_backup, of_snapshot, of_volume
 from tricircle.doors.block_storage.volume_views import ZONED
 from tricircle.doors.block_storage.volumes import Needs
 from tricircle.errors import InvalidRequestError, NotFoundError
@@ -31,6 +31,7 @@ class Script:
     answers: dict[tuple[str, str], object] = field(default_factory=dict)
     done: list[tuple[str, ...]] = field(default_factory=list)
     sent: list[object] = field(default_factory=list)
+    queries: list[bytes] = field(default_factory=list)
 
     async def locate(self, kind: Kind, resource_id: str, _context: RequestContext) -> Any:
         if (kind, resource_id) not in self.places:
@@ -41,6 +42,7 @@ class Script:
         method, path = given.get("method") or request.method, given.get("path") or request.path
         self.done.append((method, path, pod.id))
         self.sent.append(given.get("body"))
+        self.queries += [given["query"]] if given.get("query") else []
         status = 200 if method == "GET" else 202
         return Reply(status=status, headers=[], body=msgspec.json.encode(self.answers.get((method, path), {})))
 
@@ -170,3 +172,43 @@ async def test_a_backup_in_another_zone_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="Availability zone 'az-p1' is invalid"):
         await make(request({"backup": {"volume_id": "v", "availability_zone": "az-p1"}}))
     assert script.done == []
+
+
+GROUP_VOLUMES = {"volumes": [{"id": "a", "size": 2, "volume_type": "gold"}, {"id": "b", "size": 3}]}
+
+
+@pytest.mark.parametrize("source", ["source_group_id", "group_snapshot_id"])
+async def test_a_group_takes_what_its_volumes_take(source: str) -> None:
+    script = Script(
+        places={(Kind.GROUP, "g"): "p2", (Kind.GROUP_SNAPSHOT, "gs"): "p2"},
+        answers={
+            ("GET", "/group_snapshots/gs"): {"group_snapshot": {"group_id": "g"}},
+            ("GET", "/volumes/detail"): GROUP_VOLUMES,
+            ("POST", "/v3/here"): {"group": {"id": "new"}},
+        },
+    )
+    group = Derivation(
+        entity="create-from-src",
+        kind=Kind.GROUP,
+        sources=(("group_snapshot_id", Kind.GROUP_SNAPSHOT), ("source_group_id", Kind.GROUP)),
+        price=of_volume,
+        once={"groups": 1},
+        answered_as="group",
+    )
+    make = Derived(carrier=cast("Any", script), quota=cast("Any", script)).making(group)
+    await make(request({"create-from-src": {source: "g" if source == "source_group_id" else "gs"}}))
+    assert script.queries == [b"group_id=g"]
+    assert script.done[-3:] == [
+        ("take", "p2", "gigabytes=5", "gigabytes_gold=2", "groups=1", "volumes=2", "volumes_gold=1"),
+        ("POST", "/v3/here", "p2"),
+        ("record", Kind.GROUP, "new", "p2"),
+    ]
+
+
+async def test_a_snapshot_of_a_group_takes_one_of_every_volume() -> None:
+    script = Script(places={(Kind.GROUP, "g"): "p2"}, answers={("GET", "/volumes/detail"): GROUP_VOLUMES})
+    sources = (("group_id", Kind.GROUP),)
+    snapshot = Derivation(entity="group_snapshot", kind=Kind.GROUP_SNAPSHOT, sources=sources, price=of_snapshot)
+    make = Derived(carrier=cast("Any", script), quota=cast("Any", script)).making(snapshot)
+    await make(request({"group_snapshot": {"group_id": "g"}}))
+    assert ("take", "p2", "gigabytes=5", "gigabytes_gold=2", "snapshots=2", "snapshots_gold=1") in script.done

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from tricircle.doors.compute.boot_request import Networking, NicWish, PodNaming, Zone, parse, pod_document
+from tricircle.doors.compute.devices import new_volumes
 from tricircle.errors import InvalidRequestError
+from tricircle.model.device import NewVolume
 
 
 def body(**fields: Any) -> dict[str, Any]:
@@ -117,3 +119,29 @@ def test_every_field_is_passed_on() -> None:
     expected = {key: value for key, value in given["server"].items() if key not in dropped} | changed
     assert sent == {"server": expected, "os:scheduler_hints": {"group": "pod", "query": "q"}}
     assert given["server"]["flavorRef"].startswith("http"), "the client's body is never changed"
+
+
+def device(source: str, **fields: object) -> dict[str, object]:
+    uuid = {} if source == "blank" else {"uuid": "u"}
+    return {"source_type": source, "destination_type": "volume", "volume_size": 2, **uuid, **fields}
+
+
+@pytest.mark.parametrize(
+    ("asked", "volume"),
+    [
+        (device("blank"), NewVolume(size_gib=2)),
+        (device("blank", volume_size="3", volume_type="7"), NewVolume(size_gib=3, type_name="gold")),
+        (device("image", volume_type="gold"), NewVolume(size_gib=2, type_name="gold", image_id="u")),
+        (device("snapshot", volume_size=None), NewVolume(snapshot_id="u")),
+        ({"snapshot_id": "u", "volume_size": ""}, NewVolume(snapshot_id="u")),
+        (device("volume"), None),
+        ({"volume_id": "u"}, None),
+        (device("blank", destination_type="local"), None),
+        (device("image", destination_type="local", boot_index=0), None),
+        ({"device_name": "vdb", "no_device": True}, None),
+    ],
+)
+def test_volumes_that_a_pod_makes(asked: dict[str, object], volume: NewVolume | None) -> None:
+    key = "block_device_mapping_v2" if "source_type" in asked else "block_device_mapping"
+    made = new_volumes({key: [asked]}, {"7": "gold", "gold": "gold"})
+    assert made == ([] if volume is None else [volume])

@@ -94,6 +94,42 @@ async def test_growth_counts_until_the_resize_is_done(sky: Cloud) -> None:
     assert await reserved(sky) == 0
 
 
+async def test_undoing_a_resize_is_held_against_the_limit(sky: Cloud) -> None:
+    """As in Nova: what a server gave away by shrinking may be taken when it wants to grow back."""
+    nova = sky.apps["pod1"].nova
+    nova._act = lambda asked, server_id: Said(status=202)  # type: ignore[method-assign]
+    sky.flavor("m2", vcpus=2)
+    shrunk = await booted(sky, flavorRef="m2")
+    limit(sky, cores=2)
+    assert await act(sky, shrunk, {"resize": {"flavorRef": "m1"}}) == 202
+    nova.servers[shrunk] |= {"status": "VERIFY_RESIZE", "_flavor": nova.servers[shrunk]["_flavor"] | {"vcpus": 1}}
+    other = await booted(sky)
+    with pytest.raises(QuotaExceededError, match="Requested 1, but already used 2 of 2 cores"):
+        await act(sky, shrunk, {"revertResize": None})
+    del nova.servers[other]
+    assert await act(sky, shrunk, {"revertResize": None}) == 202
+    nova.servers[shrunk]["status"] = "REVERT_RESIZE"
+    with pytest.raises(QuotaExceededError, match="already used 2 of 2 cores"):
+        await booted(sky)
+    nova.servers[shrunk] |= {"status": "ACTIVE", "_flavor": nova.servers[shrunk]["_flavor"] | {"vcpus": 2}}
+    await sky.ask("GET", "/limits")
+    assert await reserved(sky) == 0
+
+
+@pytest.mark.parametrize("action", ["confirmResize", "migrate"])
+async def test_a_former_size_counts_only_for_its_own_resize(sky: Cloud, action: str) -> None:
+    nova = sky.apps["pod1"].nova
+    nova._act = lambda asked, server_id: Said(status=202)  # type: ignore[method-assign]
+    sky.flavor("m2", vcpus=2)
+    server_id = await booted(sky, flavorRef="m2")
+    assert await act(sky, server_id, {"resize": {"flavorRef": "m1"}}) == 202
+    assert await act(sky, server_id, {action: None}) == 202
+    nova.servers[server_id] |= {"status": "VERIFY_RESIZE", "_flavor": nova.servers[server_id]["_flavor"] | {"vcpus": 1}}
+    limit(sky, cores=1)
+    assert await act(sky, server_id, {"revertResize": None}) == 202
+    assert await reserved(sky) == 0
+
+
 async def test_a_server_that_comes_back_is_held_against_the_limit(sky: Cloud) -> None:
     nova = sky.apps["pod1"].nova
     nova._act = lambda asked, server_id: Said(status=202)  # type: ignore[method-assign]
@@ -110,9 +146,11 @@ async def test_a_server_that_comes_back_is_held_against_the_limit(sky: Cloud) ->
     assert await reserved(sky) == 0
 
 
-async def booted(sky: Cloud) -> str:
+async def booted(sky: Cloud, **fields: str) -> str:
     server = {"name": "vm1", "flavorRef": "m1", "imageRef": IMAGE, "networks": "none", "availability_zone": "az1"}
-    made = str(json_of(await sky.ask("POST", "/servers", {"server": server}))["server"]["id"])
+    server |= fields
+    context = replace(sky.context(), deadline=Deadline.after(4))
+    made = str(json_of(await sky.ask("POST", "/servers", {"server": server}, context=context))["server"]["id"])
     await sky.ask("GET", "/limits")
     return made
 
