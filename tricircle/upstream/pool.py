@@ -141,7 +141,11 @@ class Pools:
         if call.method not in SAFE or call.is_streamed:
             deadline = Deadline.after(remaining_s)
             knock = Call(method="GET", path="/")
-            await self._send(target, upstream, knock, min(remaining_s, _PROBE_PATIENCE_S), is_knock=True)
+            try:
+                await self._send(target, upstream, knock, min(remaining_s, _PROBE_PATIENCE_S), is_knock=True)
+            except BadUpstreamAnswerError as error:
+                # What answered is no service. The call itself was not sent: that must not look like a lost answer.
+                raise UnavailableError(_UNREACHABLE) from error
             if (remaining_s := deadline.remaining_s()) == 0.0:
                 upstream.breaker.give_up()
                 raise UnavailableError(_NO_ANSWER)

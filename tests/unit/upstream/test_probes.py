@@ -94,6 +94,28 @@ async def test_a_change_is_sent_only_to_who_answers(pools: Pools, clock: Clock, 
     assert not pools.is_open(target(port))
 
 
+async def test_a_change_is_not_sent_to_who_speaks_no_http(pools: Pools, clock: Clock) -> None:
+    """Whatever listens there now: nothing was asked of it, so nothing is unknown."""
+    heard: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+        await reader.read()
+
+    async with speaking(talk) as port:
+        for _ in range(3):
+            with pytest.raises(BadUpstreamAnswerError):
+                await pools.send(target(port), Call(method="GET", path="/x"), Deadline.after(5))
+        assert pools.is_open(target(port))
+        heard.clear()
+        for _ in range(2):
+            clock.now += PROBE_S
+            with pytest.raises(UnavailableError):
+                await pools.send(target(port), Call(method="POST", path="/y", body=b"{}"), Deadline.after(5))
+        assert [head.split(b" HTTP")[0] for head in heard] == [b"GET /", b"GET /"], "each look is a probe of its own"
+
+
 async def test_a_head_without_end_is_no_answer(pools: Pools) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
