@@ -69,13 +69,20 @@ async def test_a_pod_is_due_when_no_sweep_waits_or_ended_lately(engine: Engine) 
         async with transaction(engine) as connection:
             return [str(one) for one in await SweepRows.due(connection, interval_s=interval_s)]
 
+    async def in_hand() -> set[PodId]:
+        async with transaction(engine) as connection:
+            return await SweepRows.in_hand(connection)
+
     assert await due() == ["pod1", "pod2", "pod3"]
     job_id = await queue.append(JobType.SWEEP, POD, ProjectId(""), pod_id=POD)
     assert await due() == ["pod2", "pod3"]
+    assert await in_hand() == {POD}
     assert await queue.is_waiting(JobType.SWEEP, POD)
     (claim,) = await queue.claim("test", 30, 1)
     assert await due() == ["pod2", "pod3"]
+    assert await in_hand() == {POD}
     await queue.finish(claim, report={"found": []})
+    assert await in_hand() == set()
     assert await due() == ["pod2", "pod3"]
     assert await due(interval_s=-60) == ["pod1", "pod2", "pod3"]
     assert not await queue.is_waiting(JobType.SWEEP, POD)

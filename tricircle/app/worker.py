@@ -20,6 +20,7 @@ from tricircle.jobs.worker import Body, Chore, Worker
 from tricircle.ledger.positions import Positions
 from tricircle.ledger.quarantine import Quarantine
 from tricircle.model.job import JobType
+from tricircle.pods.health import Health
 
 
 @asynccontextmanager
@@ -31,7 +32,7 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
         rooms.queue,
         rooms.registry,
         interval_s=settings.worker.sweep_interval_s,
-        is_silent=rooms.pools.is_open,
+        health=Health(rooms.pools, rooms.registry),
     )
     looking = asyncio.create_task(schedule.run())
     try:

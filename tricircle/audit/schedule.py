@@ -7,19 +7,18 @@ Every worker looks; two that file at the same moment file twice, and the queue f
 import asyncio
 import logging
 import random
-from collections.abc import Callable
 
 from tricircle.audit.findings import NOBODY
-from tricircle.context import PodId
+from tricircle.context import Deadline, PodId
 from tricircle.errors import UnavailableError
 from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.sweep import SweepEnd
+from tricircle.pods.health import Health
 from tricircle.pods.registry import Registry
 from tricircle.store.engine import Engine, transaction
 from tricircle.store.sweeps import SweepRows
-from tricircle.upstream.reply import Target
 
 LOG = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ class Schedule:
     """Files sweeps, and finds their ends.
 
     :param interval_s: seconds between two sweeps of a pod; 0: none by itself
-    :param is_silent: whether calls to a target are refused at once because it did not answer (``Pools.is_open``)
+    :param health: who fell silent in this process; None: no pod is swept for coming back
     """
 
     def __init__(
@@ -41,13 +40,13 @@ class Schedule:
         registry: Registry,
         *,
         interval_s: float = 0.0,
-        is_silent: Callable[[Target], bool] = lambda _target: False,
+        health: Health | None = None,
     ) -> None:
         self._engine = engine
         self._queue = queue
         self._registry = registry
         self._interval_s = interval_s
-        self._is_silent = is_silent
+        self._health = health
         self._answering: dict[PodId, bool] | None = None
 
     async def file(self, pod_id: PodId) -> int:
@@ -71,23 +70,36 @@ class Schedule:
             await asyncio.sleep(_LOOK_S * random.uniform(0.75, 1.25))
 
     async def look(self) -> list[PodId]:
-        """File a sweep of every pod that is due, or has come back since the last look; which ones."""
+        """File a sweep of every pod that is due, or has come back since the last look; which ones.
+
+        A sweep that waits or runs anyway is not asked for twice.
+        """
         wanted = await self._returned()
-        if self._interval_s > 0:
+        if wanted or self._interval_s > 0:
             async with transaction(self._engine) as connection:
-                wanted |= set(await SweepRows.due(connection, interval_s=self._interval_s))
+                wanted -= await SweepRows.in_hand(connection)
+                if self._interval_s > 0:
+                    wanted |= set(await SweepRows.due(connection, interval_s=self._interval_s))
         for pod_id in sorted(wanted):
             await self.file(pod_id)
         return sorted(wanted)
 
     async def _returned(self) -> set[PodId]:
-        """Pods that were not asked, or did not answer, at the last look, and are and do now."""
-        before, now = self._answering, {pod.id: self._answers(pod) for pod in await self._registry.enabled()}
-        self._answering = now
-        if before is None:
+        """Pods that were not asked, or did not answer, at the last look or until now, and are and do now.
+
+        Only a call finds out that a pod is back, and maybe nobody else has one for it: so the look is one.
+        """
+        if self._health is None:
             return set()
+        pods = await self._registry.enabled()
+        silent = [pod for pod in pods if not self._answers(self._health, pod)]
+        await self._health.ask_again(silent, Deadline.after(_LOOK_S))
+        now = {pod.id: self._answers(self._health, pod) for pod in pods}
+        before = dict(now if self._answering is None else self._answering)
+        before.update((pod.id, False) for pod in silent)
+        self._answering = now
         return {pod_id for pod_id, answers in now.items() if answers and not before.get(pod_id, False)}
 
-    def _answers(self, pod: Pod) -> bool:
-        services = [service for service in pod.endpoints if service is not Service.IDENTITY]
-        return not any(self._is_silent(self._registry.target(pod, service)) for service in services)
+    @staticmethod
+    def _answers(health: Health, pod: Pod) -> bool:
+        return not any(service is not Service.IDENTITY for service in health.lost(pod))

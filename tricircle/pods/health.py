@@ -14,6 +14,7 @@ from tricircle.context import Deadline
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
 from tricircle.model.pod import Pod, Service
 from tricircle.pods.registry import Registry
+from tricircle.upstream.breaker import BreakerState
 from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import Call
 
@@ -50,6 +51,21 @@ class Health:
     def silent(self, pods: Iterable[Pod], service: Service) -> tuple[Pod, ...]:
         """Those of ``pods`` that do not answer for this service."""
         return tuple(pod for pod in pods if not self.answers(pod, service))
+
+    def lost(self, pod: Pod) -> tuple[Service, ...]:
+        """Services of a pod that fell silent and have not answered since, whether or not a look is due."""
+        return tuple(
+            service
+            for service in pod.endpoints
+            if self._pools.state(self._registry.target(pod, service)) is not BreakerState.CLOSED
+        )
+
+    async def ask_again(self, pods: Iterable[Pod], deadline: Deadline) -> None:
+        """Ask the lost services of these pods whether they are back; a success closes a breaker, maybe a while later.
+
+        Costs half a second at most, and nothing where a look is not due.
+        """
+        await asyncio.gather(*(self._pulse(pod, service, deadline) for pod in pods for service in self.lost(pod)))
 
     async def probe(self, pods: Sequence[Pod], deadline: Deadline) -> tuple[Pulse, ...]:
         """Ask the version document of every service of every pod, all at once. A success closes a breaker."""

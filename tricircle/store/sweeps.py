@@ -35,6 +35,12 @@ class SweepRows:
         return [PodId(row.id) for row in await connection.execute(statement)]
 
     @staticmethod
+    async def in_hand(connection: AsyncConnection) -> set[PodId]:
+        """Pods of which a sweep waits or runs; given up ones do not count."""
+        statement = sa.select(jobs.c.resource_id).where(jobs.c.type == _SWEEP, jobs.c.failed_at.is_(None)).distinct()
+        return {PodId(row.resource_id) for row in await connection.execute(statement)}
+
+    @staticmethod
     async def end_of(connection: AsyncConnection, pod_id: PodId, job_id: int) -> SweepEnd | None:
         """The end of the first sweep of a pod that settled this job, or a later one; None while there is none."""
         statement = (

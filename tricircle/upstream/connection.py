@@ -23,14 +23,29 @@ _HIGH_WATER = 512 * 1024
 #: More than this in the head of an answer is no answer; bytes.
 _HEAD_LIMIT = 256 * 1024
 _BODILESS = frozenset((204, 304))
+#: An answer that holds no more than this is never broken off for the room that others take; bytes.
+_FAIR_SHARE = 4 * 1024 * 1024
+
+
+class AnswerTooLargeError(Exception):
+    """There is no room for the rest of an answer. That is our limit: it says little about the upstream."""
 
 
 @dataclass(slots=True)
 class Room:
-    """How many bytes of unfinished answers one upstream may have in our memory, and how many it has."""
+    """How many bytes of unfinished answers one upstream may have in our memory, and how many it has.
+
+    When it is full, answers above the fair share are broken off as they go on, and all others end. So it holds at
+    most its limit and a fair share per connection.
+    """
 
     limit: int
     taken: int = 0
+    share: int = _FAIR_SHARE
+
+    def is_over(self, held: int) -> bool:
+        """Whether an answer that holds so many bytes has to make room."""
+        return self.taken > self.limit and held > self.share
 
 
 class Connection(asyncio.Protocol):
@@ -136,6 +151,7 @@ class Connection(asyncio.Protocol):
         :raises TimeoutError: it is too late
         :raises ConnectionError: the peer hung up
         :raises HttpParserError: what came is not HTTP
+        :raises AnswerTooLargeError: there is no room for it
         """
         while not (self._is_complete or (self._is_streamed and self._is_head_done)):
             await self._wait(until)
@@ -290,8 +306,10 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
         else:
             self._room.taken += len(data)
-            if self._room.taken > self._room.limit:
-                raise HttpParserError("the body is too large")
+            if self._room.is_over(self._buffered):
+                error = AnswerTooLargeError("no room for the body")
+                self._fail(error)  # the parser would make an error of its own of it
+                raise error
 
     def on_message_complete(self) -> None:
         """The answer is complete, unless it only said "go on"."""

@@ -23,7 +23,7 @@ from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, Unavai
 from tricircle.observe import metrics
 from tricircle.observe.events import BreakerClosed, BreakerOpened, happened
 from tricircle.upstream.breaker import Breaker, BreakerState
-from tricircle.upstream.connection import Connection
+from tricircle.upstream.connection import AnswerTooLargeError, Connection
 from tricircle.upstream.connections import Connections, Origin
 from tricircle.upstream.reply import CENTRAL, Call, Headers, Reply, Target
 
@@ -41,6 +41,9 @@ _FAIR_WAIT_S = 0.25
 _UNSAFE_IDLE_S = 1.0
 #: Whoever happens to look whether a service is back waits for it no longer; the question itself may take its time.
 _PROBE_PATIENCE_S = 0.5
+#: Whether a service can answer at all: nobody waits for it, and its answer is small.
+_KNOCK = Call(method="GET", path="/")
+_KNOCK_S = 5.0
 #: How much of a service's answers may be in memory before they are complete; bytes. The largest honest answers are
 #: pages of 1000 servers, a few million; the central Neutron has no pages unless it is asked for them.
 _POD_ROOM, _CENTRAL_ROOM = 64 * 1024 * 1024, 256 * 1024 * 1024
@@ -64,15 +67,17 @@ _UNREACHABLE = "A service behind this API cannot be reached. Please try again la
 _NO_ANSWER = "A service behind this API did not answer in time."
 _UNKNOWN = "A service behind this API did not answer; the request may or may not have been carried out."
 _GARBLED = "A service behind this API sent an answer that cannot be read."
+_TOO_LARGE = "The answer is too large. Please ask for less at once, or try again later."
 _FAILURES = (OSError, TimeoutError, HttpParserError, HttpParserUpgrade)
 
 
 @dataclass(slots=True, eq=False)
 class _Upstream:
-    """What is remembered of one target."""
+    """What is remembered of one target. ``knock``: asks whether it answers at all."""
 
     origin: Origin
     breaker: Breaker
+    knock: asyncio.Task[Reply] | None = None
 
 
 class Pools:
@@ -117,7 +122,7 @@ class Pools:
         can be sent again.
 
         :raises UnavailableError: not sent (refused, no connection in time, breaker open), or a safe method got no
-            answer
+            answer, or one that there is no room for
         :raises OutcomeUnknownError: a method that changes something was sent and no answer came
         :raises BadUpstreamAnswerError: what came back is not HTTP
         """
@@ -140,8 +145,11 @@ class Pools:
         """
         if call.method not in SAFE or call.is_streamed:
             deadline = Deadline.after(remaining_s)
-            knock = Call(method="GET", path="/")
-            await self._send(target, upstream, knock, min(remaining_s, _PROBE_PATIENCE_S), is_knock=True)
+            try:
+                await self._send(target, upstream, _KNOCK, min(remaining_s, _PROBE_PATIENCE_S), is_knock=True)
+            except BadUpstreamAnswerError as error:
+                # What answered is no service. The call itself was not sent: that must not look like a lost answer.
+                raise UnavailableError(_UNREACHABLE) from error
             if (remaining_s := deadline.remaining_s()) == 0.0:
                 upstream.breaker.give_up()
                 raise UnavailableError(_NO_ANSWER)
@@ -171,6 +179,9 @@ class Pools:
         except _NotSentError as error:
             self._failed(target, breaker, error.cause, remaining_s)
             raise UnavailableError(_UNREACHABLE) from error.cause
+        except AnswerTooLargeError as error:
+            self._refused(target, upstream, call, error, remaining_s)
+            _raise_for(error, call)
         except _FAILURES as error:
             if isinstance(error, ConnectionError | TimeoutError) and not isinstance(call.body, bytes | None):
                 # A server that refuses an upload may hang up on it, and it may be the client who fell silent: neither
@@ -188,6 +199,27 @@ class Pools:
             happened(BreakerClosed(target=target.label))
         metrics.upstream_answered(target.label, reply.status, time.perf_counter() - started)
         return reply
+
+    def _refused(
+        self, target: Target, upstream: _Upstream, call: Call, error: AnswerTooLargeError, remaining_s: float
+    ) -> None:
+        """There was no room for an answer: is it one tenant's huge list, or a service that sends without end?
+
+        The first is nobody else's business. The second sends without end to a knock too, and only that counts.
+        """
+        breaker = upstream.breaker
+        if call is _KNOCK:
+            self._failed(target, breaker, error, remaining_s)
+            return
+        metrics.upstream_failed(target.label, type(error).__name__)
+        if breaker.state is not BreakerState.CLOSED:
+            # A look that saw nothing: the next one is due in its time, but for the knock.
+            breaker.fail()
+        if upstream.knock is None or upstream.knock.done():
+            knock = asyncio.create_task(self._send(target, upstream, _KNOCK, _KNOCK_S), name=f"knock {target.label}")
+            upstream.knock = knock
+            self._probes.add(knock)
+            knock.add_done_callback(self._probed)
 
     def _remember(self, target: Target) -> _Upstream:
         settings = self._settings
@@ -343,7 +375,7 @@ def _raise_for(error: Exception, call: Call) -> NoReturn:
     if isinstance(error, HttpParserError | HttpParserUpgrade):
         raise BadUpstreamAnswerError(_GARBLED) from error
     if call.method in SAFE:
-        raise UnavailableError(_NO_ANSWER) from error
+        raise UnavailableError(_TOO_LARGE if isinstance(error, AnswerTooLargeError) else _NO_ANSWER) from error
     raise OutcomeUnknownError(_UNKNOWN) from error
 
 

@@ -13,7 +13,6 @@ from aiohttp import web
 
 from tests.unit.servers import serving
 from tricircle.audit.inventory import Inventory
-from tricircle.audit.schedule import Schedule
 from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import CentralSettings, DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId
@@ -36,7 +35,6 @@ from tricircle.store.pods import PodRows
 from tricircle.upstream.central import Central
 from tricircle.upstream.client import Clients
 from tricircle.upstream.pool import Pools
-from tricircle.upstream.reply import Target
 
 POD, DEMO = PodId("pod1"), ProjectId("demo")
 SERVER, VOLUME, OTHER = (f"{number}" * 8 + "-0000-4000-8000-000000000000" for number in (1, 2, 3))
@@ -218,31 +216,3 @@ async def test_a_pod_that_is_away_is_waited_for(world: World) -> None:
 async def test_a_disabled_pod_is_not_asked(world: World) -> None:
     report = await world.sweep("http://127.0.0.1:9", PodState.DISABLED)
     assert report == {"skipped": "the pod is not asked for now"}
-
-
-async def test_sweeps_are_filed_when_due_and_when_a_pod_comes_back(world: World) -> None:
-    silent: set[str] = set()
-    endpoints = {Service.COMPUTE: Endpoint(service=Service.COMPUTE, url="http://127.0.0.1:9")}
-    async with transaction(world.engine) as connection:
-        await PodRows.update(connection, Pod(id=POD, name="Pod1", az_name="az1", endpoints=endpoints))
-    names = ("compute_url", "block_storage_url", "image_url", "network_url", "identity_url")
-
-    def is_silent(target: Target) -> bool:
-        return target.url in silent
-
-    registry = Registry(world.engine, CentralSettings(**dict.fromkeys(names, "http://127.0.0.1:9")))
-    schedule = Schedule(world.engine, world.queue, registry, interval_s=900, is_silent=is_silent)
-    assert await schedule.look() == [POD], "it was never swept"
-    assert await schedule.look() == [], "one waits"
-    (claim,) = await world.queue.claim("test", 30, 1)
-    (job,) = claim.jobs
-    assert await schedule.end_of(POD, job.id) is None
-    await world.queue.finish(claim, report={"found": [], "incomplete": {}})
-    end = await schedule.end_of(POD, job.id)
-    assert end is not None
-    assert end.is_whole
-    assert await schedule.look() == [], "one has just ended"
-    silent.add("http://127.0.0.1:9")
-    assert await schedule.look() == []
-    silent.clear()
-    assert await schedule.look() == [POD], "it answers again"

@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.servers import Clock, speaking, target
 from tricircle.context import Deadline
-from tricircle.errors import BadUpstreamAnswerError, UnavailableError
+from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
+from tricircle.upstream.breaker import BreakerState
 from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import Call
 
@@ -94,6 +95,28 @@ async def test_a_change_is_sent_only_to_who_answers(pools: Pools, clock: Clock, 
     assert not pools.is_open(target(port))
 
 
+async def test_a_change_is_not_sent_to_who_speaks_no_http(pools: Pools, clock: Clock) -> None:
+    """Whatever listens there now: nothing was asked of it, so nothing is unknown."""
+    heard: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+        await reader.read()
+
+    async with speaking(talk) as port:
+        for _ in range(3):
+            with pytest.raises(BadUpstreamAnswerError):
+                await pools.send(target(port), Call(method="GET", path="/x"), Deadline.after(5))
+        assert pools.is_open(target(port))
+        heard.clear()
+        for _ in range(2):
+            clock.now += PROBE_S
+            with pytest.raises(UnavailableError):
+                await pools.send(target(port), Call(method="POST", path="/y", body=b"{}"), Deadline.after(5))
+        assert [head.split(b" HTTP")[0] for head in heard] == [b"GET /", b"GET /"], "each look is a probe of its own"
+
+
 async def test_a_head_without_end_is_no_answer(pools: Pools) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -112,7 +135,9 @@ async def test_all_answers_of_a_service_share_its_room(pools: Pools) -> None:
     size = 40_000_000
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        if (await reader.readuntil(b"\r\n\r\n")).startswith(b"GET / "):
+            writer.write(OK)
+            return
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
         for _ in range(size // 1_000_000):
             writer.write(b" " * 1_000_000)
@@ -120,11 +145,90 @@ async def test_all_answers_of_a_service_share_its_room(pools: Pools) -> None:
             await asyncio.sleep(0)
 
     async with speaking(talk) as port:
-        call = Call(method="GET", path="/")
+        call = Call(method="GET", path="/x")
         both = [pools.send(target(port), call, Deadline.after(30)) for _ in range(2)]
         came = await asyncio.gather(*both, return_exceptions=True)
-        assert any(isinstance(one, BadUpstreamAnswerError) for one in came)
+        assert any(isinstance(one, UnavailableError) for one in came)
         for _ in range(2):
             reply = await pools.send(target(port), call, Deadline.after(30))
             assert isinstance(reply.body, bytes)
             assert len(reply.body) == size
+
+
+async def test_small_answers_end_however_full_the_room_is(pools: Pools) -> None:
+    """40 answers of 3.9 MB, all unfinished at once: more than the room, and none is too much."""
+    size, count = 3_900_000, 40
+    are_sent, all_sent = 0, asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal are_sent
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 100_000):
+            writer.write(b" " * 99_999)
+            await writer.drain()
+        are_sent += 1
+        if are_sent == count:
+            all_sent.set()
+        await all_sent.wait()
+        writer.write(b" " * (size // 100_000))
+        await writer.drain()
+
+    async with speaking(talk) as port:
+        call = Call(method="POST", path="/x", body=b"{}")
+        came = await asyncio.gather(*(pools.send(target(port), call, Deadline.after(30)) for _ in range(count)))
+        assert {(one.status, len(one.body)) for one in came if isinstance(one.body, bytes)} == {(200, size)}
+        assert not pools.is_open(target(port))
+
+
+class Floods:
+    """A service that sends without end to all who ask for something in ``paths``, and ``{}`` to the others."""
+
+    def __init__(self, *paths: str) -> None:
+        self.paths = paths
+        self.heard: list[str] = []
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            path = head.split(b" ")[1].decode()
+            self.heard.append(path)
+            if path not in self.paths:
+                writer.write(OK)
+                continue
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+            while True:
+                writer.write(b" " * 1_000_000)
+                await writer.drain()
+
+
+async def test_a_list_that_is_too_large_is_no_failure_of_the_service(pools: Pools) -> None:
+    """It answers when it is asked for its name, and so it is asked on."""
+    floods = Floods("/huge")
+    async with speaking(floods.talk) as port:
+        for number in range(1, 6):
+            with pytest.raises(UnavailableError, match="too large"):
+                await pools.send(target(port), Call(method="GET", path="/huge"), Deadline.after(30))
+            await until(lambda number=number: floods.heard.count("/") == number)  # type: ignore[misc]
+        assert (await pools.send(target(port), Call(method="GET", path="/x"), Deadline.after(5))).status == 200
+        assert pools.state(target(port)) is BreakerState.CLOSED
+        with pytest.raises(OutcomeUnknownError):
+            await pools.send(target(port), Call(method="POST", path="/huge", body=b""), Deadline.after(30))
+
+
+async def test_a_service_that_sends_without_end_whatever_it_is_asked_is_left_alone(pools: Pools, clock: Clock) -> None:
+    floods = Floods("/huge", "/")
+    async with speaking(floods.talk) as port, asyncio.timeout(60):
+        while not pools.is_open(target(port)):
+            with pytest.raises(UnavailableError, match="too large"):
+                await pools.send(target(port), Call(method="GET", path="/huge"), Deadline.after(30))
+        assert floods.heard.count("/") >= 3
+        clock.now += PROBE_S
+        with pytest.raises(UnavailableError):
+            await pools.send(target(port), Call(method="GET", path="/huge"), Deadline.after(30))
+        assert pools.is_open(target(port)), "what it sent to a probe says no more than before"
+        floods.paths = ("/huge",)
+        clock.now += PROBE_S
+        with pytest.raises(UnavailableError):
+            await pools.send(target(port), Call(method="GET", path="/huge"), Deadline.after(30))
+        await until(lambda: pools.state(target(port)) is BreakerState.CLOSED)
