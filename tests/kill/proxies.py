@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from tests.kill.trigger import Caller, Party, Trigger, When
 from tests.kill.wires import Session, read_answer, read_packet, read_request
 
+#: How often the kernel is asked whose a connection is before it counts as nobody's.
+_LOOKS = 5
 _HOST = "127.0.0.1"
 #: The longest head of a request.
 _LIMIT = 1 << 20
@@ -107,7 +109,9 @@ class Proxies:
         self._servers[port] = asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
 
     def _caller(self, writer: asyncio.StreamWriter) -> Caller | None:
-        return self._whose(writer.get_extra_info("peername")[1])
+        # The kernel's table is not read at one stroke: a line that moves meanwhile may be missed.
+        port = writer.get_extra_info("peername")[1]
+        return next((caller for _ in range(_LOOKS) if (caller := self._whose(port)) is not None), None)
 
     async def _http(self, party: Party, where: tuple[str, int], client: Streams) -> None:
         caller = self._caller(client[1])
