@@ -22,6 +22,9 @@ def seed(lab: Lab) -> None:
     rest = sign_in(lab.keystone, "admin", "admin")
     with ThreadPoolExecutor() as pool:
         steps = [pool.submit(_image, rest, lab.url("glance"), IMAGE)]
+        # A Neutron that has just started reads its policies with the first call; several first calls at once race,
+        # and one of them may find no rule that allows it. The pods' Neutrons get theirs below.
+        steps.append(pool.submit(rest.get, f"{lab.url('neutron')}/v2.0/networks?limit=1"))
         for pod in lab.pods:
             steps.append(pool.submit(_flavor, rest, pod))
             steps.append(pool.submit(_networks, rest, pod))
