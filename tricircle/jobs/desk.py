@@ -59,11 +59,13 @@ class Desk:
         """
 
         async def work(connection: Connection) -> JobView:
+            before = await JobViews.live(connection, job_id)
+            if before is not None and before.status is JobStatus.RUNNING:
+                raise ConflictError(f"Job {job_id} is running. Wait for its end.")
             view = await JobViews.live(connection, job_id, is_locked=True)
             if view is None:
                 raise await _gone(connection, job_id, "It cannot run again; file a new one.")
-            if view.status is JobStatus.RUNNING:
-                raise ConflictError(f"Job {job_id} is running. Wait for its end.")
+            # A run of its key that has begun since steps over a row that is locked, so this one is not settled by it.
             if view.status is JobStatus.WAITING and view.error is None:
                 # Some are filed in advance for what may go wrong, and would do harm if they came too early.
                 raise ConflictError(f"Job {job_id} waits for its first run, which comes by itself when it is due.")
