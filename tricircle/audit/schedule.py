@@ -48,6 +48,8 @@ class Schedule:
         self._interval_s = interval_s
         self._health = health
         self._answering: dict[PodId, bool] | None = None
+        #: Pods that came back and whose sweep could not be filed yet.
+        self._owed: set[PodId] = set()
 
     async def file(self, pod_id: PodId) -> int:
         """Ask for a sweep of a pod now; the job's id."""
@@ -74,7 +76,8 @@ class Schedule:
 
         A sweep that waits or runs anyway is not asked for twice.
         """
-        wanted = await self._returned()
+        self._owed |= await self._returned()
+        wanted = set(self._owed)
         if wanted or self._interval_s > 0:
             async with transaction(self._engine) as connection:
                 wanted -= await SweepRows.in_hand(connection)
@@ -82,6 +85,7 @@ class Schedule:
                     wanted |= set(await SweepRows.due(connection, interval_s=self._interval_s))
         for pod_id in sorted(wanted):
             await self.file(pod_id)
+        self._owed.clear()
         return sorted(wanted)
 
     async def _returned(self) -> set[PodId]:

@@ -66,7 +66,7 @@ class Counts(Protocol):
         """
         ...
 
-    async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
+    async def includes(self, client: ServiceClient, resource_id: str, amounts: Amounts, deadline: Deadline) -> bool:
         """Whether the pod's count includes what is being made. The client is the maker's, without a microversion."""
         ...
 
@@ -240,7 +240,7 @@ class Allowance:
             return False
         try:
             maker = self._clients.as_user(context, self._registry.target(pod, self._counts.maker))
-            return await self._counts.includes(maker, one.resource_id, deadline.within(_PATIENCE_S))
+            return await self._counts.includes(maker, one.resource_id, one.amounts, deadline.within(_PATIENCE_S))
         except TricircleError:
             return False
 

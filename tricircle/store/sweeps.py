@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tricircle.context import PodId
 from tricircle.model.job import JobType
 from tricircle.model.sweep import SweepEnd
-from tricircle.store.clock import now_plus
+from tricircle.store.clock import now, now_plus
 from tricircle.store.tables import job_history, jobs, pods
 
 _SWEEP = JobType.SWEEP.value
@@ -36,8 +36,9 @@ class SweepRows:
 
     @staticmethod
     async def in_hand(connection: AsyncConnection) -> set[PodId]:
-        """Pods of which a sweep waits or runs; given up ones do not count."""
-        statement = sa.select(jobs.c.resource_id).where(jobs.c.type == _SWEEP, jobs.c.failed_at.is_(None)).distinct()
+        """Pods of which a sweep is due or runs; given up ones do not count, nor those that wait for a later time."""
+        is_due = sa.and_(jobs.c.failed_at.is_(None), jobs.c.not_before <= now())
+        statement = sa.select(jobs.c.resource_id).where(jobs.c.type == _SWEEP, is_due).distinct()
         return {PodId(row.resource_id) for row in await connection.execute(statement)}
 
     @staticmethod

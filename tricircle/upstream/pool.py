@@ -147,8 +147,8 @@ class Pools:
             deadline = Deadline.after(remaining_s)
             try:
                 await self._send(target, upstream, _KNOCK, min(remaining_s, _PROBE_PATIENCE_S), is_knock=True)
-            except BadUpstreamAnswerError as error:
-                # What answered is no service. The call itself was not sent: that must not look like a lost answer.
+            except (BadUpstreamAnswerError, UnavailableError) as error:
+                # Whatever became of the knock, the call itself was not sent: that must not look like a lost answer.
                 raise UnavailableError(_UNREACHABLE) from error
             if (remaining_s := deadline.remaining_s()) == 0.0:
                 upstream.breaker.give_up()

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.servers import Clock, speaking
+from tricircle.audit.findings import NOBODY
 from tricircle.audit.schedule import Schedule
 from tricircle.conf.settings import CentralSettings, DatabaseSettings, UpstreamSettings
 from tricircle.context import Deadline, PodId
 from tricircle.errors import UnavailableError
 from tricircle.jobs.queue import Queue
+from tricircle.model.job import JobType
 from tricircle.model.pod import Endpoint, Pod, Service
 from tricircle.pods.health import Health
 from tricircle.pods.registry import Registry
@@ -136,6 +138,16 @@ async def test_a_pod_that_comes_and_goes_has_one_sweep_in_hand(world: World) -> 
 async def test_an_outage_between_two_looks_is_seen_all_the_same(world: World) -> None:
     await world.schedule.look()
     await world.swept()
+    await world.leave()
+    world.is_away = False
+    assert await world.looks(2) == [[POD], []]
+
+
+async def test_a_sweep_that_waits_for_later_does_not_stand_in_for_a_return(world: World) -> None:
+    """What a sweep could not read is looked at again in two minutes; a pod that is back is looked at now."""
+    await world.schedule.look()
+    await world.swept()
+    await world.queue.append(JobType.SWEEP, POD, NOBODY, pod_id=POD, delay_s=120)
     await world.leave()
     world.is_away = False
     assert await world.looks(2) == [[POD], []]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.copies.bodies import member
+from tricircle.copies.spoken import spoken
 from tricircle.copies.volume_types import PREFIX
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.sources import size_of, type_of
@@ -23,6 +24,8 @@ from tricircle.upstream.client import Clients, ServiceClient, collect
 PER_VOLUME = "per_volume_gigabytes"
 #: What Nova is about when it has had all volumes of a server made.
 _AFTER_VOLUMES = "spawning"
+#: While they are being made.
+_AT_VOLUMES = "block_device_mapping"
 #: From here on a transfer says whether snapshots go with the volume; they do unless it says not.
 _TRANSFER_VERSION = "3.55"
 
@@ -72,16 +75,18 @@ class VolumeCounts:
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
         return used
 
-    async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
+    async def includes(self, client: ServiceClient, resource_id: str, amounts: Amounts, deadline: Deadline) -> bool:
         """Whether the volumes of a new server are made, or never will be.
 
-        Nothing else is named: what Cinder itself has accepted it has counted.
+        Nova asks for the first as soon as it maps devices, and waits for each before it asks for the next one; filling
+        them may take minutes. Nothing else is named: what Cinder itself has accepted it has counted.
         """
         answer = await client.get(f"/v2.1/servers/{resource_id}", deadline=deadline, ok=(404,))
         server = answer.get("server")
         if not isinstance(server, Mapping):
             return True
-        return server.get("status") != "BUILD" or server.get("OS-EXT-STS:task_state") == _AFTER_VOLUMES
+        made = (_AFTER_VOLUMES, _AT_VOLUMES) if amounts.get("volumes") == 1 else (_AFTER_VOLUMES,)
+        return server.get("status") != "BUILD" or server.get("OS-EXT-STS:task_state") in made
 
 
 class Quota:
@@ -120,14 +125,16 @@ class Quota:
     async def take_transfer(self, context: RequestContext, pod: Pod, transfer_id: str) -> Hold:
         """What is reserved for taking over a volume with its snapshots. Only the service user sees them before they are
         the caller's. Raises as ``take``."""
-        client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE), _TRANSFER_VERSION)
+        # Before that version no snapshots came along.
+        version = spoken(pod, Service.BLOCK_STORAGE, _TRANSFER_VERSION)
+        client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE), version)
         deadline = context.deadline
         try:
             transfer = member(await client.get(f"/v3/os-volume-transfer/{transfer_id}", deadline=deadline), "transfer")
             volume_id = str(transfer.get("volume_id"))
             volume = member(await client.get(f"/v3/volumes/{volume_id}", deadline=deadline), "volume")
             snapshots: list[dict[str, object]] = []
-            if not transfer.get("no_snapshots"):
+            if version == _TRANSFER_VERSION and not transfer.get("no_snapshots"):
                 asked = {"volume_id": volume_id, "all_tenants": "1"}
                 snapshots = await collect(client, "/v3/snapshots", "snapshots", deadline, asked)
         except UpstreamStatusError:

@@ -5,7 +5,7 @@ No request for them comes by: Nova asks its pod's own Cinder, where the project 
 here first. They count as if the user had asked the block storage API for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tricircle.context import RequestContext
 from tricircle.copies.bodies import member, rows
@@ -22,6 +22,8 @@ from tricircle.upstream.client import Clients
 
 #: Size (GiB) and the central name of the type of one volume.
 Measure = tuple[int, str | None]
+#: What hypervisors call the first disk.
+_FIRST_DISKS = ("vda", "sda", "xvda", "hda")
 #: What is wrong with a type or an image is said by the pod, or has been by the centre.
 _UNKNOWN = (ForbiddenError, InvalidRequestError, NotFoundError)
 
@@ -65,14 +67,15 @@ class ServerStorage:
         cinder = self._clients.as_user(context, self._registry.target(pod, Service.BLOCK_STORAGE))
         try:
             server = member(await nova.get(f"/v2.1/servers/{server_id}", deadline=context.deadline), "server")
-            if server.get("image"):
-                return Hold()
             volumes = [
                 member(await cinder.get(f"/v3/volumes/{one['id']}", deadline=context.deadline), "volume")
                 for one in rows(server, "os-extended-volumes:volumes_attached")
             ]
         except UpstreamStatusError:
             return Hold()  # the pod will say what is wrong with it
+        # A server can show an image and have its root on a volume all the same.
+        if server.get("image") and not any(_is_root(volume, server_id) for volume in volumes):
+            return Hold()
         return await self._quota.take(
             context, pod, added(of_snapshot(size_of(volume), type_of(volume)) for volume in volumes)
         )
@@ -100,3 +103,11 @@ class ServerStorage:
         except UpstreamStatusError:
             return 0, None
         return size_of(snapshot), type_of(volume)
+
+
+def _is_root(volume: Mapping[str, object], server_id: str) -> bool:
+    """Whether a volume is the first disk of the server, by the name of its device there."""
+    return any(
+        one.get("server_id") == server_id and str(one.get("device")).rpartition("/")[2] in _FIRST_DISKS
+        for one in rows(volume, "attachments")
+    )

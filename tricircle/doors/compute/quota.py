@@ -60,7 +60,9 @@ class ServerCounts:
         params = {} if is_own else {"tenant_id": project_id}
         return used_of(await client.get("/v2.1/limits", params=params, deadline=deadline))
 
-    async def includes(self, client: ServiceClient, resource_id: str, deadline: Deadline) -> bool:
+    async def includes(
+        self, client: ServiceClient, resource_id: str, _amounts: Mapping[str, int], deadline: Deadline
+    ) -> bool:
         """Whether the server is in its cell (it has a host, or has failed), at its final size; or gone."""
         answer = await client.get(f"/v2.1/servers/{resource_id}", deadline=deadline, ok=(404,))
         server = answer.get("server")

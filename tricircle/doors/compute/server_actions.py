@@ -122,7 +122,7 @@ class ServerActions:
         """Undo a resize. As in Nova, a server that had been made smaller may find no room for its former size."""
         located, server_id = await self._locate(request), request.params["server_id"]
         context, pod = request.context, located.pod
-        former = self._sizes.before(located)
+        former = await self._sizes.before(located)
         now = None if former is None else await self._quota.size(context, pod, server_id, status="VERIFY_RESIZE")
         share = await self._quota.take_growth(context, pod, now, former)
         async with share.hold:

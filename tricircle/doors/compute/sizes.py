@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.quota import Amounts
 from tricircle.errors import TricircleError
-from tricircle.model.routing import Kind
+from tricircle.model.routing import Kind, Routing
 from tricircle.road.route import Located
 
 LOG = logging.getLogger(__name__)
@@ -26,10 +26,16 @@ class Sizes:
     def __init__(self, routings: KnownRoutings) -> None:
         self._routings = routings
 
-    @staticmethod
-    def before(server: Located) -> Amounts | None:
-        """The size before the last resize; None when none is known."""
-        size = server.routing.details.get(_KEY)
+    async def before(self, server: Located) -> Amounts | None:
+        """The size before the last resize; None when none is known. Another process may have written it down just now,
+        so what this one remembers of the server does not do.
+        """
+        routing: Routing | None = server.routing
+        try:
+            routing = await self._routings.copy_in(Kind.SERVER, server.routing.central_id, server.pod.id)
+        except TricircleError as error:
+            LOG.warning("a server's former size is as this process remembers it: %s", error)
+        size = None if routing is None else routing.details.get(_KEY)
         return Amounts.of(size) if isinstance(size, Mapping) else None
 
     async def note(self, server: Located, server_id: str, size: Amounts) -> None:
@@ -45,9 +51,8 @@ class Sizes:
 
     async def forget(self, server: Located) -> None:
         """There is no way back any more."""
-        if _KEY not in server.routing.details:
-            return
         try:
-            await self._routings.update(server.routing.id, details={_KEY: None})
+            if await self.before(server) is not None:
+                await self._routings.update(server.routing.id, details={_KEY: None})
         except TricircleError as error:
             LOG.warning("a server's former size is kept longer than needed: %s", error)

@@ -10,6 +10,7 @@ from tricircle.context import Deadline
 from tricircle.doors.compute.quota import Amounts, fitting
 from tricircle.doors.compute.usage import summed
 from tricircle.errors import QuotaExceededError
+from tricircle.model.routing import Kind
 from tricircle.store.engine import transaction
 from tricircle.testing.exchange import Said
 
@@ -114,6 +115,22 @@ async def test_undoing_a_resize_is_held_against_the_limit(sky: Cloud) -> None:
     nova.servers[shrunk] |= {"status": "ACTIVE", "_flavor": nova.servers[shrunk]["_flavor"] | {"vcpus": 2}}
     await sky.ask("GET", "/limits")
     assert await reserved(sky) == 0
+
+
+async def test_the_resize_may_have_been_made_by_another_process(sky: Cloud) -> None:
+    """What this one remembers of the server is older."""
+    nova = sky.apps["pod1"].nova
+    nova._act = lambda asked, server_id: Said(status=202)  # type: ignore[method-assign]
+    sky.flavor("m2", vcpus=2)
+    shrunk = await booted(sky, flavorRef="m2")
+    remembered = await sky.routings.owned(Kind.SERVER, shrunk)
+    assert remembered is not None
+    assert await act(sky, shrunk, {"resize": {"flavorRef": "m1"}}) == 202
+    sky.routings._recent.put(remembered)
+    nova.servers[shrunk] |= {"status": "VERIFY_RESIZE", "_flavor": nova.servers[shrunk]["_flavor"] | {"vcpus": 1}}
+    limit(sky, cores=1)
+    with pytest.raises(QuotaExceededError):
+        await act(sky, shrunk, {"revertResize": None})
 
 
 @pytest.mark.parametrize("action", ["confirmResize", "migrate"])
