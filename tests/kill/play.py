@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How are operations played, killed and settled, one after the other, and how are all of them judged together?"""
 
+import random
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -213,6 +214,6 @@ def _original_name(truth: Truth, thing: dict[str, object]) -> object:
 
 
 def sample(plans: Sequence[Plan], size: int, seed: int) -> list[Plan]:
-    """Every k-th of them, from where the seed says."""
-    step = max(1, len(plans) // size)
-    return list(plans[seed % step :: step])
+    """One of every k, by the seed. Not every k-th: moments alternate, and some k would meet only one of them."""
+    step, dice = max(1, len(plans) // size), random.Random(seed)
+    return [dice.choice(plans[start : start + step]) for start in range(0, len(plans), step)]
