@@ -18,11 +18,8 @@ def children(pid: int) -> list[int]:
 
 def holder(port: int, candidates: Iterable[int]) -> int | None:
     """The process among these whose end of a connection has this port; None when it is none of them."""
-    inode = _inode(port)
-    if inode is None:
-        return None
-    wanted = f"socket:[{inode}]"
-    return next((pid for pid in candidates if wanted in _open_files(pid)), None)
+    wanted = {f"socket:[{inode}]" for inode in _inodes(port)}
+    return next((pid for pid in candidates if wanted & _open_files(pid)), None)
 
 
 def is_gone(pid: int) -> bool:
@@ -35,13 +32,13 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def _inode(port: int) -> str | None:
+def _inodes(port: int) -> set[str]:
+    """The sockets with this port of their own. One that has ended keeps its line for a minute, without a socket, and
+    its port may be another connection's by then.
+    """
     ending = f":{port:04X}"
-    for line in _TABLE.read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[1].endswith(ending):
-            return fields[9]
-    return None
+    lines = (line.split() for line in _TABLE.read_text().splitlines()[1:])
+    return {fields[9] for fields in lines if fields[1].endswith(ending)} - {"0"}
 
 
 def _open_files(pid: int) -> set[str]:
