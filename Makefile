@@ -59,7 +59,7 @@ lab-status: setup ## what of the lab is up
 	$(PYTHON) -m lab status
 
 conformance: setup ## run Tempest directly on a pod and through tricircle; goes on where it was cut off
-	$(PYTHON) -m lab up --pods 3 --no-pod-glance
+	$(PYTHON) -m lab up --pods 3 --no-pod-glance --hosts 2
 	$(PYTHON) -m conformance
 
 kill: setup ## end processes of ours at every single call that they make (about two hours)

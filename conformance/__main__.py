@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from conformance import environment, report, run
+from conformance import environment, files, report, run
 from conformance.results import forget_failures, load
 from conformance.targets import TARGETS, Target, ready, shares
 from lab.topology import Lab, load_lab
@@ -50,7 +50,8 @@ def _one(lab: Lab, target: Target, options: argparse.Namespace) -> Mapping[str, 
     tests = sorted({test for tests in sets.values() for test in tests})
     if options.only:
         tests = [test for test in tests if options.only in test]
-    run.run(lab, target, tests, workers=options.workers)
+    with files.served(lab):
+        run.run(lab, target, tests, workers=options.workers)
     return sets
 
 

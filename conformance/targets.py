@@ -8,6 +8,7 @@ by itself.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from conformance import files
 from lab.rest import Json, Rest, sign_in
 from lab.topology import CENTRAL_REGION, Lab
 
@@ -16,6 +17,9 @@ ZONES = {"Pod1": "az1", "Pod2": "az2", "Pod3": "az1"}
 FLAVORS = ({"id": "conformance-1", "ram": 64, "vcpus": 1}, {"id": "conformance-2", "ram": 128, "vcpus": 1})
 IMAGES = ("conformance-1", "conformance-2")
 EXTERNAL = "conformance-external"
+NAMESPACE = "Conformance"
+POOL = "conformance"
+SHARED = "canary-net-shared-pod1"
 _IMAGE_BYTES = bytes(64 * 1024)
 
 
@@ -47,12 +51,16 @@ class Place:
     """A target that is ready.
 
     :ivar image_ids: two public images
+    :ivar image_url: one to be downloaded
+    :ivar hosts: compute hosts in each pod
     """
 
     identity_url: str
     region: str
     image_ids: tuple[str, str]
+    image_url: str
     external_network_id: str
+    hosts: int
 
 
 def ready(lab: Lab, target: Target) -> Place:
@@ -66,10 +74,15 @@ def ready(lab: Lab, target: Target) -> Place:
     )
     _flavors(rest, f"{compute}/v2.1/flavors")
     one, two = (_image(rest, lab.url("glance"), name) for name in IMAGES)
+    _definitions(rest, f"{lab.url('glance')}/v2/metadefs/namespaces")
+    _hide_shared(rest, f"{first.url('neutron')}/v2.0", is_hidden=target.is_direct)
+    _pool(rest, f"{network}/v2.0/subnetpools")
     return Place(
         identity_url=lab.keystone if target.is_direct else lab.central_keystone,
         region=target.pods[0] if target.is_direct else CENTRAL_REGION,
         image_ids=(one, two),
+        image_url=files.url(lab),
+        hosts=lab.compute_hosts,
         external_network_id=_external(rest, f"{network}/v2.0"),
     )
 
@@ -116,7 +129,29 @@ def _external(rest: Rest, url: str) -> str:
     if found:
         return str(found[0]["id"])
     # Tempest makes routers and floating addresses on it by dozens.
-    network = rest.post(f"{url}/networks", {"network": {"name": EXTERNAL, "router:external": True}})["network"]
+    wanted = {"name": EXTERNAL, "router:external": True, "is_default": True}
+    network = rest.post(f"{url}/networks", {"network": wanted})["network"]
     subnet = {"network_id": network["id"], "ip_version": 4, "cidr": "172.24.0.0/22", "enable_dhcp": False}
     rest.post(f"{url}/subnets", {"subnet": subnet})
     return str(network["id"])
+
+
+def _definitions(rest: Rest, url: str) -> None:
+    """A namespace of metadata definitions, so that there is a resource type: installations have dozens."""
+    if any(one["namespace"] == NAMESPACE for one in rest.get(url)["namespaces"]):
+        return
+    types = [{"name": "OS::Glance::Image"}]
+    rest.post(url, {"namespace": NAMESPACE, "visibility": "public", "resource_type_associations": types})
+
+
+def _pool(rest: Rest, url: str) -> None:
+    """The default pool of addresses for networks that are allocated for a project that has none."""
+    if not rest.get(f"{url}?is_default=true")["subnetpools"]:
+        wanted = {"name": POOL, "prefixes": ["10.224.0.0/16"], "default_prefixlen": 26, "is_default": True}
+        rest.post(url, {"subnetpool": {**wanted, "shared": True}})
+
+
+def _hide_shared(rest: Rest, url: str, *, is_hidden: bool) -> None:
+    """The pod's own shared network stands in the way of those who use the pod directly, and must not of others."""
+    for network in rest.get(f"{url}/networks?shared={'true' if is_hidden else 'false'}&name={SHARED}")["networks"]:
+        rest.put(f"{url}/networks/{network['id']}", {"network": {"shared": not is_hidden}})

@@ -106,6 +106,7 @@ def _chosen(options: argparse.Namespace) -> Lab:
             rabbit=rabbit if rabbit is not None else frozenset(p.name for p in before.rabbit_pods),
             pod_glance=before.pod_glance if options.pod_glance is None else options.pod_glance,
             tricircle=before.tricircle if options.tricircle is None else options.tricircle,
+            compute_hosts=options.hosts or before.compute_hosts,
         )
     except ValueError as error:
         raise SystemExit(f"lab: {error}") from error
@@ -165,6 +166,7 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         metavar="POD",
         help="pods with RabbitMQ and a process for every service (e.g. --rabbit pod2; first: none)",
     )
+    command.add_argument("--hosts", type=int, metavar="N", help="compute hosts in every pod (first: 1)")
     command.add_argument("--port-base", type=int, metavar="N", help=f"lowest port but one (first: {DEFAULT_BASE})")
     command.add_argument(
         "--pod-glance",

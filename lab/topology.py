@@ -16,11 +16,13 @@ CENTRAL_REGION = "RegionOne"
 
 # The same in every pod on purpose: nothing may tell pods apart by the names of their hosts.
 COMPUTE_HOST = "canaryhost-1"
+MORE_COMPUTE_HOSTS = "canaryhost-{}"
 STORAGE_HOST = "canaryhost-storage"
 
 _CENTRAL_OFFSETS = {
     "admin-api": -1,
     "doors": 80,
+    "files": 81,
     "memcached": 211,
     "glance": 292,
     "mariadb": 306,
@@ -94,6 +96,12 @@ class Lab:
     pods: tuple[Pod, ...]
     pod_glance: bool = True
     tricircle: bool = True
+    compute_hosts: int = 1  # in every pod
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of the compute hosts of every pod."""
+        return (COMPUTE_HOST, *(MORE_COMPUTE_HOSTS.format(number) for number in range(2, self.compute_hosts + 1)))
 
     @property
     def state(self) -> Path:
@@ -170,6 +178,7 @@ def make_lab(
     rabbit: frozenset[str] = frozenset(),
     pod_glance: bool = True,
     tricircle: bool = True,
+    compute_hosts: int = 1,
 ) -> Lab:
     """The lab with this many pods; `rabbit` holds the names of those with real RPC.
 
@@ -182,7 +191,14 @@ def make_lab(
     strangers = rabbit - {pod.name for pod in made}
     if strangers:
         raise ValueError(f"no such pod: {', '.join(sorted(strangers))}")
-    return Lab(root=root, base=base, pods=made, pod_glance=pod_glance, tricircle=tricircle)
+    return Lab(
+        root=root,
+        base=base,
+        pods=made,
+        pod_glance=pod_glance,
+        tricircle=tricircle,
+        compute_hosts=compute_hosts,
+    )
 
 
 def save_lab(lab: Lab) -> None:
@@ -194,6 +210,7 @@ def save_lab(lab: Lab) -> None:
         "rabbit": [pod.name for pod in lab.rabbit_pods],
         "pod_glance": lab.pod_glance,
         "tricircle": lab.tricircle,
+        "compute_hosts": lab.compute_hosts,
     }
     (lab.state / "lab.json").write_text(json.dumps(choices, indent=2) + "\n")
 
@@ -217,6 +234,7 @@ def load_lab(root: Path) -> Lab:
         rabbit=frozenset(_names(choices.get("rabbit"))),
         pod_glance=bool(choices.get("pod_glance", True)),
         tricircle=bool(choices.get("tricircle", True)),
+        compute_hosts=_number(choices.get("compute_hosts"), 1),
     )
 
 

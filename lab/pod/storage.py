@@ -37,11 +37,15 @@ class LabStorage(fake_driver.FakeLoggingVolumeDriver):
     def retype(self, context, volume, new_type, diff, host):
         return True
 
+    def migrate_volume(self, context, volume, host):
+        return True, None
+
     def revert_to_snapshot(self, context, volume, snapshot):
         """Nothing: all snapshots are alike."""
 
     def _update_volume_stats(self):
         super()._update_volume_stats()
+        self._stats["volume_backend_name"] = self.configuration.volume_backend_name
         self._stats["pools"][0].update(
             total_capacity_gb=CAPACITY_GB,
             free_capacity_gb=CAPACITY_GB,

@@ -12,6 +12,7 @@ from lab.services.sections import credentials, database, fixed_key, shared
 from lab.topology import CENTRAL_REGION, HOST, STORAGE_HOST, Lab, Mode, Pod
 
 BACKEND = "canarybackend"
+BACKENDS = (BACKEND, "canarybackend-2")
 
 
 def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
@@ -22,7 +23,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         {
             "DEFAULT": {
                 "host": STORAGE_HOST,
-                "enabled_backends": BACKEND,
+                "enabled_backends": BACKENDS,
                 "storage_availability_zone": pod.zone,
                 "osapi_volume_listen": HOST,
                 "osapi_volume_listen_port": pod.port("cinder"),
@@ -31,10 +32,13 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
                 "service_down_time": 180,
                 **({} if pod.page_limit is None else {"osapi_max_limit": pod.page_limit}),
             },
-            BACKEND: {
-                "volume_driver": "lab.pod.storage.LabStorage",
-                "volume_backend_name": BACKEND,
-                "backend_host": STORAGE_HOST,
+            **{
+                name: {
+                    "volume_driver": "lab.pod.storage.LabStorage",
+                    "volume_backend_name": name,
+                    "backend_host": STORAGE_HOST,
+                }
+                for name in BACKENDS
             },
             "database": database(lab, f"cinder_{pod.name}", green=True),
             "nova": {**credentials(lab, "nova"), "region_name": pod.region},

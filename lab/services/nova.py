@@ -151,6 +151,7 @@ def _all_in_one(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
             OS_NOVA_CONFIG_DIR=str(lab.etc / pod.name / "nova"),
             OS_PLACEMENT_CONFIG_DIR=str(lab.etc / pod.name / "placement"),
             LAB_PLACEMENT_PORT=str(pod.port("placement")),
+            LAB_HOSTS=",".join(lab.hosts),
         ),
         probe=HttpAnswers(port=pod.port("nova")),
         files=files,
