@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from conformance.targets import EXTERNAL, FLAVORS, Place
+from conformance.targets import EXTERNAL, FLAVORS, MULTIATTACH, Place
 from lab import ini
 from lab.services import cinder, nova
 from lab.topology import PASSWORD
@@ -98,6 +98,7 @@ def _storage(place: Place, region: ini.Section) -> ini.Sections:
             "catalog_type": "volumev3",
             "storage_protocol": "fake",
             "backend_names": cinder.BACKENDS,
+            "volume_type_multiattach": MULTIATTACH,
         },
         "volume-feature-enabled": {
             "backup": True,

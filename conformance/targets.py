@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conformance import files
-from lab.rest import Json, Rest, sign_in
+from lab.rest import Rest, sign_in
 from lab.topology import CENTRAL_REGION, Lab
 
 #: Which zone users see each pod in: three pods in two zones.
@@ -19,6 +19,7 @@ IMAGES = ("conformance-1", "conformance-2")
 EXTERNAL = "conformance-external"
 NAMESPACE = "Conformance"
 POOL = "conformance"
+MULTIATTACH = "conformance-multiattach"
 SHARED = "canary-net-shared-pod1"
 _IMAGE_BYTES = bytes(64 * 1024)
 
@@ -77,6 +78,7 @@ def ready(lab: Lab, target: Target) -> Place:
     _definitions(rest, f"{lab.url('glance')}/v2/metadefs/namespaces")
     _hide_shared(rest, f"{first.url('neutron')}/v2.0", is_hidden=target.is_direct)
     _pool(rest, f"{network}/v2.0/subnetpools")
+    _multiattach(rest, f"{(first.url('cinder') if target.is_direct else lab.url('cinder'))}/v3/types")
     return Place(
         identity_url=lab.keystone if target.is_direct else lab.central_keystone,
         region=target.pods[0] if target.is_direct else CENTRAL_REGION,
@@ -85,16 +87,6 @@ def ready(lab: Lab, target: Target) -> Place:
         hosts=lab.compute_hosts,
         external_network_id=_external(rest, f"{network}/v2.0"),
     )
-
-
-def shares(lab: Lab) -> Json:
-    """How many servers and volumes each pod was ever asked for: deleted ones count."""
-    rest = sign_in(lab.keystone, "admin", "admin")
-    found: Json = {}
-    for pod in lab.pods:
-        usage = rest.get(f"{pod.url('nova')}/v2.1/os-simple-tenant-usage?detailed=1&start=2020-01-01T00:00:00")
-        found[pod.region] = sum(len(project.get("server_usages", ())) for project in usage["tenant_usages"])
-    return found
 
 
 def _enable(rest: Rest, url: str, target: Target) -> None:
@@ -155,3 +147,9 @@ def _hide_shared(rest: Rest, url: str, *, is_hidden: bool) -> None:
     """The pod's own shared network stands in the way of those who use the pod directly, and must not of others."""
     for network in rest.get(f"{url}/networks?shared={'true' if is_hidden else 'false'}&name={SHARED}")["networks"]:
         rest.put(f"{url}/networks/{network['id']}", {"network": {"shared": not is_hidden}})
+
+
+def _multiattach(rest: Rest, url: str) -> None:
+    """A volume type of volumes that several servers may use at once."""
+    if all(one["name"] != MULTIATTACH for one in rest.get(url)["volume_types"]):
+        rest.post(url, {"volume_type": {"name": MULTIATTACH, "extra_specs": {"multiattach": "<is> True"}}})

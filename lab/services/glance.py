@@ -39,7 +39,10 @@ def _service(lab: Lab, pod: Pod | None, place: str, port: int, group: str) -> Se
             "file": {"filesystem_store_datadir": stores / "images"},
             "attic": {"filesystem_store_datadir": stores / "attic"},
             # Images are imported from a server of the lab's own: it has no way out.
-            "import_filtering_opts": {"allowed_ports": f"[80,443,{lab.port('files')}]"},
+            "import_filtering_opts": {
+                "allowed_hosts": f"[{HOST}]",
+                "allowed_ports": f"[80,443,{lab.port('files')}]",
+            },
             "os_glance_staging_store": {"filesystem_store_datadir": stores / "staging"},
             "os_glance_tasks_store": {"filesystem_store_datadir": stores / "tasks"},
             "paste_deploy": {

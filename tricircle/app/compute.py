@@ -16,10 +16,12 @@ from tricircle.doors.compute.fleet import Fleet
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.interfaces import Interfaces
+from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.limits import Limits
 from tricircle.doors.compute.networks import Networks
 from tricircle.doors.compute.nic_ports import NicPorts
 from tricircle.doors.compute.nics import Nics
+from tricircle.doors.compute.pinning import Pinning
 from tricircle.doors.compute.quota import Quota, ServerCounts
 from tricircle.doors.compute.server_actions import ServerActions
 from tricircle.doors.compute.server_lists import ServerLists
@@ -66,28 +68,17 @@ def _servers(
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
     choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
+    items = ItemLimits(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
     storage = server_storage(rooms, carrier)
     nics = Nics(networks)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
-    boot = Boot(
-        carrier=carrier,
-        bindings=rooms.bindings,
-        copies=BootCopies(
-            flavors=copies.flavors,
-            keypairs=copies.keypairs,
-            server_groups=copies.server_groups,
-            volume_types=copies.volume_types,
-            vanished=copies.vanished,
-        ),
-        ports=ports,
-        routings=rooms.routings,
-        jobs=rooms.queue,
-    )
+    boot = _boot(rooms, carrier, ports)
     servers = Servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
         quota=quota,
+        items=items,
         storage=storage,
         choice=choice,
         boot=boot,
@@ -104,6 +95,7 @@ def _servers(
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         quota=quota,
+        items=items,
         sizes=Sizes(rooms.routings),
         storage=storage,
         pods=rooms.registry,
@@ -117,4 +109,24 @@ def _servers(
         groups=groups,
         interfaces=Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue),
         attachments=Attachments(carrier=carrier),
+        items=items,
+        pinning=Pinning(carrier=carrier, routings=rooms.routings),
+    )
+
+
+def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
+    copies = rooms.copies
+    return Boot(
+        carrier=carrier,
+        bindings=rooms.bindings,
+        copies=BootCopies(
+            flavors=copies.flavors,
+            keypairs=copies.keypairs,
+            server_groups=copies.server_groups,
+            volume_types=copies.volume_types,
+            vanished=copies.vanished,
+        ),
+        ports=ports,
+        routings=rooms.routings,
+        jobs=rooms.queue,
     )

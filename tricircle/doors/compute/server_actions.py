@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from tricircle.doors.compute import words
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
+from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods, ServerStorage
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.quota import Quota, one_of
@@ -55,6 +56,7 @@ class ServerActions:
         flavors: FlavorCopies,
         keypairs: KeypairCopies,
         quota: Quota,
+        items: ItemLimits,
         sizes: Sizes,
         storage: ServerStorage,
         pods: KnownPods,
@@ -68,6 +70,7 @@ class ServerActions:
         self._flavors = flavors
         self._keypairs = keypairs
         self._quota = quota
+        self._items = items
         self._sizes = sizes
         self._storage = storage
         self._pods = pods
@@ -108,7 +111,7 @@ class ServerActions:
         resize = dict(asked) if isinstance(asked, Mapping) else {}
         flavor = await self._declared.flavor(context, str(resize.get("flavorRef", "")), context.deadline)
         old = await self._quota.size(context, pod, server_id)
-        share = await self._quota.take_growth(context, pod, old, one_of(flavor))
+        share = await self._quota.take_growth(context, located, old, one_of(flavor))
         async with share.hold:
             resize["flavorRef"] = await self._flavors.ensure(
                 pod, flavor, project_id=context.project_id, deadline=context.deadline
@@ -124,7 +127,7 @@ class ServerActions:
         context, pod = request.context, located.pod
         former = await self._sizes.before(located)
         now = None if former is None else await self._quota.size(context, pod, server_id, status="VERIFY_RESIZE")
-        share = await self._quota.take_growth(context, pod, now, former)
+        share = await self._quota.take_growth(context, located, now, former)
         async with share.hold:
             reply = await share.send(self._carrier.to_pod(request, pod, body=document), server_id)
         return await self._said(request, pod, reply)
@@ -138,8 +141,8 @@ class ServerActions:
         return answer
 
     async def _restore(self, request: Request, document: Document) -> Answer:
-        pod, server_id = await self._pod(request), request.params["server_id"]
-        share = await self._quota.take_back(request.context, pod, server_id)
+        located, server_id = await self._locate(request), request.params["server_id"]
+        share, pod = await self._quota.take_back(request.context, located, server_id), located.pod
         async with share.hold:
             reply = await share.send(self._carrier.to_pod(request, pod, body=document), server_id)
         return await self._said(request, pod, reply)
@@ -154,6 +157,7 @@ class ServerActions:
                 return refusal
             keypair = await self._declared.keypair(request.context, name, request.context.deadline)
             await self._keypairs.ensure(pod, request.context, keypair, request.context.deadline)
+        await self._items.check_server(request.context, asked)
         return await self._forward(request, pod, document)
 
     async def _unshelve(self, request: Request, document: Document) -> Answer:
@@ -179,6 +183,7 @@ class ServerActions:
     async def _create_image(self, request: Request, document: Document) -> Answer:
         """Below 2.45 the new image's id is only in a ``Location`` that is the pod's."""
         pod = await self._pod(request)
+        await self._items.check_image(request.context, next(iter(document.values())))
         async with await self._storage.take_image(request.context, pod, request.params["server_id"]) as hold:
             reply = await hold.send(self._carrier.to_pod(request, pod, body=document))
         if reply.status >= 300:

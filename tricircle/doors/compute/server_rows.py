@@ -8,6 +8,8 @@ from tricircle.doors.compute.attachments import Attachments
 from tricircle.doors.compute.departures import Departures
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.interfaces import Interfaces
+from tricircle.doors.compute.item_limits import ItemLimits
+from tricircle.doors.compute.pinning import Pinning
 from tricircle.doors.compute.row_forms import bound, later, of_server, with_handler
 from tricircle.doors.compute.server_actions import ServerActions
 from tricircle.doors.compute.server_lists import BRIEF, DETAILED, ServerLists
@@ -32,6 +34,8 @@ class ServerSpecials:
     groups: GroupActions
     interfaces: Interfaces
     attachments: Attachments
+    items: ItemLimits
+    pinning: Pinning
 
 
 def action_row() -> Row:
@@ -59,7 +63,8 @@ def server_rows(specials: ServerSpecials) -> Iterator[Row]:
             yield with_handler(plain, bound(specials.lists.gather, plain))
         shown = of_server(("GET",), one, singular="server", shape=SERVER, max_version=last)
         yield with_handler(shown, bound(specials.departures.show, shown))
-        yield of_server(("PUT",), one, singular="server", shape=SERVER, max_version=last)
+        changed = of_server(("PUT",), one, singular="server", shape=SERVER, max_version=last)
+        yield with_handler(changed, bound(specials.pinning.update, changed))
         gone = of_server(("DELETE",), one, max_version=last)
         yield with_handler(gone, bound(specials.ends.end, gone))
         yield with_handler(of_server(("POST",), one + "/action", max_version=last), specials.actions.act)
@@ -85,8 +90,13 @@ def _below(specials: ServerSpecials) -> Iterator[Row]:
     actions = f"{below}/os-instance-actions"
     yield of_server(("GET",), actions, collection="instanceActions", shape=INSTANCE_ACTION)
     yield of_server(("GET",), actions + "/{request_id}", singular="instanceAction", shape=INSTANCE_ACTION)
-    yield of_server(("GET", "POST", "PUT"), f"{below}/metadata")
-    yield of_server(("GET", "PUT", "DELETE"), below + "/metadata/{key}")
+    yield of_server(("GET",), f"{below}/metadata")
+    yield of_server(("GET", "DELETE"), below + "/metadata/{key}")
+    for change in (
+        of_server(("POST", "PUT"), f"{below}/metadata"),
+        of_server(("PUT",), below + "/metadata/{key}"),
+    ):
+        yield with_handler(change, bound(specials.items.change, change))
     yield of_server(("GET", "PUT", "DELETE"), f"{below}/tags")
     yield of_server(("GET", "PUT", "DELETE"), below + "/tags/{tag}")
     yield of_server(("GET",), f"{below}/migrations")

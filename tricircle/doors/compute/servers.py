@@ -13,6 +13,7 @@ from tricircle.doors.compute.boot_request import BootRequest, parse
 from tricircle.doors.compute.checks import Checks, Parts
 from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.devices import new_volumes
+from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, ServerStorage
 from tricircle.doors.compute.quota import Amounts, Quota, Share
 from tricircle.doors.compute.rehearsal import rehearse_boot
@@ -43,6 +44,7 @@ class Servers:
         carrier: Carrier,
         checks: Checks,
         quota: Quota,
+        items: ItemLimits,
         storage: ServerStorage,
         choice: Choice,
         boot: Boot,
@@ -52,6 +54,7 @@ class Servers:
         self._carrier = carrier
         self._checks = checks
         self._quota = quota
+        self._items = items
         self._storage = storage
         self._choice = choice
         self._boot = boot
@@ -94,11 +97,13 @@ class Servers:
         """What is allowed, and where. Reserving comes after both: a reservation names its pod."""
         async with asyncio.TaskGroup() as group:
             limits = group.create_task(caught(self._quota.limits(context)))
+            items = group.create_task(caught(self._items.check_server(context, wanted.server)))
             pod = group.create_task(
                 caught(
                     self._choice.pod(wanted, parts.flavor, context, held_by=parts.held_by, deadline=context.deadline)
                 )
             )
+        value(items.result())
         return value(limits.result()), value(pod.result())
 
     async def _answer(self, request: Request, pod: Pod, wanted: BootRequest, made: Made) -> Answer:
