@@ -44,7 +44,9 @@ test: check packages ## run every test, those against the lab included; what fai
 	$(PYTEST) -m "lab and not kill" || $(PYTEST) -m "lab and not kill" $(AGAIN)
 	$(PYTHON) -m lab up --rabbit pod2
 	$(PYTEST) -m lab tests/lab tests/e2e || $(PYTEST) -m lab tests/lab tests/e2e $(AGAIN)
-	$(PYTHON) -m lab up --rabbit
+	$(PYTHON) -m lab up --pods 3 --no-pod-glance --rabbit
+	$(PYTHON) -m conformance --powered --again --target pod --target three --put-back
+	$(PYTHON) -m lab up --pods 2 --pod-glance
 
 test-quick: check ## run the tests that need no lab
 	$(PYTEST) -m "not lab" -x -q

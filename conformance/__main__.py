@@ -10,7 +10,7 @@ from pathlib import Path
 from conformance import differences, environment, files, report, run
 from conformance.results import Result, forget, load
 from conformance.shares import Share, shares, too_small
-from conformance.targets import TARGETS, Target, ready
+from conformance.targets import TARGETS, Target, put_back, ready
 from lab.topology import Lab, load_lab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,11 +27,9 @@ def main() -> int:
     """
     options = _parser().parse_args()
     lab = load_lab(ROOT)
-    if len(lab.pods) < 3 or lab.pod_glance or lab.compute_hosts < 2:
-        sys.stderr.write(
-            "the lab must be up with three pods of two hosts and one Glance: "
-            "python -m lab up --pods 3 --no-pod-glance --hosts 2\n"
-        )
+    hosts = 1 if options.powered else 2
+    if len(lab.pods) < 3 or lab.pod_glance or lab.compute_hosts < hosts:
+        sys.stderr.write(f"the lab must be up as by: python -m lab up --pods 3 --no-pod-glance --hosts {hosts}\n")
         return 2
     environment.install(lab)
     targets = [TARGETS[name] for name in options.target or TARGETS]
@@ -42,6 +40,8 @@ def main() -> int:
     else:
         sets = _sets(run.every_test(lab, targets[0]), options)
     results = {name: load(run.file_of(lab, target, is_sample=options.powered)) for name, target in TARGETS.items()}
+    if options.put_back:
+        put_back(lab)
     rows = report.rows(sorted({test for tests in sets.values() for test in tests}), results)
     found = shares(lab, run.times_of(lab, TARGETS["three"]))
     complaints = _complaints(rows, [] if options.powered or options.only else found)
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--skipped", action="store_true", help="run again what was skipped")
     parser.add_argument("--workers", type=int, default=4, help="how many tests at once (default: 4)")
     parser.add_argument("--only-report", action="store_true", help="run nothing, report what is there")
+    parser.add_argument("--put-back", action="store_true", help="leave two pods registered, as tests want it")
     parser.add_argument("--no-report", dest="report", action="store_false", help="do not write docs/conformance.*")
     return parser
 
