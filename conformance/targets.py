@@ -129,6 +129,8 @@ def _image(rest: Rest, glance: str, name: str) -> str:
 def _external(rest: Rest, url: str) -> str:
     found = rest.get(f"{url}/networks?name={EXTERNAL}")["networks"]
     if found:
+        if not found[0].get("is_default"):
+            rest.put(f"{url}/networks/{found[0]['id']}", {"network": {"is_default": True}})
         return str(found[0]["id"])
     # Tempest makes routers and floating addresses on it by dozens.
     wanted = {"name": EXTERNAL, "router:external": True, "is_default": True}
