@@ -67,7 +67,8 @@ class LabStorage(fake_driver.FakeLoggingVolumeDriver):
         return volume_utils.paginate_entries_list(entries, marker, limit, offset, sort_keys, sort_dirs)
 
     def unmanage_snapshot(self, snapshot):
-        self._left_snapshots[snapshot.name] = (snapshot.volume_size, snapshot.volume.name)
+        # LVM keeps the word "snapshot" for itself.
+        self._left_snapshots["_" + snapshot.name] = (snapshot.volume_size, snapshot.volume.name)
 
     def manage_existing_snapshot_get_size(self, snapshot, existing_ref):
         return _known(self._left_snapshots, existing_ref)[0]
@@ -78,7 +79,7 @@ class LabStorage(fake_driver.FakeLoggingVolumeDriver):
 
     def get_manageable_snapshots(self, cinder_snapshots, marker, limit, offset, sort_keys, sort_dirs):
         entries = [
-            _entry(one.name, one.volume_size, one.id, source_reference={"source-name": one.volume.name})
+            _entry("_" + one.name, one.volume_size, one.id, source_reference={"source-name": one.volume.name})
             for one in cinder_snapshots
         ]
         entries += [
