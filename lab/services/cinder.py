@@ -30,6 +30,11 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
                 "osapi_volume_workers": 1,
                 "report_interval": 30,
                 "service_down_time": 180,
+                "backup_manager": "lab.pod.backup.LabBackupManager",
+                "backup_driver": "cinder.backup.drivers.posix.PosixBackupDriver",
+                "backup_posix_path": lab.var / pod.name / "cinder" / "backups",
+                "backup_file_size": 1 << 20,
+                "backup_sha_block_size_bytes": 1 << 15,
                 **({} if pod.page_limit is None else {"osapi_max_limit": pod.page_limit}),
             },
             **{
@@ -66,7 +71,7 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
-    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "cinder_aio", "storage"))
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "cinder_aio", "storage", "backup"))
     arguments = ("--config-file", str(files[0]))
     if pod.mode is Mode.AIO:
         return [
@@ -88,7 +93,7 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
             files=files,
             group=pod.name,
         )
-        for binary in ("scheduler", "volume")
+        for binary in ("scheduler", "volume", "backup")
     ]
     return [_api(lab, f"{pod.name}-cinder-api", pod.port("cinder"), files, pod.name), *daemons]
 

@@ -7,6 +7,7 @@ from tricircle.conf.settings import Settings
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
+from tricircle.copies.group_types import GroupTypes
 from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
@@ -39,6 +40,7 @@ class Copies:
     keypairs: Keypairs
     server_groups: ServerGroups
     volume_types: VolumeTypes
+    group_types: GroupTypes
     networks: Networks
     subnets: Subnets
     groups: SecurityGroups
@@ -126,6 +128,7 @@ def _copies(reach: Reach) -> Copies:
         keypairs=Keypairs(reach),
         server_groups=ServerGroups(reach),
         volume_types=VolumeTypes(reach),
+        group_types=GroupTypes(reach),
         networks=networks,
         subnets=subnets,
         groups=groups,

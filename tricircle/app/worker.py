@@ -76,6 +76,7 @@ def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
         JobType.FLAVOR: copies.flavors.agree,
         JobType.KEYPAIR: copies.keypairs.agree,
         JobType.VOLUME_TYPE: copies.volume_types.agree,
+        JobType.GROUP_TYPE: copies.group_types.agree,
         JobType.SERVER_PORTS: ServerPorts(rooms.reach, copies.ports).agree,
         JobType.SWEEP: sweeps.agree,
     }

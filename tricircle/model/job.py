@@ -19,6 +19,7 @@ class JobType(StrEnum):
     FLAVOR = "flavor"
     KEYPAIR = "keypair"
     VOLUME_TYPE = "volume_type"
+    GROUP_TYPE = "group_type"
     SERVER_PORTS = "server_ports"  # ports of a server that ended or lost an interface
     SWEEP = "sweep"  # everything in one pod; the resource is the pod
 

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     KEYPAIR = "keypair"  # central id is "<user id>/<name>"
     SERVER_GROUP = "server_group"
     VOLUME_TYPE = "volume_type"
+    GROUP_TYPE = "group_type"
     IMAGE = "image"
     NETWORK = "network"
     SUBNET = "subnet"

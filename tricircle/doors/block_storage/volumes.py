@@ -21,6 +21,7 @@ from tricircle.pods.placement import Wish
 from tricircle.pods.registry import Registry
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
+from tricircle.upstream.client import Clients
 from tricircle.upstream.reply import Reply
 
 
@@ -29,6 +30,7 @@ class Needs:
     """What the special cases of volumes are made with."""
 
     carrier: Carrier
+    clients: Clients
     registry: Registry
     selection: Selection
     bindings: Bindings

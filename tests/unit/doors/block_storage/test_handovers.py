@@ -71,6 +71,7 @@ class Script:
             carrier=cast("Any", self),
             registry=cast("Any", None),
             selection=cast("Any", None),
+            clients=cast("Any", None),
             bindings=cast("Any", self),
             quota=cast("Any", self),
             types=cast("Any", self),
