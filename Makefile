@@ -7,7 +7,7 @@ PYTEST := $(PYTHON) -m pytest
 # A second run of what failed tells a defect from a machine that was too busy for an hour of real services.
 AGAIN := --last-failed --last-failed-no-failures none
 
-.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status kill conformance bench sample-config lock clean
+.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status kill fuzz conformance bench sample-config lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,10 @@ conformance: setup ## run Tempest directly on a pod and through tricircle; goes 
 kill: setup ## end processes of ours at every single call that they make (about two hours)
 	$(PYTHON) -m lab up --pods 2
 	TRICIRCLE_KILL=all $(PYTEST) -s -m kill tests/kill
+
+fuzz: setup ## send about 5,000 bad requests to every door
+	$(PYTHON) -m lab up --pods 2
+	TRICIRCLE_FUZZ=all $(PYTEST) -s -m lab tests/fuzz
 
 bench: setup ## run the benchmarks; each prints ratios measured in one run
 	$(PYTHON) -m benchmarks.forward

@@ -13,11 +13,19 @@ from oslo_policy import policy
 _ADMIN = "role:admin"
 _READER = "role:reader"
 _ANYBODY = "@"
+#: Nova takes no other tokens, whatever their roles.
+_PROJECT = ("project",)
 
 
-def _rule(name: str, default: str, text: str, method: str, path: str) -> policy.DocumentedRuleDefault:
+def _rule(
+    name: str, default: str, text: str, method: str, path: str, *, scopes: Sequence[str] | None = None
+) -> policy.DocumentedRuleDefault:
     return policy.DocumentedRuleDefault(
-        name=name, check_str=default, description=text, operations=[{"method": method, "path": path}]
+        name=name,
+        check_str=default,
+        description=text,
+        operations=[{"method": method, "path": path}],
+        scope_types=None if scopes is None else list(scopes),
     )
 
 
@@ -58,6 +66,7 @@ _ZONES = [
         "List availability zones, without hosts.",
         "GET",
         "/compute/v2.1/os-availability-zone",
+        scopes=_PROJECT,
     ),
     _rule(
         "os_compute_api:os-availability-zone:detail",
@@ -65,6 +74,7 @@ _ZONES = [
         "List availability zones with their hosts.",
         "GET",
         "/compute/v2.1/os-availability-zone/detail",
+        scopes=_PROJECT,
     ),
     _rule(
         "volume:availability_zone_list",
@@ -75,13 +85,21 @@ _ZONES = [
     ),
 ]
 _LIMITS = [
-    _rule("os_compute_api:limits", _ANYBODY, "Show limits and usage of one's project.", "GET", "/compute/v2.1/limits"),
+    _rule(
+        "os_compute_api:limits",
+        _ANYBODY,
+        "Show limits and usage of one's project.",
+        "GET",
+        "/compute/v2.1/limits",
+        scopes=_PROJECT,
+    ),
     _rule(
         "os_compute_api:limits:other_project",
         _ADMIN,
         "Show limits and usage of another project.",
         "GET",
         "/compute/v2.1/limits?tenant_id={project_id}",
+        scopes=_PROJECT,
     ),
     _rule(
         "limits_extension:used_limits",
