@@ -14,6 +14,7 @@ from tricircle.doors.compute.checks import Checks, Parts
 from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.devices import new_volumes
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, ServerStorage
+from tricircle.doors.compute.places import Places
 from tricircle.doors.compute.quota import Amounts, Quota, Share
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.together import caught, value
@@ -44,6 +45,7 @@ class Servers:
         checks: Checks,
         quota: Quota,
         storage: ServerStorage,
+        places: Places,
         choice: Choice,
         boot: Boot,
         clients: Asking,
@@ -53,6 +55,7 @@ class Servers:
         self._checks = checks
         self._quota = quota
         self._storage = storage
+        self._places = places
         self._choice = choice
         self._boot = boot
         self._clients = clients
@@ -65,7 +68,7 @@ class Servers:
             refusal = await rehearse_boot(self._carrier, request, document)
         if refusal is not None:
             return refusal
-        wanted = parse(document)
+        wanted = await self._places.confined(request, parse(document))
         context, deadline = request.context, request.context.deadline
         with _timed(request, "check"):
             parts = await self._checks.parts(wanted, context, deadline)
