@@ -4,6 +4,10 @@
 from tricircle.app.block_storage import server_storage
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
+from tricircle.doors.compute.aggregate_copies import AggregateCopies
+from tricircle.doors.compute.aggregate_zones import AggregateZones
+from tricircle.doors.compute.aggregates import Aggregates
+from tricircle.doors.compute.assisted_snapshots import AssistedSnapshots
 from tricircle.doors.compute.attachments import Attachments
 from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.boot import Boot, BootCopies
@@ -12,21 +16,26 @@ from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.departures import Departures
-from tricircle.doors.compute.fleet import Fleet
 from tricircle.doors.compute.group_actions import GroupActions
+from tricircle.doors.compute.hosts import Hosts
+from tricircle.doors.compute.hypervisors import Hypervisors
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.limits import Limits
+from tricircle.doors.compute.machines import Machines
 from tricircle.doors.compute.networks import Networks
 from tricircle.doors.compute.nic_ports import NicPorts
 from tricircle.doors.compute.nics import Nics
+from tricircle.doors.compute.operator_rows import OperatorSpecials
 from tricircle.doors.compute.pinning import Pinning
+from tricircle.doors.compute.places import Places
 from tricircle.doors.compute.quota import Quota, ServerCounts
 from tricircle.doors.compute.server_actions import ServerActions
 from tricircle.doors.compute.server_lists import ServerLists
 from tricircle.doors.compute.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers import ServerEnds, Servers
+from tricircle.doors.compute.services import Services
 from tricircle.doors.compute.sizes import Sizes
 from tricircle.doors.compute.usage import Usage
 from tricircle.doors.compute.versions import Versions
@@ -47,12 +56,25 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         jobs=rooms.queue,
         grace_s=rooms.settings.gateway.in_flight_s,
     )
+    zones = AggregateZones(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
+    machines = Machines(carrier=carrier)
+    places = Places(zones=zones, machines=machines, pods=rooms.registry)
     specials = rows.Specials(
-        servers=_servers(rooms, carrier, selection=selection, networks=networks, ports=ports, image_base=image_base),
-        zones=AvailabilityZones(carrier=carrier, pods=rooms.registry, health=health),
+        servers=_servers(
+            rooms, carrier, selection=selection, networks=networks, ports=ports, places=places, image_base=image_base
+        ),
+        zones=AvailabilityZones(carrier=carrier, pods=rooms.registry, health=health, others=zones),
         limits=Limits(carrier=carrier, bindings=rooms.bindings, allowance=allowance_of(rooms, ServerCounts())),
         usage=Usage(carrier=carrier),
-        fleet=Fleet(carrier=carrier),
+        operators=OperatorSpecials(
+            hypervisors=Hypervisors(carrier=carrier),
+            services=Services(carrier=carrier, machines=machines),
+            hosts=Hosts(carrier=carrier, machines=machines),
+            snapshots=AssistedSnapshots(carrier=carrier),
+        ),
+        aggregates=Aggregates(
+            carrier=carrier, copies=AggregateCopies(carrier=carrier), machines=machines, pods=rooms.registry
+        ),
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
         versions=Versions(carrier=carrier, pods=rooms.registry),
@@ -62,7 +84,14 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
 
 
 def _servers(
-    rooms: Rooms, carrier: Carrier, *, selection: Selection, networks: Networks, ports: NicPorts, image_base: str
+    rooms: Rooms,
+    carrier: Carrier,
+    *,
+    selection: Selection,
+    networks: Networks,
+    ports: NicPorts,
+    places: Places,
+    image_base: str,
 ) -> ServerSpecials:
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
@@ -80,6 +109,7 @@ def _servers(
         quota=quota,
         items=items,
         storage=storage,
+        places=places,
         choice=choice,
         boot=boot,
         clients=rooms.clients,
@@ -98,6 +128,7 @@ def _servers(
         items=items,
         sizes=Sizes(rooms.routings),
         storage=storage,
+        places=places,
         pods=rooms.registry,
     )
     return ServerSpecials(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from tricircle.context import PodId
 from tricircle.doors.compute.devices import devices, sources
 from tricircle.errors import InvalidRequestError
 
@@ -37,18 +38,22 @@ class NicWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """``availability_zone`` taken apart as Nova does: ``az``, ``az:host``, ``az:host:node``, ``az::node``."""
+    """``availability_zone`` taken apart as Nova does: ``az``, ``az:host``, ``az:host:node``, ``az::node``.
+
+    :ivar pod_zone: what pods call it, when an aggregate of the centre makes this AZ; None: pods are the AZ
+    """
 
     name: str | None = None
     host: str = ""
     node: str = ""
+    pod_zone: str | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> "Zone":
         """:raises InvalidRequestError: for more than two colons
 
         >>> Zone.parse("az1::node")
-        Zone(name='az1', host='', node='node')
+        Zone(name='az1', host='', node='node', pod_zone=None)
         """
         if not text or not text.strip():
             return cls()
@@ -61,6 +66,7 @@ class Zone:
     def at(self, pod_zone: str) -> str | None:
         """What the pod is given: its own zone's name (``""`` = none) with the host that was forced; None for
         nothing."""
+        pod_zone = self.pod_zone or pod_zone
         if self.node:
             return f"{pod_zone}:{self.host}:{self.node}"
         if self.host:
@@ -76,6 +82,7 @@ class BootRequest:
     :ivar group_names: names or ids of security groups as asked, in order; None when nothing was asked
     :ivar server_group_id: the ``group`` scheduler hint
     :ivar near_server_ids: servers in whose pod the new one must be (``same_host``)
+    :ivar within: the pods that the AZ or a named host leaves; None: neither says (``places.py``)
     """
 
     document: Mapping[str, object] = field(repr=False)
@@ -94,6 +101,7 @@ class BootRequest:
     volume_types: tuple[str, ...] = ()
     server_group_id: str | None = None
     near_server_ids: tuple[str, ...] = ()
+    within: frozenset[PodId] | None = None
     min_count: int = 1
     max_count: int = 1
     wants_reservation_id: bool = False

@@ -33,7 +33,8 @@ class Choice:
 
     async def check_zone(self, request: BootRequest) -> None:
         """:raises InvalidRequestError: when the AZ that was asked for does not exist (Nova's words)"""
-        if request.zone.name is not None and request.zone.name not in await self._pods.az_names():
+        zone = request.zone
+        if zone.name is not None and zone.pod_zone is None and zone.name not in await self._pods.az_names():
             raise InvalidRequestError(words.AZ_NOT_AVAILABLE)
 
     async def held_by(self, request: BootRequest, context: RequestContext) -> frozenset[PodId] | None:
@@ -58,8 +59,9 @@ class Choice:
         if not pods:
             return None
         zones = {pod.az_name for pod in found.values()}
-        if request.zone.name is not None and zones - {request.zone.name}:
-            raise words.volumes_elsewhere(request.zone.name, zones)
+        zone = request.zone
+        if zone.name is not None and zone.pod_zone is None and zones - {zone.name}:
+            raise words.volumes_elsewhere(zone.name, zones)
         if len({pod.id for pod in pods}) > 1:
             raise InvalidRequestError(
                 "Block Device Mapping is Invalid: the volumes, snapshots and servers that the request names are in "
@@ -81,7 +83,10 @@ class Choice:
         :raises InvalidRequestError: no such AZ, or what is referred to is elsewhere
         :raises NoValidPodError: nobody can take it now (503)
         """
-        wish = Wish(az_name=request.zone.name, pod_ids=held_by, seed=context.project_id)
+        zone, pod_ids = request.zone, held_by
+        if request.within is not None:
+            pod_ids = request.within if held_by is None else request.within & held_by
+        wish = Wish(az_name=zone.name if zone.pod_zone is None else None, pod_ids=pod_ids, seed=context.project_id)
         try:
             return await self._selection.choose(
                 wish, project_id=context.project_id, demand=demand(request, flavor), deadline=deadline

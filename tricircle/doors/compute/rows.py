@@ -4,13 +4,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tricircle.doors.compute.aggregate_rows import aggregate_rows
+from tricircle.doors.compute.aggregates import Aggregates
 from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.declared_rows import declared_rows, flavor_rows
-from tricircle.doors.compute.fleet import Fleet
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.limits import Limits
-from tricircle.doors.compute.operator_rows import operator_rows
+from tricircle.doors.compute.operator_rows import OperatorSpecials, operator_rows
 from tricircle.doors.compute.proxy_rows import gone_rows, proxy_rows
 from tricircle.doors.compute.server_rows import ServerSpecials, server_rows
 from tricircle.doors.compute.usage import Usage
@@ -31,7 +32,8 @@ class Specials:
     zones: AvailabilityZones
     limits: Limits
     usage: Usage
-    fleet: Fleet
+    operators: OperatorSpecials
+    aggregates: Aggregates
     keypairs: KeypairChanges
     server_groups: ServerGroupChanges
     versions: Versions
@@ -45,8 +47,9 @@ def rows(specials: Specials) -> tuple[Row, ...]:
         *server_rows(specials.servers),
         *flavor_rows(),
         *declared_rows(specials.keypairs, specials.server_groups, specials.limits),
+        *aggregate_rows(specials.aggregates),
         *_sums_and_zones(specials),
-        *operator_rows(specials.fleet),
+        *operator_rows(specials.operators),
         *proxy_rows(specials.images),
         *gone_rows(),
     )

@@ -13,6 +13,7 @@ from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
 from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods, ServerStorage
+from tricircle.doors.compute.places import Places, host_in
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.quota import Quota, one_of
 from tricircle.doors.compute.rehearsal import rehearse_on_server
@@ -59,6 +60,7 @@ class ServerActions:
         items: ItemLimits,
         sizes: Sizes,
         storage: ServerStorage,
+        places: Places,
         pods: KnownPods,
     ) -> None:
         self._carrier = carrier
@@ -73,6 +75,7 @@ class ServerActions:
         self._items = items
         self._sizes = sizes
         self._storage = storage
+        self._places = places
         self._pods = pods
         self._special: Mapping[str, Special] = {
             ADD: self._change_groups,
@@ -81,7 +84,9 @@ class ServerActions:
             "resize": self._resize,
             "revertResize": self._revert,
             "confirmResize": self._stay,
-            "migrate": self._stay,
+            "migrate": self._migrate,
+            "os-migrateLive": self._move,
+            "evacuate": self._move,
             "restore": self._restore,
             "rebuild": self._rebuild,
             "unshelve": self._unshelve,
@@ -132,8 +137,19 @@ class ServerActions:
             reply = await share.send(self._carrier.to_pod(request, pod, body=document), server_id)
         return await self._said(request, pod, reply)
 
+    async def _move(self, request: Request, document: Document) -> Answer:
+        """What may name a host. A server does not change pods."""
+        pod = await self._pod(request)
+        return await self._forward(request, pod, {name: host_in(pod, asked) for name, asked in document.items()})
+
+    async def _migrate(self, request: Request, document: Document) -> Answer:
+        answer = await self._move(request, document)
+        if answer.status < 300:
+            await self._sizes.forget(await self._locate(request))
+        return answer
+
     async def _stay(self, request: Request, _document: Document) -> Answer:
-        """What makes a former size meaningless: the resize is confirmed, or the way back is to another host."""
+        """What makes a former size meaningless: the resize is confirmed."""
         located = await self._locate(request)
         answer = await self._carrier.route(request, self._row)
         if answer.status < 300:
@@ -163,22 +179,28 @@ class ServerActions:
     async def _unshelve(self, request: Request, document: Document) -> Answer:
         """From 2.77 on an AZ may be named: it must be the server's own, since a server does not change pods."""
         pod = await self._pod(request)
-        asked = document["unshelve"]
+        asked = host_in(pod, document["unshelve"])
         if not isinstance(asked, Mapping) or not isinstance(asked.get("availability_zone"), str):
-            return await self._forward(request, pod, document)
+            return await self._forward(request, pod, {"unshelve": asked})
         if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
             return refusal
         zone = asked["availability_zone"]
-        if zone not in await self._pods.az_names():
+        pod_zone = pod.pod_az_name if zone == pod.az_name else await self._other_zone(request, pod, zone)
+        change = {key: value for key, value in asked.items() if key != "availability_zone"}
+        if pod_zone:
+            change["availability_zone"] = pod_zone
+        return await self._forward(request, pod, {"unshelve": change or None})
+
+    async def _other_zone(self, request: Request, pod: Pod, zone: str) -> str:
+        """An AZ that an aggregate makes. :raises InvalidRequestError: there is none, or it is not in this pod"""
+        pod_zone = await self._places.zone_in(request, pod, zone)
+        if pod_zone is None and zone not in await self._pods.az_names():
             raise InvalidRequestError(words.AZ_NOT_AVAILABLE)
-        if zone != pod.az_name:
+        if pod_zone is None:
             raise InvalidRequestError(
                 f"The server is in availability zone {pod.az_name} and cannot be unshelved in {zone}."
             )
-        change = {key: value for key, value in asked.items() if key != "availability_zone"}
-        if pod.pod_az_name:
-            change["availability_zone"] = pod.pod_az_name
-        return await self._forward(request, pod, {"unshelve": change or None})
+        return pod_zone
 
     async def _create_image(self, request: Request, document: Document) -> Answer:
         """Below 2.45 the new image's id is only in a ``Location`` that is the pod's."""

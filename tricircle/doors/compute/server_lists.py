@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tricircle.context import PodId
 from tricircle.doors.compute.needs import KnownRoutings
+from tricircle.doors.compute.operator_views import by_host
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -46,8 +47,17 @@ def _rank(server: Item) -> int:
     return 0 if server.get("OS-EXT-STS:task_state") == "scheduling" and not server.get("hostId") else 1
 
 
+#: The filters of administrators.
+_by_host = by_host("host", "node", "hypervisor_hostname")
 #: ``/servers/detail``
-DETAILED = Listing(paging=Paging.NOVA, fields=_FIELDS, links="servers_links", noun="Instance", rank=_rank)
+DETAILED = Listing(
+    paging=Paging.NOVA,
+    fields=_FIELDS,
+    links="servers_links",
+    noun="Instance",
+    rank=_rank,
+    adapt=_by_host,
+)
 #: ``/servers``: made of the same items, since only they carry what is sorted by.
 BRIEF = replace(DETAILED, brief=("id", "name", "links"))
 
@@ -65,7 +75,7 @@ class ServerLists:
         if flavor_id is not None and row.listing is not None:
             copies = await self._routings.copies_of(Kind.FLAVOR, flavor_id)
             ids = {copy.pod_id: str(copy.pod_resource_id) for copy in copies if copy.is_bound}
-            listing = replace(row.listing, adapt=lambda query, pod: _by_flavor(query, pod, ids))
+            listing = replace(row.listing, adapt=lambda query, pod: _by_flavor(_by_host(query, pod), pod, ids))
             row = replace(row, listing=listing)
         answer = await self._carrier.gather(request, row)
         if answer.status == 403 and row.listing is not None and row.listing.brief and isinstance(answer.body, bytes):

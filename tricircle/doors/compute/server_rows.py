@@ -9,6 +9,7 @@ from tricircle.doors.compute.departures import Departures
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.item_limits import ItemLimits
+from tricircle.doors.compute.operator_views import MIGRATION
 from tricircle.doors.compute.pinning import Pinning
 from tricircle.doors.compute.row_forms import bound, later, of_server, with_handler
 from tricircle.doors.compute.server_actions import ServerActions
@@ -99,8 +100,9 @@ def _below(specials: ServerSpecials) -> Iterator[Row]:
         yield with_handler(change, bound(specials.items.change, change))
     yield of_server(("GET", "PUT", "DELETE"), f"{below}/tags")
     yield of_server(("GET", "PUT", "DELETE"), below + "/tags/{tag}")
-    yield of_server(("GET",), f"{below}/migrations")
-    yield of_server(("GET", "DELETE"), below + "/migrations/{migration_id}")
+    yield of_server(("GET",), f"{below}/migrations", collection="migrations", shape=MIGRATION)
+    one = below + "/migrations/{migration_id}"
+    yield of_server(("GET", "DELETE"), one, singular="migration", shape=MIGRATION)
     yield of_server(("POST",), below + "/migrations/{migration_id}/action")
     yield of_server(("GET", "DELETE"), f"{below}/os-server-password")
     yield of_server(("GET", "POST"), f"{below}/shares")

@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tricircle.copies.flavors import PREFIX, central_id, central_name
+from tricircle.doors.compute.operator_views import host_for
+from tricircle.doors.compute.zones import zone_of
 from tricircle.model.routing import Kind
-from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, host_id, zone
+from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, host_id
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DEFAULT_GROUP = re.compile(r"tricircle-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -97,7 +99,7 @@ def _pinned(item: Item, facts: Facts) -> object:
     """The AZ that the user asked for. The pod may have been given none, since the AZ is the whole pod."""
     routing = facts.ids.get((Kind.SERVER, str(item.get("id"))))
     asked = routing.details.get("asked_az") if routing is not None else None
-    return asked or zone(facts.pod, item["pinned_availability_zone"])
+    return asked or zone_of(facts.pod, item["pinned_availability_zone"])
 
 
 def _flavor(flavor: object, _facts: Facts) -> object:
@@ -146,7 +148,9 @@ def _fault(fault: object, facts: Facts) -> object:
 
 
 _SERVER_FIELDS: Mapping[str, Callable[[object, Facts], object]] = {
-    "OS-EXT-AZ:availability_zone": lambda value, facts: zone(facts.pod, value),
+    "OS-EXT-AZ:availability_zone": lambda value, facts: zone_of(facts.pod, value),
+    "OS-EXT-SRV-ATTR:host": lambda value, facts: host_for(facts, value),
+    "OS-EXT-SRV-ATTR:hypervisor_hostname": lambda value, facts: host_for(facts, value),
     "hostId": lambda value, facts: host_id(facts.pod.id, value),
     "flavor": _flavor,
     "security_groups": _groups,
@@ -190,6 +194,8 @@ def _apply_instance_action(item: Item, facts: Facts) -> Item:
     for event in _events(item):
         if "hostId" in event:
             event["hostId"] = host_id(facts.pod.id, event["hostId"])
+        if "host" in event:
+            event["host"] = host_for(facts, event["host"])
         if isinstance(details := event.get("details"), str):
             event["details"] = clean_text(details, facts)
     return item
@@ -200,15 +206,9 @@ def _events(item: Item) -> list[Item]:
     return [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
 
 
-def _apply_service(item: Item, facts: Facts) -> Item:
-    if item.get("zone") != "internal" and "zone" in item:
-        item["zone"] = zone(facts.pod, item["zone"])
-    return item
-
-
 def _apply_proxied_volume(item: Item, facts: Facts) -> Item:
     if "availabilityZone" in item:
-        item["availabilityZone"] = zone(facts.pod, item["availabilityZone"])
+        item["availabilityZone"] = zone_of(facts.pod, item["availabilityZone"])
     return item
 
 
@@ -235,7 +235,5 @@ INTERFACE = Shape(apply=_apply_interface, collect=_collect_interface)
 FAULT = Shape(apply=_apply_fault, collect=_collect_fault)
 #: One entry of ``os-instance-actions``.
 INSTANCE_ACTION = Shape(apply=_apply_instance_action, collect=_collect_instance_action)
-#: A service or host as administrators list them.
-SERVICE = Shape(apply=_apply_service)
 #: A volume as the compute API shows it, up to 2.35.
 PROXIED_VOLUME = Shape(apply=_apply_proxied_volume)

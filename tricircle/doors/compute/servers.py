@@ -15,6 +15,7 @@ from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.devices import new_volumes
 from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, ServerStorage
+from tricircle.doors.compute.places import Places
 from tricircle.doors.compute.quota import Amounts, Quota, Share
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.together import caught, value
@@ -46,6 +47,7 @@ class Servers:
         quota: Quota,
         items: ItemLimits,
         storage: ServerStorage,
+        places: Places,
         choice: Choice,
         boot: Boot,
         clients: Asking,
@@ -56,6 +58,7 @@ class Servers:
         self._quota = quota
         self._items = items
         self._storage = storage
+        self._places = places
         self._choice = choice
         self._boot = boot
         self._clients = clients
@@ -68,7 +71,7 @@ class Servers:
             refusal = await rehearse_boot(self._carrier, request, document)
         if refusal is not None:
             return refusal
-        wanted = parse(document)
+        wanted = await self._places.confined(request, parse(document))
         context, deadline = request.context, request.context.deadline
         with _timed(request, "check"):
             parts = await self._checks.parts(wanted, context, deadline)
