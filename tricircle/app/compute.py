@@ -9,6 +9,7 @@ from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.boot import Boot, BootCopies
 from tricircle.doors.compute.checks import Checks
 from tricircle.doors.compute.choice import Choice
+from tricircle.doors.compute.consoles import ConsoleCalls
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.departures import Departures
@@ -70,20 +71,7 @@ def _servers(
     nics = Nics(networks)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
-    boot = Boot(
-        carrier=carrier,
-        bindings=rooms.bindings,
-        copies=BootCopies(
-            flavors=copies.flavors,
-            keypairs=copies.keypairs,
-            server_groups=copies.server_groups,
-            volume_types=copies.volume_types,
-            vanished=copies.vanished,
-        ),
-        ports=ports,
-        routings=rooms.routings,
-        jobs=rooms.queue,
-    )
+    boot = _boot(rooms, carrier, ports)
     servers = Servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
@@ -94,11 +82,13 @@ def _servers(
         clients=rooms.clients,
         pods=rooms.registry,
     )
+    consoles = _consoles(rooms, carrier)
     actions = ServerActions(
         carrier=carrier,
         row=action_row(),
         image_base=image_base,
         groups=groups,
+        consoles=consoles,
         ends=ends,
         declared=declared,
         flavors=copies.flavors,
@@ -117,4 +107,34 @@ def _servers(
         groups=groups,
         interfaces=Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue),
         attachments=Attachments(carrier=carrier),
+        consoles=consoles,
+    )
+
+
+def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
+    copies = rooms.copies
+    return Boot(
+        carrier=carrier,
+        bindings=rooms.bindings,
+        copies=BootCopies(
+            flavors=copies.flavors,
+            keypairs=copies.keypairs,
+            server_groups=copies.server_groups,
+            volume_types=copies.volume_types,
+            vanished=copies.vanished,
+        ),
+        ports=ports,
+        routings=rooms.routings,
+        jobs=rooms.queue,
+    )
+
+
+def _consoles(rooms: Rooms, carrier: Carrier) -> ConsoleCalls:
+    shown = rooms.settings.console
+    return ConsoleCalls(
+        carrier=carrier,
+        consoles=rooms.consoles,
+        pods=rooms.registry,
+        endpoint=shown.public_endpoint,
+        spice_direct_endpoint=shown.spice_direct_endpoint,
     )

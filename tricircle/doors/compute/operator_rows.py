@@ -35,7 +35,6 @@ def operator_rows(fleet: Fleet) -> Iterator[Row]:
         ("GET", "/os-hosts/{host}/startup"),
         ("GET", "/os-instance_usage_audit_log"),
         ("GET", "/os-instance_usage_audit_log/{before}"),
-        ("GET", "/os-console-auth-tokens/{token}"),
         ("POST", "/os-server-external-events"),
         ("POST", "/os-assisted-volume-snapshots"),
         ("DELETE", "/os-assisted-volume-snapshots/{snapshot_id}"),
