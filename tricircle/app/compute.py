@@ -5,6 +5,7 @@ from tricircle.app.block_storage import server_storage
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
 from tricircle.doors.compute.attachments import Attachments
+from tricircle.doors.compute.audit_logs import AuditLogs
 from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.boot import Boot, BootCopies
 from tricircle.doors.compute.checks import Checks
@@ -13,6 +14,7 @@ from tricircle.doors.compute.consoles import ConsoleCalls
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.departures import Departures
+from tricircle.doors.compute.external_events import ExternalEvents
 from tricircle.doors.compute.fleet import Fleet
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.image_links import ImageLinks
@@ -51,6 +53,8 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         zones=AvailabilityZones(carrier=carrier, pods=rooms.registry, health=health),
         limits=Limits(carrier=carrier, bindings=rooms.bindings, allowance=allowance_of(rooms, ServerCounts())),
         usage=Usage(carrier=carrier),
+        audit_logs=AuditLogs(carrier=carrier),
+        events=ExternalEvents(carrier=carrier, routings=rooms.routings),
         fleet=Fleet(carrier=carrier),
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),

@@ -33,9 +33,6 @@ def operator_rows(fleet: Fleet) -> Iterator[Row]:
         ("GET", "/os-hosts/{host}/reboot"),
         ("GET", "/os-hosts/{host}/shutdown"),
         ("GET", "/os-hosts/{host}/startup"),
-        ("GET", "/os-instance_usage_audit_log"),
-        ("GET", "/os-instance_usage_audit_log/{before}"),
-        ("POST", "/os-server-external-events"),
         ("POST", "/os-assisted-volume-snapshots"),
         ("DELETE", "/os-assisted-volume-snapshots/{snapshot_id}"),
     ):

@@ -4,9 +4,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tricircle.doors.compute.audit_logs import AuditLogs
 from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.declared_rows import declared_rows, flavor_rows
+from tricircle.doors.compute.external_events import ExternalEvents
 from tricircle.doors.compute.fleet import Fleet
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.limits import Limits
@@ -31,6 +33,8 @@ class Specials:
     zones: AvailabilityZones
     limits: Limits
     usage: Usage
+    audit_logs: AuditLogs
+    events: ExternalEvents
     fleet: Fleet
     keypairs: KeypairChanges
     server_groups: ServerGroupChanges
@@ -83,3 +87,7 @@ def _sums_and_zones(specials: Specials) -> Iterator[Row]:
     yield Row(("GET",), "/limits", Behaviour.SUM, handler=specials.limits.limits)
     yield Row(("GET",), "/os-simple-tenant-usage", Behaviour.SUM, handler=specials.usage.index)
     yield Row(("GET",), "/os-simple-tenant-usage/{project_id}", Behaviour.SUM, handler=specials.usage.show)
+    log = "/os-instance_usage_audit_log"
+    yield Row(("GET",), log, Behaviour.SUM, handler=specials.audit_logs.index)
+    yield Row(("GET",), log + "/{before}", Behaviour.SUM, handler=specials.audit_logs.show)
+    yield Row(("POST",), "/os-server-external-events", Behaviour.ROUTE, handler=specials.events.create)
