@@ -21,6 +21,7 @@ STORAGE_HOST = "canaryhost-storage"
 
 _CENTRAL_OFFSETS = {
     "admin-api": -1,
+    "consoles": 79,
     "doors": 80,
     "files": 81,
     "memcached": 211,
@@ -34,7 +35,20 @@ _CENTRAL_OFFSETS = {
     "nova": 774,
     "cinder": 776,
 }
-_POD_OFFSETS = {"glance": 292, "neutron": 696, "nova": 774, "cinder": 776, "placement": 778}
+_POD_OFFSETS = {
+    "glance": 292,
+    "neutron": 696,
+    "nova": 774,
+    "cinder": 776,
+    "placement": 778,
+    # Nova's console proxies, and what they connect to on the host.
+    "novnc": 580,
+    "spice": 582,
+    "serial": 583,
+    "vnc-server": 590,
+    "spice-server": 592,
+    "serial-server": 593,
+}
 _POD_STRIDE = 1000
 
 

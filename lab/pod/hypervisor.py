@@ -2,22 +2,26 @@
 """What does the imitated hypervisor do that Nova's own fake driver does not?
 
 It remembers its machines over a restart, its snapshots put a small image into Glance, and what a real hypervisor can
-and the fake one cannot, it says that it can. Several of them may be hosts in one process.
+and the fake one cannot, it says that it can: consoles are there. Several of them may be hosts
+in one process.
 """
 
 import io
+import os
 import uuid
 
 import nova.conf
 from nova import context as nova_context
 from nova import objects
 from nova.compute import power_state
+from nova.console import type as console_type
 from nova.image import glance
 from nova.scheduler.client import report
 from nova.servicegroup import api as servicegroup
 from nova.virt import fake, node
 
 CONF = nova.conf.CONF
+HOST = "127.0.0.1"
 SNAPSHOT = bytes(64 * 1024)
 
 
@@ -65,6 +69,18 @@ class LabHypervisor(fake.FakeDriverWithoutFakeNodes):
         # The machine is the other host's now.
         self.destroy(context, instance, network_info=None)
 
+    def get_vnc_console(self, context, instance):
+        return console_type.ConsoleVNC(HOST, _port("VNC"), instance.uuid)
+
+    def get_spice_console(self, context, instance):
+        return console_type.ConsoleSpice(HOST, _port("SPICE"), None, instance.uuid)
+
+    def get_serial_console(self, context, instance):
+        return console_type.ConsoleSerial(HOST, _port("SERIAL"), instance.uuid)
+
+    def get_mks_console(self, context, instance):
+        return console_type.ConsoleMKS(HOST, _port("VNC"), instance.uuid)
+
     def snapshot(self, context, instance, image_id, update_task_state):
         super().snapshot(context, instance, image_id, update_task_state)
         api = glance.API()
@@ -76,6 +92,11 @@ class LabHypervisor(fake.FakeDriverWithoutFakeNodes):
             "properties": {"image_state": "available"},
         }
         api.update(context, image_id, facts, data=io.BytesIO(SNAPSHOT))
+
+
+def _port(kind):
+    """Where lab/pod/consoles.py imitates what hypervisors have for each machine."""
+    return int(os.environ[f"LAB_{kind}_SERVER"])
 
 
 def _no_allocations(client, context, nodename):

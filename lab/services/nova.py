@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 from lab import ini
-from lab.service import HttpAnswers, Service, Started
+from lab.service import HttpAnswers, PortOpen, Service, Started
 from lab.services import placement
 from lab.services.processes import environment, pod_code, uwsgi
 from lab.services.sections import cache, credentials, database, fixed_key, shared
-from lab.topology import CENTRAL_REGION, COMPUTE_HOST, Lab, Mode, Pod
+from lab.topology import CENTRAL_REGION, COMPUTE_HOST, HOST, Lab, Mode, Pod
 
 AIO_THREADS = 12  # Placement is in the same process, and Nova's own services call it
 FILTERS = (
@@ -44,6 +44,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
             "max_concurrent_builds": 50,
             "allow_resize_to_same_host": True,
         },
+        **_consoles(pod),
         "api": {} if pod.page_limit is None else {"max_limit": pod.page_limit},
         "quota": dict.fromkeys(_LIFTED_QUOTAS, -1) if pod.unlimited else {},
         "conductor": {"workers": 1},
@@ -94,13 +95,15 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     """The processes of Nova and Placement in one pod."""
     files = (*write_pod(lab, pod), *pod_code(lab, "bus", "nova_aio", "nova_compute", "hypervisor"))
+    consoles = _console_proxies(lab, pod)
     placement_files = placement.write_pod(lab, pod)
     if pod.mode is Mode.AIO:
-        return [_all_in_one(lab, pod, (*files, *placement_files))]
+        return [_all_in_one(lab, pod, (*files, *placement_files)), consoles]
     return [
         placement.api(lab, pod, placement_files),
         _api(lab, pod, files),
         *(_daemon(lab, pod, binary, files) for binary in ("conductor", "scheduler", "compute")),
+        consoles,
     ]
 
 
@@ -132,6 +135,52 @@ def _everywhere(lab: Lab) -> ini.Sections:
     }
 
 
+def _consoles(pod: Pod) -> ini.Sections:
+    """Every console that Nova knows; WebMKS is shown by the proxy of VNC, which does not care."""
+    screens = f"http://{HOST}:{pod.port('novnc')}"
+    return {
+        "vnc": {
+            "enabled": True,
+            "novncproxy_host": HOST,
+            "novncproxy_port": pod.port("novnc"),
+            "novncproxy_base_url": f"{screens}/vnc_lite.html",
+        },
+        "mks": {"enabled": True, "mksproxy_base_url": f"{screens}/vnc_lite.html"},
+        "spice": {
+            "enabled": True,
+            "html5proxy_host": HOST,
+            "html5proxy_port": pod.port("spice"),
+            "html5proxy_base_url": f"http://{HOST}:{pod.port('spice')}/spice_auto.html",
+            "spice_direct_proxy_base_url": f"http://{HOST}:{pod.port('spice-server')}/nova",
+        },
+        "serial_console": {
+            "enabled": True,
+            "serialproxy_host": HOST,
+            "serialproxy_port": pod.port("serial"),
+            "base_url": f"ws://{HOST}:{pod.port('serial')}/",
+        },
+    }
+
+
+def _console_ports(pod: Pod) -> dict[str, str]:
+    """Where the imitated hypervisor says that its consoles are."""
+    return {f"LAB_{kind.upper()}_SERVER": str(pod.port(f"{kind}-server")) for kind in ("vnc", "spice", "serial")}
+
+
+def _console_proxies(lab: Lab, pod: Pod) -> Service:
+    config = lab.etc / pod.name / "nova" / "nova.conf"
+    kinds = (("novnc", "vnc-server"), ("serial", "serial-server"), ("spice", "spice-server"))
+    places = (f"{kind}:{pod.port(kind)}:{pod.port(server)}" for kind, server in kinds)
+    return Service(
+        name=f"{pod.name}-consoles",
+        command=(f"{lab.venv}/bin/python", "-m", "lab.pod.consoles", str(config), *places),
+        environment=environment(lab, LAB_CONSOLE_BUS="memory" if pod.mode is Mode.AIO else "rabbit"),
+        probe=PortOpen(port=pod.port("novnc")),
+        files=(config, *pod_code(lab, "consoles")),
+        group=pod.name,
+    )
+
+
 def _write(lab: Lab, directory: Path, sections: ini.Sections) -> tuple[Path, ...]:
     paste = directory / "api-paste.ini"
     text = ini.render(ini.merge(sections, {"wsgi": {"api_paste_config": paste}}))
@@ -152,6 +201,7 @@ def _all_in_one(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
             OS_PLACEMENT_CONFIG_DIR=str(lab.etc / pod.name / "placement"),
             LAB_PLACEMENT_PORT=str(pod.port("placement")),
             LAB_HOSTS=",".join(lab.hosts),
+            **_console_ports(pod),
         ),
         probe=HttpAnswers(port=pod.port("nova")),
         files=files,
@@ -178,7 +228,7 @@ def _daemon(lab: Lab, pod: Pod, binary: str, files: tuple[Path, ...]) -> Service
     return Service(
         name=f"{pod.name}-nova-{binary}",
         command=(*program, "--config-file", str(files[0])),
-        environment=environment(lab),
+        environment=environment(lab, **(_console_ports(pod) if binary == "compute" else {})),
         probe=Started(),
         files=files,
         group=pod.name,

@@ -9,13 +9,16 @@ from tricircle.doors.compute.aggregate_zones import AggregateZones
 from tricircle.doors.compute.aggregates import Aggregates
 from tricircle.doors.compute.assisted_snapshots import AssistedSnapshots
 from tricircle.doors.compute.attachments import Attachments
+from tricircle.doors.compute.audit_logs import AuditLogs
 from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.boot import Boot, BootCopies
 from tricircle.doors.compute.checks import Checks
 from tricircle.doors.compute.choice import Choice
+from tricircle.doors.compute.consoles import ConsoleCalls
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.departures import Departures
+from tricircle.doors.compute.external_events import ExternalEvents
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.hosts import Hosts
 from tricircle.doors.compute.hypervisors import Hypervisors
@@ -75,6 +78,8 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         aggregates=Aggregates(
             carrier=carrier, copies=AggregateCopies(carrier=carrier), machines=machines, pods=rooms.registry
         ),
+        audit_logs=AuditLogs(carrier=carrier),
+        events=ExternalEvents(carrier=carrier, routings=rooms.routings),
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
         versions=Versions(carrier=carrier, pods=rooms.registry),
@@ -115,11 +120,13 @@ def _servers(
         clients=rooms.clients,
         pods=rooms.registry,
     )
+    consoles = _consoles(rooms, carrier)
     actions = ServerActions(
         carrier=carrier,
         row=action_row(),
         image_base=image_base,
         groups=groups,
+        consoles=consoles,
         ends=ends,
         declared=declared,
         flavors=copies.flavors,
@@ -142,6 +149,7 @@ def _servers(
         attachments=Attachments(carrier=carrier),
         items=items,
         pinning=Pinning(carrier=carrier, routings=rooms.routings),
+        consoles=consoles,
     )
 
 
@@ -160,4 +168,15 @@ def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,
+    )
+
+
+def _consoles(rooms: Rooms, carrier: Carrier) -> ConsoleCalls:
+    shown = rooms.settings.console
+    return ConsoleCalls(
+        carrier=carrier,
+        consoles=rooms.consoles,
+        pods=rooms.registry,
+        endpoint=shown.public_endpoint,
+        spice_direct_endpoint=shown.spice_direct_endpoint,
     )

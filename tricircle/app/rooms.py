@@ -20,6 +20,7 @@ from tricircle.copies.vanished import Vanished
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.jobs.queue import Queue
 from tricircle.keystone.session import ServiceTokens
+from tricircle.ledger.consoles import Consoles
 from tricircle.ledger.leases import Leases
 from tricircle.ledger.reservations import Reservations
 from tricircle.ledger.routings import Routings
@@ -62,6 +63,7 @@ class Rooms:
     queue: Queue
     bindings: Bindings
     reservations: Reservations
+    consoles: Consoles
     reach: Reach
     copies: Copies
 
@@ -103,6 +105,7 @@ def open_rooms(settings: Settings) -> Rooms:
         queue=queue,
         bindings=Bindings(engine, clients, registry),
         reservations=Reservations(engine),
+        consoles=Consoles(engine, ttl_s=settings.console.token_ttl_s, uses=settings.console.token_uses),
         reach=reach,
         copies=_copies(reach),
     )

@@ -60,6 +60,7 @@ def chores(rooms: Rooms) -> Sequence[Chore]:
         allowance_of(rooms, ServerCounts()).settle_idle,
         allowance_of(rooms, VolumeCounts()).settle_idle,
         rooms.reservations.purge,
+        rooms.consoles.purge,
     )
 
 

@@ -8,7 +8,7 @@ from tricircle.doors.compute.assisted_snapshots import AssistedSnapshots
 from tricircle.doors.compute.hosts import Hosts
 from tricircle.doors.compute.hypervisors import Hypervisors
 from tricircle.doors.compute.operator_views import HYPERVISOR, MIGRATION, SERVICE, by_host
-from tricircle.doors.compute.row_forms import bound, gathered, later, paged, with_handler
+from tricircle.doors.compute.row_forms import bound, gathered, paged, with_handler
 from tricircle.doors.compute.services import Services
 from tricircle.road.merge import Listing, Paging
 from tricircle.road.row import Behaviour, Row
@@ -40,13 +40,6 @@ def operator_rows(specials: OperatorSpecials) -> Iterator[Row]:
     snapshots = "/os-assisted-volume-snapshots"
     yield Row(("POST",), snapshots, Behaviour.ROUTE, handler=specials.snapshots.create)
     yield Row(("DELETE",), snapshots + "/{snapshot_id}", Behaviour.ROUTE, handler=specials.snapshots.delete)
-    for method, path in (
-        ("GET", "/os-instance_usage_audit_log"),
-        ("GET", "/os-instance_usage_audit_log/{before}"),
-        ("GET", "/os-console-auth-tokens/{token}"),
-        ("POST", "/os-server-external-events"),
-    ):
-        yield later(method, path)
 
 
 def _hypervisor_rows(hypervisors: Hypervisors) -> Iterator[Row]:

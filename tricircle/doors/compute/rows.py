@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from tricircle.doors.compute.aggregate_rows import aggregate_rows
 from tricircle.doors.compute.aggregates import Aggregates
+from tricircle.doors.compute.audit_logs import AuditLogs
 from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.declared_rows import declared_rows, flavor_rows
+from tricircle.doors.compute.external_events import ExternalEvents
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.limits import Limits
 from tricircle.doors.compute.operator_rows import OperatorSpecials, operator_rows
@@ -34,6 +36,8 @@ class Specials:
     usage: Usage
     operators: OperatorSpecials
     aggregates: Aggregates
+    audit_logs: AuditLogs
+    events: ExternalEvents
     keypairs: KeypairChanges
     server_groups: ServerGroupChanges
     versions: Versions
@@ -86,3 +90,7 @@ def _sums_and_zones(specials: Specials) -> Iterator[Row]:
     yield Row(("GET",), "/limits", Behaviour.SUM, handler=specials.limits.limits)
     yield Row(("GET",), "/os-simple-tenant-usage", Behaviour.SUM, handler=specials.usage.index)
     yield Row(("GET",), "/os-simple-tenant-usage/{project_id}", Behaviour.SUM, handler=specials.usage.show)
+    log = "/os-instance_usage_audit_log"
+    yield Row(("GET",), log, Behaviour.SUM, handler=specials.audit_logs.index)
+    yield Row(("GET",), log + "/{before}", Behaviour.SUM, handler=specials.audit_logs.show)
+    yield Row(("POST",), "/os-server-external-events", Behaviour.ROUTE, handler=specials.events.create)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from tricircle.doors.compute import words
+from tricircle.doors.compute.consoles import ACTIONS, ConsoleCalls
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
 from tricircle.doors.compute.item_limits import ItemLimits
@@ -32,8 +33,6 @@ from tricircle.upstream.reply import Reply
 Document = dict[str, object]
 Special = Callable[[Request, Document], Awaitable[Answer]]
 
-#: Answered by the pod's own console proxy, whose address no user may see.
-_CONSOLES = ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole", "os-getSerialConsole", "os-getMKSConsole")
 #: Deprecated ways to change addresses past the network service (up to 2.43).
 _ADDRESSES = ("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp")
 
@@ -52,6 +51,7 @@ class ServerActions:
         row: Row,
         image_base: str,
         groups: GroupActions,
+        consoles: ConsoleCalls,
         ends: ServerEnds,
         declared: Declared,
         flavors: FlavorCopies,
@@ -67,6 +67,7 @@ class ServerActions:
         self._row = row
         self._image_base = image_base
         self._groups = groups
+        self._consoles = consoles
         self._ends = ends
         self._declared = declared
         self._flavors = flavors
@@ -92,7 +93,7 @@ class ServerActions:
             "unshelve": self._unshelve,
             "createImage": self._create_image,
             "createBackup": self._create_image,
-            **dict.fromkeys(_CONSOLES, no_console),
+            **dict.fromkeys(ACTIONS, self._console),
             **dict.fromkeys(_ADDRESSES, _no_address),
         }
 
@@ -104,6 +105,9 @@ class ServerActions:
 
     async def _change_groups(self, request: Request, document: Document) -> Answer:
         return await self._groups.change(request, document, next(iter(document)))
+
+    async def _console(self, request: Request, _document: Document) -> Answer:
+        return await self._consoles.act(request)
 
     async def _end(self, request: Request, _document: Document) -> Answer:
         return await self._ends.end(request, self._row)
@@ -232,11 +236,6 @@ class ServerActions:
 
     async def _locate(self, request: Request) -> Located:
         return await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)
-
-
-async def no_console(_request: Request, _document: Document) -> Answer:
-    """:raises NotImplementedByUsError: always, in Nova's words"""
-    raise NotImplementedByUsError("Unable to get console, functionality not implemented")
 
 
 async def _no_address(_request: Request, _document: Document) -> Answer:

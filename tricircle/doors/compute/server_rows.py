@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tricircle.doors.compute.attachments import Attachments
+from tricircle.doors.compute.consoles import LOOK_RULE, ConsoleCalls
 from tricircle.doors.compute.departures import Departures
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.operator_views import MIGRATION
 from tricircle.doors.compute.pinning import Pinning
-from tricircle.doors.compute.row_forms import bound, later, of_server, with_handler
+from tricircle.doors.compute.row_forms import bound, of_server, with_handler
 from tricircle.doors.compute.server_actions import ServerActions
 from tricircle.doors.compute.server_lists import BRIEF, DETAILED, ServerLists
 from tricircle.doors.compute.server_views import INSTANCE_ACTION, INTERFACE, SERVER
@@ -37,6 +38,7 @@ class ServerSpecials:
     attachments: Attachments
     items: ItemLimits
     pinning: Pinning
+    consoles: ConsoleCalls
 
 
 def action_row() -> Row:
@@ -111,5 +113,8 @@ def _below(specials: ServerSpecials) -> Iterator[Row]:
     yield of_server(("GET", "DELETE"), below + "/consoles/{console_id}")
     for path in ("diagnostics", "ips", "ips/{label}", "os-virtual-interfaces", "topology"):
         yield of_server(("GET",), f"{below}/{path}")
-    # The pod's own console proxy would be shown to the user.
-    yield later("POST", f"{below}/remote-consoles", "Unable to get console, functionality not implemented")
+    yield Row(
+        ("POST",), f"{below}/remote-consoles", Behaviour.ROUTE, handler=specials.consoles.create, min_version="2.6"
+    )
+    look = specials.consoles.show_token
+    yield Row(("GET",), "/os-console-auth-tokens/{token}", Behaviour.ROUTE, handler=look, policy=LOOK_RULE)

@@ -84,6 +84,15 @@ _ZONES = [
         "/volume/v3/{project_id}/os-availability-zone",
     ),
 ]
+_CONSOLES = [
+    _rule(
+        "os_compute_api:os-console-auth-tokens",
+        _ADMIN,
+        "Show where in a pod the console is that a token stands for.",
+        "GET",
+        "/compute/v2.1/os-console-auth-tokens/{token}",
+    ),
+]
 _LIMITS = [
     _rule(
         "os_compute_api:limits",
@@ -113,4 +122,4 @@ _LIMITS = [
 
 def list_rules() -> Sequence[policy.DocumentedRuleDefault]:
     """All rules, for the enforcer and ``oslopolicy-sample-generator`` (entry point ``oslo.policy.policies``)."""
-    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_LIMITS]
+    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_CONSOLES, *_LIMITS]
