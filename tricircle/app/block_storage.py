@@ -16,6 +16,7 @@ from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.types import CentralTypes
 from tricircle.doors.block_storage.versions import Versions
 from tricircle.doors.block_storage.volume_actions import VolumeActions
+from tricircle.doors.block_storage.volume_images import VolumeImages
 from tricircle.doors.block_storage.volumes import Needs, Volumes
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
@@ -28,6 +29,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
     quota = Quota(clients=rooms.clients, registry=rooms.registry, allowance=allowance)
     copies = rooms.copies.volume_types
     types = CentralTypes(clients=rooms.clients, registry=rooms.registry)
+    sources = Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types)
     needs = Needs(
         carrier=carrier,
         registry=rooms.registry,
@@ -37,7 +39,8 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         types=types,
         copies=copies,
         vanished=rooms.copies.vanished,
-        sources=Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types),
+        sources=sources,
+        images=VolumeImages(sources=sources, copies=rooms.copies.images, homes=rooms.copies.image_homes),
     )
     specials = rows.Specials(
         volumes=Volumes(needs),

@@ -22,6 +22,7 @@ from tricircle.doors.compute.nic_ports import NicPorts
 from tricircle.doors.compute.nics import Nics
 from tricircle.doors.compute.quota import Quota, ServerCounts
 from tricircle.doors.compute.server_actions import ServerActions
+from tricircle.doors.compute.server_images import ServerImages
 from tricircle.doors.compute.server_lists import ServerLists
 from tricircle.doors.compute.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers import ServerEnds, Servers
@@ -64,7 +65,7 @@ def _servers(
 ) -> ServerSpecials:
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
-    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection)
+    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
     storage = server_storage(rooms, carrier)
     nics = Nics(networks)
@@ -78,6 +79,7 @@ def _servers(
             keypairs=copies.keypairs,
             server_groups=copies.server_groups,
             volume_types=copies.volume_types,
+            images=copies.images,
             vanished=copies.vanished,
         ),
         ports=ports,
@@ -106,6 +108,7 @@ def _servers(
         quota=quota,
         sizes=Sizes(rooms.routings),
         storage=storage,
+        images=ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes),
         pods=rooms.registry,
     )
     return ServerSpecials(

@@ -7,6 +7,8 @@ from tricircle.conf.settings import Settings
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
+from tricircle.copies.image_homes import ImageHomes
+from tricircle.copies.images import Images
 from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
@@ -39,6 +41,8 @@ class Copies:
     keypairs: Keypairs
     server_groups: ServerGroups
     volume_types: VolumeTypes
+    images: Images
+    image_homes: ImageHomes
     networks: Networks
     subnets: Subnets
     groups: SecurityGroups
@@ -126,6 +130,8 @@ def _copies(reach: Reach) -> Copies:
         keypairs=Keypairs(reach),
         server_groups=ServerGroups(reach),
         volume_types=VolumeTypes(reach),
+        images=Images(reach),
+        image_homes=ImageHomes(reach),
         networks=networks,
         subnets=subnets,
         groups=groups,

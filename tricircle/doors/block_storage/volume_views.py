@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 
+from tricircle.copies import image_content
 from tricircle.copies.volume_types import PREFIX, central_name
 from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, zone
@@ -33,6 +34,8 @@ def _apply_volume(item: Item, facts: Facts) -> Item:
         item["volume_type_id"] = facts.central_id(Kind.VOLUME_TYPE, type_id) or type_id
     if isinstance(service := item.get("service_uuid"), str):
         item["service_uuid"] = hidden_service(facts.pod.id, service)
+    if isinstance(image := item.get("volume_image_metadata"), dict) and isinstance(image.get("image_id"), str):
+        image["image_id"] = image_content.central_id(image["image_id"])
     return item
 
 

@@ -9,6 +9,7 @@ and the ``default`` security group, of which every pod has one of its own, so th
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from tricircle.copies import image_content
 from tricircle.copies.flavors import PREFIX, central_id, central_name
 from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, host_id, zone
@@ -112,6 +113,14 @@ def _flavor(flavor: object, _facts: Facts) -> object:
     return flavor
 
 
+def _image(image: object, _facts: Facts) -> object:
+    if isinstance(image, dict) and isinstance(pod_id := image.get("id"), str):
+        image["id"] = image_content.central_id(pod_id)
+        if image["id"] != pod_id and isinstance(links := image.get("links"), list):
+            image["links"] = [_renamed(link, pod_id, str(image["id"])) for link in links]
+    return image
+
+
 def _renamed(link: object, old: str, new: str) -> object:
     if isinstance(link, dict) and isinstance(href := link.get("href"), str):
         return {**link, "href": href.removesuffix(old) + new}
@@ -149,6 +158,7 @@ _SERVER_FIELDS: Mapping[str, Callable[[object, Facts], object]] = {
     "OS-EXT-AZ:availability_zone": lambda value, facts: zone(facts.pod, value),
     "hostId": lambda value, facts: host_id(facts.pod.id, value),
     "flavor": _flavor,
+    "image": _image,
     "security_groups": _groups,
     "server_groups": _server_groups,
     "scheduler_hints": _hints,
