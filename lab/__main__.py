@@ -171,7 +171,7 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--pod-glance",
         action=argparse.BooleanOptionalAction,
-        help="a Glance of its own in every pod (first: yes); Nova and Cinder use the central one",
+        help="a Glance of its own in every second pod (first: yes); Nova and Cinder of the others use the central one",
     )
     command.add_argument(
         "--tricircle",

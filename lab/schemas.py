@@ -123,7 +123,7 @@ def _of_pod(lab: Lab, pod: Pod) -> list[Schema]:
         Schema(name=f"neutron_{pod.name}", template="neutron"),
         Schema(name=f"cinder_{pod.name}", template="cinder", after=cinder),
         Schema(name=f"placement_{pod.name}", template="placement"),
-        *([Schema(name=f"glance_{pod.name}", template="glance")] if lab.pod_glance else []),
+        *([Schema(name=f"glance_{pod.name}", template="glance")] if lab.has_own_glance(pod) else []),
     ]
 
 

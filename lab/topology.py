@@ -117,6 +117,14 @@ class Lab:
         """The names of the compute hosts of every pod."""
         return (COMPUTE_HOST, *(MORE_COMPUTE_HOSTS.format(number) for number in range(2, self.compute_hosts + 1)))
 
+    def has_own_glance(self, pod: Pod) -> bool:
+        """Whether the pod's Nova and Cinder use a Glance of the pod's own; odd pods use the central one."""
+        return self.pod_glance and pod.number % 2 == 0
+
+    def glance_of(self, pod: Pod) -> str:
+        """The address of the Glance that the pod's Nova and Cinder use."""
+        return pod.url("glance") if self.has_own_glance(pod) else self.url("glance")
+
     @property
     def state(self) -> Path:
         return self.root / ".lab"

@@ -19,7 +19,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
     """Write cinder.conf; returns the file."""
     sections = ini.merge(
         shared(lab, pod, "cinder"),
-        _everywhere(lab, pod.name),
+        _everywhere(lab, pod.name, glance=lab.glance_of(pod)),
         {
             "DEFAULT": {
                 "host": STORAGE_HOST,
@@ -58,7 +58,7 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
     """Write the configuration of the API without a backend."""
     sections = ini.merge(
         shared(lab, None, "cinder"),
-        _everywhere(lab, "central"),
+        _everywhere(lab, "central", glance=lab.url("glance")),
         {
             "DEFAULT": {"host": "central"},
             "database": database(lab, "cinder_central"),
@@ -113,12 +113,12 @@ def _api(lab: Lab, name: str, port: int, files: tuple[Path, ...], group: str) ->
     )
 
 
-def _everywhere(lab: Lab, place: str) -> ini.Sections:
+def _everywhere(lab: Lab, place: str, *, glance: str) -> ini.Sections:
     return {
         "DEFAULT": {
             "state_path": lab.var / place / "cinder",
             "default_volume_type": "__DEFAULT__",
-            "glance_api_servers": lab.url("glance"),
+            "glance_api_servers": glance,
             "api_paste_config": lab.venv / "etc" / "cinder" / "api-paste.ini",
             "resource_query_filters_file": lab.venv / "etc" / "cinder" / "resource_filters.json",
             "enable_force_upload": True,

@@ -13,7 +13,7 @@ THREADS = 2
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
-    if not lab.pod_glance:
+    if not lab.has_own_glance(pod):
         return []
     return [_service(lab, pod, pod.name, pod.port("glance"), pod.name)]
 

@@ -64,7 +64,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         "database": database(lab, f"nova_{pod.name}"),
         "api_database": database(lab, f"nova_api_{pod.name}"),
     }
-    sections = ini.merge(shared(lab, pod, "nova"), _everywhere(lab), hands)
+    sections = ini.merge(shared(lab, pod, "nova"), _everywhere(lab, glance=lab.glance_of(pod)), hands)
     return _write(lab, lab.etc / pod.name / "nova", sections)
 
 
@@ -72,7 +72,7 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
     """Write the configuration of the API without hands: there is no cell but cell0."""
     sections = ini.merge(
         shared(lab, None, "nova"),
-        _everywhere(lab),
+        _everywhere(lab, glance=lab.url("glance")),
         {
             "DEFAULT": {"host": "central", "state_path": lab.var / "central" / "nova"},
             "neutron": {
@@ -123,11 +123,11 @@ def central_service(lab: Lab) -> Service:
     )
 
 
-def _everywhere(lab: Lab) -> ini.Sections:
+def _everywhere(lab: Lab, *, glance: str) -> ini.Sections:
     return {
         "wsgi": {"api_paste_config": "api-paste.ini"},
         "service_user": {**credentials(lab, "nova"), "send_service_user_token": True},
-        "glance": {"endpoint_override": lab.url("glance"), "enable_rbd_download": False},
+        "glance": {"endpoint_override": glance, "enable_rbd_download": False},
         "key_manager": fixed_key("nova"),
         "cache": cache(lab),
         "vnc": {"enabled": False},

@@ -156,6 +156,7 @@ class Region:
         central = {service: lab.url(name) + path for service, (name, path) in SERVICES.items()}
         behind = {
             pod.region: {service: pod.url(name) + path for service, (name, path) in SERVICES.items()}
+            | {"image": lab.glance_of(pod) + SERVICES["image"][1]}
             for pod in lab.pods
         }
         self.page_limit = {pod.region: pod.page_limit or 1000 for pod in lab.pods}

@@ -24,6 +24,7 @@ from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.types import CentralTypes
 from tricircle.doors.block_storage.versions import Versions
 from tricircle.doors.block_storage.volume_actions import VolumeActions
+from tricircle.doors.block_storage.volume_images import VolumeImages
 from tricircle.doors.block_storage.volumes import Needs, Volumes
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
@@ -36,6 +37,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
     quota = Quota(clients=rooms.clients, registry=rooms.registry, allowance=allowance)
     copies = rooms.copies.volume_types
     types = CentralTypes(clients=rooms.clients, registry=rooms.registry)
+    sources = Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types)
     needs = Needs(
         carrier=carrier,
         clients=rooms.clients,
@@ -46,7 +48,8 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         types=types,
         copies=copies,
         vanished=rooms.copies.vanished,
-        sources=Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types),
+        sources=sources,
+        images=VolumeImages(sources=sources, copies=rooms.copies.images, homes=rooms.copies.image_homes),
     )
     derived, hosts = Derived(carrier=carrier, quota=quota), Hosts(carrier)
     calls = HostCalls(carrier=carrier, hosts=hosts)

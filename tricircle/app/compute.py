@@ -35,6 +35,7 @@ from tricircle.doors.compute.pinning import Pinning
 from tricircle.doors.compute.places import Places
 from tricircle.doors.compute.quota import Quota, ServerCounts
 from tricircle.doors.compute.server_actions import ServerActions
+from tricircle.doors.compute.server_images import ServerImages
 from tricircle.doors.compute.server_lists import ServerLists
 from tricircle.doors.compute.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers import ServerEnds, Servers
@@ -100,7 +101,7 @@ def _servers(
 ) -> ServerSpecials:
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
-    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection)
+    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
     items = ItemLimits(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
     storage = server_storage(rooms, carrier)
@@ -136,6 +137,7 @@ def _servers(
         sizes=Sizes(rooms.routings),
         storage=storage,
         places=places,
+        images=ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes),
         pods=rooms.registry,
     )
     return ServerSpecials(
@@ -163,6 +165,7 @@ def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
             keypairs=copies.keypairs,
             server_groups=copies.server_groups,
             volume_types=copies.volume_types,
+            images=copies.images,
             vanished=copies.vanished,
         ),
         ports=ports,

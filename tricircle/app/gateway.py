@@ -123,7 +123,7 @@ def _entrances(rooms: Rooms, validator: Validator) -> list[Entrance]:
     return [
         Entrance(compute_door(rooms, compute, selection=selection, health=health, image_base=image_base), compute),
         Entrance(block_storage_door(rooms, volumes, selection=selection), volumes),
-        Entrance(image_rows.door(Images(carrier=images)), images),
+        Entrance(image_rows.door(Images(carrier=images, glances=rooms.copies.images)), images),
         Entrance(network_rows.door(removal), network),
         Entrance(identity_rows.door(passage), identity),
     ]

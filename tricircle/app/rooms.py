@@ -8,6 +8,8 @@ from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
 from tricircle.copies.group_types import GroupTypes
+from tricircle.copies.image_homes import ImageHomes
+from tricircle.copies.images import Images
 from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
@@ -42,6 +44,8 @@ class Copies:
     server_groups: ServerGroups
     volume_types: VolumeTypes
     group_types: GroupTypes
+    images: Images
+    image_homes: ImageHomes
     networks: Networks
     subnets: Subnets
     groups: SecurityGroups
@@ -132,6 +136,8 @@ def _copies(reach: Reach) -> Copies:
         server_groups=ServerGroups(reach),
         volume_types=VolumeTypes(reach),
         group_types=GroupTypes(reach),
+        images=Images(reach),
+        image_homes=ImageHomes(reach),
         networks=networks,
         subnets=subnets,
         groups=groups,

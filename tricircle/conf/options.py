@@ -329,6 +329,13 @@ WORKER = [
         "for each thousand servers, volumes or ports.",
     ),
     cfg.FloatOpt(
+        "image_deadline_s",
+        default=21600.0,
+        min=1.0,
+        help="Seconds that it may take to carry the data of one image between the centre and a pod that has a Glance "
+        "of its own; [upstream] stream_idle_s without a byte end it sooner.",
+    ),
+    cfg.FloatOpt(
         "stop_timeout_s",
         default=30.0,
         min=0.0,

@@ -98,6 +98,7 @@ class WorkerSettings:
     retry_max_s: float = 300.0
     sweep_interval_s: float = 900.0
     sweep_deadline_s: float = 3600.0
+    image_deadline_s: float = 21600.0
     stop_timeout_s: float = 30.0
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 0

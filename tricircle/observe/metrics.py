@@ -61,6 +61,11 @@ QUARANTINED = Gauge(
     ("what",),
     multiprocess_mode="mostrecent",
 )
+IMAGE_BYTES = Counter(
+    "tricircle_image_bytes",
+    "Bytes of image data that were carried out into a pod's own Glance, or home from there.",
+    ("pod", "direction"),
+)
 SWEEP_FINDINGS = Counter(
     "tricircle_sweep_findings", "What sweeps saw that did not agree, by pod, how, and kind.", ("pod", "what", "kind")
 )
@@ -148,6 +153,11 @@ def queue_unknown() -> None:
 def quarantined(what: str, number: int) -> None:
     """So many identifiers of a sort wait for pods."""
     QUARANTINED.labels(what).set(number)
+
+
+def image_carried(pod: str, direction: str, number: int) -> None:
+    """Image data was passed on: ``out`` into a pod or ``home`` from it, bytes."""
+    IMAGE_BYTES.labels(pod, direction).inc(number)
 
 
 def sweep_found(pod: str, what: str, kind: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from tricircle.doors.block_storage import quota, words
 from tricircle.doors.block_storage.hosts import named_pod, within
 from tricircle.doors.block_storage.sources import read_one, size_of, type_of
+from tricircle.doors.block_storage.volume_images import ANEW
 from tricircle.doors.block_storage.volume_views import UPLOAD
 from tricircle.doors.block_storage.volumes import Needs
 from tricircle.http.message import Answer, Request
@@ -42,9 +43,13 @@ class VolumeActions:
             document = {**document, "os-retype": change}
         if request.context.is_admin and isinstance(migration := document.get(_MIGRATE), Mapping):
             document = {**document, _MIGRATE: await self._moved(pod, migration)}
+        if isinstance(anew := document.get("os-reimage"), Mapping):
+            prepared = await self._needs.images.prepared(request.context, pod, anew, ANEW)
+            document = {**document, "os-reimage": prepared}
         async with hold:
             reply = await hold.send(self._needs.carrier.to_pod(request, pod, body=document))
         if _UPLOAD in document:
+            await self._needs.images.uploaded(request.context, pod, reply, _UPLOAD)
             return await self._needs.carrier.answer(request, pod, reply, singular=_UPLOAD, shape=UPLOAD)
         return await self._needs.carrier.answer(request, pod, reply)
 

@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 
+from tricircle.copies import image_content
 from tricircle.copies.volume_types import PREFIX, central_name
 from tricircle.doors.block_storage.hosts import qualified
 from tricircle.model.routing import Kind
@@ -43,6 +44,8 @@ def _apply_volume(item: Item, facts: Facts) -> Item:
             item[key] = qualified(facts.pod, item[key])
         elif key in item:
             del item[key]  # whatever the pod's policy says, hosts are nothing for tenants
+    if isinstance(image := item.get("volume_image_metadata"), dict) and isinstance(image.get("image_id"), str):
+        image["image_id"] = image_content.central_id(image["image_id"])
     return item
 
 

@@ -11,6 +11,7 @@ from tricircle.doors.block_storage import quota, words
 from tricircle.doors.block_storage.quota import Quota
 from tricircle.doors.block_storage.sources import Source, Sources, Volume
 from tricircle.doors.block_storage.types import CentralTypes
+from tricircle.doors.block_storage.volume_images import NEW, VolumeImages
 from tricircle.doors.block_storage.volume_views import VOLUME
 from tricircle.errors import NoValidPodError, TricircleError
 from tricircle.http.message import Answer, Request
@@ -39,6 +40,7 @@ class Needs:
     copies: VolumeTypes
     vanished: Vanished
     sources: Sources
+    images: VolumeImages
 
 
 class Volumes:
@@ -80,7 +82,8 @@ class Volumes:
         """The volume as the pod is to be asked for it, but for its type."""
         needs = self._needs
         await needs.bindings.ensure(context.project_id, pod, context.deadline)
-        in_pod = {key: value for key, value in volume.items() if key != "availability_zone"}
+        prepared = await needs.images.prepared(context, pod, volume, NEW)
+        in_pod = {key: value for key, value in prepared.items() if key != "availability_zone"}
         if pod.pod_az_name:
             in_pod["availability_zone"] = pod.pod_az_name
         return in_pod

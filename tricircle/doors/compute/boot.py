@@ -19,6 +19,7 @@ from tricircle.doors.compute.boot_request import BootRequest, PodNaming, pod_doc
 from tricircle.doors.compute.checks import Parts
 from tricircle.doors.compute.needs import (
     FlavorCopies,
+    ImageCopies,
     JobFiles,
     KeypairCopies,
     KnownRoutings,
@@ -85,6 +86,7 @@ class BootCopies:
     keypairs: KeypairCopies
     server_groups: ServerGroupCopies
     volume_types: VolumeTypeCopies
+    images: ImageCopies
     vanished: VanishedCopies
 
 
@@ -153,6 +155,7 @@ class Boot:
         if parts.server_group is not None:
             named.append((Kind.SERVER_GROUP, str(parts.server_group["id"])))
         named += [(Kind.VOLUME_TYPE, str(one["id"])) for one in parts.volume_types.values()]
+        named += [(Kind.IMAGE, str(one["id"])) for one in parts.images.values()]
         found = await caught(self._copies.vanished.forget(order.pod, named, order.deadline))
         return found is True
 
@@ -177,6 +180,7 @@ class Boot:
             keypair = group.create_task(caught(self._keypair(order)))
             server_group = group.create_task(caught(self._server_group(order)))
             types = group.create_task(caught(self._volume_types(order)))
+            images = group.create_task(caught(self._images(order)))
         value(keypair.result())
         return PodNaming(
             flavor_id=value(flavor.result()),
@@ -184,6 +188,7 @@ class Boot:
             zone=order.wanted.zone.at(pod.pod_az_name),
             server_group_id=value(server_group.result()),
             volume_types=value(types.result()),
+            images=value(images.result()),
         )
 
     async def _keypair(self, order: Order) -> None:
@@ -202,6 +207,16 @@ class Boot:
             asked: await self._copies.volume_types.ensure(order.pod, volume_type, order.deadline)
             for asked, volume_type in order.parts.volume_types.items()
         }
+
+    async def _images(self, order: Order) -> Mapping[str, str]:
+        """Ids in the pod that differ from those that the request names."""
+        found: dict[str, str] = {}
+        for asked, image in order.parts.images.items():
+            project_id = order.context.project_id
+            pod_id = await self._copies.images.ensure(order.pod, image, project_id=project_id, deadline=order.deadline)
+            if pod_id != asked:
+                found[asked] = pod_id
+        return found
 
     async def _realised(self, order: Order) -> Claim:
         claim = await self._ports.claim(

@@ -113,6 +113,7 @@ class PodNaming:
 
     :ivar networks: value for the pod's ``networks``; None leaves the key out
     :ivar zone: value for ``availability_zone``; None leaves it out
+    :ivar images: ids in the pod by what the request calls them, where they differ
     :ivar name: the server's name, when it differs from what was asked (several servers by one call)
     """
 
@@ -122,6 +123,7 @@ class PodNaming:
     name: str | None = None
     server_group_id: str | None = None
     volume_types: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(document: Mapping[str, object]) -> BootRequest:
@@ -170,8 +172,10 @@ def pod_document(request: BootRequest, naming: PodNaming) -> dict[str, object]:
         server["availability_zone"] = naming.zone
     if naming.name is not None:
         server["name"] = naming.name
-    if naming.volume_types:
-        server["block_device_mapping_v2"] = [_retyped(device, naming.volume_types) for device in devices(server)]
+    if isinstance(image := server.get("imageRef"), str):
+        server["imageRef"] = naming.images.get(image, image)
+    if naming.volume_types or naming.images:
+        server["block_device_mapping_v2"] = [_renamed(device, naming) for device in devices(server)]
     document = {key: value for key, value in request.document.items() if key != "server"}
     document["server"] = server
     if naming.server_group_id is not None:
@@ -208,11 +212,13 @@ def network_id(text: str | None) -> str | None:
     return text.removeprefix("br-") if text else text
 
 
-def _retyped(device: Mapping[str, object], volume_types: Mapping[str, str]) -> Mapping[str, object]:
-    volume_type = device.get("volume_type")
-    if not isinstance(volume_type, str) or volume_type not in volume_types:
-        return device
-    return {**device, "volume_type": volume_types[volume_type]}
+def _renamed(device: Mapping[str, object], naming: PodNaming) -> Mapping[str, object]:
+    made = dict(device)
+    if isinstance(volume_type := device.get("volume_type"), str) and volume_type in naming.volume_types:
+        made["volume_type"] = naming.volume_types[volume_type]
+    if device.get("source_type") == "image" and isinstance(image := device.get("uuid"), str):
+        made["uuid"] = naming.images.get(image, image)
+    return made
 
 
 def _group_names(value: object) -> tuple[str, ...] | None:

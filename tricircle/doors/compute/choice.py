@@ -11,7 +11,7 @@ from math import ceil
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boot_request import BootRequest
-from tricircle.doors.compute.needs import KnownPods, PodSelection
+from tricircle.doors.compute.needs import ImageCopies, KnownPods, PodSelection
 from tricircle.errors import InvalidRequestError, NotFoundError, NoValidPodError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -26,8 +26,11 @@ _PINNING = ((Kind.VOLUME, "volume"), (Kind.SNAPSHOT, "snapshot"))
 class Choice:
     """Chooses pods for servers."""
 
-    def __init__(self, *, carrier: Carrier, pods: KnownPods, selection: PodSelection) -> None:
+    def __init__(
+        self, *, carrier: Carrier, pods: KnownPods, selection: PodSelection, images: ImageCopies | None = None
+    ) -> None:
         self._carrier = carrier
+        self._images = images
         self._pods = pods
         self._selection = selection
 
@@ -87,9 +90,16 @@ class Choice:
         if request.within is not None:
             pod_ids = request.within if held_by is None else request.within & held_by
         wish = Wish(az_name=zone.name if zone.pod_zone is None else None, pod_ids=pod_ids, seed=context.project_id)
+        copies = None
+        if self._images is not None and request.image_id is not None:
+            copies = await self._images.holders(request.image_id)
         try:
             return await self._selection.choose(
-                wish, project_id=context.project_id, demand=demand(request, flavor), deadline=deadline
+                wish,
+                project_id=context.project_id,
+                demand=demand(request, flavor),
+                copies=copies,
+                deadline=deadline,
             )
         except NoValidPodError as error:
             if error.refused_by in ("az", "holds"):

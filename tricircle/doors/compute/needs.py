@@ -185,6 +185,42 @@ class FlavorCopies(Protocol):
         ...
 
 
+class ImageCopies(Protocol):
+    """Images in pods that have a Glance of their own (``copies/images.py``)."""
+
+    def has_own(self, pod: Pod) -> bool:
+        """Whether the pod may have one."""
+        ...
+
+    async def holders(self, image_id: str) -> Mapping[PodId, int]:
+        """By pod: 1 where the image is known to be."""
+        ...
+
+    async def ensure(self, pod: Pod, image: Mapping[str, object], *, project_id: ProjectId, deadline: Deadline) -> str:
+        """The image's id there. :raises UnavailableError: it is not there yet"""
+        ...
+
+
+class ImageHomes(Protocol):
+    """Images that pods make (``copies/image_homes.py``)."""
+
+    async def announce(
+        self, context: RequestContext, pod: Pod, image_id: str, payload: Mapping[str, object] | None = None
+    ) -> None:
+        """Reserve an image's id at the centre, and have it brought there."""
+        ...
+
+    async def announce_of_server(
+        self, context: RequestContext, pod: Pod, server_id: str, payload: Mapping[str, object] | None = None
+    ) -> None:
+        """The same for all images of a server that nobody knows yet."""
+        ...
+
+    async def watch_shelved(self, context: RequestContext, pod: Pod, server_id: str) -> None:
+        """Have the centre follow when the pod deletes what a shelved server was kept in."""
+        ...
+
+
 class KeypairCopies(Protocol):
     """Key pairs in pods (``copies/keypairs.py``)."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.row_forms import gathered, later
 from tricircle.doors.compute.server_views import PROXIED_VOLUME
+from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
 from tricircle.road.row import Behaviour, Row
 
@@ -13,13 +14,23 @@ from tricircle.road.row import Behaviour, Row
 _PROXY_END = "2.35"
 
 
+#: Changes of images, which copies follow in pods that have a Glance of their own.
+_IMAGE_CHANGES = (
+    (("DELETE",), "/images/{image_id}"),
+    (("POST", "PUT"), "/images/{image_id}/metadata"),
+    (("PUT", "DELETE"), "/images/{image_id}/metadata/{key}"),
+)
+
+
 def proxy_rows(images: ImageLinks) -> Iterator[Row]:
     """What Nova fetches from other services, up to 2.35 and 2.38: from central ones, but for volumes."""
     yield Row(("GET",), "/images", Behaviour.CENTRAL, handler=images.central)
     yield Row(("GET",), "/images/detail", Behaviour.CENTRAL, handler=images.central)
-    yield Row(("GET", "DELETE"), "/images/{image_id}", Behaviour.CENTRAL, handler=images.central)
-    yield Row(("GET", "POST", "PUT"), "/images/{image_id}/metadata", Behaviour.CENTRAL)
-    yield Row(("GET", "PUT", "DELETE"), "/images/{image_id}/metadata/{key}", Behaviour.CENTRAL)
+    yield Row(("GET",), "/images/{image_id}", Behaviour.CENTRAL, handler=images.central)
+    yield Row(("GET",), "/images/{image_id}/metadata", Behaviour.CENTRAL)
+    yield Row(("GET",), "/images/{image_id}/metadata/{key}", Behaviour.CENTRAL)
+    for verbs, path in _IMAGE_CHANGES:
+        yield Row(verbs, path, Behaviour.DECLARE, jobs=((JobType.IMAGE, "image_id"),))
     for path in ("/os-networks", "/os-tenant-networks", "/os-security-groups", "/os-floating-ips"):
         yield Row(("GET", "POST"), path, Behaviour.CENTRAL)
     yield Row(("GET", "DELETE"), "/os-networks/{network_id}", Behaviour.CENTRAL)

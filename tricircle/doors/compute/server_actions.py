@@ -18,6 +18,7 @@ from tricircle.doors.compute.places import Places, host_in
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.quota import Quota, one_of
 from tricircle.doors.compute.rehearsal import rehearse_on_server
+from tricircle.doors.compute.server_images import ServerImages
 from tricircle.doors.compute.server_views import SERVER
 from tricircle.doors.compute.servers import ServerEnds
 from tricircle.doors.compute.sizes import Sizes
@@ -61,6 +62,7 @@ class ServerActions:
         sizes: Sizes,
         storage: ServerStorage,
         places: Places,
+        images: ServerImages,
         pods: KnownPods,
     ) -> None:
         self._carrier = carrier
@@ -77,6 +79,7 @@ class ServerActions:
         self._sizes = sizes
         self._storage = storage
         self._places = places
+        self._images = images
         self._pods = pods
         self._special: Mapping[str, Special] = {
             ADD: self._change_groups,
@@ -94,6 +97,8 @@ class ServerActions:
             "createImage": self._create_image,
             "createBackup": self._create_image,
             **dict.fromkeys(ACTIONS, self._console),
+            "rescue": self._rescue,
+            "shelve": self._shelve,
             **dict.fromkeys(_ADDRESSES, _no_address),
         }
 
@@ -178,14 +183,26 @@ class ServerActions:
             keypair = await self._declared.keypair(request.context, name, request.context.deadline)
             await self._keypairs.ensure(pod, request.context, keypair, request.context.deadline)
         await self._items.check_server(request.context, asked)
-        return await self._forward(request, pod, document)
+        return await self._forward(request, pod, await self._images.prepared(request.context, pod, document))
+
+    async def _rescue(self, request: Request, document: Document) -> Answer:
+        """Perhaps from an image of the user's choice."""
+        pod = await self._pod(request)
+        return await self._forward(request, pod, await self._images.prepared(request.context, pod, document))
+
+    async def _shelve(self, request: Request, document: Document) -> Answer:
+        """The pod makes an image of the server."""
+        pod = await self._pod(request)
+        reply = await self._carrier.to_pod(request, pod, body=document)
+        await self._images.made(request.context, pod, request.params["server_id"], document=document, reply=reply)
+        return await self._said(request, pod, reply)
 
     async def _unshelve(self, request: Request, document: Document) -> Answer:
         """From 2.77 on an AZ may be named: it must be the server's own, since a server does not change pods."""
         pod = await self._pod(request)
         asked = host_in(pod, document["unshelve"])
         if not isinstance(asked, Mapping) or not isinstance(asked.get("availability_zone"), str):
-            return await self._forward(request, pod, {"unshelve": asked})
+            return await self._brought_back(request, pod, {"unshelve": asked})
         if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
             return refusal
         zone = asked["availability_zone"]
@@ -193,7 +210,7 @@ class ServerActions:
         change = {key: value for key, value in asked.items() if key != "availability_zone"}
         if pod_zone:
             change["availability_zone"] = pod_zone
-        return await self._forward(request, pod, {"unshelve": change or None})
+        return await self._brought_back(request, pod, {"unshelve": change or None})
 
     async def _other_zone(self, request: Request, pod: Pod, zone: str) -> str:
         """An AZ that an aggregate makes. :raises InvalidRequestError: there is none, or it is not in this pod"""
@@ -206,6 +223,12 @@ class ServerActions:
             )
         return pod_zone
 
+    async def _brought_back(self, request: Request, pod: Pod, document: Document) -> Answer:
+        answer = await self._forward(request, pod, document)
+        if answer.status < 300:
+            await self._images.unshelved(request.context, pod, request.params["server_id"])
+        return answer
+
     async def _create_image(self, request: Request, document: Document) -> Answer:
         """Below 2.45 the new image's id is only in a ``Location`` that is the pod's."""
         pod = await self._pod(request)
@@ -214,6 +237,7 @@ class ServerActions:
             reply = await hold.send(self._carrier.to_pod(request, pod, body=document))
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
+        await self._images.made(request.context, pod, request.params["server_id"], document=document, reply=reply)
         reply.headers = [
             (name, self._image_url(value) if name == b"location" else value) for name, value in reply.headers
         ]

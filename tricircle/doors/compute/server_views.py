@@ -9,6 +9,7 @@ and the ``default`` security group, of which every pod has one of its own, so th
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from tricircle.copies import image_content
 from tricircle.copies.flavors import PREFIX, central_id, central_name
 from tricircle.doors.compute.operator_views import host_for
 from tricircle.doors.compute.zones import zone_of
@@ -114,6 +115,14 @@ def _flavor(flavor: object, _facts: Facts) -> object:
     return flavor
 
 
+def _image(image: object, _facts: Facts) -> object:
+    if isinstance(image, dict) and isinstance(pod_id := image.get("id"), str):
+        image["id"] = image_content.central_id(pod_id)
+        if image["id"] != pod_id and isinstance(links := image.get("links"), list):
+            image["links"] = [_renamed(link, pod_id, str(image["id"])) for link in links]
+    return image
+
+
 def _renamed(link: object, old: str, new: str) -> object:
     if isinstance(link, dict) and isinstance(href := link.get("href"), str):
         return {**link, "href": href.removesuffix(old) + new}
@@ -153,6 +162,7 @@ _SERVER_FIELDS: Mapping[str, Callable[[object, Facts], object]] = {
     "OS-EXT-SRV-ATTR:hypervisor_hostname": lambda value, facts: host_for(facts, value),
     "hostId": lambda value, facts: host_id(facts.pod.id, value),
     "flavor": _flavor,
+    "image": _image,
     "security_groups": _groups,
     "server_groups": _server_groups,
     "scheduler_hints": _hints,
