@@ -12,6 +12,7 @@ from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.departures import Departures
+from tricircle.doors.compute.down_cells import DownCells
 from tricircle.doors.compute.fleet import Fleet
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.image_links import ImageLinks
@@ -68,7 +69,8 @@ def _servers(
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
     storage = server_storage(rooms, carrier)
     nics = Nics(networks)
-    ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
+    down = DownCells(carrier=carrier, routings=rooms.routings)
+    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
     boot = Boot(
         carrier=carrier,
@@ -110,8 +112,8 @@ def _servers(
     )
     return ServerSpecials(
         servers=servers,
-        lists=ServerLists(carrier=carrier, routings=rooms.routings),
-        departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue),
+        lists=ServerLists(carrier=carrier, routings=rooms.routings, down=down),
+        departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue, down=down),
         ends=ends,
         actions=actions,
         groups=groups,

@@ -369,6 +369,17 @@ class Carrier:
             raise NotFoundError(f"The marker {marker} could not be found.")
         return located.pod, item
 
+    async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
+        """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not, or
+        it is not the caller's business."""
+        routing = None if row.kind is None else await self._means.routings.owned(row.kind, marker)
+        if routing is None or routing.created_at is None:
+            return None
+        if routing.project_id != context.project_id and not context.is_admin:
+            return None
+        pod = next((pod for pod in await self.pods() if pod.id == routing.pod_id), None)
+        return None if pod is None else (pod, routing.created_at)
+
     async def refusal(self, request: Request, pod: Pod, reply: Reply) -> Answer:
         """A pod's error as it leaves."""
         return await self.answer(request, pod, reply)

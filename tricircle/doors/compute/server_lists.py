@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tricircle.context import PodId
+from tricircle.doors.compute.down_cells import DownCells, is_listed
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
@@ -55,9 +56,10 @@ BRIEF = replace(DETAILED, brief=("id", "name", "links"))
 class ServerLists:
     """``GET /servers`` and ``GET /servers/detail``."""
 
-    def __init__(self, *, carrier: Carrier, routings: KnownRoutings) -> None:
+    def __init__(self, *, carrier: Carrier, routings: KnownRoutings, down: DownCells) -> None:
         self._carrier = carrier
         self._routings = routings
+        self._down = down
 
     async def gather(self, request: Request, row: Row) -> Answer:
         """The list of ``row``. A filter by flavor is asked of each pod by the flavor's id there."""
@@ -67,6 +69,8 @@ class ServerLists:
             ids = {copy.pod_id: str(copy.pod_resource_id) for copy in copies if copy.is_bound}
             listing = replace(row.listing, adapt=lambda query, pod: _by_flavor(query, pod, ids))
             row = replace(row, listing=listing)
+        if is_listed(request):
+            row = replace(row, stand_ins=self._down.listed)
         answer = await self._carrier.gather(request, row)
         if answer.status == 403 and row.listing is not None and row.listing.brief and isinstance(answer.body, bytes):
             # Pods were asked for details, which other rules guard: the refusal is of what the user asked.
