@@ -24,6 +24,7 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
+from tricircle.observe import metrics
 from tricircle.road.credible import believed, unreadable
 from tricircle.road.forward import Forwarder
 from tricircle.road.gather import Gatherer
@@ -312,6 +313,9 @@ class Carrier:
             tasks = [(pod, group.create_task(self._ask(request, pod, where))) for pod in asked]
         _note(request, "upstream", started)
         replies = [(pod, task.result()) for pod, task in tasks]
+        for pod, reply in replies:
+            if reply is None:
+                metrics.list_incomplete(self._name, pod.name, "no answer")
         return FanOut(
             replies=tuple((pod, reply) for pod, reply in replies if reply is not None),
             missing=tuple(pod for pod, reply in replies if reply is None),

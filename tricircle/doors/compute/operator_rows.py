@@ -25,7 +25,7 @@ def operator_rows(fleet: Fleet) -> Iterator[Row]:
     by_zone = Listing(paging=Paging.NONE, order=(), zone_filter="zone")
     yield gathered("/os-hosts", "hosts", versions=(None, "2.42"), listing=by_zone, shape=SERVICE)
     yield Row(("GET",), "/os-hosts/{host}", Behaviour.GATHER, handler=fleet.show)
-    newest = paged("migrations", order=(("created_at", True),), id_key="uuid")
+    newest = paged("migrations", order=(("created_at", True), ("id", True), ("uuid", False)), id_key="uuid")
     yield gathered("/os-migrations", "migrations", versions=(None, "2.58"))
     yield gathered("/os-migrations", "migrations", versions=("2.59", None), listing=newest)
     for method, path in (

@@ -47,8 +47,43 @@ def _rank(server: Item) -> int:
     return 0 if server.get("OS-EXT-STS:task_state") == "scheduling" and not server.get("hostId") else 1
 
 
+#: Sort keys that Nova takes below 2.75, and does not sort by.
+_IGNORED = frozenset(
+    (
+        "architecture",
+        "cell_name",
+        "cleaned",
+        "default_ephemeral_device",
+        "default_swap_device",
+        "deleted",
+        "deleted_at",
+        "disable_terminate",
+        "ephemeral_gb",
+        "ephemeral_key_uuid",
+        "id",
+        "key_data",
+        "launched_on",
+        "memory_mb",
+        "os_type",
+        "reservation_id",
+        "root_gb",
+        "shutdown_terminate",
+        "user_data",
+        "vcpus",
+        "vm_mode",
+    )
+)
 #: ``/servers/detail``
-DETAILED = Listing(paging=Paging.NOVA, fields=_FIELDS, links="servers_links", noun="Instance", rank=_rank)
+DETAILED = Listing(
+    paging=Paging.NOVA,
+    ties=(),
+    unique="uuid",
+    ignored=_IGNORED,
+    fields=_FIELDS,
+    links="servers_links",
+    noun="Instance",
+    rank=_rank,
+)
 #: ``/servers``: made of the same items, since only they carry what is sorted by.
 BRIEF = replace(DETAILED, brief=("id", "name", "links"))
 
