@@ -18,6 +18,7 @@ from tricircle.doors.compute.consoles import ConsoleCalls
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.departures import Departures
+from tricircle.doors.compute.down_cells import DownCells
 from tricircle.doors.compute.external_events import ExternalEvents
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.hosts import Hosts
@@ -106,7 +107,8 @@ def _servers(
     items = ItemLimits(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
     storage = server_storage(rooms, carrier)
     nics = Nics(networks)
-    ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
+    down = DownCells(carrier=carrier, routings=rooms.routings)
+    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
     boot = _boot(rooms, carrier, ports)
     servers = Servers(
@@ -142,8 +144,8 @@ def _servers(
     )
     return ServerSpecials(
         servers=servers,
-        lists=ServerLists(carrier=carrier, routings=rooms.routings),
-        departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue),
+        lists=ServerLists(carrier=carrier, routings=rooms.routings, down=down),
+        departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue, down=down),
         ends=ends,
         actions=actions,
         groups=groups,

@@ -149,6 +149,19 @@ class RoutingRows:
         return [_record(row) for row in await connection.execute(statement)]
 
     @staticmethod
+    async def of_project(
+        connection: AsyncConnection, kind: Kind, pod_id: PodId, project_id: ProjectId | None, *, limit: int
+    ) -> list[Routing]:
+        """Bound routings of a kind to a pod, newest first; of all projects when none is named."""
+        statement = sa.select(routings).where(
+            routings.c.pod_id == pod_id, routings.c.kind == kind.value, routings.c.pod_resource_id.is_not(None)
+        )
+        if project_id is not None:
+            statement = statement.where(routings.c.project_id == project_id)
+        statement = statement.order_by(routings.c.created_at.desc(), routings.c.id.desc()).limit(limit)
+        return [_record(row) for row in await connection.execute(statement)]
+
+    @staticmethod
     async def ports_of_server(connection: AsyncConnection, server_id: str, pod_id: PodId) -> list[Routing]:
         """Ports whose details name this server, oldest first."""
         statement = (

@@ -344,6 +344,7 @@ class Cinder:
         return Manner(
             sort_keys=_SORT_KEYS,
             max_limit=self.max_limit,
+            ties=("created_at", "id"),
             marker_refusal=lambda marker: Refusal(404, f"{noun} {marker} could not be found."),
         )
 

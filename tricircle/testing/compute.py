@@ -16,8 +16,10 @@ from tricircle.testing.microversions import Microversions, fault
 from tricircle.testing.network import Neutron
 
 VERSIONS = Microversions(word="compute", minimum=(2, 1), maximum=(2, 104), legacy="X-OpenStack-Nova-API-Version")
-_SORT_KEYS = {"created_at": "created", "display_name": "name", "name": "name", "uuid": "id", "updated_at": "updated",
-              "vm_state": "status", "project_id": "_project", "availability_zone": "_number"}  # fmt: skip
+_SORT_KEYS = {
+    "created_at": "created", "display_name": "name", "name": "name", "uuid": "id", "updated_at": "updated",
+    "vm_state": "status", "key_name": "key_name", "project_id": "_project", "availability_zone": "_number",
+}  # fmt: skip
 _KNOWN_IN_QUERIES = {
     "limit", "marker", "sort_key", "sort_dir", "name", "status", "all_tenants", "deleted", "project_id",
     "changes-since", "availability_zone", "flavor", "image", "ip", "host", "reservation_id",
@@ -43,6 +45,8 @@ class Nova:
         self.aggregates = Aggregates()
         self.quotas = Quotas()
         self.servers: dict[str, Json] = {}
+        #: Deleted ones, which are still known as markers.
+        self.gone: dict[str, Json] = {}
         #: Whether new servers wait for the conductor: accepted and shown, but in no cell, on no host and not counted.
         self.is_conductor_away = False
         self._numbers = itertools.count(1)
@@ -186,7 +190,14 @@ class Nova:
                 if wants_all or one["_project"] == asked.caller.project_id]  # fmt: skip
         if (name := asked.one("name")) is not None:
             mine = [one for one in mine if re.search(name, one["name"])]
-        manner = Manner(sort_keys=_SORT_KEYS, marker_refusal=marker_refusal, max_limit=self.max_limit)
+        manner = Manner(
+            sort_keys=_SORT_KEYS,
+            marker_refusal=marker_refusal,
+            max_limit=self.max_limit,
+            unique="uuid",
+            is_first=lambda server: bool(server["_is_queued"]),
+            gone=self.gone.values,
+        )
         taken, more = page(matching(mine, asked, ("status",)), asked, manner)
         is_detail = asked.path.endswith("detail")
         body: Json = {"servers": [self._shown(asked, one, is_detail=is_detail) for one in taken]}
@@ -205,7 +216,7 @@ class Nova:
 
     def _delete(self, asked: Asked, server_id: str) -> Said:
         self._get(asked, server_id)
-        del self.servers[server_id]
+        self.gone[server_id] = self.servers.pop(server_id)
         for port in self._ports(server_id):
             self.neutron.release(port["id"])
         for attachment in [one for one in self.cinder.attachments.values() if one["instance"] == server_id]:
@@ -369,7 +380,8 @@ class Nova:
             "hostId": "" if server["_is_queued"] else self._host_id(server["_project"]),
             "OS-EXT-AZ:availability_zone": self.neutron.zone, "accessIPv4": "", "accessIPv6": "", "config_drive": "",
             "OS-EXT-STS:vm_state": {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building"),
-            "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:task_state": None, "OS-EXT-STS:power_state": 1,
+            "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:power_state": 1,
+            "OS-EXT-STS:task_state": "scheduling" if server["_is_queued"] else None,
             "os-extended-volumes:volumes_attached": [{"id": one} for one in self._attached(server["id"])],
         }  # fmt: skip
         image = {"rel": "bookmark", "href": f"{asked.root}/images/{server['image']}"}

@@ -215,6 +215,18 @@ async def test_a_marker_in_a_dead_pod_works_from_what_was_remembered() -> None:
     assert ids(body) == ["a2", "a1"]
 
 
+@pytest.mark.parametrize("row", [nova_row(), cinder_row()])
+async def test_a_marker_in_a_dead_pod_works_from_what_is_written_down(row: Row) -> None:
+    """Nobody remembers the page any more, or it is in the middle of one."""
+    first = FakePod(pod=pod("P1"), items=[item(f"a{n}", n, n) for n in range(4)])
+    second = FakePod(pod=pod("P2"), items=[item(f"b{n}", n, n) for n in range(4)], failure=UnavailableError("down"))
+    _, body = await page([first, second], row, "limit=2&marker=b2")
+    # Of equal age, the pod that goes first was before it.
+    assert ids(body) == ["a1", "a0"]
+    with pytest.raises(UnavailableError):
+        await page([first, second], row, "limit=2&marker=b2&sort_key=name")
+
+
 async def test_nobody_there_is_unavailable_not_empty() -> None:
     """An empty list would say that nothing exists."""
     dead = FakePod(pod=pod("P1"), items=[], failure=UnavailableError("down"))

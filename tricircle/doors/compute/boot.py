@@ -17,6 +17,7 @@ from tricircle.copies.keypairs import routing_id
 from tricircle.copies.vanished import NAMES_UNKNOWN
 from tricircle.doors.compute.boot_request import BootRequest, PodNaming, pod_document
 from tricircle.doors.compute.checks import Parts
+from tricircle.doors.compute.down_cells import booted
 from tricircle.doors.compute.needs import (
     FlavorCopies,
     ImageCopies,
@@ -264,7 +265,10 @@ class Boot:
     async def _note(self, order: Order, server_id: str) -> None:
         """Write the routing. Without it the server is looked for in the pods, so a database that is away fails no
         boot."""
-        details = {"asked_az": order.wanted.zone.name} if order.wanted.zone.name else None
+        parts, wanted = order.parts, order.wanted
+        details = dict(booted(parts.flavor, wanted.server.get("imageRef"), order.context, wanted.server_group_id))
+        if wanted.zone.name:
+            details["asked_az"] = wanted.zone.name
         try:
             await self._routings.record(Kind.SERVER, server_id, order.pod.id, order.context.project_id, details=details)
         except TricircleError as error:

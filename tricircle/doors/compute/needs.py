@@ -133,6 +133,34 @@ class KnownRoutings(Protocol):
         ...
 
 
+class ProjectRoutings(Protocol):
+    """The servers of a project in a pod that does not answer (``ledger/routings.py``)."""
+
+    async def of_project(
+        self, kind: Kind, pod_id: PodId, project_id: ProjectId | None, *, limit: int
+    ) -> Sequence[Routing]:
+        """Bound routings, newest first; of all projects when none is named."""
+        ...
+
+    async def record(
+        self,
+        kind: Kind,
+        resource_id: str,
+        pod_id: PodId,
+        project_id: ProjectId,
+        created_at: datetime | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> Routing:
+        """Write down where an owned resource lives."""
+        ...
+
+    async def update(
+        self, routing_id: int, *, details: Mapping[str, object] | None = None, revision: str | None = None
+    ) -> bool:
+        """Merge facts into a routing."""
+        ...
+
+
 class JobFiles(Protocol):
     """Where jobs are filed (``jobs/queue.py``)."""
 

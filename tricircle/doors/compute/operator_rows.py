@@ -13,6 +13,9 @@ from tricircle.doors.compute.services import Services
 from tricircle.road.merge import Listing, Paging
 from tricircle.road.row import Behaviour, Row
 
+#: The order of migrations from 2.59 on.
+_NEWEST = (("created_at", True), ("id", True), ("uuid", False))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSpecials:
@@ -34,7 +37,7 @@ def operator_rows(specials: OperatorSpecials) -> Iterator[Row]:
     yield from _host_rows(specials.hosts)
     named = by_host("host", "source_compute", "dest_compute")
     whole = Listing(paging=Paging.NONE, order=(), zone_filter=None, adapt=named)
-    newest = replace(paged("migrations", order=(("created_at", True),), id_key="uuid"), adapt=named)
+    newest = replace(paged("migrations", order=_NEWEST, id_key="uuid"), adapt=named)
     for versions, listing in (((None, "2.58"), whole), (("2.59", None), newest)):
         yield gathered("/os-migrations", "migrations", versions=versions, listing=listing, shape=MIGRATION)
     snapshots = "/os-assisted-volume-snapshots"

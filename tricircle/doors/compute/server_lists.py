@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tricircle.context import PodId
+from tricircle.doors.compute.down_cells import DownCells, is_listed
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.operator_views import by_host
 from tricircle.http.message import Answer, Request
@@ -49,9 +50,38 @@ def _rank(server: Item) -> int:
 
 #: The filters of administrators.
 _by_host = by_host("host", "node", "hypervisor_hostname")
+#: Sort keys that Nova takes below 2.75, and does not sort by.
+_IGNORED = frozenset(
+    (
+        "architecture",
+        "cell_name",
+        "cleaned",
+        "default_ephemeral_device",
+        "default_swap_device",
+        "deleted",
+        "deleted_at",
+        "disable_terminate",
+        "ephemeral_gb",
+        "ephemeral_key_uuid",
+        "id",
+        "key_data",
+        "launched_on",
+        "memory_mb",
+        "os_type",
+        "reservation_id",
+        "root_gb",
+        "shutdown_terminate",
+        "user_data",
+        "vcpus",
+        "vm_mode",
+    )
+)
 #: ``/servers/detail``
 DETAILED = Listing(
     paging=Paging.NOVA,
+    ties=(),
+    unique="uuid",
+    ignored=_IGNORED,
     fields=_FIELDS,
     links="servers_links",
     noun="Instance",
@@ -65,9 +95,10 @@ BRIEF = replace(DETAILED, brief=("id", "name", "links"))
 class ServerLists:
     """``GET /servers`` and ``GET /servers/detail``."""
 
-    def __init__(self, *, carrier: Carrier, routings: KnownRoutings) -> None:
+    def __init__(self, *, carrier: Carrier, routings: KnownRoutings, down: DownCells) -> None:
         self._carrier = carrier
         self._routings = routings
+        self._down = down
 
     async def gather(self, request: Request, row: Row) -> Answer:
         """The list of ``row``. A filter by flavor is asked of each pod by the flavor's id there."""
@@ -77,6 +108,8 @@ class ServerLists:
             ids = {copy.pod_id: str(copy.pod_resource_id) for copy in copies if copy.is_bound}
             listing = replace(row.listing, adapt=lambda query, pod: _by_flavor(_by_host(query, pod), pod, ids))
             row = replace(row, listing=listing)
+        if is_listed(request):
+            row = replace(row, stand_ins=self._down.listed)
         answer = await self._carrier.gather(request, row)
         if answer.status == 403 and row.listing is not None and row.listing.brief and isinstance(answer.body, bytes):
             # Pods were asked for details, which other rules guard: the refusal is of what the user asked.

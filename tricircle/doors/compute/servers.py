@@ -13,6 +13,7 @@ from tricircle.doors.compute.boot_request import BootRequest, parse
 from tricircle.doors.compute.checks import Checks, Parts
 from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.devices import new_volumes
+from tricircle.doors.compute.down_cells import DownCells
 from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, ServerStorage
 from tricircle.doors.compute.places import Places
@@ -145,9 +146,10 @@ class ServerEnds:
     The job is filed before the call as well, for later, in case this process does not live to file it afterwards.
     """
 
-    def __init__(self, *, carrier: Carrier, jobs: JobFiles) -> None:
+    def __init__(self, *, carrier: Carrier, jobs: JobFiles, down: DownCells) -> None:
         self._carrier = carrier
         self._jobs = jobs
+        self._down = down
 
     async def end(self, request: Request, row: Row) -> Answer:
         """Carry out ``row`` (a call that ends the server of the path, or takes something from it)."""
@@ -158,6 +160,8 @@ class ServerEnds:
         await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
         answer = await self._carrier.route(request, row)
         if answer.status < 300:
+            if request.method == "DELETE" and request.path.endswith("/" + server_id):
+                await self._down.note_end(located)
             soon = self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
             # The pod has done it, whatever becomes of the database: the other job comes a little later.
             if isinstance(error := await caught(soon), TricircleError):
