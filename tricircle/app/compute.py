@@ -28,6 +28,7 @@ from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.limits import Limits
 from tricircle.doors.compute.machines import Machines
+from tricircle.doors.compute.needs import ServerStorage
 from tricircle.doors.compute.networks import Networks
 from tricircle.doors.compute.nic_ports import NicPorts
 from tricircle.doors.compute.nics import Nics
@@ -124,23 +125,16 @@ def _servers(
         pods=rooms.registry,
     )
     consoles = _consoles(rooms, carrier)
-    actions = ServerActions(
-        carrier=carrier,
-        row=action_row(),
-        image_base=image_base,
+    actions = _actions(
+        rooms,
+        carrier,
+        declared=declared,
         groups=groups,
         consoles=consoles,
         ends=ends,
-        declared=declared,
-        flavors=copies.flavors,
-        keypairs=copies.keypairs,
-        quota=quota,
-        items=items,
-        sizes=Sizes(rooms.routings),
-        storage=storage,
+        limits=(quota, items, storage),
         places=places,
-        images=ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes),
-        pods=rooms.registry,
+        image_base=image_base,
     )
     return ServerSpecials(
         servers=servers,
@@ -184,4 +178,38 @@ def _consoles(rooms: Rooms, carrier: Carrier) -> ConsoleCalls:
         pods=rooms.registry,
         endpoint=shown.public_endpoint,
         spice_direct_endpoint=shown.spice_direct_endpoint,
+    )
+
+
+def _actions(
+    rooms: Rooms,
+    carrier: Carrier,
+    *,
+    declared: Declared,
+    groups: GroupActions,
+    consoles: ConsoleCalls,
+    ends: ServerEnds,
+    limits: tuple[Quota, ItemLimits, ServerStorage],
+    places: Places,
+    image_base: str,
+) -> ServerActions:
+    copies = rooms.copies
+    quota, items, storage = limits
+    return ServerActions(
+        carrier=carrier,
+        row=action_row(),
+        image_base=image_base,
+        groups=groups,
+        consoles=consoles,
+        ends=ends,
+        declared=declared,
+        flavors=copies.flavors,
+        keypairs=copies.keypairs,
+        quota=quota,
+        items=items,
+        sizes=Sizes(rooms.routings),
+        storage=storage,
+        places=places,
+        images=ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes),
+        pods=rooms.registry,
     )
