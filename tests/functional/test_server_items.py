@@ -111,3 +111,17 @@ def test_a_server_is_let_go_and_pinned_again(tenant: Tenant, server_id: str) -> 
     assert "its current availability zone 'az1', but 'az2' was requested" in str(why)
     assert pin("az1") == (200, "az1")
     assert shown() == "az1"
+
+
+def test_servers_of_one_call_have_one_reservation(region: Region, tenant: Tenant, flavor: Json, image_id: str) -> None:
+    said = tenant.boot(flavorRef=flavor["id"], imageRef=image_id, min_count=2, max_count=2, return_reservation_id=True)
+    assert said.status_code == 202, said.text
+    reservation = said.json()["reservation_id"]
+    for path in ("servers", "servers/detail"):
+        found = tenant.here.list("compute", path, reservation_id=reservation)
+        assert len(found) == 2
+        (last,) = tenant.here.list("compute", path, reservation_id=reservation, limit=1, marker=found[0]["id"])
+        assert last["id"] == found[1]["id"]
+        assert tenant.here.list("compute", path, reservation_id=reservation, name="nobody") == []
+    shown = [region.admin.good("GET", "compute", f"/servers/{one['id']}")["server"] for one in found]
+    assert {one["OS-EXT-SRV-ATTR:reservation_id"] for one in shown} == {reservation}

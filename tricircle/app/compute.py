@@ -26,6 +26,7 @@ from tricircle.doors.compute.hypervisors import Hypervisors
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.item_limits import ItemLimits
+from tricircle.doors.compute.launches import Launches
 from tricircle.doors.compute.limits import Limits
 from tricircle.doors.compute.machines import Machines
 from tricircle.doors.compute.needs import ServerStorage
@@ -111,7 +112,7 @@ def _servers(
     down = DownCells(carrier=carrier, routings=rooms.routings)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
-    boot = _boot(rooms, carrier, ports)
+    launches = Launches(carrier=carrier, routings=rooms.routings, clients=rooms.clients, pods=rooms.registry)
     servers = Servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
@@ -120,9 +121,8 @@ def _servers(
         storage=storage,
         places=places,
         choice=choice,
-        boot=boot,
-        clients=rooms.clients,
-        pods=rooms.registry,
+        boot=_boot(rooms, carrier, ports),
+        launches=launches,
     )
     consoles = _consoles(rooms, carrier)
     actions = _actions(
@@ -138,7 +138,7 @@ def _servers(
     )
     return ServerSpecials(
         servers=servers,
-        lists=ServerLists(carrier=carrier, routings=rooms.routings, down=down),
+        lists=ServerLists(carrier=carrier, routings=rooms.routings, down=down, launches=launches),
         departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue, down=down),
         ends=ends,
         actions=actions,

@@ -175,3 +175,8 @@ class Routings:
         """The ports in a pod whose details name this server, oldest first."""
         async with transaction(self._engine) as connection:
             return await RoutingRows.ports_of_server(connection, server_id, pod_id)
+
+    async def of_reservation(self, reservation_id: str) -> list[Routing]:
+        """The servers whose details name this reservation, oldest first."""
+        async with transaction(self._engine) as connection:
+            return await RoutingRows.of_reservation(connection, reservation_id)

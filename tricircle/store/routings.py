@@ -172,6 +172,16 @@ class RoutingRows:
         return [_record(row) for row in await connection.execute(statement)]
 
     @staticmethod
+    async def of_reservation(connection: AsyncConnection, reservation_id: str) -> list[Routing]:
+        """Servers whose details name this reservation, oldest first."""
+        statement = (
+            sa.select(routings)
+            .where(routings.c.server_id == reservation_id, routings.c.kind == Kind.SERVER.value)
+            .order_by(routings.c.id)
+        )
+        return [_record(row) for row in await connection.execute(statement)]
+
+    @staticmethod
     async def record(connection: AsyncConnection, routing: Routing) -> Routing:
         """Write a bound routing, or bind the one that is there; ``id``, owner and ``revision`` are not looked at.
 
@@ -327,7 +337,8 @@ def _held(routing_id: int, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _detail_columns(details: Mapping[str, object]) -> dict[str, object]:
-    return {"server_id": details["server_id"]} if "server_id" in details else {}
+    named = details.get("server_id") or details.get("reservation_id")
+    return {"server_id": named} if named else {}
 
 
 def _facts(

@@ -94,7 +94,8 @@ routings = sa.Table(
     sa.Column("owner", _ident(128)),
     sa.Column("lease_until", Instant),
     sa.Column("revision", _ident(64)),
-    # For a port: the server it belongs to, the same as in details, here for its index.
+    # For a port: the server it belongs to; for a server that was made with others: their reservation. The same as in
+    # details, here for its index.
     sa.Column("server_id", _ident(36)),
     sa.Column("details", sa.JSON, nullable=False, default=dict),
     sa.Column("resources", sa.JSON, nullable=False, default=dict),

@@ -118,6 +118,10 @@ class KnownRoutings(Protocol):
         """All copies of one declared resource."""
         ...
 
+    async def of_reservation(self, reservation_id: str) -> Sequence[Routing]:
+        """The servers that one call made, oldest first."""
+        ...
+
     async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Iterable[str]) -> dict[str, Routing]:
         """Copies by their ids in the pod."""
         ...

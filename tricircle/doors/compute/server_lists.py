@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tricircle.context import PodId
 from tricircle.doors.compute.down_cells import DownCells, is_listed
+from tricircle.doors.compute.launches import Launches
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.operator_views import by_host
 from tricircle.http.message import Answer, Request
@@ -95,10 +96,11 @@ BRIEF = replace(DETAILED, brief=("id", "name", "links"))
 class ServerLists:
     """``GET /servers`` and ``GET /servers/detail``."""
 
-    def __init__(self, *, carrier: Carrier, routings: KnownRoutings, down: DownCells) -> None:
+    def __init__(self, *, carrier: Carrier, routings: KnownRoutings, down: DownCells, launches: Launches) -> None:
         self._carrier = carrier
         self._routings = routings
         self._down = down
+        self._launches = launches
 
     async def gather(self, request: Request, row: Row) -> Answer:
         """The list of ``row``. A filter by flavor is asked of each pod by the flavor's id there."""
@@ -110,7 +112,7 @@ class ServerLists:
             row = replace(row, listing=listing)
         if is_listed(request):
             row = replace(row, stand_ins=self._down.listed)
-        answer = await self._carrier.gather(request, row)
+        answer = await self._launches.gathered(request, row) or await self._carrier.gather(request, row)
         if answer.status == 403 and row.listing is not None and row.listing.brief and isinstance(answer.body, bytes):
             # Pods were asked for details, which other rules guard: the refusal is of what the user asked.
             answer.body = answer.body.replace(b"api:servers:detail", b"api:servers:index")

@@ -31,6 +31,8 @@ _HOSTS = tuple(
 )
 #: How a pod calls a flavor that had to take another name there.
 _DISTINCT_FLAVOR = re.compile(rf"(?<=Flavor ){re.escape(PREFIX)}")
+#: Servers that one call made have one reservation, though the pod made them one by one (``launches.py``).
+_RESERVATION = "OS-EXT-SRV-ATTR:reservation_id"
 #: Kinds whose ids differ between pod and centre and stand in texts.
 TEXT_KINDS = (Kind.PORT, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
@@ -76,7 +78,7 @@ def clean_text(text: str, facts: Facts) -> str:
 
 
 def _collect_server(item: Item) -> Iterator[PodSideId]:
-    if "pinned_availability_zone" in item:
+    if "pinned_availability_zone" in item or _RESERVATION in item:
         yield Kind.SERVER, str(item.get("id"))
     for group_id in _texts(item.get("server_groups")):
         yield Kind.SERVER_GROUP, group_id
@@ -93,6 +95,9 @@ def _apply_server(item: Item, facts: Facts) -> Item:
             item[key] = change(item[key], facts)
     if "pinned_availability_zone" in item:
         item["pinned_availability_zone"] = _pinned(item, facts)
+    if _RESERVATION in item:
+        routing = facts.ids.get((Kind.SERVER, str(item.get("id"))))
+        item[_RESERVATION] = (routing.details.get("reservation_id") if routing else None) or item[_RESERVATION]
     return item
 
 
