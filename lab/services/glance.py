@@ -25,19 +25,19 @@ def central_service(lab: Lab) -> Service:
 def _service(lab: Lab, pod: Pod | None, place: str, port: int, group: str) -> Service:
     stores = lab.var / place / "glance"
     # Glance refuses to start without the directories of its reserved stores.
-    for name in ("images", "attic", "staging", "tasks"):
+    for name in ("images", "vault", "staging", "tasks"):
         (stores / name).mkdir(parents=True, exist_ok=True)
     sections = ini.merge(
         shared(lab, pod, "glance"),
         {
             "DEFAULT": {
-                "enabled_backends": "file:file,attic:file",
+                "enabled_backends": "file:file,vault:file",
                 "worker_self_reference_url": f"http://{HOST}:{port}",
                 "show_multiple_locations": True,
             },
             "glance_store": {"default_backend": "file"},
             "file": {"filesystem_store_datadir": stores / "images"},
-            "attic": {"filesystem_store_datadir": stores / "attic"},
+            "vault": {"filesystem_store_datadir": stores / "vault"},
             # Images are imported from a server of the lab's own: it has no way out.
             "import_filtering_opts": {
                 "allowed_hosts": f"[{HOST}]",
