@@ -53,8 +53,9 @@ def _sections(folder: Path, place: Place) -> ini.Sections:
             "build_timeout": _PATIENCE,
         },
         "compute-feature-enabled": {
-            "console_output": False,
-            "vnc_console": False,
+            "console_output": True,
+            "vnc_console": True,
+            "spice_console": True,
             "live_migration": False,
             "resize": True,
             "attach_encrypted_volume": False,
