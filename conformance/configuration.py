@@ -70,8 +70,10 @@ def _compute(place: Place, region: ini.Section) -> ini.Sections:
         },
         "compute-feature-enabled": {
             "change_password": True,
-            "console_output": False,
-            "vnc_console": False,
+            "console_output": True,
+            "vnc_console": True,
+            "spice_console": True,
+            "serial_console": True,
             "live_migration": place.hosts > 1,
             "volume_backed_live_migration": True,
             "block_migration_for_live_migration": True,

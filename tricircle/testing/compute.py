@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tricircle.testing.block_storage import Cinder
+from tricircle.testing.compute_consoles import ACTIONS as CONSOLE_ACTIONS
+from tricircle.testing.compute_consoles import Consoles
 from tricircle.testing.compute_declared import Aggregates, Flavors, Keypairs, Quotas, marker_refusal
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.image import Glance
@@ -47,6 +49,7 @@ class Nova:
         self.servers: dict[str, Json] = {}
         #: Deleted ones, which are still known as markers.
         self.gone: dict[str, Json] = {}
+        self.consoles = Consoles(self._get, self.servers, host)
         #: Whether new servers wait for the conductor: accepted and shown, but in no cell, on no host and not counted.
         self.is_conductor_away = False
         self._numbers = itertools.count(1)
@@ -60,6 +63,7 @@ class Nova:
             *self.keypairs.routes(),
             *self.aggregates.routes(),
             *self.quotas.routes(),
+            *self.consoles.routes(),
             route("POST", "/servers", self._create),
             route("GET", "/servers", self._list),
             route("GET", "/servers/detail", self._list),
@@ -233,6 +237,8 @@ class Nova:
                 name = {"name": f"snapshot for {asked.part(action).get('name')}"}
                 self.cinder.snap(self.cinder.volumes[volume_id], name, server["_project"])
             return Said(status=202, body={"image_id": new_id()})
+        if action in CONSOLE_ACTIONS:
+            return self.consoles.act(asked, server_id, action)
         if action in moves:
             verb, source, target = moves[action]
             if server["status"] != source:

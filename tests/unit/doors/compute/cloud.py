@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tricircle.app.compute import compute_door
-from tricircle.conf.settings import CentralSettings, DatabaseSettings, GatewaySettings
+from tricircle.conf.settings import CentralSettings, ConsoleSettings, DatabaseSettings, GatewaySettings
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
@@ -27,6 +27,7 @@ from tricircle.doors.compute.server_views import FAULT
 from tricircle.errors import NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.jobs.queue import Queue
+from tricircle.ledger.consoles import Consoles
 from tricircle.ledger.leases import Leases
 from tricircle.ledger.positions import Positions
 from tricircle.ledger.reservations import Reservations
@@ -56,6 +57,7 @@ from tricircle.upstream.reply import Call, Reply, Target
 
 LINK_HOST = "upstream.invalid"
 PUBLIC = "https://cloud.example"
+CONSOLES = "https://consoles.example"
 IMAGE = "11111111-2222-3333-4444-555555555555"
 
 
@@ -230,6 +232,8 @@ class Cloud:
         self.routings = Routings(engine)
         self.queue = Queue(engine)
         self.ports = PortStandIn(apps, self.routings)
+        self.console = ConsoleSettings(public_endpoint=CONSOLES, spice_direct_endpoint="https://spice.example/nova")
+        self.consoles = Consoles(engine, ttl_s=600.0)
         self.door = self._door()
         self._table = DoorTable(
             self.door.rows, versions=self.door.versions, root_rows=self.door.root_rows, is_project_optional=True
@@ -297,7 +301,8 @@ class Cloud:
             bindings=self.bindings,
             reservations=Reservations(self.engine),
             copies=copies,
-            settings=SimpleNamespace(gateway=GatewaySettings()),
+            consoles=self.consoles,
+            settings=SimpleNamespace(gateway=GatewaySettings(), console=self.console),
         )
 
     def context(self, user: str = "demo", project: str = "demo") -> RequestContext:
