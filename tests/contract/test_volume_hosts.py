@@ -49,9 +49,16 @@ def test_hosts_and_capabilities(cloud: Cloud) -> None:
     shown = said(cloud.admin, "GET", f"/os-hosts/{host}")[1]["host"]
     assert (shown[0]["resource"]["host"], shown[0]["resource"]["project"]) == (host, "(total)")
     status, body = said(cloud.admin, "GET", "/os-hosts/no-such")
-    assert (status, body["itemNotFound"]["message"]) == (404, "Host no-such could not be found.")
+    text = "Service cinder-volume could not be found on host no-such."
+    assert (status, body["itemNotFound"]["message"]) == (404, text)
     assert said(cloud.admin, "GET", f"/capabilities/{host}")[1]["namespace"] == f"OS::Storage::Capabilities::{host}"
     assert said(cloud.admin, "GET", "/capabilities/no-such")[0] == 404
+
+
+def _safe(body: dict) -> dict[str, int]:
+    """Sizes of what can be managed, by name."""
+    found = [one for one in body["manageable-volumes"] if one["safe_to_manage"]]
+    return {one["reference"]["source-name"]: one["size"] for one in found}
 
 
 def test_a_volume_is_left_and_managed_again(cloud: Cloud, volume: Callable[..., dict], undo: Undo) -> None:
@@ -60,12 +67,10 @@ def test_a_volume_is_left_and_managed_again(cloud: Cloud, volume: Callable[..., 
     name = f"volume-{made['id']}"
     assert said(cloud.admin, "POST", f"/volumes/{made['id']}/action", {"os-unmanage": {}})[0] == 202
     listed = eventually(
-        lambda: said(cloud.admin, "GET", f"/manageable_volumes?host={place.replace('#', '%23')}")[1],
-        lambda body: (
-            {"source-name": name} in [one["reference"] for one in body["manageable-volumes"] if one["safe_to_manage"]]
-        ),
+        lambda: _safe(said(cloud.admin, "GET", f"/manageable_volumes?host={place.replace('#', '%23')}")[1]),
+        lambda sizes: name in sizes,
     )
-    assert [one["size"] for one in listed["manageable-volumes"] if one["reference"]["source-name"] == name] == [1]
+    assert listed[name] == 1
     body = {"volume": {"host": place, "ref": {"source-name": name}, "name": "again"}}
     status, answer = said(cloud.admin, "POST", "/manageable_volumes", body)
     assert status == 202, answer

@@ -105,8 +105,8 @@ class VolumeHosts:
         return Said(body={"hosts": [one for one in shown if asked.one("zone") in (None, one["zone"])]})
 
     def _host(self, asked: Asked, host: str) -> Said:
-        if host not in self._places().values():
-            raise Refusal(404, f"Host {host} could not be found.")
+        if host != self.backend:
+            raise Refusal(404, f"Service cinder-volume could not be found on host {host}.")
         asked.need_admin("volume_extension:hosts")
         total = {"host": host, "project": "(total)", "volume_count": str(len(self._owner.volumes))}
         return Said(body={"host": [{"resource": total}]})
