@@ -9,17 +9,17 @@ import pytest
 
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
-from tricircle.doors.block_storage.derived import Derived
-from tricircle.doors.block_storage.handovers import Handovers
-from tricircle.doors.block_storage.limits import Limits
-from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.backup_records import BackupRecords
+from tricircle.doors.block_storage.derived import Derived
 from tricircle.doors.block_storage.everywhere import Everywhere
 from tricircle.doors.block_storage.group_rows import Grouping
 from tricircle.doors.block_storage.groups import Groups
+from tricircle.doors.block_storage.handovers import Handovers
 from tricircle.doors.block_storage.host_calls import HostCalls
+from tricircle.doors.block_storage.limits import Limits
 from tricircle.doors.block_storage.manage import Manage
 from tricircle.doors.block_storage.operator_rows import Operating
+from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.versions import Versions
