@@ -82,20 +82,21 @@ async def transfer(image: Body, source: Side, sink: Side, progress: Progress, de
 async def _checked(pieces: AsyncIterator[bytes], image: Body, progress: Progress) -> AsyncIterator[bytes]:
     """The pieces, the last one only when all of them are the image."""
     taken, held, passed = _hash_of(image), b"", 0
-    reported = time.monotonic()
+    size, reported = image.get("size"), time.monotonic()
     async for piece in pieces:
         if not piece:
             continue
+        passed += len(piece)
+        if isinstance(size, int) and passed > size:
+            break
         if held:
             yield held
         held = piece
-        passed += len(piece)
         if taken is not None:
             taken.update(piece)
         if time.monotonic() - reported > _REPORT_S:
             reported = time.monotonic()
             await progress(passed)
-    size = image.get("size")
     if isinstance(size, int) and passed != size:
         raise BadUpstreamAnswerError(f"Of an image of {size} bytes {passed} came.")
     wanted = text(image, "os_hash_value") or text(image, "checksum")

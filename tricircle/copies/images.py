@@ -100,7 +100,10 @@ class Images:
         async def work(pod: Pod, copy: Routing) -> None:
             if image is None:
                 await self._part(pod, copy, run.deadline)
-            elif copy.details.get("is_ours") and _must_follow(run, copy, image):
+            elif not copy.details.get("is_ours"):
+                if must_look(run):
+                    await self._reach.routings.forget(copy.id)  # the next use looks for it
+            elif _must_follow(run, copy, image):
                 await self._follow(_Copy(pod, copy, image), run.deadline)
 
         async def find(pod: Pod, _copy: Routing) -> Found | None:

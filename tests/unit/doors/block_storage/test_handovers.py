@@ -78,6 +78,7 @@ class Script:
             copies=cast("Any", self),
             vanished=cast("Any", None),
             sources=cast("Any", None),
+            images=cast("Any", None),
         )
         return Handovers(needs)
 

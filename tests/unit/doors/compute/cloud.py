@@ -18,6 +18,8 @@ from tricircle.conf.settings import CentralSettings, ConsoleSettings, DatabaseSe
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
+from tricircle.copies.image_homes import ImageHomes
+from tricircle.copies.images import Images
 from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.owner import Owner
 from tricircle.copies.reach import Reach
@@ -282,6 +284,8 @@ class Cloud:
             keypairs=Keypairs(self.reach),
             server_groups=ServerGroups(self.reach),
             volume_types=NoVolumeTypes(),
+            images=Images(self.reach),
+            image_homes=ImageHomes(self.reach),
             vanished=Vanished(self.reach),
             ports=self.ports,
             groups=GroupStandIn(self.apps, self.ports),
