@@ -18,6 +18,7 @@ class List:
     :ivar noun: what an unknown marker is called
     :ivar links: JSON key of the page links; None when Cinder sends none
     :ivar brief: what the brief list shows; the detailed one shows all
+    :ivar is_blind: as in ``Listing``
     """
 
     kind: Kind
@@ -27,6 +28,7 @@ class List:
     brief: tuple[str, ...]
     order: Order = (("created_at", True),)
     shape: Shape | None = None
+    is_blind: bool = False
 
     def rows(self, path: str) -> Iterator[Row]:
         """The brief list at ``path`` and the detailed one below it. Only detail carries the sort keys."""
@@ -38,6 +40,7 @@ class List:
                 noun=self.noun,
                 links=self.links,
                 brief=brief,
+                is_blind=self.is_blind,
             )
             yield Row(
                 ("GET",),
@@ -80,6 +83,8 @@ ATTACHMENTS = List(
     collection="attachments",
     links=None,
     brief=("id", "status", "instance", "volume_id"),
+    # Sorted by their ages, which they do not show.
+    is_blind=True,
 )
 _TRANSFERS = List(
     kind=Kind.TRANSFER,
