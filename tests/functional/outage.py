@@ -13,16 +13,16 @@ from lab.topology import load_lab
 @contextmanager
 def without_network_of(pod: str, root: Path = Path(".")) -> Iterator[None]:
     """Within the block nobody listens where ``pod`` (such as "Pod1") has its Neutron."""
-    with without(pod, "neutron", root):
+    with without(f"{pod.lower()}-neutron", root):
         yield
 
 
 @contextmanager
-def without(pod: str, what: str, root: Path = Path(".")) -> Iterator[None]:
-    """Within the block nobody listens where ``pod`` has this service, in the lab's words (such as "glance")."""
+def without(name: str, root: Path = Path(".")) -> Iterator[None]:
+    """Within the block nobody listens where a service of the lab (such as "pod2-nova") is."""
     lab = load_lab(root.resolve())
     supervisor = Supervisor(lab.run, lab.logs)
-    service = next(one for one in up.openstack(lab) if one.name == f"{pod.lower()}-{what}")
+    service = next(one for one in up.openstack(lab) if one.name == name)
     supervisor.stop([record for record in supervisor.records() if record.name == service.name])
     try:
         yield

@@ -283,7 +283,7 @@ def test_a_copy_that_an_operator_deleted_is_made_anew(
 def test_a_glance_that_is_away(tenant: Tenant, flavor: Json, pod: Caller, pictures: Pictures) -> None:
     """503 for what needs it, and nothing is left; good again when it is back."""
     image_id = pictures.make(b"later")
-    with without("Pod2", "glance", ROOT):
+    with without("pod2-glance", ROOT):
         answer = tenant.boot(OWN, flavorRef=flavor["id"], imageRef=image_id)
         assert answer.status_code == 503, answer.text
         assert int(answer.headers["Retry-After"]) > 0

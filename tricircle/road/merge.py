@@ -42,6 +42,7 @@ class Listing:
     :ivar ties: sort keys that the service appends to the client's, in the direction of the first
     :ivar unique: sort key that Nova appends to the client's (not to ``order``) together with one direction, rising
     :ivar ignored: sort keys that the service takes and passes over, with their directions
+    :ivar is_blind: items do not show what their service sorts them by: the list is that of one pod after the other
     :ivar fields: JSON fields of sort keys that have another name there (``{"image_ref": "image/id"}``)
     :ivar brief: keys of an item that stay when the row's path is the brief list; None when the row is the detailed one
     :ivar links: JSON key of the page links; None when the service sends none: then a pod is asked until it has no more
@@ -58,6 +59,7 @@ class Listing:
     ties: tuple[str, ...] = ("created_at",)
     unique: str | None = None
     ignored: frozenset[str] = frozenset()
+    is_blind: bool = False
     fields: Mapping[str, str] = field(default_factory=dict)
     brief: tuple[str, ...] | None = None
     links: str | None = None

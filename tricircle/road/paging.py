@@ -123,6 +123,8 @@ _TRUE = frozenset(("1", "t", "true", "on", "y", "yes"))
 
 
 def _order(query: Query, listing: Listing) -> Order:
+    if listing.is_blind:
+        return ()
     named = _nova_order(query, listing) if listing.paging is Paging.NOVA else _cinder_order(query)
     order = named or listing.order
     first = order[0][1] if order else True

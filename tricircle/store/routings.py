@@ -159,7 +159,7 @@ class RoutingRows:
         if project_id is not None:
             statement = statement.where(routings.c.project_id == project_id)
         statement = statement.order_by(routings.c.created_at.desc(), routings.c.id.desc()).limit(limit)
-        return [_record(row) for row in await connection.execute(statement)]
+        return [routing_of(row) for row in await connection.execute(statement)]
 
     @staticmethod
     async def ports_of_server(connection: AsyncConnection, server_id: str, pod_id: PodId) -> list[Routing]:
@@ -179,7 +179,7 @@ class RoutingRows:
             .where(routings.c.server_id == reservation_id, routings.c.kind == Kind.SERVER.value)
             .order_by(routings.c.id)
         )
-        return [_record(row) for row in await connection.execute(statement)]
+        return [routing_of(row) for row in await connection.execute(statement)]
 
     @staticmethod
     async def record(connection: AsyncConnection, routing: Routing) -> Routing:

@@ -20,7 +20,8 @@ from tricircle.testing.network import Neutron
 VERSIONS = Microversions(word="compute", minimum=(2, 1), maximum=(2, 104), legacy="X-OpenStack-Nova-API-Version")
 _SORT_KEYS = {
     "created_at": "created", "display_name": "name", "name": "name", "uuid": "id", "updated_at": "updated",
-    "vm_state": "status", "key_name": "key_name", "project_id": "_project", "availability_zone": "_number",
+    "vm_state": "status", "key_name": "key_name", "user_id": "user_id", "project_id": "_project",
+    "availability_zone": "_number",
 }  # fmt: skip
 _KNOWN_IN_QUERIES = {
     "limit", "marker", "sort_key", "sort_dir", "name", "status", "all_tenants", "deleted", "project_id",

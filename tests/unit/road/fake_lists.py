@@ -109,7 +109,7 @@ class FakePod:
                 if left != right:
                     return -1 if (left < right) != is_falling else 1
             rises = hidden[str(one["id"])] < hidden[str(other["id"])]  # type: ignore[operator]
-            return -1 if rises != order[0][1] else 1
+            return -1 if rises != (order[0][1] if order else True) else 1
 
         return sorted(numbered, key=cmp_to_key(compare))
 

@@ -24,6 +24,7 @@ class List:
     :ivar links: JSON key of the page links; None when Cinder sends none
     :ivar brief: what the brief list shows; the detailed one shows all
     :ivar adapt: a pod's query from the client's
+    :ivar is_blind: as in ``Listing``
     """
 
     kind: Kind
@@ -34,6 +35,7 @@ class List:
     order: Order = (("created_at", True),)
     shape: Shape | None = None
     adapt: Callable[[Query, Pod], Query | None] | None = None
+    is_blind: bool = False
 
     def rows(self, path: str) -> Iterator[Row]:
         """The brief list at ``path`` and the detailed one below it. Only detail carries the sort keys."""
@@ -46,6 +48,7 @@ class List:
                 links=self.links,
                 brief=brief,
                 adapt=self.adapt,
+                is_blind=self.is_blind,
             )
             yield Row(
                 ("GET",),
@@ -89,6 +92,8 @@ ATTACHMENTS = List(
     collection="attachments",
     links=None,
     brief=("id", "status", "instance", "volume_id"),
+    # Sorted by their ages, which they do not show.
+    is_blind=True,
 )
 _TRANSFERS = List(
     kind=Kind.TRANSFER,
