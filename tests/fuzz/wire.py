@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-TIMEOUT_S = 120.0
+TIMEOUT_S = 150.0
 #: An answer whose head cannot be read, or that never came.
 NO_ANSWER = 0
 

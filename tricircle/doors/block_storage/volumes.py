@@ -9,11 +9,12 @@ from tricircle.copies.vanished import NAMES_UNKNOWN, Vanished
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.doors.block_storage import quota, words
 from tricircle.doors.block_storage.quota import Quota
+from tricircle.doors.block_storage.rehearsal import form_refusal
 from tricircle.doors.block_storage.sources import Source, Sources, Volume
 from tricircle.doors.block_storage.types import CentralTypes
 from tricircle.doors.block_storage.volume_images import NEW, VolumeImages
 from tricircle.doors.block_storage.volume_views import VOLUME
-from tricircle.errors import NoValidPodError, TricircleError
+from tricircle.errors import InvalidRequestError, NotFoundError, NoValidPodError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
@@ -56,6 +57,15 @@ class Volumes:
         :raises UnavailableError: no pod can be reached; nothing is left behind
         :raises OutcomeUnknownError: sent without an answer; a list will show what came of it
         """
+        try:
+            return await self._create(request)
+        except (InvalidRequestError, NotFoundError):
+            refusal = await form_refusal(self._needs.carrier, request)
+            if refusal is None:
+                raise
+            return refusal
+
+    async def _create(self, request: Request) -> Answer:
         document = await request.json()
         volume = document.get("volume")
         if not isinstance(volume, Mapping):
