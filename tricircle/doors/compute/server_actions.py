@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from tricircle.doors.compute import words
+from tricircle.doors.compute.address_actions import AddressActions
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
 from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods, ServerStorage
@@ -51,6 +52,7 @@ class ServerActions:
         row: Row,
         image_base: str,
         groups: GroupActions,
+        addresses: AddressActions,
         ends: ServerEnds,
         declared: Declared,
         flavors: FlavorCopies,
@@ -90,7 +92,7 @@ class ServerActions:
             "createImage": self._create_image,
             "createBackup": self._create_image,
             **dict.fromkeys(_CONSOLES, no_console),
-            **dict.fromkeys(_ADDRESSES, _no_address),
+            **dict.fromkeys(_ADDRESSES, addresses.act),
         }
 
     async def act(self, request: Request) -> Answer:
@@ -232,9 +234,3 @@ class ServerActions:
 async def no_console(_request: Request, _document: Document) -> Answer:
     """:raises NotImplementedByUsError: always, in Nova's words"""
     raise NotImplementedByUsError("Unable to get console, functionality not implemented")
-
-
-async def _no_address(_request: Request, _document: Document) -> Answer:
-    raise NotImplementedByUsError(
-        "Changing addresses of a server through the compute API is not available in this cloud; use the network API."
-    )
