@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what is the compute door made?"""
 
+from dataclasses import dataclass
+
 from tricircle.app.block_storage import server_storage
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
+from tricircle.doors.compute.address_actions import AddressActions
 from tricircle.doors.compute.aggregate_copies import AggregateCopies
 from tricircle.doors.compute.aggregate_zones import AggregateZones
 from tricircle.doors.compute.aggregates import Aggregates
@@ -44,15 +47,42 @@ from tricircle.doors.compute.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers import ServerEnds, Servers
 from tricircle.doors.compute.services import Services
 from tricircle.doors.compute.sizes import Sizes
+from tricircle.doors.compute.storage_proxies import StorageProxies
 from tricircle.doors.compute.usage import Usage
 from tricircle.doors.compute.versions import Versions
+from tricircle.http.message import Handler
 from tricircle.pods.health import Health
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door
 
 
-def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health: Health, image_base: str) -> Door:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageMakers:
+    """What makes volumes and snapshots: rows of the block-storage door."""
+
+    volume: Handler
+    snapshot: Handler
+
+    @classmethod
+    def of(cls, door: Door) -> "StorageMakers":
+        """The handlers of the two rows. :raises LookupError: the door has none"""
+        made = {row.path: row.handler for row in door.rows if "POST" in row.methods}
+        volume, snapshot = made.get("/volumes"), made.get("/snapshots")
+        if volume is None or snapshot is None:
+            raise LookupError("the block-storage door makes no volumes or no snapshots")
+        return cls(volume=volume, snapshot=snapshot)
+
+
+def compute_door(
+    rooms: Rooms,
+    carrier: Carrier,
+    *,
+    selection: Selection,
+    health: Health,
+    image_base: str,
+    storage: StorageMakers,
+) -> Door:
     """The compute door, every special case with what it needs."""
     networks = Networks(clients=rooms.clients, pods=rooms.registry)
     ports = NicPorts(
@@ -88,6 +118,7 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
         versions=Versions(carrier=carrier, pods=rooms.registry),
         images=ImageLinks(carrier=carrier, image_base=image_base),
+        storage=StorageProxies(carrier=carrier, make_volume=storage.volume, make_snapshot=storage.snapshot),
     )
     return rows.door(specials)
 
@@ -131,6 +162,7 @@ def _servers(
         declared=declared,
         groups=groups,
         consoles=consoles,
+        addresses=AddressActions(carrier=carrier, networks=networks),
         ends=ends,
         limits=(quota, items, storage),
         places=places,
@@ -188,6 +220,7 @@ def _actions(
     declared: Declared,
     groups: GroupActions,
     consoles: ConsoleCalls,
+    addresses: AddressActions,
     ends: ServerEnds,
     limits: tuple[Quota, ItemLimits, ServerStorage],
     places: Places,
@@ -201,6 +234,7 @@ def _actions(
         image_base=image_base,
         groups=groups,
         consoles=consoles,
+        addresses=addresses,
         ends=ends,
         declared=declared,
         flavors=copies.flavors,

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 
 from tricircle.app.block_storage import block_storage_door
-from tricircle.app.compute import compute_door
+from tricircle.app.compute import StorageMakers, compute_door
 from tricircle.app.operators import guard
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.conf.settings import Settings
@@ -126,9 +126,18 @@ def _entrances(rooms: Rooms, validator: Validator) -> list[Entrance]:
     removal = PortRemoval(carrier=network, copies=rooms.routings, pods=rooms.registry, ports=rooms.copies.ports)
     passage = Passage(carrier=identity, validator=validator, region=settings.gateway.central_region)
     image_base = f"{settings.gateway.public_endpoint}{image_rows.PREFIX}/v2"
+    storage = block_storage_door(rooms, volumes, selection=selection)
+    servers = compute_door(
+        rooms,
+        compute,
+        selection=selection,
+        health=health,
+        image_base=image_base,
+        storage=StorageMakers.of(storage),
+    )
     return [
-        Entrance(compute_door(rooms, compute, selection=selection, health=health, image_base=image_base), compute),
-        Entrance(block_storage_door(rooms, volumes, selection=selection), volumes),
+        Entrance(servers, compute),
+        Entrance(storage, volumes),
         Entrance(image_rows.door(Images(carrier=images, glances=rooms.copies.images)), images),
         Entrance(network_rows.door(removal), network),
         Entrance(identity_rows.door(passage), identity),

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from tricircle.testing.block_storage import Cinder
 from tricircle.testing.compute_consoles import ACTIONS as CONSOLE_ACTIONS
 from tricircle.testing.compute_consoles import Consoles
-from tricircle.testing.compute_declared import Aggregates, Flavors, Keypairs, Quotas, marker_refusal
+from tricircle.testing.compute_declared import Flavors, Keypairs, Quotas, marker_refusal
+from tricircle.testing.compute_operators import Aggregates, Services
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.image import Glance
 from tricircle.testing.lists import Manner, matching, next_href, page
@@ -45,7 +46,10 @@ class Nova:
         self.max_limit = max_limit
         self.flavors = Flavors()
         self.keypairs = Keypairs()
-        self.aggregates = Aggregates()
+        #: Whether this is a Nova without conductor, scheduler and hosts, as at the centre.
+        self.is_hostless = False
+        self.aggregates = Aggregates(self._hosts)
+        self.services = Services(self._hosts, host, neutron.zone)
         self.quotas = Quotas()
         self.servers: dict[str, Json] = {}
         #: Deleted ones, which are still known as markers.
@@ -82,7 +86,7 @@ class Nova:
             route("GET", "/limits", self._limits),
             route("GET", "/images", self._images),
             route("GET", "/os-availability-zone", self._zones),
-            route("GET", "/os-services", self._services),
+            *self.services.routes(),
         ]
 
     def understand(self, asked: Asked) -> str:
@@ -143,7 +147,7 @@ class Nova:
         if key and (asked.caller.user_id, key) not in self.keypairs.stored:
             raise Refusal(400, "Invalid key_name provided.")
         zone = given.get("availability_zone")
-        if zone and zone.partition(":")[0] != self.neutron.zone:
+        if zone and zone.partition(":")[0] not in (self.neutron.zone, *self.aggregates.zone_names()):
             raise Refusal(400, "The requested availability zone is not available")
         for group in given.get("security_groups", []):
             name = group["name"]
@@ -335,15 +339,12 @@ class Nova:
         return Said(body={"images": [{"id": one, "links": []} for one in self.glance.active()]})
 
     def _zones(self, asked: Asked) -> Said:
-        zone = {"zoneName": self.neutron.zone, "zoneState": {"available": True}, "hosts": None}
-        return Said(body={"availabilityZoneInfo": [zone]})
+        names = [self.neutron.zone, *self.aggregates.zone_names()]
+        zones = [{"zoneName": name, "zoneState": {"available": True}, "hosts": None} for name in names]
+        return Said(body={"availabilityZoneInfo": zones})
 
-    def _services(self, asked: Asked) -> Said:
-        asked.need_admin("os_compute_api:os-services:list")
-        known = {"nova-scheduler": "internal", "nova-conductor": "internal", "nova-compute": self.neutron.zone}
-        shown = [{"id": number, "binary": binary, "host": self.host, "zone": zone, "status": "enabled", "state": "up"}
-                 for number, (binary, zone) in enumerate(known.items(), 1)]  # fmt: skip
-        return Said(body={"services": [one for one in shown if asked.one("binary") in (None, one["binary"])]})
+    def _hosts(self) -> Sequence[str]:
+        return () if self.is_hostless else (self.host,)
 
     # --- small things ----------------------------------------------------------------------------------------------
 

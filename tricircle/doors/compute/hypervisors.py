@@ -19,7 +19,7 @@ from tricircle.road.row import Row
 
 _UNKNOWABLE = "It cannot be known now whether this hypervisor exists, because an availability zone does not answer."
 #: Which refusal says most when no pod knows an id.
-_TELLING = (401, 403, 400, 410, 501, 404)
+_TELLING = (401, 403, 400, 410, 404)
 _PATTERN = "hypervisor_hostname_pattern"
 
 
@@ -50,6 +50,16 @@ class Hypervisors:
         fan = await self._carrier.fan_out(request)
         for pod, reply in fan.replies:
             if reply.status < 300:
+                return await self._carrier.answer(request, pod, reply, singular="hypervisor", shape=HYPERVISOR)
+        return await self._refusal(request, fan)
+
+    async def uptime(self, request: Request) -> Answer:
+        """How long a hypervisor has been up (up to 2.87): asked of the pod that knows the id, and of no other."""
+        path = f"/os-hypervisors/{quote(request.params['hypervisor_id'], safe='')}"
+        fan = await self._carrier.fan_out(request, path=path, query=b"")
+        for pod, known in fan.replies:
+            if known.status < 300:
+                reply = await self._carrier.to_pod(request, pod)
                 return await self._carrier.answer(request, pod, reply, singular="hypervisor", shape=HYPERVISOR)
         return await self._refusal(request, fan)
 

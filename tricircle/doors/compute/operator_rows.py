@@ -52,7 +52,7 @@ def _hypervisor_rows(hypervisors: Hypervisors) -> Iterator[Row]:
         yield with_handler(pages, bound(hypervisors.index, pages))
     yield Row(("GET",), "/os-hypervisors/statistics", Behaviour.SUM, handler=hypervisors.statistics)
     yield Row(("GET",), "/os-hypervisors/{hypervisor_id}", Behaviour.GATHER, handler=hypervisors.show)
-    yield Row(("GET",), "/os-hypervisors/{hypervisor_id}/uptime", Behaviour.GATHER, handler=hypervisors.show)
+    yield Row(("GET",), "/os-hypervisors/{hypervisor_id}/uptime", Behaviour.GATHER, handler=hypervisors.uptime)
     yield Row(("GET",), "/os-hypervisors/{pattern}/search", Behaviour.GATHER, handler=hypervisors.search)
     yield Row(("GET",), "/os-hypervisors/{pattern}/servers", Behaviour.GATHER, handler=hypervisors.search)
 

@@ -4,8 +4,9 @@
 from collections.abc import Iterator
 
 from tricircle.doors.compute.image_links import ImageLinks
-from tricircle.doors.compute.row_forms import gathered, later
+from tricircle.doors.compute.row_forms import bound, gathered, with_handler
 from tricircle.doors.compute.server_views import PROXIED_VOLUME
+from tricircle.doors.compute.storage_proxies import StorageProxies
 from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
 from tricircle.road.row import Behaviour, Row
@@ -22,7 +23,7 @@ _IMAGE_CHANGES = (
 )
 
 
-def proxy_rows(images: ImageLinks) -> Iterator[Row]:
+def proxy_rows(images: ImageLinks, storage: StorageProxies) -> Iterator[Row]:
     """What Nova fetches from other services, up to 2.35 and 2.38: from central ones, but for volumes."""
     yield Row(("GET",), "/images", Behaviour.CENTRAL, handler=images.central)
     yield Row(("GET",), "/images/detail", Behaviour.CENTRAL, handler=images.central)
@@ -40,12 +41,13 @@ def proxy_rows(images: ImageLinks) -> Iterator[Row]:
     yield Row(("DELETE",), "/os-security-group-rules/{rule_id}", Behaviour.CENTRAL)
     yield Row(("GET", "DELETE"), "/os-floating-ips/{floating_ip_id}", Behaviour.CENTRAL)
     yield Row(("GET",), "/os-floating-ip-pools", Behaviour.CENTRAL)
-    text = "Volumes and snapshots cannot be made through the compute API in this cloud; use the block storage API."
+    creates = {"volume": storage.create_volume, "snapshot": storage.create_snapshot}
     for noun, kind, shape in (("volume", Kind.VOLUME, PROXIED_VOLUME), ("snapshot", Kind.SNAPSHOT, None)):
         path = f"/os-{noun}s"
-        yield gathered(path, f"{noun}s", versions=(None, _PROXY_END), shape=shape)
-        yield gathered(f"{path}/detail", f"{noun}s", versions=(None, _PROXY_END), shape=shape)
-        yield later("POST", path, text)
+        for where in (path, f"{path}/detail"):
+            listed = gathered(where, f"{noun}s", versions=(None, _PROXY_END), shape=shape)
+            yield with_handler(listed, bound(storage.index, listed))
+        yield Row(("POST",), path, Behaviour.PLACE, handler=creates[noun], max_version=_PROXY_END)
         yield Row(
             ("GET", "DELETE"),
             f"{path}/{{{noun}_id}}",

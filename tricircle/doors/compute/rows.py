@@ -16,6 +16,7 @@ from tricircle.doors.compute.limits import Limits
 from tricircle.doors.compute.operator_rows import OperatorSpecials, operator_rows
 from tricircle.doors.compute.proxy_rows import gone_rows, proxy_rows
 from tricircle.doors.compute.server_rows import ServerSpecials, server_rows
+from tricircle.doors.compute.storage_proxies import StorageProxies
 from tricircle.doors.compute.usage import Usage
 from tricircle.doors.compute.versions import Versions
 from tricircle.http.dialects import Dialect
@@ -42,6 +43,7 @@ class Specials:
     server_groups: ServerGroupChanges
     versions: Versions
     images: ImageLinks
+    storage: StorageProxies
 
 
 def rows(specials: Specials) -> tuple[Row, ...]:
@@ -54,7 +56,7 @@ def rows(specials: Specials) -> tuple[Row, ...]:
         *aggregate_rows(specials.aggregates),
         *_sums_and_zones(specials),
         *operator_rows(specials.operators),
-        *proxy_rows(specials.images),
+        *proxy_rows(specials.images, specials.storage),
         *gone_rows(),
     )
 

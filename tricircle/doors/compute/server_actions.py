@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from tricircle.doors.compute import words
+from tricircle.doors.compute.address_actions import AddressActions
 from tricircle.doors.compute.consoles import ACTIONS, ConsoleCalls
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
@@ -22,7 +23,7 @@ from tricircle.doors.compute.server_images import ServerImages
 from tricircle.doors.compute.server_views import SERVER
 from tricircle.doors.compute.servers import ServerEnds
 from tricircle.doors.compute.sizes import Sizes
-from tricircle.errors import InvalidRequestError, NotImplementedByUsError
+from tricircle.errors import InvalidRequestError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -53,6 +54,7 @@ class ServerActions:
         image_base: str,
         groups: GroupActions,
         consoles: ConsoleCalls,
+        addresses: AddressActions,
         ends: ServerEnds,
         declared: Declared,
         flavors: FlavorCopies,
@@ -99,7 +101,7 @@ class ServerActions:
             **dict.fromkeys(ACTIONS, self._console),
             "rescue": self._rescue,
             "shelve": self._shelve,
-            **dict.fromkeys(_ADDRESSES, _no_address),
+            **dict.fromkeys(_ADDRESSES, addresses.act),
         }
 
     async def act(self, request: Request) -> Answer:
@@ -260,9 +262,3 @@ class ServerActions:
 
     async def _locate(self, request: Request) -> Located:
         return await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)
-
-
-async def _no_address(_request: Request, _document: Document) -> Answer:
-    raise NotImplementedByUsError(
-        "Changing addresses of a server through the compute API is not available in this cloud; use the network API."
-    )

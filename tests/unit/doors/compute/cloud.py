@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tricircle.app.compute import compute_door
+from tricircle.app.compute import StorageMakers, compute_door
 from tricircle.conf.settings import CentralSettings, ConsoleSettings, DatabaseSettings, GatewaySettings
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
@@ -222,6 +222,7 @@ class Cloud:
         self.apps = apps
         self.identities = identities
         self.wires = Wires(apps)
+        self.storage_asked: list[tuple[str, Any]] = []
         central = CentralSettings(
             compute_url="http://central/compute",
             block_storage_url="http://central/volume",
@@ -292,8 +293,23 @@ class Cloud:
         )
         image_base = PUBLIC + "/image/v2"
         return compute_door(
-            self._rooms(copies), self.carrier, selection=selection, health=health, image_base=image_base
+            self._rooms(copies),
+            self.carrier,
+            selection=selection,
+            health=health,
+            image_base=image_base,
+            storage=StorageMakers(volume=self._make_volume, snapshot=self._make_snapshot),
         )
+
+    async def _make_volume(self, request: Request) -> Answer:
+        """What the block-storage door does is not this door's business: who asked, and what, is kept."""
+        self.storage_asked.append((request.path, await request.json()))
+        made = {"id": "v1", "name": "n", "size": 1, "status": "creating", "availability_zone": "az1"}
+        return Answer.json(202, {"volume": made})
+
+    async def _make_snapshot(self, request: Request) -> Answer:
+        self.storage_asked.append((request.path, await request.json()))
+        return Answer.json(202, {"snapshot": {"id": "s1", "volume_id": "v1", "size": 1, "name": "n"}})
 
     def _rooms(self, copies: SimpleNamespace) -> Any:
         """What the door takes of a process's rooms."""
@@ -421,6 +437,7 @@ async def cloud(tmp_path: Path) -> Cloud:
     identities.add_user("admin", "pw", {"admin": ["admin"], "demo": ["admin"]})
     identities.add_user("tricircle", "pw", {"service": ["admin", "service"]})
     central = FakePod("RegionOne", identities)
+    central.nova.is_hostless = True
     apps = {"central": central}
     for number in ("1", "2"):
         apps[f"pod{number}"] = FakePod(f"Pod{number}", identities, zone=f"canary-{number}", glance=central.glance)
