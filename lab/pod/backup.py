@@ -15,7 +15,5 @@ class LabBackupManager(manager.BackupManager):
     def _attach_device(self, ctxt, backup_device, properties, is_snapshot=False):
         return {"device": {"path": io.BytesIO(bytes(VOLUME_BYTES))}}
 
-    def _detach_device(
-        self, ctxt, attach_info, device, properties, is_snapshot=False, force=False, ignore_errors=False
-    ):
+    def _detach_device(self, ctxt, attach_info, device, *_properties, **_manner):
         """Nothing: it was not attached."""
