@@ -98,12 +98,14 @@ def _chosen(options: argparse.Namespace) -> Lab:
     before = load_lab(ROOT)
     known = bool(load_choices(ROOT))
     rabbit = frozenset(options.rabbit) if options.rabbit is not None else None
+    older = frozenset(options.older) if options.older is not None else None
     try:
         return make_lab(
             ROOT,
             pods=options.pods or (len(before.pods) if known else DEFAULT_PODS),
             base=options.port_base or before.base,
             rabbit=rabbit if rabbit is not None else frozenset(p.name for p in before.rabbit_pods),
+            older=older if older is not None else frozenset(p.name for p in before.older_pods),
             pod_glance=before.pod_glance if options.pod_glance is None else options.pod_glance,
             tricircle=before.tricircle if options.tricircle is None else options.tricircle,
         )
@@ -164,6 +166,12 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="POD",
         help="pods with RabbitMQ and a process for every service (e.g. --rabbit pod2; first: none)",
+    )
+    command.add_argument(
+        "--older",
+        nargs="*",
+        metavar="POD",
+        help="pods of an older OpenStack release, in an environment of their own (e.g. --older pod3; first: none)",
     )
     command.add_argument("--port-base", type=int, metavar="N", help=f"lowest port but one (first: {DEFAULT_BASE})")
     command.add_argument(

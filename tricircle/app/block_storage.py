@@ -54,7 +54,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         ),
         qos=QosSpecs(carrier=carrier, clients=rooms.clients, registry=rooms.registry),
         somewhere=Somewhere(carrier),
-        versions=Versions(carrier=carrier, registry=rooms.registry),
+        versions=Versions(carrier=carrier),
     )
     return rows.door(specials)
 

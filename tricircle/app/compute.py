@@ -53,7 +53,7 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         fleet=Fleet(carrier=carrier),
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
-        versions=Versions(carrier=carrier, pods=rooms.registry),
+        versions=Versions(carrier=carrier),
         images=ImageLinks(carrier=carrier, image_base=image_base),
     )
     return rows.door(specials)

@@ -76,6 +76,7 @@ def door(specials: Specials) -> Door:
         root_rows=(Row(("GET",), "/", Behaviour.OURS, handler=specials.versions.all, is_public=True),),
         project_in_path=ProjectInPath.OPTIONAL,
         has_microversions=True,
+        has_versioned_root=True,
     )
 
 

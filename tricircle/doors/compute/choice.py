@@ -12,7 +12,7 @@ from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boot_request import BootRequest
 from tricircle.doors.compute.needs import KnownPods, PodSelection
-from tricircle.errors import InvalidRequestError, NotFoundError, NoValidPodError
+from tricircle.errors import InvalidRequestError, NotAcceptableError, NotFoundError, NoValidPodError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.pods.capacity import Demand
@@ -74,14 +74,22 @@ class Choice:
         context: RequestContext,
         *,
         held_by: frozenset[PodId] | None,
+        version: tuple[int, int] | None = None,
         deadline: Deadline,
     ) -> Pod:
         """The pod for a server.
 
+        :param version: the microversion that it will be asked in
+        :raises NotAcceptableError: nobody who could take it has this version
         :raises InvalidRequestError: no such AZ, or what is referred to is elsewhere
         :raises NoValidPodError: nobody can take it now (503)
         """
-        wish = Wish(az_name=request.zone.name, pod_ids=held_by, seed=context.project_id)
+        wish = Wish(
+            az_name=request.zone.name,
+            microversion=version and f"{version[0]}.{version[1]}",
+            pod_ids=held_by,
+            seed=context.project_id,
+        )
         try:
             return await self._selection.choose(
                 wish, project_id=context.project_id, demand=demand(request, flavor), deadline=deadline
@@ -89,6 +97,8 @@ class Choice:
         except NoValidPodError as error:
             if error.refused_by in ("az", "holds"):
                 raise InvalidRequestError(error.message) from error
+            if error.refused_by == "version":
+                raise NotAcceptableError(error.message) from error
             raise
 
 
