@@ -73,8 +73,9 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    found = status.rows(load_lab(ROOT))
-    print(status.table(found))
+    lab = load_lab(ROOT)
+    found = status.rows(lab)
+    print(status.table(found, status.releases(lab)))
     return 0 if found and all(row.up for row in found) else 3
 
 

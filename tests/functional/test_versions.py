@@ -24,7 +24,8 @@ ASKED = {
 }
 DISCOVERY = {
     "compute": ("/", "", "/v2", "/v2/", "/v2.1", "/v2.1/", "/versions", "/v9/servers", "/v2.1/versions/v2.1",
-                "/v2.1/versions/v2.0", "/v2.1/versions/v7", "/v2/versions/v2.1", "/v2.1/{project}/", "/v2/{project}/", "/v2.1/{project}", "/v2/{project}"),
+                "/v2.1/versions/v2.0", "/v2.1/versions/v7", "/v2/versions/v2.1", "/v2.1/{project}/", "/v2/{project}/",
+                "/v2.1/{project}", "/v2/{project}"),
     "block-storage": ("/", "", "/v3", "/v3/", "/v3/{project}/", "/v3/{project}", "/v2/", "/versions"),
 }  # fmt: skip
 CALLS = {
@@ -93,7 +94,11 @@ def test_documents_are_those_of_the_service_with_our_addresses(
 ) -> None:
     for version in ASKED[service]:
         pod, door = pair.both("GET", service, path, version, has_token=has_token)
+        if pod.status_code == 302 and door.status_code in (400, 406):
+            # Cinder redirects before it reads a version, and refuses it there.
+            continue
         alike(pod, door)
+        assert ("Location" in door.headers) == ("Location" in pod.headers)
         if pod.status_code < 400 and pod.content:
             assert plain(door) == plain(pod)
             links = re.findall(r'"href": ?"([^"]*)"', door.text)

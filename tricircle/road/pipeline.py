@@ -157,7 +157,9 @@ class _OpenDoor:
         """The stages: parse, identify, negotiate, find the row, authorise, carry."""
         split = self._table.split(path)
         match = self._table.match(trip.method, split)
-        is_public = isinstance(match, Match) and match.is_public and split.project_id is None
+        if self._is_document_astray(split, path):
+            match = None
+        is_public = self._is_public(match, split)
         started = time.perf_counter()
         context = _anonymous(trip) if is_public else await self._identify(trip, path)
         request = self._request(trip, path, split, context)
@@ -173,7 +175,7 @@ class _OpenDoor:
         row, request.params = found
         if path.has_last_slash and self.door.has_microversions and row.behaviour in _OF_SEVERAL:
             # To Nova and Cinder such a path names a member whose id is empty.
-            return self.door.dialect.unknown_path(accept=request.header(b"accept") or b"*/*")
+            return self._unknown(trip, request)
         if row.behaviour is Behaviour.PLACE:
             # Copies of what the request names are made first: nobody shall find half of them after an ordinary wait.
             request.context = replace(context, deadline=Deadline.after(self._road.settings.boot_deadline_s))
@@ -279,7 +281,24 @@ class _OpenDoor:
         if match is not None:
             text = f"The method {request.method} is not allowed for this resource."
             raise MethodNotAllowedError(text, match.methods)
+        return self._unknown(trip, request)
+
+    def _unknown(self, trip: _Trip, request: Request) -> Answer:
+        """404 for a path that is none: it is in no version."""
+        trip.version = None
         return self.door.dialect.unknown_path(accept=request.header(b"accept") or b"*/*")
+
+    def _is_document_astray(self, split: Split, path: Path) -> bool:
+        """Whether a version's document is asked for below a project, where Nova has it only with a last slash."""
+        if split.project_id is None or split.rest:
+            return False
+        return not (self.door.has_project_document and path.has_last_slash)
+
+    def _is_public(self, match: Match | NotAllowed | None, split: Split) -> bool:
+        """Whether no token is needed: version documents, and what Nova and Cinder do not even hand to their API."""
+        if isinstance(match, Match):
+            return match.is_public and split.project_id is None
+        return self.door.has_microversions and not split.root
 
     def fault(self, error: TricircleError, trip: _Trip) -> Answer:
         """The error in this door's words."""
@@ -293,7 +312,8 @@ class _OpenDoor:
 
     def finish(self, answer: Answer, trip: _Trip) -> None:
         """Add what every answer of this door carries."""
-        is_silent = answer.header(microversions.HEADER) is None
+        # A redirection is made before a version is read.
+        is_silent = answer.header(microversions.HEADER) is None and answer.status != 302
         if is_silent and trip.version is not None and self.door.service is not None:
             answer.headers += microversions.answer_headers(self.door.service, trip.version)
         if self.door.has_microversions:

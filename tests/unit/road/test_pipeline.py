@@ -104,6 +104,7 @@ class House:
                 root_rows=(ours("GET", "/", is_public=True),),
                 project_in_path=ProjectInPath.OPTIONAL,
                 has_microversions=True,
+                has_project_document=True,
             ),
             Door(
                 name="block_storage",
@@ -236,6 +237,12 @@ async def test_a_version_document_below_a_project_needs_its_token(house: House) 
     house.compute.validator.known["users-token"] = caller("0f0f")
     assert (await ask(house.road, "GET", "/compute/v2.1/0f0f/", token=None)).status == 401
     assert (await ask(house.road, "GET", "/compute/v2.1/0f0f/")).json()["project"] == "0f0f"
+    assert (await ask(house.road, "GET", "/compute/v2.1/0f0f")).status == 404
+
+
+async def test_a_path_without_a_version_is_answered_to_anybody(house: House) -> None:
+    """Nova and Cinder know before they ask who it is."""
+    assert (await ask(house.road, "GET", "/compute/v9/echo/x", token=None)).status == 404
 
 
 async def test_without_a_token(house: House) -> None:

@@ -17,8 +17,10 @@ class Versions:
         """Every version, with 300 as Cinder says it at its root."""
         return Answer.json(300, await self._document())
 
-    async def one(self, _request: Request) -> Answer:
-        """The one version."""
+    async def one(self, request: Request) -> Answer:
+        """The one version; without a last slash, the way there."""
+        if not request.path.endswith("/"):
+            return Answer(status=302, headers=[(b"location", self._carrier.link("/v3/").encode())])
         return Answer.json(200, await self._document())
 
     async def _document(self) -> dict[str, object]:

@@ -67,6 +67,7 @@ def door(specials: Specials) -> Door:
         root_rows=tuple(_root_rows(specials.versions)),
         project_in_path=ProjectInPath.OPTIONAL,
         has_microversions=True,
+        has_project_document=True,
     )
 
 
