@@ -131,3 +131,38 @@ def test_the_legacy_endpoint_knows_no_versions(pair: Pair, method: str, path: st
         pod, door = pair.both(method, "compute", "/v2" + path, version)
         alike(pod, door)
         assert "OpenStack-API-Version" not in door.headers
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path"),
+    [
+        *(("/image", path) for path in ("/", "/versions", "/v2/images")),
+        *(("/network", path) for path in ("/", "/v2.0", "/v2.0/")),
+        *(("/identity", path) for path in ("/", "/v3", "/v3/")),
+        *(("/compute", path) for path in ("/", "/v2", "/v2.1/", "/anything")),
+        *(("/volume", path) for path in ("/", "/v3/")),
+        ("", "/"),
+    ],
+)
+def test_discovery_leads_to_our_doors_only(region: Region, tenant: Tenant, prefix: str, path: str) -> None:
+    answer = ask("GET", f"{region.front}{prefix}{path}", headers={"X-Auth-Token": tenant.here.token})
+    assert answer.status_code in (200, 300), answer.text
+    links = re.findall(r'"href": ?"(http[^"]*)"', answer.text)
+    inside = [link for link in links if not re.match(r"https?://(docs|specs|developer)\.openstack\.org/", link)]
+    assert all(link.startswith(f"{region.front}{prefix}/") for link in inside), inside
+    ports = set(re.findall(r"127\.0\.0\.1:(\d+)", answer.text))
+    assert ports <= {region.front.rpartition(":")[2]}
+
+
+def test_clients_work_at_the_legacy_endpoint(region: Region, tenant: Tenant) -> None:
+    """As a catalog may list it: with and without the project's id; what v2.1 refuses there, v2 overlooks."""
+    for root in ("/compute/v2", f"/compute/v2/{tenant.project_id}"):
+        legacy = region.elsewhere(tenant.here, {"compute": region.front + root})
+        flavors = legacy("GET", "compute", "/flavors/detail")
+        assert flavors.status_code == 200
+        assert all(f"{region.front}/compute/v2/" in link["href"] or link["rel"] == "bookmark"
+                   for flavor in flavors.json()["flavors"] for link in flavor["links"])  # fmt: skip
+        assert legacy("GET", "compute", "/servers/detail").json() == {"servers": []}
+        pair = {"keypair": {"name": f"legacy-{len(root)}", "unknown": "field"}}
+        assert legacy("POST", "compute", "/os-keypairs", pair).status_code == 200
+        assert tenant.here("POST", "compute", "/os-keypairs", pair).status_code == 400
