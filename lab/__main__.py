@@ -73,8 +73,9 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    found = status.rows(load_lab(ROOT))
-    print(status.table(found))
+    lab = load_lab(ROOT)
+    found = status.rows(lab)
+    print(status.table(found, status.releases(lab)))
     return 0 if found and all(row.up for row in found) else 3
 
 
@@ -98,12 +99,14 @@ def _chosen(options: argparse.Namespace) -> Lab:
     before = load_lab(ROOT)
     known = bool(load_choices(ROOT))
     rabbit = frozenset(options.rabbit) if options.rabbit is not None else None
+    older = frozenset(options.older) if options.older is not None else None
     try:
         return make_lab(
             ROOT,
             pods=options.pods or (len(before.pods) if known else DEFAULT_PODS),
             base=options.port_base or before.base,
             rabbit=rabbit if rabbit is not None else frozenset(p.name for p in before.rabbit_pods),
+            older=older if older is not None else frozenset(p.name for p in before.older_pods),
             pod_glance=before.pod_glance if options.pod_glance is None else options.pod_glance,
             tricircle=before.tricircle if options.tricircle is None else options.tricircle,
             compute_hosts=options.hosts or before.compute_hosts,
@@ -167,6 +170,12 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         help="pods with RabbitMQ and a process for every service (e.g. --rabbit pod2; first: none)",
     )
     command.add_argument("--hosts", type=int, metavar="N", help="compute hosts in every pod (first: 1)")
+    command.add_argument(
+        "--older",
+        nargs="*",
+        metavar="POD",
+        help="pods of an older OpenStack release, in an environment of their own (e.g. --older pod3; first: none)",
+    )
     command.add_argument("--port-base", type=int, metavar="N", help=f"lowest port but one (first: {DEFAULT_BASE})")
     command.add_argument(
         "--pod-glance",

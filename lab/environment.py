@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does the lab get its own Python environment, from pinned distributions only?"""
+"""How does the lab get its own Python environments, one for each release, from pinned distributions only?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab.topology import Lab
+from lab.topology import Lab, Release
 
 PYTHON = "3.11"
 _MARKER = ".lab-installed"
@@ -20,23 +20,23 @@ class EnvironmentFailedError(Exception):
     """The environment cannot be made; the text says what to do or what uv said."""
 
 
-def lock_digest(lab: Lab) -> str:
-    """Which set of pins the environment is made from."""
-    return hashlib.sha256((lab.root / "lab" / "requirements.lock").read_bytes()).hexdigest()[:16]
+def lock_digest(lab: Lab, release: Release = Release.NEWEST) -> str:
+    """Which set of pins the environment of a release is made from."""
+    return hashlib.sha256(lab.lock_of(release).read_bytes()).hexdigest()[:16]
 
 
-def install(lab: Lab) -> bool:
-    """Make the environment from the lock unless it is there; True when something was installed."""
-    marker = lab.venv / _MARKER
-    if marker.exists() and marker.read_text() == lock_digest(lab):
+def install(lab: Lab, release: Release = Release.NEWEST) -> bool:
+    """Make the environment of a release from its lock unless it is there; True when something was installed."""
+    venv = lab.venv_of(release)
+    marker = venv / _MARKER
+    if marker.exists() and marker.read_text() == lock_digest(lab, release):
         return False
-    if not (lab.venv / "bin" / "python").exists():
-        _uv(lab, "venv", "--quiet", "--python", PYTHON, str(lab.venv))
-    lock = lab.root / "lab" / "requirements.lock"
-    _uv(lab, "pip", "sync", "--quiet", *_into(lab), str(lock))
-    _compile(lab)
-    (lab.venv / _PROJECT_MARKER).unlink(missing_ok=True)
-    marker.write_text(lock_digest(lab))
+    if not (venv / "bin" / "python").exists():
+        _uv(lab, "venv", "--quiet", "--python", PYTHON, str(venv))
+    _uv(lab, "pip", "sync", "--quiet", *_into(venv), str(lab.lock_of(release)))
+    _compile(venv)
+    (venv / _PROJECT_MARKER).unlink(missing_ok=True)
+    marker.write_text(lock_digest(lab, release))
     return True
 
 
@@ -54,26 +54,26 @@ def install_project(lab: Lab) -> bool:
     if not distributions or (marker.exists() and marker.read_text() == digest.hexdigest()):
         return False
     targets = [part for path in distributions for part in ("--editable", str(path))]
-    _uv(lab, "pip", "install", "--quiet", "--no-deps", *_into(lab), *targets)
+    _uv(lab, "pip", "install", "--quiet", "--no-deps", *_into(lab.venv), *targets)
     marker.write_text(digest.hexdigest())
     return True
 
 
-def _compile(lab: Lab) -> None:
+def _compile(venv: Path) -> None:
     """Make the bytecode now: a start of the services is mostly the time of their imports.
 
     The services' own tests are two fifths of all code; the few of them that the lab loads can wait.
     """
-    command = [str(lab.venv / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-x", "/tests/"]
-    subprocess.run([*command, str(lab.venv / "lib")], capture_output=True, check=False)
+    command = [str(venv / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-x", "/tests/"]
+    subprocess.run([*command, str(venv / "lib")], capture_output=True, check=False)
 
 
 def _is_project(path: Path) -> bool:
     return (path / "pyproject.toml").exists()
 
 
-def _into(lab: Lab) -> tuple[str, str]:
-    return "--python", str(lab.venv / "bin" / "python")
+def _into(venv: Path) -> tuple[str, str]:
+    return "--python", str(venv / "bin" / "python")
 
 
 def _uv(lab: Lab, *arguments: str) -> None:

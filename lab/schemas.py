@@ -2,7 +2,8 @@
 """Which schemas does the lab need, and how do they come into being within seconds?
 
 Every service's migrations run once, in a schema of their own; the result is dumped and loaded for
-every place that needs it. Dumps are kept by the hash of the pinned environment.
+every place that needs it. Dumps are kept by the hash of the pinned environment, those of an older
+release under its name.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lab.environment import lock_digest
 from lab.services import keystone
 from lab.services.processes import environment
 from lab.services.sections import database_url, transport_url
-from lab.topology import CENTRAL_REGION, PASSWORD, Lab, Mode, Pod
+from lab.topology import CENTRAL_REGION, PASSWORD, Lab, Mode, Pod, Release
 
 AT_ONCE = 2
 # Raise this when the same pins shall give other dumps.
@@ -41,6 +42,7 @@ class Schema:
     name: str
     template: str
     after: str = ""  # SQL to run in it once it is loaded
+    release: Release = Release.NEWEST  # whose migrations made the template
 
 
 def wanted(lab: Lab) -> list[Schema]:
@@ -61,7 +63,9 @@ def create(lab: Lab) -> list[str]:
     present = database.schemas(lab)
     missing = [schema for schema in wanted(lab) if schema.name not in present]
     if missing:
-        make_templates(lab, {schema.template for schema in missing if not _dump(lab, schema.template).exists()})
+        for release in lab.releases:
+            needed = {schema.template for schema in missing if schema.release is release}
+            make_templates(lab, {name for name in needed if not _dump(lab, name, release).exists()}, release)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda schema: _load(lab, schema), missing))
     for pod in lab.pods:
@@ -97,10 +101,10 @@ def map_hosts(lab: Lab, pod: Pod, since: float) -> bool:
     return int(rows[0][0]) >= (len(lab.hosts) if pod.mode is Mode.AIO else 1)
 
 
-def make_templates(lab: Lab, names: set[str]) -> None:
-    """Run migrations and dump the results."""
+def make_templates(lab: Lab, names: set[str], release: Release = Release.NEWEST) -> None:
+    """Run a release's migrations and dump the results."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda name: _make_template(lab, name), [n for n in MIGRATIONS if n in names]))
+        list(pool.map(lambda name: _make_template(lab, name, release), [n for n in MIGRATIONS if n in names]))
 
 
 def keep_identity(lab: Lab) -> None:
@@ -116,23 +120,30 @@ def _of_pod(lab: Lab, pod: Pod) -> list[Schema]:
     if pod.unlimited:
         # These rows win over the options of cinder.conf.
         cinder += "UPDATE quota_classes SET hard_limit=-1;"
+    of_service = {
+        f"nova_api_{pod.name}": ("nova_api", _cells(lab, pod)),
+        f"nova_{pod.name}": ("nova", ""),
+        f"nova_cell0_{pod.name}": ("nova", ""),
+        f"neutron_{pod.name}": ("neutron", ""),
+        f"cinder_{pod.name}": ("cinder", cinder),
+        f"placement_{pod.name}": ("placement", ""),
+    }
+    if lab.has_own_glance(pod):
+        of_service[f"glance_{pod.name}"] = ("glance", "")
     return [
-        Schema(name=f"nova_api_{pod.name}", template="nova_api", after=_cells(lab, pod)),
-        Schema(name=f"nova_{pod.name}", template="nova"),
-        Schema(name=f"nova_cell0_{pod.name}", template="nova"),
-        Schema(name=f"neutron_{pod.name}", template="neutron"),
-        Schema(name=f"cinder_{pod.name}", template="cinder", after=cinder),
-        Schema(name=f"placement_{pod.name}", template="placement"),
-        *([Schema(name=f"glance_{pod.name}", template="glance")] if lab.has_own_glance(pod) else []),
+        Schema(name=name, template=template, after=after, release=pod.release)
+        for name, (template, after) in of_service.items()
     ]
 
 
 def _cells(lab: Lab, pod: Pod | None) -> str:
     """What `nova-manage cell_v2` would write, without two starts of five seconds."""
     place = pod.name if pod else "central"
-    rows = [f"('{_CELL0}', 'cell0', 'none:///', '{database_url(lab, f'nova_cell0_{place}')}', 0, NOW())"]
+    is_green = pod is not None and pod.is_older
+    cell0 = database_url(lab, f"nova_cell0_{place}", green=is_green)
+    rows = [f"('{_CELL0}', 'cell0', 'none:///', '{cell0}', 0, NOW())"]
     if pod:
-        cell = database_url(lab, f"nova_{place}")
+        cell = database_url(lab, f"nova_{place}", green=is_green)
         rows.append(f"(UUID(), 'cell1', '{transport_url(lab, pod)}', '{cell}', 0, NOW())")
     columns = "uuid, name, transport_url, database_connection, disabled, created_at"
     return f"INSERT INTO cell_mappings ({columns}) VALUES {', '.join(rows)};"
@@ -140,7 +151,7 @@ def _cells(lab: Lab, pod: Pod | None) -> str:
 
 def _load(lab: Lab, schema: Schema) -> None:
     """Load one dump under a passing name, so that a broken load is not taken for a schema."""
-    dump = _dump(lab, schema.template).read_text()
+    dump = _dump(lab, schema.template, schema.release).read_text()
     quick = "SET unique_checks=0; SET foreign_key_checks=0;\n"
     try:
         database.run(lab, f"CREATE DATABASE `{schema.name}`")
@@ -150,29 +161,35 @@ def _load(lab: Lab, schema: Schema) -> None:
         raise
 
 
-def _dump(lab: Lab, name: str) -> Path:
-    parts = [lock_digest(lab), str(GENERATION)]
+def _dump(lab: Lab, name: str, release: Release = Release.NEWEST) -> Path:
+    parts = [lock_digest(lab, release), str(GENERATION)]
     if name == KEYSTONE:
         parts.append(str(lab.base))  # the bootstrapped catalog holds addresses
     if name == IDENTITY:
         parts.append(identity.digest(lab))
     key = hashlib.sha256("-".join(parts).encode()).hexdigest()[:12]
-    return lab.templates / f"{name}-{key}.sql"
+    return lab.templates / f"{_stem(name, release)}-{key}.sql"
 
 
-def _make_template(lab: Lab, name: str) -> None:
+def _stem(name: str, release: Release) -> str:
+    return f"{name}-{release}" if release else name
+
+
+def _make_template(lab: Lab, name: str, release: Release) -> None:
     schema = f"tpl_{name}"
+    programs = lab.venv_of(release) / "bin"
     database.run(lab, f"DROP DATABASE IF EXISTS {schema}; CREATE DATABASE {schema}")
-    for command in MIGRATIONS[name](lab, schema):
+    for program, *arguments in MIGRATIONS[name](lab, schema):
+        command = [str(programs / program), *arguments]
         done = subprocess.run(command, env=environment(lab), capture_output=True, text=True, check=False)
         if done.returncode:
             end = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
             raise MigrationError(f"{' '.join(command)}:\n{end}")
-    _write_dump(lab, schema, name)
+    _write_dump(lab, schema, name, release)
     database.run(lab, f"DROP DATABASE {schema}")
 
 
-def _write_dump(lab: Lab, schema: str, name: str) -> None:
+def _write_dump(lab: Lab, schema: str, name: str, release: Release = Release.NEWEST) -> None:
     """Dump a schema as the template of this name, and forget older ones."""
     dumped = subprocess.run(
         [
@@ -188,10 +205,10 @@ def _write_dump(lab: Lab, schema: str, name: str) -> None:
         text=True,
         check=True,
     )
-    path = _dump(lab, name)
+    path = _dump(lab, name, release)
     path.parent.mkdir(parents=True, exist_ok=True)
     if name != IDENTITY:  # of which there may be one for every number of pods
-        for old in path.parent.glob(f"{name}-????????????.sql"):
+        for old in path.parent.glob(f"{_stem(name, release)}-????????????.sql"):
             old.unlink()
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(dumped.stdout)
@@ -214,22 +231,22 @@ def _connection(lab: Lab, schema: str) -> ini.Section:
 def _nova(lab: Lab, schema: str, *arguments: str) -> Commands:
     section = _connection(lab, schema)
     path = _config(lab, schema, {"api_database": section, "database": section})
-    return [[f"{lab.venv}/bin/nova-manage", "--config-file", path, *arguments]]
+    return [["nova-manage", "--config-file", path, *arguments]]
 
 
 def _plain(lab: Lab, schema: str, program: str, section: str, *arguments: str) -> Commands:
     path = _config(lab, schema, {"DEFAULT": {}, section: _connection(lab, schema)})
-    return [[f"{lab.venv}/bin/{program}", "--config-file", path, *arguments]]
+    return [[program, "--config-file", path, *arguments]]
 
 
 def _neutron(lab: Lab, schema: str) -> Commands:
     sections = {"DEFAULT": {"core_plugin": "ml2"}, "database": _connection(lab, schema)}
     path = _config(lab, schema, sections)
-    return [[f"{lab.venv}/bin/neutron-db-manage", "--config-file", path, "upgrade", "heads"]]
+    return [["neutron-db-manage", "--config-file", path, "upgrade", "heads"]]
 
 
 def _keystone(lab: Lab, schema: str) -> Commands:
-    program = [f"{lab.venv}/bin/keystone-manage", "--config-file", str(keystone.write(lab, schema))]
+    program = ["keystone-manage", "--config-file", str(keystone.write(lab, schema))]
     bootstrap = ["bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-region-id", CENTRAL_REGION]
     for interface in ("public", "internal", "admin"):
         bootstrap += [f"--bootstrap-{interface}-url", lab.keystone]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +49,14 @@ def rows(lab: Lab) -> list[Row]:
     return found
 
 
-def table(found: list[Row]) -> str:
-    """The rows for a reader, with a total for each group."""
+def releases(lab: Lab) -> dict[str, str]:
+    """The release of each group that has not the newest one."""
+    return {pod.name: str(pod.release) for pod in lab.older_pods}
+
+
+def table(found: list[Row], older: Mapping[str, str] | None = None) -> str:
+    """The rows for a reader, with a total for each group; ``older``: the release of groups with another one."""
+    named = older or {}
     lines = [f"{'process':<24} {'state':<6} {'pid':>8} {'MB':>6} {'CPU s':>8}"]
     groups = list(dict.fromkeys(row.group for row in found))
     for group in groups:
@@ -58,7 +65,8 @@ def table(found: list[Row]) -> str:
             state = "up" if row.up else "DOWN"
             lines.append(f"{row.name:<24} {state:<6} {row.pid:>8} {_mb(row.memory):>6} {row.cpu:>8.1f}")
         memory, cpu = sum(row.memory for row in members), sum(row.cpu for row in members)
-        lines.append(f"  {group:<22} {'':<6} {'':>8} {_mb(memory):>6} {cpu:>8.1f}")
+        title = f"{group} ({named[group]})" if group in named else group
+        lines.append(f"  {title:<22} {'':<6} {'':>8} {_mb(memory):>6} {cpu:>8.1f}")
     total = sum(row.memory for row in found)
     lines.append(f"{'all':<24} {'':<6} {'':>8} {_mb(total):>6}")
     return "\n".join(lines)

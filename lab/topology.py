@@ -59,6 +59,13 @@ class Mode(enum.StrEnum):
     RABBIT = "rabbit"  # every service on its own, RPC over RabbitMQ
 
 
+class Release(enum.StrEnum):
+    """Which OpenStack a place runs; the value stands in the names of its lock, environment and templates."""
+
+    NEWEST = ""
+    OLDER = "2023.1"  # Antelope: Nova 27 (2.95), Cinder 22 (3.70), Placement 9 (1.39)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """One pod, and the ways in which it is deliberately unlike its twins."""
@@ -66,6 +73,12 @@ class Pod:
     number: int
     base: int
     mode: Mode = Mode.AIO
+    release: Release = Release.NEWEST
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the pod runs an older release than the centre, in an environment of its own."""
+        return self.release is not Release.NEWEST
 
     @property
     def name(self) -> str:
@@ -131,7 +144,21 @@ class Lab:
 
     @property
     def venv(self) -> Path:
-        return self.state / "venv"
+        """The environment of the centre and of pods of its release."""
+        return self.venv_of(Release.NEWEST)
+
+    def venv_of(self, release: Release) -> Path:
+        """The environment of a release."""
+        return self.state / _named("venv", release)
+
+    def lock_of(self, release: Release) -> Path:
+        """The pins that it is made from."""
+        return self.root / "lab" / f"{_named('requirements', release)}.lock"
+
+    @property
+    def releases(self) -> tuple[Release, ...]:
+        """All releases that run somewhere in the lab, the centre's first."""
+        return tuple(dict.fromkeys([Release.NEWEST, *(pod.release for pod in self.pods)]))
 
     @property
     def etc(self) -> Path:
@@ -167,6 +194,10 @@ class Lab:
     def rabbit_pods(self) -> tuple[Pod, ...]:
         return tuple(pod for pod in self.pods if pod.mode is Mode.RABBIT)
 
+    @property
+    def older_pods(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods if pod.is_older)
+
     def port(self, service: str) -> int:
         return self.base + _CENTRAL_OFFSETS[service]
 
@@ -198,21 +229,30 @@ def make_lab(
     pods: int = DEFAULT_PODS,
     base: int = DEFAULT_BASE,
     rabbit: frozenset[str] = frozenset(),
+    older: frozenset[str] = frozenset(),
     pod_glance: bool = True,
     tricircle: bool = True,
     compute_hosts: int = 1,
 ) -> Lab:
-    """The lab with this many pods; `rabbit` holds the names of those with real RPC.
+    """The lab with this many pods; `rabbit` holds the names of those with real RPC, `older` of those that run the
+    older release.
 
-    Raises ValueError for a name in `rabbit` that is no pod of the lab.
+    Raises ValueError for a name that is no pod of the lab, and for one that is in both sets.
     """
     made = tuple(
-        Pod(number=number, base=base, mode=Mode.RABBIT if f"pod{number}" in rabbit else Mode.AIO)
+        Pod(
+            number=number,
+            base=base,
+            mode=Mode.RABBIT if f"pod{number}" in rabbit else Mode.AIO,
+            release=Release.OLDER if f"pod{number}" in older else Release.NEWEST,
+        )
         for number in range(1, pods + 1)
     )
-    strangers = rabbit - {pod.name for pod in made}
+    strangers = (rabbit | older) - {pod.name for pod in made}
     if strangers:
         raise ValueError(f"no such pod: {', '.join(sorted(strangers))}")
+    if both := rabbit & older:
+        raise ValueError(f"a pod of the older release is one process for each service: {', '.join(sorted(both))}")
     return Lab(
         root=root,
         base=base,
@@ -230,6 +270,7 @@ def save_lab(lab: Lab) -> None:
         "pods": len(lab.pods),
         "base": lab.base,
         "rabbit": [pod.name for pod in lab.rabbit_pods],
+        "older": [pod.name for pod in lab.older_pods],
         "pod_glance": lab.pod_glance,
         "tricircle": lab.tricircle,
         "compute_hosts": lab.compute_hosts,
@@ -254,10 +295,15 @@ def load_lab(root: Path) -> Lab:
         pods=_number(choices.get("pods"), DEFAULT_PODS),
         base=_number(choices.get("base"), DEFAULT_BASE),
         rabbit=frozenset(_names(choices.get("rabbit"))),
+        older=frozenset(_names(choices.get("older"))),
         pod_glance=bool(choices.get("pod_glance", True)),
         tricircle=bool(choices.get("tricircle", True)),
         compute_hosts=_number(choices.get("compute_hosts"), 1),
     )
+
+
+def _named(word: str, release: Release) -> str:
+    return f"{word}-{release}" if release else word
 
 
 def _number(value: object, default: int) -> int:

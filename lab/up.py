@@ -23,11 +23,14 @@ def prepare(lab: Lab, progress: Progress) -> None:
     """Install what the lab is made of."""
     with progress.step("Debian packages") as notes:
         notes += packages.install(lab)
-    with progress.step("Python environment of the services") as notes:
-        if environment.install(lab):
-            notes.append("installed")
+    for release in lab.releases:
+        of_what = f"those of {release}" if release else "the services"
+        with progress.step(f"Python environment of {of_what}") as notes:
+            if environment.install(lab, release):
+                notes.append("installed")
+    with progress.step("this project") as notes:
         if lab.tricircle and environment.install_project(lab):
-            notes.append("this project added")
+            notes.append("installed")
 
 
 def up(lab: Lab) -> None:

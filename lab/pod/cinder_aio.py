@@ -5,7 +5,10 @@ import gc
 
 gc.disable()  # until everything is loaded, see lab.pod.wsgi
 
-from cinder import monkey_patch  # noqa: E402
+try:
+    from cinder import monkey_patch
+except ImportError:  # an older Cinder
+    from lab.pod.older import green as monkey_patch
 
 monkey_patch.patch()
 

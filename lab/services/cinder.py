@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab import ini
 from lab.service import HttpAnswers, Service, Started
-from lab.services.processes import environment, pod_code, uwsgi
+from lab.services.processes import environment, pod_code, uwsgi, venv_of
 from lab.services.sections import credentials, database, fixed_key, shared
 from lab.topology import CENTRAL_REGION, HOST, STORAGE_HOST, Lab, Mode, Pod
 
@@ -19,7 +19,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
     """Write cinder.conf; returns the file."""
     sections = ini.merge(
         shared(lab, pod, "cinder"),
-        _everywhere(lab, pod.name, glance=lab.glance_of(pod)),
+        _everywhere(lab, pod),
         {
             "DEFAULT": {
                 "host": STORAGE_HOST,
@@ -58,7 +58,7 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
     """Write the configuration of the API without a backend."""
     sections = ini.merge(
         shared(lab, None, "cinder"),
-        _everywhere(lab, "central", glance=lab.url("glance")),
+        _everywhere(lab, None),
         {
             "DEFAULT": {"host": "central"},
             "database": database(lab, "cinder_central"),
@@ -71,14 +71,14 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
-    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "cinder_aio", "storage", "backup"))
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "cinder_aio", "older/green", "storage", "backup"))
     arguments = ("--config-file", str(files[0]))
     if pod.mode is Mode.AIO:
         return [
             Service(
                 name=f"{pod.name}-cinder",
-                command=(f"{lab.venv}/bin/python", "-m", "lab.pod.cinder_aio", *arguments),
-                environment=environment(lab),
+                command=(f"{venv_of(lab, pod)}/bin/python", "-m", "lab.pod.cinder_aio", *arguments),
+                environment=environment(lab, pod),
                 probe=HttpAnswers(port=pod.port("cinder")),
                 files=files,
                 group=pod.name,
@@ -113,14 +113,16 @@ def _api(lab: Lab, name: str, port: int, files: tuple[Path, ...], group: str) ->
     )
 
 
-def _everywhere(lab: Lab, place: str, *, glance: str) -> ini.Sections:
+def _everywhere(lab: Lab, pod: Pod | None) -> ini.Sections:
+    place = pod.name if pod else "central"
+    shipped = venv_of(lab, pod) / "etc" / "cinder"
     return {
         "DEFAULT": {
             "state_path": lab.var / place / "cinder",
             "default_volume_type": "__DEFAULT__",
-            "glance_api_servers": glance,
-            "api_paste_config": lab.venv / "etc" / "cinder" / "api-paste.ini",
-            "resource_query_filters_file": lab.venv / "etc" / "cinder" / "resource_filters.json",
+            "glance_api_servers": lab.glance_of(pod) if pod else lab.url("glance"),
+            "api_paste_config": shipped / "api-paste.ini",
+            "resource_query_filters_file": shipped / "resource_filters.json",
             "enable_force_upload": True,
         },
         "service_user": {**credentials(lab, "cinder"), "send_service_user_token": True},

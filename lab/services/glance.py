@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from lab import ini
 from lab.service import HttpAnswers, Service
-from lab.services.processes import environment, uwsgi
+from lab.services.processes import environment, uwsgi, venv_of
 from lab.services.sections import database, shared
 from lab.topology import HOST, Lab, Pod
 
@@ -47,18 +47,23 @@ def _service(lab: Lab, pod: Pod | None, place: str, port: int, group: str) -> Se
             "os_glance_tasks_store": {"filesystem_store_datadir": stores / "tasks"},
             "paste_deploy": {
                 "flavor": "keystone",
-                "config_file": lab.venv / "etc" / "glance" / "glance-api-paste.ini",
+                "config_file": venv_of(lab, pod) / "etc" / "glance" / "glance-api-paste.ini",
             },
-            "database": database(lab, f"glance_{place}"),
+            "database": database(lab, f"glance_{place}", green=_is_older(pod)),
         },
     )
     path = lab.etc / place / "glance" / "glance-api.conf"
     ini.write(path, ini.render(sections))
+    module = "lab.pod.older.glance_api" if _is_older(pod) else "glance.wsgi.api"
     return Service(
         name=f"{place}-glance",
-        command=uwsgi(lab, "glance.wsgi.api", port, threads=THREADS),
-        environment=environment(lab, OS_GLANCE_CONFIG_DIR=str(path.parent)),
+        command=uwsgi(lab, module, port, pod=pod, threads=THREADS),
+        environment=environment(lab, pod, OS_GLANCE_CONFIG_DIR=str(path.parent)),
         probe=HttpAnswers(port=port),
         files=(path,),
         group=group,
     )
+
+
+def _is_older(pod: Pod | None) -> bool:
+    return pod is not None and pod.is_older

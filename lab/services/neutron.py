@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab import ini
 from lab.service import HttpAnswers, Service
-from lab.services.processes import environment, pod_code, uwsgi
+from lab.services.processes import environment, pod_code, uwsgi, venv_of
 from lab.services.sections import credentials, database, shared
 from lab.topology import COMPUTE_HOST, Lab, Pod
 
@@ -40,7 +40,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         "DEFAULT": {
             "core_plugin": "ml2",
             "service_plugins": PLUGINS,
-            "api_paste_config": lab.venv / "etc" / "neutron" / "api-paste.ini",
+            "api_paste_config": venv_of(lab, pod) / "etc" / "neutron" / "api-paste.ini",
             "host": COMPUTE_HOST,
             "state_path": lab.var / pod.name / "neutron",
             "agent_down_time": 120,  # four heartbeats of the imitated agents
@@ -52,7 +52,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
             "notify_nova_on_port_status_changes": True,
             "notify_nova_on_port_data_changes": True,
         },
-        "database": database(lab, f"neutron_{pod.name}"),
+        "database": database(lab, f"neutron_{pod.name}", green=pod.is_older),
         "nova": {**credentials(lab, "nova"), "region_name": pod.region},
         "placement": {**credentials(lab, "placement"), "region_name": pod.region},
         "quotas": {"default_quota": -1, **{f"quota_{name}": -1 for name in _LIFTED_QUOTAS}} if pod.unlimited else {},
@@ -65,12 +65,13 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
-    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "neutron_api", "neutron_agents"))
+    api = "older/neutron_api" if pod.is_older else "neutron_api"
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", api, "neutron_agents"))
     return [
         Service(
             name=f"{pod.name}-neutron",
-            command=uwsgi(lab, "lab.pod.neutron_api", pod.port("neutron")),
-            environment=environment(lab, OS_NEUTRON_CONFIG_DIR=str(files[0].parent)),
+            command=uwsgi(lab, f"lab.pod.{api.replace('/', '.')}", pod.port("neutron"), pod=pod),
+            environment=environment(lab, pod, OS_NEUTRON_CONFIG_DIR=str(files[0].parent)),
             probe=HttpAnswers(port=pod.port("neutron")),
             files=files,
             group=pod.name,

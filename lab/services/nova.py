@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from lab import ini
 from lab.service import HttpAnswers, PortOpen, Service, Started
 from lab.services import placement
-from lab.services.processes import environment, pod_code, uwsgi
+from lab.services.processes import environment, pod_code, uwsgi, venv_of
 from lab.services.sections import cache, credentials, database, fixed_key, shared
 from lab.topology import CENTRAL_REGION, COMPUTE_HOST, HOST, Lab, Mode, Pod
 
@@ -59,13 +58,18 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         "cinder": {
             **credentials(lab, "cinder"),
             "os_region_name": pod.region,
-            "catalog_info": "block-storage::publicURL",
+            # Older ones take no name with a hyphen.
+            "catalog_info": "volumev3::publicURL" if pod.is_older else "block-storage::publicURL",
         },
-        "database": database(lab, f"nova_{pod.name}"),
-        "api_database": database(lab, f"nova_api_{pod.name}"),
+        "database": database(lab, f"nova_{pod.name}", green=pod.is_older),
+        "api_database": database(lab, f"nova_api_{pod.name}", green=pod.is_older),
     }
+    if pod.is_older:
+        # It listens itself, and has no uWSGI before it.
+        listen = {"osapi_compute_listen": HOST, "osapi_compute_listen_port": pod.port("nova")}
+        hands = ini.merge(hands, {"DEFAULT": listen, "wsgi": {"keep_alive": False}})
     sections = ini.merge(shared(lab, pod, "nova"), _everywhere(lab, glance=lab.glance_of(pod)), hands)
-    return _write(lab, lab.etc / pod.name / "nova", sections)
+    return _write(lab, lab.etc / pod.name / "nova", sections, pod)
 
 
 def write_central(lab: Lab) -> tuple[Path, ...]:
@@ -94,7 +98,8 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     """The processes of Nova and Placement in one pod."""
-    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "nova_aio", "nova_compute", "hypervisor"))
+    aio = "older/nova_aio" if pod.is_older else "nova_aio"
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", aio, "nova_compute", "hypervisor"))
     consoles = _console_proxies(lab, pod)
     placement_files = placement.write_pod(lab, pod)
     if pod.mode is Mode.AIO:
@@ -181,22 +186,26 @@ def _console_proxies(lab: Lab, pod: Pod) -> Service:
     )
 
 
-def _write(lab: Lab, directory: Path, sections: ini.Sections) -> tuple[Path, ...]:
+def _write(lab: Lab, directory: Path, sections: ini.Sections, pod: Pod | None = None) -> tuple[Path, ...]:
     paste = directory / "api-paste.ini"
     text = ini.render(ini.merge(sections, {"wsgi": {"api_paste_config": paste}}))
     ini.write(directory / "nova.conf", text)
-    if not paste.exists():
-        shutil.copyfile(lab.venv / "etc" / "nova" / "api-paste.ini", paste)
+    ini.write(paste, (venv_of(lab, pod) / "etc" / "nova" / "api-paste.ini").read_text())
     return directory / "nova.conf", paste
 
 
 def _all_in_one(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
     ports = (pod.port("nova"), pod.port("placement"))
+    if pod.is_older:
+        command = (f"{venv_of(lab, pod)}/bin/python", "-m", "lab.pod.older.nova_aio", "--config-file", str(files[0]))
+    else:
+        command = uwsgi(lab, "lab.pod.nova_aio", *ports, threads=AIO_THREADS)
     return Service(
         name=f"{pod.name}-nova",
-        command=uwsgi(lab, "lab.pod.nova_aio", *ports, threads=AIO_THREADS),
+        command=command,
         environment=environment(
             lab,
+            pod,
             OS_NOVA_CONFIG_DIR=str(lab.etc / pod.name / "nova"),
             OS_PLACEMENT_CONFIG_DIR=str(lab.etc / pod.name / "placement"),
             LAB_PLACEMENT_PORT=str(pod.port("placement")),

@@ -19,7 +19,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         "DEFAULT": {"use_stderr": True},
         "keystone_authtoken": shared(lab, pod, "placement")["keystone_authtoken"],
         "api": {"auth_strategy": "keystone"},
-        "placement_database": database(lab, f"placement_{pod.name}"),
+        "placement_database": database(lab, f"placement_{pod.name}", green=pod.is_older),
     }
     ini.write(path, ini.render(sections))
     return (path,)

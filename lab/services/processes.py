@@ -6,15 +6,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lab.topology import HOST, Lab
+from lab.topology import HOST, Lab, Pod
 
 THREADS = 4
 
 
-def environment(lab: Lab, **extra: str) -> dict[str, str]:
+def venv_of(lab: Lab, pod: Pod | None) -> Path:
+    """The Python environment of a pod's services, or of the centre's."""
+    return lab.venv if pod is None else lab.venv_of(pod.release)
+
+
+def environment(lab: Lab, pod: Pod | None = None, **extra: str) -> dict[str, str]:
     """The whole environment of a service: nothing of the caller's shell leaks in."""
     return {
-        "PATH": f"{lab.venv}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": f"{venv_of(lab, pod)}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": os.environ.get("HOME", "/"),
         "LC_ALL": "C.UTF-8",
         "PYTHONPATH": str(lab.root),
@@ -44,6 +49,7 @@ def uwsgi(
     lab: Lab,
     module: str,
     *ports: int,
+    pod: Pod | None = None,
     threads: int = THREADS,
     arguments: str = "",
 ) -> tuple[str, ...]:
@@ -53,7 +59,7 @@ def uwsgi(
     """
     sockets = [part for port in ports for part in ("--http-socket", f"{HOST}:{port}")]
     return (
-        f"{lab.venv}/bin/uwsgi",
+        f"{venv_of(lab, pod)}/bin/uwsgi",
         *sockets,
         *("--module", "lab.pod.wsgi:application", "--env", f"LAB_APPLICATION={module}"),
         *("--enable-threads", "--threads", str(threads)),

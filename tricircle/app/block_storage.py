@@ -75,7 +75,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
             everywhere=Everywhere(carrier=carrier, hosts=hosts, calls=calls),
             somewhere=Somewhere(carrier),
         ),
-        versions=Versions(carrier=carrier, registry=rooms.registry),
+        versions=Versions(carrier=carrier),
     )
     return rows.door(specials)
 

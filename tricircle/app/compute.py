@@ -116,7 +116,7 @@ def compute_door(
         events=ExternalEvents(carrier=carrier, routings=rooms.routings),
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
-        versions=Versions(carrier=carrier, pods=rooms.registry),
+        versions=Versions(carrier=carrier),
         images=ImageLinks(carrier=carrier, image_base=image_base),
         storage=StorageProxies(carrier=carrier, make_volume=storage.volume, make_snapshot=storage.snapshot),
     )

@@ -43,6 +43,7 @@ from tricircle.road.front_page import front_page
 from tricircle.road.pipeline import Entrance, Road, RoadSettings
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
+from tricircle.road.versions import OlderPods, Ranges
 from tricircle.store.engine import ping
 from tricircle.upstream.pool import LINK_HOST
 
@@ -51,13 +52,15 @@ def gateway(settings: Settings) -> ASGIApp:
     """The doors, as one application of one process."""
     rooms = open_rooms(settings)
     validator = Validator(settings)
-    entrances = _entrances(rooms, validator)
+    ranges = Ranges(OlderPods(settings.gateway.older_pods))
+    entrances = _entrances(rooms, validator, ranges)
     public = settings.gateway.public_endpoint
     road = Road(
         entrances,
         validator=validator,
         enforcer=Enforcer(settings),
         pods=rooms.registry,
+        ranges=ranges,
         settings=_road_settings(settings),
         root=front_page(public, [entrance.door for entrance in entrances]),
     )
@@ -113,11 +116,11 @@ def admin(settings: Settings) -> ASGIApp:
     )
 
 
-def _entrances(rooms: Rooms, validator: Validator) -> list[Entrance]:
+def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entrance]:
     settings = rooms.settings
     health = Health(rooms.pools, rooms.registry)
     selection = Selection(rooms.registry, rooms.bindings, health, Capacity(rooms.clients, rooms.registry))
-    carriers = _Carriers(rooms)
+    carriers = _Carriers(rooms, ranges)
     compute = carriers.make("compute", Service.COMPUTE, "/compute", SERVER_FAULT)
     volumes = carriers.make("block_storage", Service.BLOCK_STORAGE, "/volume", VOLUME_FAULT)
     images = carriers.make("image", Service.IMAGE, image_rows.PREFIX)
@@ -147,7 +150,7 @@ def _entrances(rooms: Rooms, validator: Validator) -> list[Entrance]:
 class _Carriers:
     """Makes the carrier of each door; what they share is made once."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Rooms, ranges: Ranges) -> None:
         self._rooms = rooms
         chosen = rooms.settings.gateway
         self._means = Means(
@@ -157,6 +160,7 @@ class _Carriers:
             jobs=rooms.queue,
             locator=Locator(rooms.pools, rooms.registry, rooms.routings, deadline_s=chosen.list_deadline_s),
             list_deadline_s=chosen.list_deadline_s,
+            ranges=ranges,
         )
 
     def make(self, name: str, service: Service, prefix: str, fault_shape: Shape | None = None) -> Carrier:

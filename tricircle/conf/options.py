@@ -101,6 +101,16 @@ GATEWAY = [
     cfg.StrOpt(
         "central_region", default="RegionOne", help="Keystone region that users see and in which the centre stands."
     ),
+    cfg.StrOpt(
+        "older_pods",
+        default="lower",
+        choices=["lower", "skip"],
+        help="What a pod of an older release means for the microversions of compute and block storage. 'lower': users "
+        "are offered only what all pods have. 'skip': they are offered what the newest pods and the centre have; calls "
+        "that name more than a pod has leave it out: boots go elsewhere, lists are marked as incomplete, calls to its "
+        "own resources get 406; 'latest' stays what all pods have. 'tricircle-manage pod check' names the pods "
+        "that are behind. Set it to 'skip' when users need what only newer pods have.",
+    ),
     cfg.IntOpt(
         "body_limit",
         default=114688,

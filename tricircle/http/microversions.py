@@ -20,6 +20,8 @@ LEGACY_COMPUTE_HEADER = b"x-openstack-nova-api-version"
 NAMES = {Service.COMPUTE: "compute", Service.BLOCK_STORAGE: "volume", Service.PLACEMENT: "placement"}
 #: What a request without the header gets.
 DEFAULTS = {Service.COMPUTE: "2.1", Service.BLOCK_STORAGE: "3.0", Service.PLACEMENT: "1.0"}
+#: Cinder's versions before there were microversions: a refusal of one is not marked with it.
+_WITHOUT_HEADERS = ("1.0", "2.0")
 _FORM = re.compile(r"([1-9]\d*)\.([1-9]\d*|0)")
 
 
@@ -68,11 +70,19 @@ def requested(headers: Iterable[tuple[bytes, bytes]], service: Service) -> str |
     return standard if standard is not None else legacy
 
 
-def negotiate(headers: Iterable[tuple[bytes, bytes]], service: Service, minimum: Version, maximum: Version) -> Version:
+def negotiate(
+    headers: Iterable[tuple[bytes, bytes]],
+    service: Service,
+    minimum: Version,
+    maximum: Version,
+    *,
+    latest: Version | None = None,
+) -> Version:
     """The version that a request is answered in.
 
     :param minimum: lowest version served
-    :param maximum: highest version served by all who may have to answer; ``latest`` means this one
+    :param maximum: highest version served
+    :param latest: what ``latest`` means: the maximum, unless not all who may have to answer serve it
     :raises InvalidRequestError: the header is malformed
     :raises NotAcceptableError: out of range; the text names our range, never a pod's
     """
@@ -80,7 +90,7 @@ def negotiate(headers: Iterable[tuple[bytes, bytes]], service: Service, minimum:
     if text is None:
         return parse(DEFAULTS[service])
     if text == "latest":
-        return maximum
+        return maximum if latest is None else latest
     version = parse(text)
     if not minimum <= version <= maximum:
         raise NotAcceptableError(
@@ -104,4 +114,6 @@ def answer_headers(service: Service, version: Version) -> Headers:
             (b"vary", b"OpenStack-API-Version"),
             (b"vary", b"X-OpenStack-Nova-API-Version"),
         ]
+    if service is Service.BLOCK_STORAGE and any(gone in str(version) for gone in _WITHOUT_HEADERS):
+        return []
     return [(HEADER, NAMES[service].encode() + b" " + text), (b"vary", b"OpenStack-API-Version")]

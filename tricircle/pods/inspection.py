@@ -20,6 +20,7 @@ from tricircle.model.pod import Pod, PodState, Service
 from tricircle.pods.aggregates import Aggregates, Identity, aggregate_name
 from tricircle.pods.bindings import Bindings
 from tricircle.pods.registry import Registry
+from tricircle.pods.releases import lags
 from tricircle.pods.survey import NEEDED, CatalogReader, Survey, Surveyor, catalog_urls
 from tricircle.upstream.client import Clients, ServiceClient
 
@@ -91,6 +92,7 @@ class Inspection:
         """All findings on one pod, in a fixed order. A check that itself cannot be made is a failure of that check."""
         checks: Sequence[tuple[str, Callable[[Pod, Deadline], Awaitable[list[Finding]]]]] = (
             ("services", self._services),
+            ("versions", self._versions),
             ("region", self._region),
             ("aggregate", self._aggregate),
             ("clock", self._clock),
@@ -131,6 +133,29 @@ class Inspection:
                 )
             )
         return findings
+
+    async def _versions(self, pod: Pod, _deadline: Deadline) -> list[Finding]:
+        """Whether the pod keeps from users what others have, by its row: what is offered is decided by that."""
+        behind = lags(pod, await self._registry.pods())
+        if not behind:
+            return [_finding(pod, "versions", Level.OK, "nobody in use has more microversions")]
+        is_skipped = self._gateway.older_pods == "skip"
+        remedy = f"upgrade it, then {_ENABLE.format(name=pod.name)}"
+        if is_skipped:
+            level, says = Level.NOTE, "calls that name more leave it out"
+        else:
+            level, says = Level.WARNING, "users are offered no more than that anywhere"
+            remedy += "; or set [gateway] older_pods = skip"
+        return [
+            _finding(
+                pod,
+                "versions",
+                level,
+                f"{lag.service} {lag.version}: {says}; {', '.join(lag.ahead)}: {lag.best}",
+                remedy,
+            )
+            for lag in behind
+        ]
 
     async def _region(self, pod: Pod, deadline: Deadline) -> list[Finding]:
         central = self._gateway.central_region
@@ -269,21 +294,6 @@ _ZONES = (
 )
 
 
-def ceilings(pods: Sequence[Pod]) -> Mapping[Service, tuple[str, tuple[str, ...]]]:
-    """Per service with microversions: the highest one that all pods speak, and the pods that keep it there.
-
-    The pods are empty when all speak the same.
-    """
-    found: dict[Service, tuple[str, tuple[str, ...]]] = {}
-    for service in (Service.COMPUTE, Service.BLOCK_STORAGE):
-        tops = {p.name: top for p in pods if (e := p.endpoints.get(service)) and (top := e.max_version)}
-        if tops:
-            lowest = min(tops.values(), key=_number)
-            low = tuple(sorted(name for name, top in tops.items() if top == lowest))
-            found[service] = (lowest, low if len(low) < len(tops) else ())
-    return found
-
-
 def _zone_finding(pod: Pod, services: Sequence[Service], names: Sequence[str]) -> Finding:
     who = ", ".join(services)
     passed_on = pod.pod_az_name
@@ -314,10 +324,6 @@ def _changes(pod: Pod, survey: Survey) -> str:
 
 def _range(maximum: str | None) -> str:
     return f"up to {maximum}" if maximum else ""
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
 
 
 def _finding(pod: Pod, check: str, level: Level, text: str, remedy: str = "") -> Finding:

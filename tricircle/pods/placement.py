@@ -148,7 +148,11 @@ FILTERS: tuple[Filter, ...] = (
     Filter(
         name="accepting", passes=_is_accepting, refusal="The availability zone takes no new resources at the moment."
     ),
-    Filter(name="version", passes=_speaks, refusal="The availability zone does not offer this API version."),
+    Filter(
+        name="version",
+        passes=_speaks,
+        refusal="The availability zone does not offer this API version. Use a lower one, or another zone.",
+    ),
     Filter(
         name="extensions",
         passes=_has_extensions,

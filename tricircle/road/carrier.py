@@ -5,7 +5,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -34,6 +34,7 @@ from tricircle.road.rewrite import Shape
 from tricircle.road.route import ID, PROBES, UNKNOWABLE, Located, Locator, is_absent
 from tricircle.road.row import Row
 from tricircle.road.shaping import Shaper
+from tricircle.road.versions import Range, Ranges, demand, nearest, serves
 from tricircle.upstream.reply import Reply
 
 LOG = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class FanOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What all carriers share."""
+    """What all carriers share. ``ranges``: which microversions are served."""
 
     pods: KnownPods
     routings: KnownRoutings
@@ -83,6 +84,7 @@ class Means:
     jobs: JobFiles
     locator: Locator
     list_deadline_s: float
+    ranges: Ranges = field(default_factory=Ranges)
 
 
 class Carrier:
@@ -167,10 +169,12 @@ class Carrier:
     ) -> Reply:
         """What this door's service in ``pod`` answers, as it is: links are not rewritten yet.
 
+        :raises NotAcceptableError: the pod does not have the microversion: nothing was sent
         :raises UnavailableError: not sent, or a safe call without an answer that can be believed: nothing happened
         :raises OutcomeUnknownError: sent without an answer that can be believed
         """
         target = self._means.pods.target(pod, self._service)
+        demand(pod, self._service, request.microversion)
         data = await _body(request, method, body)
         verb = method or request.method
         started = time.perf_counter()
@@ -289,10 +293,17 @@ class Carrier:
         return answer
 
     async def gather(self, request: Request, row: Row, *, pods: Sequence[Pod] | None = None) -> Answer:
-        """What GATHER does without a handler: one merged list of all pods in use (or of ``pods``)."""
+        """What GATHER does without a handler: one merged list of all pods in use (or of ``pods``).
+
+        Pods that do not have the microversion are left out, and the list says so.
+        """
         members = await self.pods() if pods is None else pods
         started = time.perf_counter()
-        answer = await self._gatherer.gather(request, row, [pod for pod in members if self._service in pod.endpoints])
+        asked = [pod for pod in members if self._service in pod.endpoints]
+        older = [pod for pod in asked if not serves(pod, self._service, request.microversion)]
+        if older and len(older) == len(asked):
+            demand(older[0], self._service, request.microversion)
+        answer = await self._gatherer.gather(request, row, [pod for pod in asked if pod not in older], older=older)
         _note(request, "gather", started)
         return answer
 
@@ -304,7 +315,10 @@ class Carrier:
         query: bytes | None = None,
         pods: Iterable[Pod] | None = None,
     ) -> FanOut:
-        """One GET to all pods in use (or to ``pods``) at once, each waited for at most the list deadline."""
+        """One GET to all pods in use (or to ``pods``) at once, each waited for at most the list deadline.
+
+        Pods that do not have the microversion are not asked: they are missing.
+        """
         members = await self.pods() if pods is None else tuple(pods)
         asked = [pod for pod in members if self._service in pod.endpoints]
         where = _path(request, path, query)
@@ -326,6 +340,10 @@ class Carrier:
         return tuple(
             pod for pod in await self._means.pods.pods() if not pod.is_central and pod.state is not PodState.DISABLED
         )
+
+    async def served(self) -> Range:
+        """The microversions that this door serves now."""
+        return self._means.ranges.of(self._service, await self._means.pods.pods())
 
     def link(self, path: str) -> str:
         """An absolute URL of this door: public endpoint + prefix + ``path`` (with version)."""
@@ -365,7 +383,9 @@ class Carrier:
         if row.kind is None or probe is None or not ID.match(marker):
             raise NotFoundError(f"The marker {marker} could not be found.")
         located = await self.locate(row.kind, marker, replace(request.context, deadline=deadline))
-        reply = await self.page(request, located.pod, probe.path + quote(marker, safe=""), "", deadline)
+        # An item's place is the same in every version: a pod that is left out of the list can still say it.
+        asked = replace(request, microversion=nearest(located.pod, self._service, request.microversion))
+        reply = await self.page(asked, located.pod, probe.path + quote(marker, safe=""), "", deadline)
         if reply.status >= 500:
             raise UnavailableError(UNKNOWABLE)
         item = reply.json().get(probe.singular) if reply.status == 200 else None
@@ -393,6 +413,8 @@ class Carrier:
         return f"{self._base}{request.path}?{query}"
 
     async def _ask(self, request: Request, pod: Pod, path: str) -> Reply | None:
+        if not serves(pod, self._service, request.microversion):
+            return None
         deadline = request.context.deadline.within(self._means.list_deadline_s)
         target = self._means.pods.target(pod, self._service)
         try:

@@ -28,6 +28,8 @@ class Door:
     :ivar root_rows: rows that stand directly under the prefix (version documents): ``/``
     :ivar project_in_path: whether rows may be asked for with a project id in front
     :ivar has_microversions: whether a version is negotiated; common to all pods in use
+    :ivar has_versioned_root: whether the header is read above all versions too, as Cinder does
+    :ivar has_project_document: whether a version's document stands below a project too, as Nova's does
     :ivar unversioned: members of ``versions`` under which the service knows no microversions (compute's ``v2``)
     """
 
@@ -40,4 +42,6 @@ class Door:
     root_rows: tuple[Row, ...] = ()
     project_in_path: ProjectInPath = ProjectInPath.NONE
     has_microversions: bool = False
+    has_versioned_root: bool = False
+    has_project_document: bool = False
     unversioned: frozenset[str] = frozenset()

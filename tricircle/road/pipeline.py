@@ -48,6 +48,7 @@ _NO_ACCESS_RULES = (
     "The rules of your application credential allow this call, but a service behind this API takes no application "
     "credentials with access rules. Use one without access rules, or ask the operator of this cloud."
 )
+_NO_SUCH_CALL = "The resource could not be found."
 _BODILESS_STATUSES = frozenset((204, 304))
 #: Verbs of the services. Others have no business behind us: an Apache would answer TRACE with what we sent it.
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -152,28 +153,36 @@ class _OpenDoor:
             root_rows=door.root_rows,
             is_project_optional=door.project_in_path is ProjectInPath.OPTIONAL,
         )
+        #: What a request is that has no microversion, where others have one (Nova's legacy v2): the lowest.
+        self._unversioned = (
+            microversions.parse(microversions.DEFAULTS[door.service])
+            if door.has_microversions and door.service is not None
+            else None
+        )
 
     async def answer(self, trip: _Trip, path: Path) -> Answer:
         """The stages: parse, identify, negotiate, find the row, authorise, carry."""
         split = self._table.split(path)
         match = self._table.match(trip.method, split)
-        is_public = isinstance(match, Match) and match.is_public
+        if self._is_document_astray(split, path):
+            match = None
+        is_public = self._is_public(match, split)
         started = time.perf_counter()
         context = _anonymous(trip) if is_public else await self._identify(trip, path)
         request = self._request(trip, path, split, context)
         request.timings["identify"] = (time.perf_counter() - started) * 1000
-        self._check_project(split, context)
-        if not is_public:
-            await self._negotiate(trip, request, split)
         if not isinstance(match, Match):
-            return await self._unnamed(request, split, match)
-        found = match.at(request.microversion)
+            return await self._unnamed(trip, request, split, match)
+        await self._negotiate(trip, request, split)
+        self._check_project(split, context)
+        found = match.at(request.microversion or self._unversioned)
         if found is None:
-            raise NotFoundError(f"API version {trip.version} is not supported on this method.")
+            # To Nova and Cinder a call that this version does not have is no call.
+            raise NotFoundError(_NO_SUCH_CALL)
         row, request.params = found
         if path.has_last_slash and self.door.has_microversions and row.behaviour in _OF_SEVERAL:
             # To Nova and Cinder such a path names a member whose id is empty.
-            return self.door.dialect.unknown_path(accept=request.header(b"accept") or b"*/*")
+            return self._unknown(trip, request)
         if row.behaviour is Behaviour.PLACE:
             # Copies of what the request names are made first: nobody shall find half of them after an ordinary wait.
             request.context = replace(context, deadline=Deadline.after(self._road.settings.boot_deadline_s))
@@ -237,11 +246,14 @@ class _OpenDoor:
     async def _negotiate(self, trip: _Trip, request: Request, split: Split) -> None:
         service = self.door.service
         version = split.root.split("/")[1] if split.root else ""
-        if not self.door.has_microversions or service is None or version in self.door.unversioned or not split.root:
+        is_above = not split.root and not self.door.has_versioned_root
+        if not self.door.has_microversions or service is None or version in self.door.unversioned or is_above:
             return
         served = self._road.ranges.of(service, await self._road.pods.pods())
         try:
-            trip.version = microversions.negotiate(trip.headers, service, served.lowest, served.highest)
+            trip.version = microversions.negotiate(
+                trip.headers, service, served.lowest, served.highest, latest=served.common
+            )
         except NotAcceptableError:
             trip.version = asked_out_of_range(trip.headers, service)
             raise
@@ -285,17 +297,39 @@ class _OpenDoor:
             return await carrier.declare(request, row)
         return await carrier.central(request, is_streamed=row.is_streamed)
 
-    async def _unnamed(self, request: Request, split: Split, match: NotAllowed | None) -> Answer:
-        """What no row names: by an id in the path if there is one that we know, else said clearly."""
+    async def _unnamed(self, trip: _Trip, request: Request, split: Split, match: NotAllowed | None) -> Answer:
+        """What no row names: by an id in the path if there is one that we know, else said clearly.
+
+        To Nova and Cinder a path that they do not know has no version: what the headers say of one is not read.
+        """
         can_hold_id = match is None or not match.is_fixed
-        if self._strays is not None and split.root and can_hold_id:
+        if self._strays is not None and split.root and can_hold_id and self._strays.may_mean(split.rest):
+            await self._negotiate(trip, request, split)
+            self._check_project(split, request.context)
             answer = await self._strays.answer(request, split.rest)
             if answer is not None:
                 return answer
         if match is not None:
             text = f"The method {request.method} is not allowed for this resource."
             raise MethodNotAllowedError(text, match.methods)
+        return self._unknown(trip, request)
+
+    def _unknown(self, trip: _Trip, request: Request) -> Answer:
+        """404 for a path that is none: it is in no version."""
+        trip.version = None
         return self.door.dialect.unknown_path(accept=request.header(b"accept") or b"*/*")
+
+    def _is_document_astray(self, split: Split, path: Path) -> bool:
+        """Whether a version's document is asked for below a project, where Nova has it only with a last slash."""
+        if split.project_id is None or split.rest:
+            return False
+        return not (self.door.has_project_document and path.has_last_slash)
+
+    def _is_public(self, match: Match | NotAllowed | None, split: Split) -> bool:
+        """Whether no token is needed: version documents, and what Nova and Cinder do not even hand to their API."""
+        if isinstance(match, Match):
+            return match.is_public and split.project_id is None
+        return self.door.has_microversions and not split.root
 
     def fault(self, error: TricircleError, trip: _Trip) -> Answer:
         """The error in this door's words."""
@@ -309,7 +343,8 @@ class _OpenDoor:
 
     def finish(self, answer: Answer, trip: _Trip) -> None:
         """Add what every answer of this door carries."""
-        is_silent = answer.header(microversions.HEADER) is None
+        # A redirection is made before a version is read.
+        is_silent = answer.header(microversions.HEADER) is None and answer.status != 302
         if is_silent and trip.version is not None and self.door.service is not None:
             answer.headers += microversions.answer_headers(self.door.service, trip.version)
         if self.door.has_microversions:
@@ -336,12 +371,13 @@ class Road:
         pods: SeesPods,
         settings: RoadSettings,
         root: Callable[[], Answer] | None = None,
+        ranges: Ranges | None = None,
     ) -> None:
         self.validator = validator
         self.enforcer = enforcer
         self.pods = pods
         self.settings = settings
-        self.ranges = Ranges()
+        self.ranges = ranges or Ranges()
         self._root = root
         self._doors = {entrance.door.prefix.strip("/"): _OpenDoor(entrance, self) for entrance in entrances}
         self._only = self._doors.get("")

@@ -25,6 +25,11 @@ class Strays:
             if probe.service is carrier.service
         }
 
+    def may_mean(self, segments: tuple[str, ...]) -> bool:
+        """Whether something in a path could be located."""
+        names_kind = len(segments) >= 2 and segments[0] in self._kinds
+        return names_kind or any(ID.match(segment) for segment in segments)
+
     async def answer(self, request: Request, segments: tuple[str, ...]) -> Answer | None:
         """The pod's answer; None when nothing in the path can be located.
 

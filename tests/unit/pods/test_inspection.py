@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does an inspection see what drifted, and change nothing?"""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -9,8 +10,8 @@ import pytest
 from tests.unit.pods.conftest import Bench, soon
 from tricircle.conf.settings import GatewaySettings
 from tricircle.context import ProjectId
-from tricircle.model.pod import Endpoint, Pod, PodState, Service
-from tricircle.pods.inspection import Finding, Inspection, Level, ceilings
+from tricircle.model.pod import Pod, PodState, Service
+from tricircle.pods.inspection import Finding, Inspection, Level
 from tricircle.pods.registration import Change, Draft
 
 
@@ -139,14 +140,25 @@ async def test_a_dead_pod_is_told_check_by_check(bench: Bench, inspection: Inspe
     assert found["aggregate"][0].level is Level.OK
 
 
-def test_ceilings_name_who_keeps_them_low() -> None:
-    def a_pod(name: str, top: str) -> Pod:
-        endpoint = Endpoint(service=Service.COMPUTE, url="http://x", max_version=top)
-        return Pod(id=name, name=name, az_name="az", endpoints={Service.COMPUTE: endpoint})  # type: ignore[arg-type]
-
-    assert ceilings([a_pod("Pod1", "2.96"), a_pod("Pod2", "2.104")]) == {Service.COMPUTE: ("2.96", ("Pod1",))}
-    assert ceilings([a_pod("Pod1", "2.96"), a_pod("Pod2", "2.96")]) == {Service.COMPUTE: ("2.96", ())}
-    assert ceilings([]) == {}
+@pytest.mark.parametrize(("policy", "level"), [("lower", Level.WARNING), ("skip", Level.NOTE)])
+async def test_who_holds_microversions_back_is_named(bench: Bench, pod: Pod, policy: str, level: Level) -> None:
+    inspection = Inspection(
+        bench.registry,
+        bench.surveyor,
+        bench.clients,
+        bench.catalog,
+        aggregates=bench.aggregates,
+        bindings=bench.bindings,
+        gateway=GatewaySettings(older_pods=policy),
+    )
+    assert (await worst(inspection, pod, "versions")).level is Level.OK
+    own = pod.endpoints[Service.COMPUTE]
+    behind = replace(pod, endpoints={**pod.endpoints, Service.COMPUTE: replace(own, max_version="2.80")})
+    finding = await worst(inspection, behind, "versions")
+    assert finding.level is level
+    assert finding.text.startswith("compute 2.80: ")
+    assert finding.text.endswith(f"Pod1: {own.max_version}")
+    assert ("older_pods = skip" in finding.remedy) is (policy == "lower")
 
 
 async def test_an_aggregate_that_does_not_say_what_the_pod_is(bench: Bench, inspection: Inspection, pod: Pod) -> None:

@@ -73,7 +73,9 @@ COMPUTE_ROWS = (
     Row(("POST",), "/made", Behaviour.PLACE, handler=patience),
     ours("POST", "/patience", patience),
     ours("GET", "/admin", policy="rule:x"),
+    ours("GET", "/", is_public=True),
     ours("GET", "/old", max_version="2.35"),
+    ours("GET", "/new", min_version="2.36"),
     ours("GET", "/conflict", conflict),
     ours("GET", "/several", several),
     ours("GET", "/broken", broken),
@@ -102,6 +104,7 @@ class House:
                 root_rows=(ours("GET", "/", is_public=True),),
                 project_in_path=ProjectInPath.OPTIONAL,
                 has_microversions=True,
+                has_project_document=True,
             ),
             Door(
                 name="block_storage",
@@ -195,6 +198,51 @@ async def test_the_old_prefix_knows_no_microversions(house: House) -> None:
     headers = [(b"openstack-api-version", b"compute 2.99")]
     got = await ask(house.road, "GET", "/compute/v2/echo/x", headers=headers)
     assert (got.status, got.json()["version"]) == (200, None)
+
+
+async def test_the_old_prefix_has_what_the_lowest_version_has(house: House) -> None:
+    """Rows that ended with a later microversion are there."""
+    assert (await ask(house.road, "GET", "/compute/v2/old")).status == 200
+    assert (await ask(house.road, "GET", "/compute/v2/new")).status == 404
+
+
+@pytest.mark.parametrize("version", [b"compute 9.9", b"compute nonsense", b"compute 2.90"])
+async def test_a_path_that_nobody_knows_has_no_version(house: House, version: bytes) -> None:
+    """Services find the path before they read the version."""
+    got = await ask(house.road, "GET", "/compute/v2.1/nothing", headers=[(b"openstack-api-version", version)])
+    assert got.status == 404
+    assert got.header(b"openstack-api-version") is None
+    assert got.header(b"vary") is None
+
+
+async def test_a_version_is_refused_before_a_strangers_project_is(house: House) -> None:
+    """In the order of Nova's own checks."""
+    for version, status in ((b"compute 9.9", 406), (b"compute nonsense", 400), (b"compute 2.90", 400)):
+        got = await ask(house.road, "GET", "/compute/v2.1/00ff/echo/x", headers=[(b"openstack-api-version", version)])
+        assert got.status == status
+        assert (b"Malformed request URL" in got.body) == (version == b"compute 2.90")
+
+
+async def test_a_version_document_is_in_a_version_too(house: House) -> None:
+    """Under a version the header is read, without a token; at the root it is not."""
+    bad = [(b"openstack-api-version", b"compute 9.9")]
+    assert (await ask(house.road, "GET", "/compute/v2.1/", token=None, headers=bad)).status == 406
+    assert (await ask(house.road, "GET", "/compute/", token=None, headers=bad)).status == 200
+    got = await ask(house.road, "GET", "/compute/v2.1/", token=None)
+    assert got.header(b"openstack-api-version") == b"compute 2.1"
+
+
+async def test_a_version_document_below_a_project_needs_its_token(house: House) -> None:
+    """Nova keeps it behind the authentication there."""
+    house.compute.validator.known["users-token"] = caller("0f0f")
+    assert (await ask(house.road, "GET", "/compute/v2.1/0f0f/", token=None)).status == 401
+    assert (await ask(house.road, "GET", "/compute/v2.1/0f0f/")).json()["project"] == "0f0f"
+    assert (await ask(house.road, "GET", "/compute/v2.1/0f0f")).status == 404
+
+
+async def test_a_path_without_a_version_is_answered_to_anybody(house: House) -> None:
+    """Nova and Cinder know before they ask who it is."""
+    assert (await ask(house.road, "GET", "/compute/v9/echo/x", token=None)).status == 404
 
 
 async def test_without_a_token(house: House) -> None:

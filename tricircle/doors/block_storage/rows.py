@@ -66,7 +66,7 @@ def rows(specials: Specials) -> tuple[Row, ...]:
     """The table under ``/v3``, with or without a project id in front."""
     zones = "/os-availability-zone"
     return (
-        Row(("GET",), "/", Behaviour.OURS, handler=specials.versions.one, is_public=True),
+        Row(("GET",), "/", Behaviour.OURS, handler=specials.versions.one),
         *_volume_rows(specials),
         *_snapshot_rows(specials.derived),
         *_backup_rows(specials),
@@ -92,6 +92,7 @@ def door(specials: Specials) -> Door:
         root_rows=(Row(("GET",), "/", Behaviour.OURS, handler=specials.versions.all, is_public=True),),
         project_in_path=ProjectInPath.OPTIONAL,
         has_microversions=True,
+        has_versioned_root=True,
     )
 
 

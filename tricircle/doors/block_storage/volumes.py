@@ -14,7 +14,7 @@ from tricircle.doors.block_storage.sources import Source, Sources, Volume
 from tricircle.doors.block_storage.types import CentralTypes
 from tricircle.doors.block_storage.volume_images import NEW, VolumeImages
 from tricircle.doors.block_storage.volume_views import VOLUME
-from tricircle.errors import InvalidRequestError, NotFoundError, NoValidPodError, TricircleError
+from tricircle.errors import InvalidRequestError, NotAcceptableError, NotFoundError, NoValidPodError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
@@ -151,6 +151,7 @@ class Volumes:
         wish = Wish(
             az_name=zone if holder is None else None,
             service=Service.BLOCK_STORAGE,
+            microversion=request.microversion and f"{request.microversion[0]}.{request.microversion[1]}",
             pod_ids=None if holder is None else frozenset({holder.id}),
             seed=context.project_id,
         )
@@ -160,6 +161,8 @@ class Volumes:
         except NoValidPodError as error:
             if error.refused_by == "az" and zone is not None:
                 raise words.zone_invalid(zone) from error
+            if error.refused_by == "version":
+                raise NotAcceptableError(error.message) from error
             raise
 
 

@@ -12,7 +12,7 @@ from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boot_request import BootRequest
 from tricircle.doors.compute.needs import ImageCopies, KnownPods, PodSelection
-from tricircle.errors import InvalidRequestError, NotFoundError, NoValidPodError
+from tricircle.errors import InvalidRequestError, NotAcceptableError, NotFoundError, NoValidPodError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.pods.capacity import Demand
@@ -79,17 +79,25 @@ class Choice:
         context: RequestContext,
         *,
         held_by: frozenset[PodId] | None,
+        version: tuple[int, int] | None = None,
         deadline: Deadline,
     ) -> Pod:
         """The pod for a server.
 
+        :param version: the microversion that it will be asked in
+        :raises NotAcceptableError: nobody who could take it has this version
         :raises InvalidRequestError: no such AZ, or what is referred to is elsewhere
         :raises NoValidPodError: nobody can take it now (503)
         """
         zone, pod_ids = request.zone, held_by
         if request.within is not None:
             pod_ids = request.within if held_by is None else request.within & held_by
-        wish = Wish(az_name=zone.name if zone.pod_zone is None else None, pod_ids=pod_ids, seed=context.project_id)
+        wish = Wish(
+            az_name=zone.name if zone.pod_zone is None else None,
+            microversion=version and f"{version[0]}.{version[1]}",
+            pod_ids=pod_ids,
+            seed=context.project_id,
+        )
         copies = None
         if self._images is not None and request.image_id is not None:
             copies = await self._images.holders(request.image_id)
@@ -104,6 +112,8 @@ class Choice:
         except NoValidPodError as error:
             if error.refused_by in ("az", "holds"):
                 raise InvalidRequestError(error.message) from error
+            if error.refused_by == "version":
+                raise NotAcceptableError(error.message) from error
             raise
 
 

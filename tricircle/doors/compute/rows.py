@@ -25,6 +25,8 @@ from tricircle.road.door import Door, ProjectInPath
 from tricircle.road.row import Behaviour, Row
 
 NAME, PREFIX = "compute", "/compute"
+#: What Nova says of paths without a version it says to every verb.
+_EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +73,16 @@ def door(specials: Specials) -> Door:
         versions=frozenset({"v2.1", "v2"}),
         unversioned=frozenset({"v2"}),
         rows=rows(specials),
-        root_rows=(Row(("GET",), "/", Behaviour.OURS, handler=specials.versions.all, is_public=True),),
+        root_rows=tuple(_root_rows(specials.versions)),
         project_in_path=ProjectInPath.OPTIONAL,
         has_microversions=True,
+        has_project_document=True,
     )
+
+
+def _root_rows(versions: Versions) -> Iterator[Row]:
+    yield Row(("GET",), "/", Behaviour.OURS, handler=versions.all, is_public=True)
+    yield Row(_EVERY_METHOD, "/{rest...}", Behaviour.OURS, handler=versions.choices, is_public=True)
 
 
 def _version_rows(versions: Versions) -> Iterator[Row]:

@@ -74,7 +74,7 @@ class Servers:
         with _timed(request, "check"):
             parts = await self._checks.parts(wanted, context, deadline)
         with _timed(request, "place"):
-            limits, pod = await self._limits_and_pod(wanted, parts, context)
+            limits, pod = await self._limits_and_pod(request, wanted, parts)
         with _timed(request, "reserve"):
             counts = wanted.min_count, wanted.max_count
             share = await self._quota.take(context, pod, parts.flavor, counts, limits)
@@ -94,14 +94,22 @@ class Servers:
         volumes = new_volumes(wanted.server, type_names)
         return await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
 
-    async def _limits_and_pod(self, wanted: BootRequest, parts: Parts, context: RequestContext) -> tuple[Amounts, Pod]:
+    async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Amounts, Pod]:
         """What is allowed, and where. Reserving comes after both: a reservation names its pod."""
+        context = request.context
         async with asyncio.TaskGroup() as group:
             limits = group.create_task(caught(self._quota.limits(context)))
             items = group.create_task(caught(self._items.check_server(context, wanted.server)))
             pod = group.create_task(
                 caught(
-                    self._choice.pod(wanted, parts.flavor, context, held_by=parts.held_by, deadline=context.deadline)
+                    self._choice.pod(
+                        wanted,
+                        parts.flavor,
+                        context,
+                        held_by=parts.held_by,
+                        version=request.microversion,
+                        deadline=context.deadline,
+                    )
                 )
             )
         value(items.result())

@@ -1,49 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which versions of the compute API do we speak? Documents as Nova's, with our links and the range that all pods
-share."""
+"""Which versions of the compute API do we speak? Documents as Nova's, with our links and the range that we serve."""
 
-from tricircle.doors.compute.needs import KnownPods
+from tricircle.errors import NotFoundError
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Service
 from tricircle.road.carrier import Carrier
-from tricircle.road.versions import common_range
 
-_UPDATED = {"v2.0": "2011-01-21T11:33:21Z", "v2.1": "2013-07-23T11:33:21Z"}
+LEGACY, CURRENT = "v2.0", "v2.1"
+_SEGMENTS = {LEGACY: "v2", CURRENT: "v2.1"}
+_STATUS = {LEGACY: "DEPRECATED", CURRENT: "CURRENT"}
+_UPDATED = {LEGACY: "2025-07-04T12:00:00Z", CURRENT: "2013-07-23T11:33:21Z"}
+_MEDIA = {LEGACY: "2", CURRENT: "2.1"}
+_DOCUMENTATION = {"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"}
 
 
 class Versions:
-    """``/``, ``/v2.1/`` and ``/v2/``, without a token."""
+    """What is said of versions: at ``/`` and at paths without a version, with or without a token, under a version."""
 
-    def __init__(self, *, carrier: Carrier, pods: KnownPods) -> None:
+    def __init__(self, *, carrier: Carrier) -> None:
         self._carrier = carrier
-        self._pods = pods
 
     async def all(self, _request: Request) -> Answer:
         """Every version."""
-        return Answer.json(200, {"versions": [await self._version("v2.0"), await self._version("v2.1")]})
+        return Answer.json(200, {"versions": [await self._version(one) for one in (LEGACY, CURRENT)]})
+
+    async def choices(self, request: Request) -> Answer:
+        """Where a path without a version may lead: 300, as Nova says it of any such path."""
+        choices = [
+            {
+                "id": one,
+                "status": _STATUS[one],
+                "links": [{"rel": "self", "href": self._carrier.link(f"/{_SEGMENTS[one]}{request.path}")}],
+                "media-types": _media(one),
+            }
+            for one in (LEGACY, CURRENT)
+        ]
+        return Answer.json(300, {"choices": choices})
 
     async def one(self, request: Request) -> Answer:
-        """The version that the path begins with."""
-        version_id = "v2.0" if request.root.startswith("/v2/") or request.root == "/v2" else "v2.1"
-        version = await self._version(version_id)
-        media = "application/vnd.openstack.compute+json;version=" + ("2" if version_id == "v2.0" else "2.1")
-        links = version["links"]
-        assert isinstance(links, list)  # noqa: S101  (we made it)
-        links.append({"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"})
-        version["media-types"] = [{"base": "application/json", "type": media}]
+        """The version that the path begins with, or one that it names.
+
+        :raises NotFoundError: there is none of this name
+        """
+        own = LEGACY if _is_legacy(request) else CURRENT
+        named = own if own == LEGACY else request.params.get("version_id", own)
+        if named not in _SEGMENTS:
+            raise NotFoundError("The resource could not be found.")
+        version = await self._version(named)
+        # Whatever is named, the document stands where it was asked for.
+        own_link = {"rel": "self", "href": self._carrier.link(f"/{_SEGMENTS[own]}/")}
+        version["links"] = [own_link, _DOCUMENTATION]
+        version["media-types"] = _media(named)
         return Answer.json(200, {"version": version})
 
     async def _version(self, version_id: str) -> dict[str, object]:
         highest = lowest = ""
-        if version_id == "v2.1":
-            shared = common_range(Service.COMPUTE, await self._pods.pods())
-            lowest, highest = str(shared.lowest), str(shared.highest)
-        segment = "v2" if version_id == "v2.0" else version_id
+        if version_id == CURRENT:
+            served = await self._carrier.served()
+            lowest, highest = str(served.lowest), str(served.highest)
         return {
             "id": version_id,
-            "status": "SUPPORTED" if version_id == "v2.0" else "CURRENT",
+            "status": _STATUS[version_id],
             "version": highest,
             "min_version": lowest,
             "updated": _UPDATED[version_id],
-            "links": [{"rel": "self", "href": self._carrier.link(f"/{segment}/")}],
+            "links": [{"rel": "self", "href": self._carrier.link(f"/{_SEGMENTS[version_id]}/")}],
         }
+
+
+def _media(version_id: str) -> list[dict[str, str]]:
+    kind = f"application/vnd.openstack.compute+json;version={_MEDIA[version_id]}"
+    return [{"base": "application/json", "type": kind}]
+
+
+def _is_legacy(request: Request) -> bool:
+    return request.root == "/v2" or request.root.startswith("/v2/")
