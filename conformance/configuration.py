@@ -75,6 +75,8 @@ def _compute(place: Place, region: ini.Section) -> ini.Sections:
             "spice_console": True,
             "serial_console": True,
             "live_migration": place.hosts > 1,
+            # Nova chooses the host: as in any cloud of several cells, not every one will do.
+            "can_migrate_between_any_hosts": False,
             "volume_backed_live_migration": True,
             "block_migration_for_live_migration": True,
             "hostname_fqdn_sanitization": True,

@@ -25,6 +25,7 @@ _OWNERS = (
 )
 #: A pod that asks for more patience than this gets this much; seconds.
 _LONGEST_PAUSE_S = 60
+_NOTHING = 204
 
 
 def believed(reply: Reply, method: str) -> Reply:
@@ -99,7 +100,8 @@ def _is_object(reply: Reply) -> bool:
 def _is_whole(reply: Reply, method: str) -> bool:
     """Whether a success is readable. What was made is read at once: later it could be too late to say 504."""
     if not reply.body:
-        return method != "GET"
+        # To look whether something is there, Nova answers without a body: tags of servers.
+        return method != "GET" or reply.status == _NOTHING
     if method not in SAFE:
         try:
             reply.json()

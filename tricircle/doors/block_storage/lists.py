@@ -105,9 +105,13 @@ _TRANSFERS = List(
 
 
 def transfers(path: str) -> Iterator[Row]:
-    """The lists of transfers: oldest first and without sort keys below 3.59, like all others from then on."""
-    oldest_first = replace(_TRANSFERS, order=(("created_at", False),))
-    yield from (replace(row, max_version="3.58") for row in oldest_first.rows(path))
+    """The lists of transfers: oldest first and without sort keys below 3.59, like all others from then on.
+
+    Below 3.59 Cinder takes every parameter for a filter, limits too, and then finds nothing: so pods are asked for all.
+    """
+    for row in replace(_TRANSFERS, order=(("created_at", False),)).rows(path):
+        whole = None if row.listing is None else replace(row.listing, paging=Paging.NONE)
+        yield replace(row, listing=whole, max_version="3.58")
     yield from by_version(_TRANSFERS.rows(path), "3.59")
 
 

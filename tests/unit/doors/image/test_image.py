@@ -103,11 +103,12 @@ async def test_a_version_in_accept_changes_nothing(house: House) -> None:
 
 
 async def test_where_the_data_lies_is_shown_to_administrators_only(house: House) -> None:
-    """Paths on hosts and names of stores."""
-    image = {"id": "i", "locations": [{"url": "file:///canary"}], "direct_url": "rbd://canary", "stores": "canary"}
+    """Paths on hosts; the names of stores are what imports name."""
+    image = {"id": "i", "locations": [{"url": "file:///canary"}], "direct_url": "rbd://canary", "stores": "file"}
+    shown = {"id": "i", "stores": "file"}
     house.said["central", "/v2/images/i"] = json_reply(200, image)
     house.said["central", "/v2/images"] = json_reply(200, {"images": [image], "next": "/v2/images?marker=i"})
-    assert (await ask(house.road, "GET", "/image/v2/images/i")).json() == {"id": "i"}
+    assert (await ask(house.road, "GET", "/image/v2/images/i")).json() == shown
     listed = await ask(house.road, "GET", "/image/v2/images")
-    assert listed.json() == {"images": [{"id": "i"}], "next": "/v2/images?marker=i"}
+    assert listed.json() == {"images": [shown], "next": "/v2/images?marker=i"}
     assert (await ask(house.road, "GET", "/image/v2/images/i", token="admins-token")).json() == image
