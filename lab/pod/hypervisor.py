@@ -23,6 +23,7 @@ from nova.virt import fake, node
 CONF = nova.conf.CONF
 HOST = "127.0.0.1"
 SNAPSHOT = bytes(64 * 1024)
+LINES = 40  # of every console
 
 
 class LabHypervisor(fake.FakeDriverWithoutFakeNodes):
@@ -64,6 +65,9 @@ class LabHypervisor(fake.FakeDriverWithoutFakeNodes):
 
     def get_host_uptime(self):
         return " 12:00:00 up 1 day,  0:00,  0 users,  load average: 0.10, 0.10, 0.10"
+
+    def get_console_output(self, context, instance):
+        return "".join(f"[{second:>4}.000000] canary line of a console\n" for second in range(LINES))
 
     def post_live_migration(self, context, instance, block_device_info, migrate_data=None):
         # The machine is the other host's now.
