@@ -4,9 +4,18 @@
 import io
 
 from cinder.backup import manager
+from cinder.volume import volume_utils
 
 #: What is read of every volume, whatever its size: one chunk of nothing.
 VOLUME_BYTES = 64 * 1024
+
+
+def _no_connector(multipath=False, enforce_multipath=False):
+    """Nothing: the real one asks the machine, as root, what it can connect to."""
+    return {}
+
+
+volume_utils.brick_get_connector_properties = _no_connector
 
 
 class LabBackupManager(manager.BackupManager):
