@@ -113,7 +113,7 @@ class ConsoleSettings:
     port: int = 20079
     public_endpoint: str = "http://127.0.0.1:20079"
     spice_direct_endpoint: str = ""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = field(default_factory=tuple)
     token_ttl_s: float = 600.0
     token_uses: int = 0
     sessions: int = 1000

@@ -65,7 +65,7 @@ async def test_behaviours(sky: Cloud, method: str, path: str, behaviour: Behavio
 
 async def test_what_is_not_carried_yet_is_said(sky: Cloud) -> None:
     with pytest.raises(NotImplementedByUsError):
-        await sky.ask("POST", "/os-server-external-events", {"events": []})
+        await sky.ask("POST", "/os-assisted-volume-snapshots", {})
 
 
 async def test_deleting_what_is_declared_files_jobs(sky: Cloud) -> None:
