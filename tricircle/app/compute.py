@@ -130,20 +130,7 @@ def _servers(
     nics = Nics(networks)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
-    boot = Boot(
-        carrier=carrier,
-        bindings=rooms.bindings,
-        copies=BootCopies(
-            flavors=copies.flavors,
-            keypairs=copies.keypairs,
-            server_groups=copies.server_groups,
-            volume_types=copies.volume_types,
-            vanished=copies.vanished,
-        ),
-        ports=ports,
-        routings=rooms.routings,
-        jobs=rooms.queue,
-    )
+    boot = _boot(rooms, carrier, ports)
     servers = Servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
@@ -180,4 +167,22 @@ def _servers(
         groups=groups,
         interfaces=Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue),
         attachments=Attachments(carrier=carrier),
+    )
+
+
+def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
+    copies = rooms.copies
+    return Boot(
+        carrier=carrier,
+        bindings=rooms.bindings,
+        copies=BootCopies(
+            flavors=copies.flavors,
+            keypairs=copies.keypairs,
+            server_groups=copies.server_groups,
+            volume_types=copies.volume_types,
+            vanished=copies.vanished,
+        ),
+        ports=ports,
+        routings=rooms.routings,
+        jobs=rooms.queue,
     )

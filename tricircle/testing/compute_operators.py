@@ -61,7 +61,7 @@ class Services:
         found = next((one for one in self._all(asked) if one["id"] == service_id), None)
         if found is None:
             raise Refusal(404, f"Service {service_id} could not be found.")
-        self._set(found["host"], given.get("status", found["status"]), given.get("disabled_reason"))
+        self._set(found["host"], str(given.get("status", found["status"])), given.get("disabled_reason"))
         return Said(body={"service": next(one for one in self._all(asked) if one["id"] == service_id)})
 
     def _set(self, host: str, status: str, reason: str | None) -> None:
