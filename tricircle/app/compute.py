@@ -139,6 +139,7 @@ def _servers(
         places=places,
         choice=choice,
         boot=boot,
+        routings=rooms.routings,
         clients=rooms.clients,
         pods=rooms.registry,
     )

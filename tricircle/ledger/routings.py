@@ -170,3 +170,8 @@ class Routings:
         """The ports in a pod whose details name this server, oldest first."""
         async with transaction(self._engine) as connection:
             return await RoutingRows.ports_of_server(connection, server_id, pod_id)
+
+    async def of_reservation(self, project_id: ProjectId, reservation_id: str) -> list[Routing]:
+        """Servers of a project that one call made, when it asked for a reservation's id."""
+        async with transaction(self._engine) as connection:
+            return await RoutingRows.of_reservation(connection, project_id, reservation_id)

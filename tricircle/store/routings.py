@@ -159,6 +159,20 @@ class RoutingRows:
         return [_record(row) for row in await connection.execute(statement)]
 
     @staticmethod
+    async def of_reservation(connection: AsyncConnection, project_id: ProjectId, reservation_id: str) -> list[Routing]:
+        """Servers of a project that one call made, oldest first."""
+        statement = (
+            sa.select(routings)
+            .where(
+                routings.c.project_id == project_id,
+                routings.c.kind == Kind.SERVER.value,
+                routings.c.details["reservation"].as_string() == reservation_id,
+            )
+            .order_by(routings.c.id)
+        )
+        return [_record(row) for row in await connection.execute(statement)]
+
+    @staticmethod
     async def record(connection: AsyncConnection, routing: Routing) -> Routing:
         """Write a bound routing, or bind the one that is there; ``id``, owner and ``revision`` are not looked at.
 

@@ -90,10 +90,14 @@ class BootCopies:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A server that a pod has accepted."""
+    """A server that a pod has accepted.
+
+    :ivar others: ids of the servers that the same call made after it
+    """
 
     server_id: str
     reply: Reply
+    others: tuple[str, ...] = ()
 
 
 class Boot:
@@ -134,11 +138,11 @@ class Boot:
         while isinstance(outcome, Made):
             made.append(outcome)
             if len(made) == order.count:
-                return made[0]
+                return _together(made)
             outcome = await caught(self._another(order, naming, len(made)))
         if len(made) >= order.wanted.min_count:
             LOG.info("%d of %d servers were made", len(made), order.count)
-            return made[0]
+            return _together(made)
         await self._take_back(order, made)
         if isinstance(outcome, Reply):
             return await refused(self._carrier, order.request, order.pod, outcome)
@@ -268,6 +272,10 @@ class Boot:
             for outcome in await settled([job, deletion]):
                 if isinstance(outcome, TricircleError):
                     LOG.warning("server %s of an unfinished call may be left: %s", one.server_id, outcome)
+
+
+def _together(made: list[Made]) -> Made:
+    return replace(made[0], others=tuple(one.server_id for one in made[1:]))
 
 
 def _versioned(request: Request, body: dict[str, object], *, has_nics: bool) -> tuple[Request, dict[str, object]]:

@@ -103,7 +103,7 @@ class Checks:
 def refuse_several(wanted: BootRequest) -> None:
     """What several servers by one call cannot have.
 
-    :raises InvalidRequestError: Nova's words; the last one is ours
+    :raises InvalidRequestError: Nova's words
     """
     if wanted.max_count <= 1:
         return
@@ -120,8 +120,3 @@ def refuse_several(wanted: BootRequest) -> None:
         raise InvalidRequestError("Unable to allocate a single hostname to multiple instances")
     if wanted.volume_ids:
         raise InvalidRequestError("Cannot attach one or more volumes to multiple instances")
-    if wanted.wants_reservation_id:
-        raise InvalidRequestError(
-            "return_reservation_id cannot be used together with min_count or max_count above 1 in this cloud: "
-            "the servers are made one by one."
-        )

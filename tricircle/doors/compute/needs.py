@@ -118,6 +118,10 @@ class KnownRoutings(Protocol):
         """All copies of one declared resource."""
         ...
 
+    async def of_reservation(self, project_id: ProjectId, reservation_id: str) -> Sequence[Routing]:
+        """Servers of a project that one call made, when it asked for a reservation's id."""
+        ...
+
     async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Iterable[str]) -> dict[str, Routing]:
         """Copies by their ids in the pod."""
         ...

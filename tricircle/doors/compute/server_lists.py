@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is the list of servers gathered, sorted and filtered across pods?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tricircle.context import PodId
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.operator_views import by_host
+from tricircle.doors.compute.together import settled
+from tricircle.errors import TricircleError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind
+from tricircle.model.routing import Kind, Routing
 from tricircle.road.carrier import Carrier
+from tricircle.road.gather import marks
 from tricircle.road.merge import Item, Listing, Paging, Query
 from tricircle.road.row import Row
+from tricircle.upstream.reply import Reply
 
+_AWAY = "An availability zone is switched off. Please try again later."
 #: Sort keys that the JSON of a server calls otherwise.
 _FIELDS: Mapping[str, str] = {
     "access_ip_v4": "accessIPv4",
@@ -71,6 +76,9 @@ class ServerLists:
 
     async def gather(self, request: Request, row: Row) -> Answer:
         """The list of ``row``. A filter by flavor is asked of each pod by the flavor's id there."""
+        reserved = next((value for name, value in request.query_pairs() if name == "reservation_id"), None)
+        if reserved is not None and (made := await self._routings.of_reservation(request.context.project_id, reserved)):
+            return await self._of_call(request, row, made)
         flavor_id = next((value for name, value in request.query_pairs() if name == "flavor"), None)
         if flavor_id is not None and row.listing is not None:
             copies = await self._routings.copies_of(Kind.FLAVOR, flavor_id)
@@ -82,6 +90,34 @@ class ServerLists:
             # Pods were asked for details, which other rules guard: the refusal is of what the user asked.
             answer.body = answer.body.replace(b"api:servers:detail", b"api:servers:index")
         return answer
+
+    async def _of_call(self, request: Request, row: Row, made: Sequence[Routing]) -> Answer:
+        """The servers that one call made, newest first: each pod-side server has a reservation of its own."""
+        pods = {pod.id: pod for pod in await self._carrier.pods()}
+
+        async def one(routing: Routing) -> tuple[Pod, Reply]:
+            pod = pods.get(routing.pod_id)
+            if pod is None:
+                raise UnavailableError(_AWAY)
+            path = f"{request.root}/servers/{routing.central_id}"
+            return pod, await self._carrier.page(request, pod, path, "", request.context.deadline)
+
+        outcomes = await settled([one(routing) for routing in reversed(made)])
+        missing = [pods[routing.pod_id] for routing, outcome in zip(reversed(made), outcomes, strict=True)
+                   if isinstance(outcome, TricircleError) and routing.pod_id in pods]  # fmt: skip
+        items = [found for outcome in outcomes if (found := _found(outcome)) is not None]
+        shown = await self._carrier.shaped_items(items, row.shape, request.context)
+        brief = None if row.listing is None else row.listing.brief
+        if brief is not None:
+            shown = [{key: server[key] for key in brief if key in server} for server in shown]
+        return Answer.json(200, {"servers": shown}, marks(missing))
+
+
+def _found(outcome: "tuple[Pod, Reply] | TricircleError") -> tuple[Pod, Item] | None:
+    if isinstance(outcome, TricircleError) or outcome[1].status != 200:
+        return None
+    server = outcome[1].json().get("server")
+    return (outcome[0], server) if isinstance(server, dict) else None
 
 
 def _by_flavor(query: Query, pod: Pod, ids: Mapping[PodId, str]) -> Query | None:

@@ -13,7 +13,7 @@ from tricircle.doors.compute.boot_request import BootRequest, parse
 from tricircle.doors.compute.checks import Checks, Parts
 from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.devices import new_volumes
-from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, ServerStorage
+from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, ServerStorage
 from tricircle.doors.compute.places import Places
 from tricircle.doors.compute.quota import Amounts, Quota, Share
 from tricircle.doors.compute.rehearsal import rehearse_boot
@@ -48,6 +48,7 @@ class Servers:
         places: Places,
         choice: Choice,
         boot: Boot,
+        routings: KnownRoutings,
         clients: Asking,
         pods: KnownPods,
     ) -> None:
@@ -58,6 +59,7 @@ class Servers:
         self._places = places
         self._choice = choice
         self._boot = boot
+        self._routings = routings
         self._clients = clients
         self._pods = pods
 
@@ -107,13 +109,26 @@ class Servers:
     async def _answer(self, request: Request, pod: Pod, wanted: BootRequest, made: Made) -> Answer:
         if wanted.wants_reservation_id:
             made.reply.headers = [pair for pair in made.reply.headers if pair[0] != b"location"]
-            body: dict[str, object] = {"reservation_id": await self._reservation_id(request, pod, made.server_id)}
+            reservation_id = await self._reservation_id(request, pod, made.server_id)
+            await self._note_reservation(request, pod, made, reservation_id)
+            body: dict[str, object] = {"reservation_id": reservation_id}
             return await self._carrier.answer_json(request, pod, made.reply, body)
         body = made.reply.json()
         if isinstance(server := body.get("server"), dict):
             # Nova repeats what was asked for; it was not passed on, because the ports carry the groups.
             server["security_groups"] = wanted.server.get("security_groups", [{"name": "default"}])
         return await self._carrier.answer_json(request, pod, made.reply, body)
+
+    async def _note_reservation(self, request: Request, pod: Pod, made: Made, reservation_id: str) -> None:
+        """Write down what one call made: a pod was asked for each server by itself and knows of no common id."""
+        if not made.others:
+            return
+        for server_id in (made.server_id, *made.others):
+            noting = self._routings.record(
+                Kind.SERVER, server_id, pod.id, request.context.project_id, details={"reservation": reservation_id}
+            )
+            if isinstance(error := await caught(noting), TricircleError):
+                LOG.warning("server %s is not known by its reservation: %s", server_id, error)
 
     async def _reservation_id(self, request: Request, pod: Pod, server_id: str) -> str:
         client = self._clients.as_service(self._pods.target(pod, Service.COMPUTE), _RESERVATION_VERSION)
