@@ -6,13 +6,14 @@ decides.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import ceil
 
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boot_request import BootRequest
 from tricircle.doors.compute.needs import KnownPods, PodSelection
-from tricircle.errors import InvalidRequestError, NotFoundError, NoValidPodError
+from tricircle.errors import InvalidRequestError, NotFoundError, NoValidPodError, UnavailableError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.pods.capacity import Demand
@@ -21,6 +22,17 @@ from tricircle.road.carrier import Carrier
 
 #: What of a request runs in a pod already, and how Nova names it when it is not there.
 _PINNING = ((Kind.VOLUME, "volume"), (Kind.SNAPSHOT, "snapshot"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """Where others are that the new server shall rather be with, or rather not."""
+
+    near: frozenset[PodId] = frozenset()
+    apart: frozenset[PodId] = frozenset()
+
+
+_ALONE = Company()
 
 
 class Choice:
@@ -69,6 +81,16 @@ class Choice:
             )
         return frozenset(pod.id for pod in pods)
 
+    async def apart(self, request: BootRequest, context: RequestContext) -> frozenset[PodId]:
+        """The pods of servers that the new one shall share no host with: in another pod it certainly does not."""
+        found = set[PodId]()
+        for server_id in request.apart_server_ids:
+            try:
+                found.add((await self._carrier.locate(Kind.SERVER, server_id, context)).pod.id)
+            except (NotFoundError, UnavailableError):
+                continue  # Nova, too, ignores what it does not know in a hint
+        return frozenset(found)
+
     async def pod(
         self,
         request: BootRequest,
@@ -76,6 +98,7 @@ class Choice:
         context: RequestContext,
         *,
         held_by: frozenset[PodId] | None,
+        company: Company = Company(),
         deadline: Deadline,
     ) -> Pod:
         """The pod for a server.
@@ -86,7 +109,13 @@ class Choice:
         zone, pod_ids = request.zone, held_by
         if request.within is not None:
             pod_ids = request.within if held_by is None else request.within & held_by
-        wish = Wish(az_name=zone.name if zone.pod_zone is None else None, pod_ids=pod_ids, seed=context.project_id)
+        wish = Wish(
+            az_name=zone.name if zone.pod_zone is None else None,
+            pod_ids=pod_ids,
+            near=company.near,
+            apart=company.apart,
+            seed=context.project_id,
+        )
         try:
             return await self._selection.choose(
                 wish, project_id=context.project_id, demand=demand(request, flavor), deadline=deadline

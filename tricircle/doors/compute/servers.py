@@ -101,7 +101,14 @@ class Servers:
             limits = group.create_task(caught(self._quota.limits(context)))
             pod = group.create_task(
                 caught(
-                    self._choice.pod(wanted, parts.flavor, context, held_by=parts.held_by, deadline=context.deadline)
+                    self._choice.pod(
+                        wanted,
+                        parts.flavor,
+                        context,
+                        held_by=parts.held_by,
+                        company=parts.company,
+                        deadline=context.deadline,
+                    )
                 )
             )
         return value(limits.result()), value(pod.result())
