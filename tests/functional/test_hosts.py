@@ -65,11 +65,13 @@ def test_a_plain_name_that_several_pods_have_is_refused_with_the_full_ones(regio
 
 def test_hosts_of_the_old_list_are_shown_by_the_names_that_it_gives(region: Region) -> None:
     hosts = region.admin("GET", "compute", "/os-hosts", headers=OLD).json()["hosts"]
-    (mine,) = [host for host in hosts if host["host_name"] == FULL]
+    (mine,) = [host for host in hosts if (host["host_name"], host["service"]) == (FULL, "compute")]
     assert mine["zone"] == "az1"
     in_zone = region.admin("GET", "compute", "/os-hosts?zone=az1", headers=OLD).json()["hosts"]
     assert mine in in_zone
     assert "Pod2.canaryhost-1" not in {host["host_name"] for host in in_zone}
+    internal = region.admin("GET", "compute", "/os-hosts?zone=internal", headers=OLD).json()["hosts"]
+    assert "Pod2.canaryhost-1" in {host["host_name"] for host in internal}
     shown = region.admin("GET", "compute", f"/os-hosts/{FULL}", headers=OLD).json()["host"]
     assert {row["resource"]["host"] for row in shown} == {FULL}
     # What no driver does, Nova says itself.

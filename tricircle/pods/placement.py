@@ -53,6 +53,8 @@ class Wish:
     :ivar pod_ids: the pods that hold all that the request refers to (a volume, a server, a snapshot); None when it
         refers to nothing that runs in a pod
     :ivar network_extensions: aliases that the pod's network service must have
+    :ivar near: pods that are better than others, since what belongs together with this is there
+    :ivar apart: pods that are worse than others, since what belongs apart from this is there
     :ivar seed: decides between equals: the same seed always gets the same pod, and seeds spread over pods. The
         project's id is a good one.
     """
@@ -63,6 +65,8 @@ class Wish:
     pod_ids: frozenset[PodId] | None = None
     network_extensions: frozenset[str] = field(default_factory=frozenset)
     strategy: Strategy = Strategy.SPREAD
+    near: frozenset[PodId] = frozenset()
+    apart: frozenset[PodId] = frozenset()
     seed: str = ""
 
 
@@ -182,7 +186,12 @@ def _drawn(candidate: Candidate, wish: Wish) -> float:
     return int.from_bytes(digest) / 2**64
 
 
+def _company(candidate: Candidate, wish: Wish) -> float:
+    return float(candidate.pod.id in wish.near) - float(candidate.pod.id in wish.apart)
+
+
 WEIGHERS: tuple[Weigher, ...] = (
+    Weigher(name="company", weigh=_company),
     Weigher(name="bound", weigh=lambda c, _w: float(c.is_bound)),
     Weigher(name="copies", weigh=lambda c, _w: float(c.copies)),
     Weigher(name="free", weigh=_free),

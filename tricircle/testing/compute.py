@@ -182,6 +182,7 @@ class Nova:
             "user_id": asked.caller.user_id, "_project": asked.caller.project_id, "_flavor": dict(flavor),
             "_zone": given.get("availability_zone"), "created": _now(), "updated": _now(),
             "_number": next(self._numbers), "_is_queued": self.is_conductor_away,
+            "_reservation": f"r-{new_id()[:8]}",
             "_devices": [one for one in given.get("block_device_mapping_v2", [])
                          if one.get("destination_type") == "volume" and one["source_type"] != "volume"],
         }  # fmt: skip
@@ -197,6 +198,8 @@ class Nova:
             raise Refusal(400, f"Invalid input for query parameters. Additional properties are not allowed {unknown}")
         mine = [self._settle(one) for one in self.servers.values()
                 if wants_all or one["_project"] == asked.caller.project_id]  # fmt: skip
+        if (reservation := asked.one("reservation_id")) is not None:
+            mine = [one for one in mine if one["_reservation"] == reservation]
         if (name := asked.one("name")) is not None:
             mine = [one for one in mine if re.search(name, one["name"])]
         manner = Manner(
@@ -407,6 +410,8 @@ class Nova:
             shown["pinned_availability_zone"] = server["_zone"]
         if asked.caller.is_admin:
             shown |= {"OS-EXT-SRV-ATTR:host": self.host, "OS-EXT-SRV-ATTR:hypervisor_hostname": self.host}
+            if asked.version >= (2, 3):
+                shown["OS-EXT-SRV-ATTR:reservation_id"] = server["_reservation"]
         return shown
 
     def _addresses(self, ports: Sequence[Json]) -> Json:

@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which AZs are there, and which of them can be used now? Answered from the pods that are registered."""
 
+import logging
 from collections.abc import Iterable
 
 import msgspec
 
-from tricircle.doors.compute.aggregate_zones import AggregateZones
+from tricircle.doors.compute.aggregate_zones import AggregateZones, OtherZones
 from tricircle.doors.compute.needs import KnownPods, Pulses
 from tricircle.doors.compute.zones import zone_of
-from tricircle.errors import BadUpstreamAnswerError
+from tricircle.errors import BadUpstreamAnswerError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.host_names import full_name
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.road.carrier import Carrier
 from tricircle.road.gather import marks
 from tricircle.upstream.reply import Reply
+
+LOG = logging.getLogger(__name__)
 
 #: Where Nova keeps the services that run no servers.
 _INTERNAL = "internal"
@@ -34,8 +37,13 @@ class AvailabilityZones:
 
     async def index(self, request: Request) -> Answer:
         """All AZs without hosts, those that can be used first, as Nova has it."""
-        zones = await self._zones(await self._others.all(request))
-        return Answer.json(200, {"availabilityZoneInfo": [_zone(name, up, None) for name, up in zones]})
+        try:
+            others = await self._others.all(request)
+        except TricircleError as error:
+            LOG.warning("availability zones of aggregates are not listed: %s", error)
+            others = OtherZones()
+        zones = [_zone(name, up, None) for name, up in await self._zones(others.pods)]
+        return Answer.json(200, {"availabilityZoneInfo": zones}, marks(others.missing))
 
     async def detail(self, request: Request) -> Answer:
         """All AZs with the hosts of their pods."""

@@ -82,6 +82,7 @@ class BootRequest:
     :ivar group_names: names or ids of security groups as asked, in order; None when nothing was asked
     :ivar server_group_id: the ``group`` scheduler hint
     :ivar near_server_ids: servers in whose pod the new one must be (``same_host``)
+    :ivar apart_server_ids: servers whose pods are better avoided (``different_host``)
     :ivar within: the pods that the AZ or a named host leaves; None: neither says (``places.py``)
     """
 
@@ -101,6 +102,7 @@ class BootRequest:
     volume_types: tuple[str, ...] = ()
     server_group_id: str | None = None
     near_server_ids: tuple[str, ...] = ()
+    apart_server_ids: tuple[str, ...] = ()
     within: frozenset[PodId] | None = None
     min_count: int = 1
     max_count: int = 1
@@ -152,6 +154,7 @@ def parse(document: Mapping[str, object]) -> BootRequest:
         volume_types=tuple(dict.fromkeys(str(one["volume_type"]) for one in found if one.get("volume_type"))),
         server_group_id=next(iter(_texts(hints.get("group"))), None),
         near_server_ids=tuple(_texts(hints.get("same_host"))),
+        apart_server_ids=tuple(_texts(hints.get("different_host"))),
         min_count=min_count,
         max_count=_count(server.get("max_count"), min_count),
         wants_reservation_id=bool(server.get("return_reservation_id", False)),

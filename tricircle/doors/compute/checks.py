@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute.boot_request import BootRequest
-from tricircle.doors.compute.choice import Choice
+from tricircle.doors.compute.choice import Choice, Company
 from tricircle.doors.compute.declared import Body, Declared
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.nics import Nic, Nics
@@ -23,6 +23,7 @@ class Parts:
     :ivar images: by id: what is booted from, and what block devices are made from
     :ivar volume_types: by what the request calls them
     :ivar held_by: the pods that hold all that the request refers to; None: it refers to nothing that runs
+    :ivar company: where members of its group are, and servers that hints name
     """
 
     flavor: Body
@@ -32,6 +33,7 @@ class Parts:
     volume_types: Mapping[str, Body] = field(default_factory=dict)
     nics: tuple[Nic, ...] = ()
     held_by: frozenset[PodId] | None = None
+    company: Company = field(default_factory=Company)
 
 
 class Checks:
@@ -58,16 +60,20 @@ class Checks:
             )
             keypair = group.create_task(caught(self._keypair(wanted, context, deadline)))
             held_by = group.create_task(caught(self._choice.held_by(wanted, context)))
+            apart = group.create_task(caught(self._choice.apart(wanted, context)))
             server_group = group.create_task(caught(self._server_group(wanted, context, deadline)))
             volume_types = group.create_task(caught(self._volume_types(wanted, context, deadline)))
         found_flavor = value(flavor.result())
         found_images = value(images.result())
+        group_of = value(server_group.result())
+        members = await self._members(group_of)
         return Parts(
             flavor=found_flavor,
             images=found_images,
             nics=value(nics.result()),
             keypair=value(keypair.result()),
-            held_by=await self._beside(value(held_by.result()), group_of := value(server_group.result())),
+            held_by=_beside(value(held_by.result()), group_of, members),
+            company=_company(group_of, members, value(apart.result())),
             server_group=group_of,
             volume_types=value(volume_types.result()),
         )
@@ -94,15 +100,27 @@ class Checks:
     ) -> Mapping[str, Body]:
         return {asked: await self._declared.volume_type(context, asked, deadline) for asked in wanted.volume_types}
 
-    async def _beside(self, held_by: frozenset[PodId] | None, group: Body | None) -> frozenset[PodId] | None:
-        """Servers of an affinity group share a host, so they share a pod: where the group has its first copy."""
-        if group is None or group.get("policy") != "affinity":
-            return held_by
+    async def _members(self, group: Body | None) -> frozenset[PodId]:
+        """The pods in which a group has had members."""
+        if group is None:
+            return frozenset()
         copies = await self._routings.copies_of(Kind.SERVER_GROUP, str(group["id"]))
-        pods = frozenset(copy.pod_id for copy in copies if copy.is_bound)
-        if not pods:
-            return held_by
-        return pods if held_by is None else pods & held_by
+        return frozenset(copy.pod_id for copy in copies if copy.is_bound)
+
+
+def _beside(held_by: frozenset[PodId] | None, group: Body | None, members: frozenset[PodId]) -> frozenset[PodId] | None:
+    """Servers of an affinity group share a host, so they share a pod: where the group has its first copy."""
+    if group is None or group.get("policy") != "affinity" or not members:
+        return held_by
+    return members if held_by is None else members & held_by
+
+
+def _company(group: Body | None, members: frozenset[PodId], apart: frozenset[PodId]) -> Company:
+    """Members of an anti-affinity group that are in different pods share no host; the softer policies are wishes."""
+    policy = None if group is None else group.get("policy")
+    if policy == "soft-affinity":
+        return Company(near=members, apart=apart)
+    return Company(apart=apart | members if policy in ("anti-affinity", "soft-anti-affinity") else apart)
 
 
 def refuse_several(wanted: BootRequest) -> None:

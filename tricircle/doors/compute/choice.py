@@ -6,13 +6,20 @@ decides.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import ceil
 
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boot_request import BootRequest
 from tricircle.doors.compute.needs import ImageCopies, KnownPods, PodSelection
-from tricircle.errors import InvalidRequestError, NotAcceptableError, NotFoundError, NoValidPodError
+from tricircle.errors import (
+    InvalidRequestError,
+    NotAcceptableError,
+    NotFoundError,
+    NoValidPodError,
+    UnavailableError,
+)
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.pods.capacity import Demand
@@ -21,6 +28,17 @@ from tricircle.road.carrier import Carrier
 
 #: What of a request runs in a pod already, and how Nova names it when it is not there.
 _PINNING = ((Kind.VOLUME, "volume"), (Kind.SNAPSHOT, "snapshot"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """Where others are that the new server shall rather be with, or rather not."""
+
+    near: frozenset[PodId] = frozenset()
+    apart: frozenset[PodId] = frozenset()
+
+
+_ALONE = Company()
 
 
 class Choice:
@@ -72,6 +90,16 @@ class Choice:
             )
         return frozenset(pod.id for pod in pods)
 
+    async def apart(self, request: BootRequest, context: RequestContext) -> frozenset[PodId]:
+        """The pods of servers that the new one shall share no host with: in another pod it certainly does not."""
+        found = set[PodId]()
+        for server_id in request.apart_server_ids:
+            try:
+                found.add((await self._carrier.locate(Kind.SERVER, server_id, context)).pod.id)
+            except (NotFoundError, UnavailableError):
+                continue  # Nova, too, ignores what it does not know in a hint
+        return frozenset(found)
+
     async def pod(
         self,
         request: BootRequest,
@@ -80,6 +108,7 @@ class Choice:
         *,
         held_by: frozenset[PodId] | None,
         version: tuple[int, int] | None = None,
+        company: Company = Company(),
         deadline: Deadline,
     ) -> Pod:
         """The pod for a server.
@@ -96,6 +125,8 @@ class Choice:
             az_name=zone.name if zone.pod_zone is None else None,
             microversion=version and f"{version[0]}.{version[1]}",
             pod_ids=pod_ids,
+            near=company.near,
+            apart=company.apart,
             seed=context.project_id,
         )
         copies = None

@@ -49,13 +49,13 @@ class Places:
 
     async def zone_in(self, request: Request, pod: Pod, name: str) -> str | None:
         """What an AZ of an aggregate is called in a pod; None when it has no host there."""
-        return PREFIX + name if pod.id in (await self._zones.all(request)).get(name, ()) else None
+        return PREFIX + name if pod.id in await self._zones.pods_of(request, name) else None
 
     async def _in_zone(self, request: Request, wanted: BootRequest) -> BootRequest:
         name = wanted.zone.name
         if name is None or name in await self._pods.az_names():
             return wanted
-        pods = (await self._zones.all(request)).get(name)
+        pods = await self._zones.pods_of(request, name)
         if not pods:
             return wanted  # there is no such AZ: the check of AZs says so
         return replace(wanted, zone=replace(wanted.zone, pod_zone=PREFIX + name), within=pods)

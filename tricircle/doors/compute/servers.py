@@ -108,6 +108,7 @@ class Servers:
                         context,
                         held_by=parts.held_by,
                         version=request.microversion,
+                        company=parts.company,
                         deadline=context.deadline,
                     )
                 )

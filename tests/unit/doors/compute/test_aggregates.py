@@ -126,6 +126,17 @@ async def test_a_zone_of_an_aggregate_takes_servers_to_its_pods(sky: Cloud, admi
     assert sent["server"]["availability_zone"] == "tricircle.fast"
 
 
+async def test_a_zone_that_cannot_be_known_now_is_not_denied(sky: Cloud, admin: RequestContext) -> None:
+    aggregate_id = await made(sky, admin, availability_zone="fast")
+    await act(sky, admin, aggregate_id, add_host={"host": HOSTS[1]})
+    sky.wires.cut.add(("pod2", Service.COMPUTE))
+    body = {"server": {"name": "s", "flavorRef": "m1", "networks": "none", "availability_zone": "fast"}}
+    with pytest.raises(UnavailableError):
+        await sky.ask("POST", "/servers", body)
+    listed = await sky.ask("GET", "/os-availability-zone")
+    assert listed.header(b"openstack-incomplete-azs") == b"az2"
+
+
 @pytest.mark.parametrize("place", [{"host": HOSTS[1]}, {"availability_zone": f"az2:{HOSTS[1]}"}])
 async def test_a_named_host_takes_the_server_to_its_pod(sky: Cloud, place: dict[str, str]) -> None:
     body = {"server": {"name": "s", "flavorRef": "m1", "imageRef": IMAGE, "networks": "none", **place}}

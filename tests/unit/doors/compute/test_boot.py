@@ -318,8 +318,22 @@ async def test_several_servers_are_made_one_by_one(sky: Cloud) -> None:
     (nova,) = [app.nova for name, app in sky.apps.items() if app.nova.servers]
     assert sorted(one["name"] for one in nova.servers.values()) == ["vm1-1", "vm1-2", "vm1-3"]
     assert {port["device_id"] for port in sky.central_ports()} == set(nova.servers)
-    with pytest.raises(InvalidRequestError):
-        await boot(sky, min_count=2, return_reservation_id=True)
+
+
+async def test_several_servers_are_found_by_their_reservation(sky: Cloud) -> None:
+    """Also by one who asks for no more than their names; other servers are not among them."""
+    await boot(sky)
+    answer = await sky.ask("POST", "/servers", wanted(min_count=3, return_reservation_id=True))
+    made = json_of(answer)
+    answer = await sky.ask("GET", f"/servers?reservation_id={made['reservation_id']}")
+    servers = json_of(answer)["servers"]
+    assert [server["name"] for server in servers] == ["vm1-3", "vm1-2", "vm1-1"]
+    assert servers[0]["links"][0]["href"].startswith(f"{PUBLIC}/compute/v2.1/servers/")
+    detailed = json_of(await sky.ask("GET", f"/servers/detail?reservation_id={made['reservation_id']}"))["servers"]
+    assert {server["OS-EXT-AZ:availability_zone"] for server in detailed} <= {"az1", "az2"}
+    await sky.ask("DELETE", f"/servers/{servers[2]['id']}")
+    left = json_of(await sky.ask("GET", f"/servers?reservation_id={made['reservation_id']}"))["servers"]
+    assert [server["name"] for server in left] == ["vm1-3", "vm1-2"]
 
 
 async def test_servers_of_a_call_that_ran_out_of_time_are_taken_back(sky: Cloud) -> None:
