@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 
 from tricircle.copies.volume_types import PREFIX, central_name
-from tricircle.doors.block_storage.hosts import qualified
+from tricircle.model.host_names import full_name
 from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, zone
 
@@ -40,7 +40,7 @@ def _apply_volume(item: Item, facts: Facts) -> Item:
         item["service_uuid"] = hidden_service(facts.pod.id, service)
     for key in _PLACES:
         if key in item and facts.context.is_admin:
-            item[key] = qualified(facts.pod, item[key])
+            item[key] = full_name(facts.pod, item[key])
         elif key in item:
             del item[key]  # whatever the pod's policy says, hosts are nothing for tenants
     return item

@@ -40,7 +40,7 @@ def sent(script: Script) -> dict[str, object]:
 
 async def test_a_record_comes_back_to_the_pod_in_its_host() -> None:
     script = Script(answers={("POST", "/v3/here"): {"backup": {"id": "b"}}})
-    await records(script).take(request(body(host="Pod2:storage")))
+    await records(script).take(request(body(host="Pod2.storage")))
     assert ("POST", "/v3/here", "p2") in script.done
     assert script.done[-1] == ("record", Kind.BACKUP, "b", "p2")
     assert sent(script) == RECORD
