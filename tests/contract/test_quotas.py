@@ -108,3 +108,23 @@ def test_nova_shows_usage_in_limits(cloud: Cloud) -> None:
     assert {"maxTotalInstances", "totalInstancesUsed", "maxTotalCores", "totalCoresUsed", "totalRAMUsed"} <= set(
         absolute
     )
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_limit_of_ones_own_is_not_put_below_what_is_used(cloud: Cloud) -> None:
+    """The first limit of a project's own may be anything; so Cinder has it."""
+    service, path = "block-storage", f"/v3/os-quota-sets/{cloud.other.project_id}"
+    body = {"volume": {"size": 1, "name": unique("volume")}}
+    made = cloud.other.good("POST", service, "/v3/volumes", body)["volume"]
+    used = cloud.admin.good("GET", service, f"{path}?usage=True")["quota_set"]["volumes"]["in_use"]
+    assert used > 0
+    wanted = {"quota_set": {"volumes": used - 1}}
+    cloud.admin.good("PUT", service, path, wanted)
+    answer = cloud.admin("PUT", service, path, wanted)
+    cloud.admin("POST", service, f"/v3/volumes/{made['id']}/action", {"os-force_delete": {}})
+    assert answer.status_code == 400
+    assert answer.json()["badRequest"]["message"] == (
+        f"Quota volumes limit must be equal or greater than existing resources. Current usage is {used} and the "
+        f"requested limit is {used - 1}."
+    )
+    assert "volumes" in cloud.admin.good("GET", service, f"{path}/defaults")["quota_set"]

@@ -21,7 +21,7 @@ S = "block-storage"
 def backend(region: Region, pod: str) -> str:
     """The volume service of a pod as administrators see it."""
     services = region.admin.good("GET", S, "/os-services", binary="cinder-volume")["services"]
-    return next(str(one["host"]) for one in services if one["host"].startswith(f"{pod}:"))
+    return next(str(one["host"]) for one in services if one["host"].startswith(f"{pod}."))
 
 
 def put(region: Region, path: str, body: Json) -> requests.Response:
@@ -69,9 +69,9 @@ def test_hosts_of_one_name_are_told_apart(region: Region) -> None:
         one["name"].partition("#")[0] for one in region.admin.good("GET", S, "/scheduler-stats/get_pools")["pools"]
     }
     assert {backend(region, "Pod1"), backend(region, "Pod2")} <= pools
-    bare = backend(region, "Pod1").partition(":")[2]
+    bare = backend(region, "Pod1").partition(".")[2]
     answer = region.admin("GET", S, f"/capabilities/{bare}")
-    assert (answer.status_code, f"Pod2:{bare}" in answer.text) == (400, True)
+    assert (answer.status_code, f"Pod2.{bare}" in answer.text) == (400, True)
 
 
 def test_a_service_is_switched_in_its_pod_only(region: Region) -> None:
@@ -115,7 +115,7 @@ def test_a_group_of_nothing(tenant: Tenant, region: Region, group_type: Json, vo
 def test_a_volume_is_left_and_managed_again(tenant: Tenant, region: Region) -> None:
     volume = available(region.admin, f"/volumes/{tenant.volume('az2')['id']}", "volume")
     place = str(volume["os-vol-host-attr:host"])
-    assert place.startswith("Pod2:")
+    assert place.startswith("Pod2.")
     assert region.admin("POST", S, f"/volumes/{volume['id']}/action", {"os-unmanage": {}}).status_code == 202
     gone(region.admin, f"/volumes/{volume['id']}")
     name = {"source-name": f"volume-{volume['id']}"}
@@ -138,7 +138,7 @@ def test_a_record_of_a_backup_comes_back_to_its_pod(tenant: Tenant, region: Regi
     available(tenant.here, f"/backups/{backup['id']}", "backup")
     record = region.admin.good("GET", S, f"/backups/{backup['id']}/export_record")["backup-record"]
     said = json.loads(base64.b64decode(record["backup_url"]))
-    assert said["host"].startswith("Pod2:")
+    assert said["host"].startswith("Pod2.")
     # A record of something that the pod has forgotten: nothing but the host leads there.
     said |= {"id": str(uuid.uuid4()), "volume_id": str(uuid.uuid4())}
     record["backup_url"] = base64.b64encode(json.dumps(said).encode()).decode()
@@ -157,7 +157,7 @@ def test_a_record_of_a_backup_comes_back_to_its_pod(tenant: Tenant, region: Regi
 
 
 def test_tenants_see_and_reach_no_host(tenant: Tenant) -> None:
-    for path in ("/os-services", "/os-hosts", "/scheduler-stats/get_pools", "/manageable_volumes?host=Pod1:x"):
+    for path in ("/os-services", "/os-hosts", "/scheduler-stats/get_pools", "/manageable_volumes?host=Pod1.x"):
         assert tenant.here("GET", S, path).status_code == 403
-    answer = tenant.here("PUT", S, "/os-services/disable", {"host": "Pod1:x", "binary": "cinder-volume"})
+    answer = tenant.here("PUT", S, "/os-services/disable", {"host": "Pod1.x", "binary": "cinder-volume"})
     assert (answer.status_code, "Pod1" in answer.text) == (403, False)

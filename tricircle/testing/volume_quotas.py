@@ -23,6 +23,7 @@ class VolumeQuotas:
             route("GET", "/os-quota-sets/{project_id}", self._show),
             route("PUT", "/os-quota-sets/{project_id}", self._set),
             route("DELETE", "/os-quota-sets/{project_id}", self._unset),
+            route("GET", "/os-quota-sets/{project_id}/defaults", self._defaults),
         ]
 
     def of(self, project_id: str) -> dict[str, dict[str, int]]:
@@ -65,8 +66,21 @@ class VolumeQuotas:
 
     def _set(self, asked: Asked, project_id: str) -> Said:
         asked.need_admin("volume_extension:quotas:update")
+        quota = self.of(project_id)
+        for name, limit in asked.part("quota_set").items():
+            used = quota.get(name, {}).get("in_use", 0)
+            # Only what the project has a limit of its own for is held against what it uses.
+            if 0 <= limit < used and name in self.stored.get(project_id, {}):
+                text = (
+                    f"Quota {name} limit must be equal or greater than existing resources. Current usage is {used} "
+                    f"and the requested limit is {limit}."
+                )
+                raise Refusal(400, text)
         self.stored.setdefault(project_id, {}).update(asked.part("quota_set"))
         return Said(body={"quota_set": {name: one["limit"] for name, one in self.of(project_id).items()}})
+
+    def _defaults(self, asked: Asked, project_id: str) -> Said:
+        return Said(body={"quota_set": {**_DEFAULTS, "id": project_id}})
 
     def _unset(self, asked: Asked, project_id: str) -> Said:
         asked.need_admin("volume_extension:quotas:delete")

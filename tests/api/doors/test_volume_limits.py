@@ -93,3 +93,18 @@ async def test_usage_of_a_silent_pod_is_what_it_said_last(cloud: Whole) -> None:
     assert (await refused(cloud.tenant, availability_zone="az1")).status == 413
     await cloud.ports["Pod2"].refuse()
     assert (await refused(cloud.tenant, availability_zone="az1")).status == 413
+
+
+async def test_a_limit_of_a_projects_own_is_not_put_below_what_is_used(cloud: Whole) -> None:
+    for zone in ("az1", "az2"):
+        await create(cloud.tenant, availability_zone=zone)
+    await limit(cloud, volumes=1)  # the first one of its own: Cinder does not look
+    path = f"/volume/v3/os-quota-sets/{cloud.project_id('demo')}"
+    said = await cloud.admin.ask("PUT", path, {"quota_set": {"volumes": 1}})
+    text = (
+        "Quota volumes limit must be equal or greater than existing resources. Current usage is 2 and the requested "
+        "limit is 1."
+    )
+    assert (said.status, said.message) == (400, text)
+    assert (await cloud.tenant.ask("PUT", path, {"quota_set": {"volumes": 1}})).status == 403
+    await limit(cloud, volumes=2)

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 import msgspec
 
 from tricircle.doors.block_storage import words
-from tricircle.doors.block_storage.hosts import Hosts, named_pod, qualified, within
+from tricircle.doors.block_storage.hosts import Hosts
 from tricircle.doors.block_storage.volumes import Needs
 from tricircle.errors import NotFoundError
 from tricircle.http.message import Answer, Request
+from tricircle.model.host_names import full_name, name_in, pod_named
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 
@@ -60,7 +61,7 @@ class BackupRecords:
         record = decoded(said.get("backup_url")) if isinstance(said, dict) else None
         if record is None or not isinstance(said, dict):
             return await carrier.answer(request, pod, reply)
-        record["host"] = qualified(pod, record.get("host"))
+        record["host"] = full_name(pod, record.get("host"))
         return await carrier.answer_json(request, pod, reply, {**body, _KEY: {**said, "backup_url": encoded(record)}})
 
     async def take(self, request: Request) -> Answer:
@@ -74,7 +75,7 @@ class BackupRecords:
             return await needs.carrier.answer(request, pod, await needs.carrier.to_pod(request, pod))
         pod = await self._pod(request, record)
         if isinstance(host := record.get("host"), str):
-            record["host"] = within(pod, host)
+            record["host"] = name_in(pod, host)
         if context.is_admin:
             await needs.bindings.ensure(context.project_id, pod, context.deadline)
         body: dict[str, object] = {**document, _KEY: {**said, "backup_url": encoded(record)}}
@@ -91,7 +92,7 @@ class BackupRecords:
         :raises InvalidRequestError: nothing in it leads to a pod
         """
         pods = await self._hosts.pods()
-        named = named_pod(pods, str(record.get("host")))
+        named = pod_named(pods, str(record.get("host")))
         if named is not None or len(pods) == 1:
             return named or pods[0]
         for kind, key in ((Kind.BACKUP, "id"), (Kind.VOLUME, "volume_id")):

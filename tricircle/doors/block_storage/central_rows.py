@@ -22,7 +22,8 @@ def rows(limits: Limits, types: TypeChanges, qos: QosSpecs) -> Iterator[Row]:
     yield from by_version(_group_type_rows(types), "3.11")
     yield Row(("GET",), "/limits", Behaviour.SUM, handler=limits.limits)
     yield Row(("GET",), "/os-quota-sets/{project_id}", Behaviour.SUM, handler=limits.quota_set)
-    yield Row(("PUT", "DELETE"), "/os-quota-sets/{project_id}", Behaviour.CENTRAL)
+    yield Row(("PUT",), "/os-quota-sets/{project_id}", Behaviour.CENTRAL, handler=limits.change)
+    yield Row(("DELETE",), "/os-quota-sets/{project_id}", Behaviour.CENTRAL)
     yield Row(("GET",), "/os-quota-sets/{project_id}/defaults", Behaviour.CENTRAL)
     for path in _CENTRAL:
         yield Row(_ANY, path, Behaviour.CENTRAL)

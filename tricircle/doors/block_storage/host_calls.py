@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from tricircle.copies.bodies import rows
-from tricircle.doors.block_storage.hosts import Hosts, qualified, show, within
+from tricircle.doors.block_storage.hosts import Hosts, show
 from tricircle.http.message import Answer, Handler, Request
+from tricircle.model.host_names import full_name, name_in
 from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
 from tricircle.road.rewrite import Item, Shape
@@ -89,7 +90,7 @@ class HostCalls:
 
 def _inner(names: Mapping[str, object], pod: Pod) -> dict[str, object]:
     return {
-        key: within(pod, value) if key in (*_HOSTS, *_CLUSTERS) and isinstance(value, str) else value
+        key: name_in(pod, value) if key in (*_HOSTS, *_CLUSTERS) and isinstance(value, str) else value
         for key, value in names.items()
     }
 
@@ -98,9 +99,9 @@ def _outer(body: Item, pod: Pod) -> Item:
     cluster = body.get("cluster")
     if isinstance(cluster, dict):
         # All about a cluster, and not the name of one.
-        cluster["name"] = qualified(pod, cluster.get("name"))
+        cluster["name"] = full_name(pod, cluster.get("name"))
         return body
     space, separator, name = str(body.get("namespace", "")).rpartition("::")
     if separator:
-        body["namespace"] = f"{space}{separator}{qualified(pod, name)}"
+        body["namespace"] = f"{space}{separator}{full_name(pod, name)}"
     return show(body, pod)

@@ -2,22 +2,22 @@
 """Which pod does the name of a storage host or cluster mean, and what are hosts called to administrators? See 0030.
 
 Hosts of two pods may bear one name. So what an administrator is shown has the pod's name in front
-(``Pod1:storage@lvm#pool``), and such a name is understood wherever a host is named. One without a pod is understood too
+(``Pod1.storage@lvm#pool``), and such a name is understood wherever a host is named. One without a pod is understood too
 as long as a single pod has such a host.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
 from tricircle.copies.bodies import rows
 from tricircle.errors import InvalidRequestError, UnavailableError
 from tricircle.http.message import Request
+from tricircle.model.host_names import full_name, name_in, pod_named
 from tricircle.model.pod import Pod, Service
 from tricircle.road.carrier import Carrier
 from tricircle.road.merge import Query
 from tricircle.road.rewrite import Facts, Item, Shape, zone
 
-SEPARATOR = ":"
 #: Fields of answers, and of queries, that name a host or a cluster.
 _FIELDS = ("host", "host_name", "cluster", "cluster_name", "os-vol-host-attr:host")
 _NOBODY = "No availability zone answers at the moment."
@@ -27,27 +27,6 @@ _UNKNOWABLE = (
 )
 
 
-def qualified(pod: Pod, name: object) -> object:
-    """What a host or cluster of ``pod`` is called; what is no name stays as it is.
-
-    >>> from tricircle.context import PodId
-    >>> qualified(Pod(id=PodId("1"), name="Pod1", az_name="az1"), "storage@lvm")
-    'Pod1:storage@lvm'
-    """
-    return f"{pod.name}{SEPARATOR}{name}" if isinstance(name, str) and name else name
-
-
-def within(pod: Pod, name: str) -> str:
-    """What ``pod`` itself calls a host: the name without the pod's; one that is another's, or nobody's, stays."""
-    return name.removeprefix(pod.name + SEPARATOR)
-
-
-def named_pod(pods: Iterable[Pod], name: str) -> Pod | None:
-    """The pod that a host's name says; None when it says none."""
-    said = [pod for pod in pods if name.startswith(pod.name + SEPARATOR)]
-    return max(said, key=lambda pod: len(pod.name), default=None)
-
-
 def adapting(*parameters: str) -> Callable[[Query, Pod], Query]:
     """How a pod is asked for a list that is filtered by host: with its own names in these parameters.
 
@@ -55,7 +34,7 @@ def adapting(*parameters: str) -> Callable[[Query, Pod], Query]:
     """
 
     def adapt(query: Query, pod: Pod) -> Query:
-        return [(key, within(pod, value) if key in parameters else value) for key, value in query]
+        return [(key, name_in(pod, value) if key in parameters else value) for key, value in query]
 
     return adapt
 
@@ -64,7 +43,7 @@ def show(item: Item, pod: Pod) -> Item:
     """The item with every host and cluster in it named with its pod."""
     for key in _FIELDS:
         if key in item:
-            item[key] = qualified(pod, item[key])
+            item[key] = full_name(pod, item[key])
     return item
 
 
@@ -77,7 +56,7 @@ def _apply_service(item: Item, facts: Facts) -> Item:
 
 def _apply_named(item: Item, facts: Facts) -> Item:
     if "name" in item:
-        item["name"] = qualified(facts.pod, item["name"])
+        item["name"] = full_name(facts.pod, item["name"])
     return item
 
 
@@ -111,13 +90,13 @@ class Hosts:
         :raises UnavailableError: a pod that might have it does not answer
         """
         pods = await self.pods()
-        if (pod := named_pod(pods, name)) is not None:
-            return pod, within(pod, name)
+        if (pod := pod_named(pods, name)) is not None:
+            return pod, name_in(pod, name)
         if len(pods) == 1:
             return pods[0], name
         holders = await self._holders(request, name, pods, is_cluster=is_cluster)
         if len(holders) > 1:
-            names = ", ".join(str(qualified(pod, name)) for pod in holders)
+            names = ", ".join(str(full_name(pod, name)) for pod in holders)
             raise InvalidRequestError(f"Invalid input received: there are several hosts {name}; name one of {names}.")
         return (holders or pods)[0], name
 

@@ -5,11 +5,13 @@ A pod that does not answer counts with what it said last, to whomever of us; the
 """
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import msgspec
 
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import member
+from tricircle.doors.block_storage import words
 from tricircle.errors import BadUpstreamAnswerError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
@@ -31,7 +33,7 @@ _NOBODY = "No availability zone answers at the moment."
 
 
 class Limits:
-    """``GET /limits``, ``GET /os-quota-sets/{project_id}?usage=True``, ``GET /volumes/summary``."""
+    """``GET /limits``, ``/os-quota-sets/{project_id}``, ``GET /volumes/summary``."""
 
     def __init__(self, *, carrier: Carrier, allowance: Allowance) -> None:
         self._carrier = carrier
@@ -70,6 +72,34 @@ class Limits:
                     ours[field] = _number(ours.get(field)) + amount
         return _answered(answer, body, missing)
 
+    async def change(self, request: Request) -> Answer:
+        """``PUT /os-quota-sets/{project_id}``: the centre's answer.
+
+        As in Cinder a limit that the project has of its own already cannot be put below what is used.
+        """
+        wanted = (await request.json()).get("quota_set")
+        if request.context.is_admin and isinstance(wanted, Mapping):
+            await self._check(request, {str(name): limit for name, limit in wanted.items() if _is_limit(name, limit)})
+        return await self._carrier.central(request)
+
+    async def _check(self, request: Request, wanted: Mapping[str, int]) -> None:
+        """:raises InvalidRequestError: a limit is below what is used (Cinder's words)"""
+        if not wanted:
+            return
+        path = f"/os-quota-sets/{quote(request.params['project_id'], safe='')}"
+        own, usual = [
+            await self._carrier.central(request, method="GET", path=where, query=b"")
+            for where in (path, f"{path}/defaults")
+        ]
+        if own.status != 200 or usual.status != 200:
+            return  # the centre says it again
+        limits, defaults = member(own.object(), "quota_set"), member(usual.object(), "quota_set")
+        taken, _ = await self._allowance.survey(request.context, ProjectId(request.params["project_id"]))
+        for name, limit in wanted.items():
+            used = taken.used.get(name, 0) + taken.reserved.get(name, 0)
+            if limit < used and limits.get(name) != defaults.get(name):
+                raise words.limit_below_use(name, used, limit)
+
     async def summary(self, request: Request) -> Answer:
         """Number, size and metadata of all volumes that the query is about."""
         fan = await self._carrier.fan_out(request)
@@ -86,6 +116,12 @@ class Limits:
         answer = await self._carrier.answer_json(request, pod, first, {"volume-summary": total})
         answer.headers += marks(lacking)
         return answer
+
+
+def _is_limit(name: object, limit: object) -> bool:
+    """Whether something can be used of a limit, and there is one."""
+    is_number = isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0
+    return is_number and name != "per_volume_gigabytes"
 
 
 def _parts(fan: FanOut) -> tuple[list[tuple[Pod, Reply, dict[str, object]]], list[Pod]]:

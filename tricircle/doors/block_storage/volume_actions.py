@@ -9,12 +9,12 @@ pod as it is.
 from collections.abc import Mapping
 
 from tricircle.doors.block_storage import quota, words
-from tricircle.doors.block_storage.hosts import named_pod, within
 from tricircle.doors.block_storage.sources import read_one, size_of, type_of
 from tricircle.doors.block_storage.volume_images import ANEW
 from tricircle.doors.block_storage.volume_views import UPLOAD
 from tricircle.doors.block_storage.volumes import Needs
 from tricircle.http.message import Answer, Request
+from tricircle.model.host_names import name_in, pod_named
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.allowance import Hold
@@ -68,10 +68,10 @@ class VolumeActions:
         inner = dict(migration)
         for key in ("host", "cluster"):
             if isinstance(name := inner.get(key), str):
-                said = named_pod(await self._needs.registry.pods(), name)
+                said = pod_named(await self._needs.registry.pods(), name)
                 if said is not None and said.id != pod.id:
                     raise words.host_elsewhere(name)
-                inner[key] = within(pod, name)
+                inner[key] = name_in(pod, name)
         return inner
 
     async def _retyped(

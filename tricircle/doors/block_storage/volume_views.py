@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from tricircle.copies import image_content
 from tricircle.copies.volume_types import PREFIX, central_name
-from tricircle.doors.block_storage.hosts import qualified
+from tricircle.model.host_names import full_name
 from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, zone
 
@@ -41,7 +41,7 @@ def _apply_volume(item: Item, facts: Facts) -> Item:
         item["service_uuid"] = hidden_service(facts.pod.id, service)
     for key in _PLACES:
         if key in item and facts.context.is_admin:
-            item[key] = qualified(facts.pod, item[key])
+            item[key] = full_name(facts.pod, item[key])
         elif key in item:
             del item[key]  # whatever the pod's policy says, hosts are nothing for tenants
     if isinstance(image := item.get("volume_image_metadata"), dict) and isinstance(image.get("image_id"), str):

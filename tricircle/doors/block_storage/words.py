@@ -108,6 +108,14 @@ def apart() -> InvalidRequestError:
     )
 
 
+def limit_below_use(name: str, used: int, limit: int) -> InvalidRequestError:
+    """A limit is put below what is used already."""
+    return InvalidRequestError(
+        f"Quota {name} limit must be equal or greater than existing resources. Current usage is {used} and the "
+        f"requested limit is {limit}."
+    )
+
+
 def too_big(asked: int, limit: int) -> QuotaExceededError:
     """One volume is larger than volumes may be (GiB)."""
     return QuotaExceededError(

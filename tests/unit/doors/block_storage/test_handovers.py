@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens when a backup is restored? (No pod of the lab has a backup service: the pod is scripted here.)"""
+"""What happens when a backup is restored? The pod is scripted here; ``tests/functional`` asks a real one."""
 
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -27,7 +27,7 @@ PODS = {name: Pod(id=PodId(name), name=name, az_name=f"az-{name}", pod_az_name=f
 class Script:
     """A carrier, and all else that the handlers need: where things are, what pods answer, what was done."""
 
-    places: dict[tuple[Kind, str], str]
+    places: dict[tuple[Kind, str], str] = field(default_factory=dict)
     answers: dict[tuple[str, str], object] = field(default_factory=dict)
     done: list[tuple[str, ...]] = field(default_factory=list)
     sent: list[object] = field(default_factory=list)
@@ -67,7 +67,10 @@ class Script:
         return {"id": "t", "name": "gold"}
 
     def handovers(self) -> Handovers:
-        needs = Needs(
+        return Handovers(self.needs())
+
+    def needs(self) -> Needs:
+        return Needs(
             carrier=cast("Any", self),
             registry=cast("Any", None),
             selection=cast("Any", None),
@@ -80,7 +83,6 @@ class Script:
             sources=cast("Any", None),
             images=cast("Any", None),
         )
-        return Handovers(needs)
 
 
 def request(body: object, **params: str) -> Request:
