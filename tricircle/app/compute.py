@@ -2,7 +2,7 @@
 """Of what is the compute door made?"""
 
 from tricircle.app.block_storage import server_storage
-from tricircle.app.rooms import Rooms, allowance_of
+from tricircle.app.rooms import Copies, Rooms, allowance_of
 from tricircle.doors.compute import rows
 from tricircle.doors.compute.attachments import Attachments
 from tricircle.doors.compute.availability_zones import AvailabilityZones
@@ -60,6 +60,17 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
     return rows.door(specials)
 
 
+def _boot_copies(copies: Copies) -> BootCopies:
+    return BootCopies(
+        flavors=copies.flavors,
+        keypairs=copies.keypairs,
+        server_groups=copies.server_groups,
+        volume_types=copies.volume_types,
+        images=copies.images,
+        vanished=copies.vanished,
+    )
+
+
 def _servers(
     rooms: Rooms, carrier: Carrier, *, selection: Selection, networks: Networks, ports: NicPorts, image_base: str
 ) -> ServerSpecials:
@@ -74,14 +85,7 @@ def _servers(
     boot = Boot(
         carrier=carrier,
         bindings=rooms.bindings,
-        copies=BootCopies(
-            flavors=copies.flavors,
-            keypairs=copies.keypairs,
-            server_groups=copies.server_groups,
-            volume_types=copies.volume_types,
-            images=copies.images,
-            vanished=copies.vanished,
-        ),
+        copies=_boot_copies(copies),
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,

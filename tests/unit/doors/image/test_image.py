@@ -30,7 +30,6 @@ class House:
             ),
         )
 
-
     @staticmethod
     def has_own(pod: Pod) -> bool:
         """Every second pod has a Glance of its own."""
