@@ -12,8 +12,8 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
 
-#: URLs and names of stores: paths on hosts, pools of back ends, sites.
-HIDDEN = ("locations", "direct_url", "stores")
+#: URLs: paths on hosts, pools of back ends. Ids of the centre's stores are for users: imports and deletions name them.
+HIDDEN = ("locations", "direct_url")
 _NEEDLES = tuple(f'"{key}"'.encode() for key in HIDDEN)
 
 
