@@ -73,13 +73,15 @@ sweep_interval_s = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to build. ``zones``: region name -> (AZ that tenants see, AZ inside the pod, most items of a page)."""
+    """What to build. ``zones``: region name -> (AZ that tenants see, AZ inside the pod, most items of a page).
+    ``own_glances``: regions whose pods do not use the central Glance."""
 
     zones: Mapping[str, tuple[str, str, int]] = field(
         default_factory=lambda: {"Pod1": ("az1", "nova", 1000), "Pod2": ("az2", "canary-zone-pod2", 7)}
     )
     list_deadline_s: float = 1.0
     request_deadline_s: float = 10.0
+    own_glances: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,17 @@ class Whole:
     ports: Mapping[str, Listener]
     image_id: str
     settings: Settings
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker carries out jobs all the while."""
+        async with worker(self.settings) as at_work:
+            running = asyncio.ensure_future(at_work.run())
+            try:
+                yield
+            finally:
+                at_work.stop()
+                await running
 
     async def work_off(self) -> None:
         """Carry out all jobs that are filed, as the worker does, until none is left that is due."""
@@ -125,7 +138,13 @@ async def whole(plan: Plan, database: str, folder: Path) -> AsyncIterator[Whole]
     centre.neutron.provider = ("vlan", "stretch")
     image_id = centre.glance.add("cirros", bytes(1024), identities.projects["admin"].id)
     pods = {
-        region: FakePod(region, identities, zone=inside, max_limit=limit, glance=centre.glance)
+        region: FakePod(
+            region,
+            identities,
+            zone=inside,
+            max_limit=limit,
+            glance=None if region in plan.own_glances else centre.glance,
+        )
         for region, (_, inside, limit) in plan.zones.items()
     }
     async with AsyncExitStack() as stack:

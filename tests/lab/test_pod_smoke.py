@@ -66,7 +66,7 @@ def server(pod: Connection, name: str, network: object) -> Iterator[object]:
     made = pod.compute.create_server(
         name=name,
         flavor_id=own_flavor(pod).id,
-        image_id=cirros(),
+        image_id=an_image(pod),
         networks=[{"uuid": network.id}],  # type: ignore[attr-defined]
     )
     yield pod.compute.wait_for_server(made, interval=0.2, wait=SECONDS)
@@ -82,11 +82,11 @@ def volume(pod: Connection, name: str) -> Iterator[object]:
     pod.block_storage.wait_for_delete(made, interval=0.2, wait=SECONDS)
 
 
-def cirros() -> str:
-    """The id of the public image of the central Glance, which the pods' Novas use."""
-    with connect("pod1") as connection:
-        answer = connection.session.get(f"{LAB.url('glance')}/v2/images?name={seed.IMAGE}")
-        return str(answer.json()["images"][0]["id"])
+def an_image(pod: Connection) -> str:
+    """The id of the public image of the Glance that the pod's Nova uses."""
+    name = canaries.names(pod.lab_pod).image if LAB.has_own_glance(pod.lab_pod) else seed.IMAGE
+    answer = pod.session.get(f"{LAB.glance_of(pod.lab_pod)}/v2/images?name={name}")
+    return str(answer.json()["images"][0]["id"])
 
 
 def own_flavor(pod: Connection) -> Flavor:
@@ -135,7 +135,7 @@ def test_pages_are_as_small_as_the_pod_says(pod: Connection) -> None:
     pod.compute.create_server(
         name=prefix,
         flavor_id=own_flavor(pod).id,
-        image_id=cirros(),
+        image_id=an_image(pod),
         networks="none",
         min_count=limit + 1,
     )

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from tricircle.app.block_storage import server_storage
-from tricircle.app.rooms import Rooms, allowance_of
+from tricircle.app.rooms import Copies, Rooms, allowance_of
 from tricircle.doors.compute import rows
 from tricircle.doors.compute.address_actions import AddressActions
 from tricircle.doors.compute.aggregate_copies import AggregateCopies
@@ -123,6 +123,17 @@ def compute_door(
     return rows.door(specials)
 
 
+def _boot_copies(copies: Copies) -> BootCopies:
+    return BootCopies(
+        flavors=copies.flavors,
+        keypairs=copies.keypairs,
+        server_groups=copies.server_groups,
+        volume_types=copies.volume_types,
+        images=copies.images,
+        vanished=copies.vanished,
+    )
+
+
 def _servers(
     rooms: Rooms,
     carrier: Carrier,
@@ -188,14 +199,7 @@ def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
     return Boot(
         carrier=carrier,
         bindings=rooms.bindings,
-        copies=BootCopies(
-            flavors=copies.flavors,
-            keypairs=copies.keypairs,
-            server_groups=copies.server_groups,
-            volume_types=copies.volume_types,
-            images=copies.images,
-            vanished=copies.vanished,
-        ),
+        copies=_boot_copies(copies),
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,

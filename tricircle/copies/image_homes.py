@@ -205,13 +205,14 @@ class ImageHomes:
             metrics.image_carried(pod.name, "home", passed - before)
             before = passed
 
+        if changes := content.completion(original, present):
+            await self._glances.patch(central, image_id, changes, deadline)
         try:
-            if changes := content.completion(original, present):
-                await self._glances.patch(central, image_id, changes, deadline)
             source, sink = Side(self._glances.of(pod), image_id), Side(central, image_id)
             await transfer(present, source, sink, progress, deadline)
         except UpstreamStatusError as error:
-            if error.target == central.target.label and error.status in (400, 403, 413, 415):
+            # Whatever else it says, nobody else has this data: the job rests with the reason, and nothing is deleted.
+            if error.target == central.target.label and error.status == 413:
                 raise _RefusedError(error.message) from error
             raise
 

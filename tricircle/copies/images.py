@@ -10,6 +10,7 @@ given up for a distinct id (``image_content.py``).
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,15 +22,17 @@ from tricircle.copies.image_copying import Copying
 from tricircle.copies.image_glances import Glances, show_image
 from tricircle.copies.reach import Reach
 from tricircle.copies.visit import must_look, visit
-from tricircle.errors import NotFoundError, RetryLaterError, UnavailableError
+from tricircle.errors import NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun, Report
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import ServiceClient
 
-#: Seconds of a request's time that are kept for what is done with the image.
-_KEPT_S = 10.0
+LOG = logging.getLogger(__name__)
+
+#: What of a request's time is kept for what is done with the image: seconds, and a part of it at most.
+_KEPT_S, _KEPT_PART = 10.0, 0.25
 #: Seconds between two looks whether a copy has come, at first and at most.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 _LEASE_S = 60.0
@@ -75,9 +78,16 @@ class Images:
         :param image: the central body, as the caller or an administrator sees it
         :raises UnavailableError: it is not there yet: the text says how much of it is, for tenants
         """
-        image_id = str(image["id"])
         if not self.has_own(pod):
-            return image_id
+            return str(image["id"])
+        try:
+            return await self._ensured(pod, image, project_id, deadline)
+        except UpstreamStatusError as error:
+            LOG.warning("image %s cannot be had in pod %s: %s", image["id"], pod.name, error)
+            raise _not_now(image, pod) from error
+
+    async def _ensured(self, pod: Pod, image: Body, project_id: ProjectId, deadline: Deadline) -> str:
+        image_id = str(image["id"])
         known = await self._reach.routings.copy_in(Kind.IMAGE, image_id, pod.id)
         if known is None or not known.is_bound:
             known = await self._awaited(pod, image, deadline)
@@ -120,17 +130,15 @@ class Images:
         job_id = await self._reach.queue.append(
             JobType.IMAGE_COPY, image_id, ProjectId(content.owner_of(image)), pod_id=pod.id
         )
-        pause_s, until = _FIRST_PAUSE_S, deadline.within(max(0.0, deadline.remaining_s() - _KEPT_S))
+        left_s = deadline.remaining_s()
+        pause_s, until = _FIRST_PAUSE_S, deadline.within(left_s - min(_KEPT_S, left_s * _KEPT_PART))
         while True:
             copy = await self._reach.routings.copy_in(Kind.IMAGE, image_id, pod.id)
             if copy is not None and copy.is_bound:
                 return copy
             trouble = await self._reach.queue.trouble(job_id)
             if trouble is not None and not trouble.startswith(_WAITS):
-                raise UnavailableError(
-                    f"Image {image_id} cannot be had in availability zone {pod.az_name} now. Try again later.",
-                    retry_after_s=30,
-                )
+                raise _not_now(image, pod)
             if until.remaining_s() == 0:
                 raise UnavailableError(_so_far(image, copy, pod), retry_after_s=30)
             await asyncio.sleep(min(pause_s, until.remaining_s()))
@@ -207,6 +215,11 @@ def _serves(copy: Routing, image: Body, project_id: ProjectId) -> bool:
         return False
     is_members_only = image.get("visibility") == "shared" and project_id != content.owner_of(image)
     return not is_members_only or str(project_id) in words(copy.details, "members")
+
+
+def _not_now(image: Body, pod: Pod) -> UnavailableError:
+    text = f"Image {image['id']} cannot be had in availability zone {pod.az_name} now. Try again later."
+    return UnavailableError(text, retry_after_s=30)
 
 
 def _so_far(image: Body, copy: Routing | None, pod: Pod) -> str:

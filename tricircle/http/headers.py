@@ -30,7 +30,9 @@ _TO_UPSTREAM = frozenset(
         b"openstack-api-version",
         b"range",
         b"user-agent",
+        b"x-image-cache-clear-target",
         b"x-image-meta-store",
+        b"x-openstack-append",
         b"x-openstack-image-size",
         b"x-openstack-nova-api-version",
     )

@@ -76,9 +76,12 @@ class Glance:
 
     def add(self, name: str, data: bytes, project_id: str) -> str:
         """A public image that is ready; returns its id."""
-        made = self._new(
-            {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}, project_id
-        )
+        facts = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}
+        return self.put(facts, data, project_id)
+
+    def put(self, image: Json, data: bytes, project_id: str) -> str:
+        """An image of a project, with its data; returns its id."""
+        made = self._new(image, project_id)
         self._fill(made, data)
         return str(made["id"])
 

@@ -200,7 +200,8 @@ class ServiceClient:
         data: bytes | None = None
         if body is not None:
             data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            sent.append((b"content-type", b"application/json"))
+            if not any(name == b"content-type" for name, _ in sent):
+                sent.append((b"content-type", b"application/json"))
         if params:
             path = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}"
         identity = await self._identity(deadline)

@@ -12,7 +12,7 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
 
-#: Paths on hosts, pools of back ends. Which stores have an image is told to everyone: imports name them.
+#: URLs: paths on hosts, pools of back ends. Ids of the centre's stores are for users: imports and deletions name them.
 HIDDEN = ("locations", "direct_url")
 _NEEDLES = tuple(f'"{key}"'.encode() for key in HIDDEN)
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is everything of the image API the centre's, and is image data only passed on?"""
 
+import re
+
 import pytest
 
 from tests.unit.road.asgi import ask
@@ -103,12 +105,83 @@ async def test_a_version_in_accept_changes_nothing(house: House) -> None:
 
 
 async def test_where_the_data_lies_is_shown_to_administrators_only(house: House) -> None:
-    """Paths on hosts; the names of stores are what imports name."""
-    image = {"id": "i", "locations": [{"url": "file:///canary"}], "direct_url": "rbd://canary", "stores": "file"}
-    shown = {"id": "i", "stores": "file"}
+    """Paths on hosts; the store's id is for users, who name it in imports."""
+    image = {"id": "i", "locations": [{"url": "file:///canary"}], "direct_url": "rbd://canary", "stores": "fast"}
     house.said["central", "/v2/images/i"] = json_reply(200, image)
     house.said["central", "/v2/images"] = json_reply(200, {"images": [image], "next": "/v2/images?marker=i"})
-    assert (await ask(house.road, "GET", "/image/v2/images/i")).json() == shown
+    assert (await ask(house.road, "GET", "/image/v2/images/i")).json() == {"id": "i", "stores": "fast"}
     listed = await ask(house.road, "GET", "/image/v2/images")
-    assert listed.json() == {"images": [shown], "next": "/v2/images?marker=i"}
+    assert listed.json() == {"images": [{"id": "i", "stores": "fast"}], "next": "/v2/images?marker=i"}
     assert (await ask(house.road, "GET", "/image/v2/images/i", token="admins-token")).json() == image
+
+
+async def test_changes_file_jobs_only_where_copies_can_be(house: House) -> None:
+    """No pod has a Glance of its own here."""
+    for verb, path in CHANGES:
+        house.said["central", f"/v2{path}"] = Reply(status=204, headers=[])
+        assert (await ask(house.road, verb, f"/image/v2{path}", body=b"{}")).status == 204
+    assert house.world.jobs.filed == []
+
+
+CHANGES = (
+    ("PATCH", "/images/i"),
+    ("DELETE", "/images/i"),
+    ("POST", "/images/i/members"),
+    ("PUT", "/images/i/members/p"),
+    ("DELETE", "/images/i/members/p"),
+    ("POST", "/images/i/actions/deactivate"),
+    ("POST", "/images/i/actions/reactivate"),
+)
+#: Every path of Glance 33's router, with its verbs.
+GLANCE = {
+    "/schemas/{kind}": "GET",
+    "/schemas/metadefs/{kind}": "GET",
+    "/metadefs/resource_types": "GET",
+    "/metadefs/namespaces": "GET POST",
+    "/metadefs/namespaces/{namespace}": "GET PUT DELETE",
+    "/metadefs/namespaces/{namespace}/resource_types": "GET POST",
+    "/metadefs/namespaces/{namespace}/resource_types/{name}": "DELETE",
+    "/metadefs/namespaces/{namespace}/properties": "GET POST DELETE",
+    "/metadefs/namespaces/{namespace}/properties/{name}": "GET PUT DELETE",
+    "/metadefs/namespaces/{namespace}/objects": "GET POST DELETE",
+    "/metadefs/namespaces/{namespace}/objects/{name}": "GET PUT DELETE",
+    "/metadefs/namespaces/{namespace}/tags": "GET POST DELETE",
+    "/metadefs/namespaces/{namespace}/tags/{name}": "GET POST PUT DELETE",
+    "/images": "GET POST",
+    "/images/{id}": "GET PATCH DELETE",
+    "/images/{id}/tasks": "GET",
+    "/images/{id}/import": "POST",
+    "/stores/{store}/{id}": "DELETE",
+    "/images/{id}/actions/deactivate": "POST",
+    "/images/{id}/actions/reactivate": "POST",
+    "/images/{id}/file": "GET PUT",
+    "/images/{id}/stage": "PUT",
+    "/images/{id}/locations": "GET POST",
+    "/images/{id}/tags/{tag}": "PUT DELETE",
+    "/images/{id}/members": "GET POST",
+    "/images/{id}/members/{member}": "GET PUT DELETE",
+    "/tasks": "GET POST",
+    "/tasks/{id}": "GET",
+    "/info/import": "GET",
+    "/info/stores": "GET",
+    "/info/stores/detail": "GET",
+    "/info/usage": "GET",
+    "/cache": "GET DELETE",
+    "/cache/{id}": "PUT DELETE",
+    "/cache/nodes/{id}": "GET",
+    "/cache/clean": "POST",
+    "/cache/prune": "POST",
+}
+
+
+@pytest.mark.parametrize("path", GLANCE)
+async def test_every_call_of_glance_reaches_the_centre(house: House, path: str) -> None:
+    """With its verb, path and query, and what Glance answers."""
+    asked = re.sub(r"{(\w+)}", r"\1", path)
+    for verb in GLANCE[path].split():
+        house.said["central", f"/v2{asked}"] = Reply(status=206, headers=[(b"content-range", b"bytes 0-0/1")])
+        got = await ask(house.road, verb, f"/image/v2{asked}", headers=[(b"x-openstack-append", b"1")])
+        assert (got.status, got.header(b"content-range")) == (206, b"bytes 0-0/1"), verb
+        call = house.world.upstreams.calls[-1][1]
+        assert (call.method, call.path) == (verb, f"/v2{asked}")
+        assert (b"x-openstack-append", b"1") in call.headers
