@@ -7,7 +7,7 @@ PYTEST := $(PYTHON) -m pytest
 # A second run of what failed tells a defect from a machine that was too busy for an hour of real services.
 AGAIN := --last-failed --last-failed-no-failures none
 
-.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status kill conformance bench sample-config lock clean
+.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status kill fuzz conformance bench sample-config lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,7 +44,9 @@ test: check packages ## run every test, those against the lab included; what fai
 	$(PYTEST) -m "lab and not kill" || $(PYTEST) -m "lab and not kill" $(AGAIN)
 	$(PYTHON) -m lab up --rabbit pod2
 	$(PYTEST) -m lab tests/lab tests/e2e || $(PYTEST) -m lab tests/lab tests/e2e $(AGAIN)
-	$(PYTHON) -m lab up --rabbit
+	$(PYTHON) -m lab up --pods 3 --no-pod-glance --rabbit
+	$(PYTHON) -m conformance --powered --again --target pod --target three --put-back
+	$(PYTHON) -m lab up --pods 2 --pod-glance
 
 test-quick: check ## run the tests that need no lab
 	$(PYTEST) -m "not lab" -x -q
@@ -59,12 +61,16 @@ lab-status: setup ## what of the lab is up
 	$(PYTHON) -m lab status
 
 conformance: setup ## run Tempest directly on a pod and through tricircle; goes on where it was cut off
-	$(PYTHON) -m lab up --pods 3 --no-pod-glance
+	$(PYTHON) -m lab up --pods 3 --no-pod-glance --hosts 2
 	$(PYTHON) -m conformance
 
 kill: setup ## end processes of ours at every single call that they make (about two hours)
 	$(PYTHON) -m lab up --pods 2
 	TRICIRCLE_KILL=all $(PYTEST) -s -m kill tests/kill
+
+fuzz: setup ## send about 5,000 bad requests to every door
+	$(PYTHON) -m lab up --pods 2
+	TRICIRCLE_FUZZ=all $(PYTEST) -s -m lab tests/fuzz
 
 bench: setup ## run the benchmarks; each prints ratios measured in one run
 	$(PYTHON) -m benchmarks.forward

@@ -3,8 +3,9 @@
 
 from pathlib import Path
 
-from conformance.targets import EXTERNAL, FLAVORS, Place
+from conformance.targets import EXTERNAL, FLAVORS, MULTIATTACH, Place
 from lab import ini
+from lab.services import cinder, nova
 from lab.topology import PASSWORD
 
 _STESTR = """\
@@ -42,36 +43,77 @@ def _sections(folder: Path, place: Place) -> ini.Sections:
         "identity": {**region, "auth_version": "v3", "uri_v3": place.identity_url, "v3_endpoint_type": "public"},
         "service_available": {"swift": False, "cinder": True, "glance": True, "neutron": True, "nova": True},
         "validation": {"run_validation": False},
-        "compute": {
-            **region,
-            "image_ref": place.image_ids[0],
-            "image_ref_alt": place.image_ids[1],
-            "flavor_ref": FLAVORS[0]["id"],
-            "flavor_ref_alt": FLAVORS[1]["id"],
-            "max_microversion": "latest",
-            "build_interval": 1,
-            "build_timeout": _PATIENCE,
-        },
-        "compute-feature-enabled": {
-            "console_output": False,
-            "vnc_console": False,
-            "live_migration": False,
-            "resize": True,
-            "attach_encrypted_volume": False,
-        },
+        **_compute(place, region),
         "network": {
             **region,
             "public_network_id": place.external_network_id,
             "floating_network_name": EXTERNAL,
             "build_timeout": _PATIENCE,
         },
+        "network-feature-enabled": {"ipv6_subnet_attributes": True, "port_security": True},
+        **_storage(place, region),
+    }
+
+
+def _compute(place: Place, region: ini.Section) -> ini.Sections:
+    return {
+        "compute": {
+            **region,
+            "image_ref": place.image_ids[0],
+            "image_ref_alt": place.image_ids[1],
+            "flavor_ref": FLAVORS[0]["id"],
+            "flavor_ref_alt": FLAVORS[1]["id"],
+            "min_compute_nodes": place.hosts,
+            "max_microversion": "latest",
+            "build_interval": 1,
+            "build_timeout": _PATIENCE,
+        },
+        "compute-feature-enabled": {
+            "change_password": True,
+            "console_output": True,
+            "vnc_console": True,
+            "spice_console": True,
+            "serial_console": True,
+            "live_migration": place.hosts > 1,
+            "volume_backed_live_migration": True,
+            "block_migration_for_live_migration": True,
+            "hostname_fqdn_sanitization": True,
+            "personality": True,
+            "resize": True,
+            "attach_encrypted_volume": False,
+            "stable_rescue": True,
+            "swap_volume": True,
+            "volume_multiattach": True,
+            "scheduler_enabled_filters": nova.FILTERS,
+        },
+    }
+
+
+def _storage(place: Place, region: ini.Section) -> ini.Sections:
+    return {
         "volume": {
             **region,
             "max_microversion": "latest",
             "disk_format": "raw",
             "build_timeout": _PATIENCE,
             "catalog_type": "volumev3",
+            "storage_protocol": "fake",
+            "backend_names": cinder.BACKENDS,
+            "volume_type_multiattach": MULTIATTACH,
         },
-        "volume-feature-enabled": {"backup": True, "snapshot": True, "clone": True},
-        "image": {**region, "build_timeout": _PATIENCE},
+        "volume-feature-enabled": {
+            "backup": True,
+            "snapshot": True,
+            "clone": True,
+            "extend_attached_volume": True,
+            "manage_volume": True,
+            "manage_snapshot": True,
+            "multi_backend": len(cinder.BACKENDS) > 1,
+        },
+        "image": {
+            **region,
+            "build_timeout": _PATIENCE,
+            "http_image": place.image_url,
+            "http_qcow2_image": place.image_url,
+        },
     }

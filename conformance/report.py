@@ -1,62 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do all results say together? Pure: the table that people read, and the list that programs read."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from conformance.differences import Difference, Row, cause_of, differing, short
 from conformance.results import Result, status_of
+from conformance.shares import Share
 from conformance.targets import TARGETS
 
 _STATUSES = ("passed", "failed", "skipped", "absent")
+_UNKNOWN = "**not known**"
 By = Mapping[str, Mapping[str, Result]]
+_HEAD = """\
+# Conformance
+
+Can a client tell tricircle from one real cloud? Other people's tests answer: Tempest, unmodified, with one
+configuration; only the address of Keystone, the region and the ids that a cloud chooses differ. Made by
+`make conformance`; every test is in [conformance.json](conformance.json), causes are kept in
+`conformance/differences.toml`.
+`absent`: it has not been run. What fails is run once more.
+"""
 
 
-def as_json(tests: Sequence[str], results: By) -> str:
+def rows(tests: Sequence[str], results: By) -> list[Row]:
     """``[{"test": ..., "pod": ..., "one": ..., "three": ...}]``."""
-    rows = [{"test": test, **{name: status_of(test, results[name]).status for name in TARGETS}} for test in tests]
-    return json.dumps(rows, indent=1) + "\n"
+    return [{"test": test, **{name: status_of(test, results[name]).status for name in TARGETS}} for test in tests]
 
 
-def as_markdown(sets: Mapping[str, Sequence[str]], results: By, shares: Mapping[str, object]) -> str:
-    """The page: totals for each set and target, then every test that passes directly and not through tricircle."""
-    lines = [
-        "# Conformance",
-        "",
-        "Tempest, unmodified, on the lab: directly on a pod, and through tricircle. Made by `make conformance`;",
-        "every test is in [conformance.json](conformance.json).",
-        "",
-    ]
+def as_markdown(
+    sets: Mapping[str, Sequence[str]], results: By, known: Sequence[Difference], shares: Sequence[Share]
+) -> str:
+    """The page: totals for each set and target, every difference with its cause, what does not pass directly, and
+    what each pod got."""
+    everything = rows(sorted({test for tests in sets.values() for test in tests}), results)
+    lines = [_HEAD]
     for title, tests in sets.items():
         lines += [f"## {title}: {len(tests)} tests", "", *_totals(tests, results), ""]
-    everything = sorted({test for tests in sets.values() for test in tests})
-    lines += ["## Passes directly, not through tricircle", "", *_differences(everything, results), ""]
-    if shares:
-        lines += ["## Servers that each pod received, all runs together", ""]
-        lines += ["| pod | servers |", "|---|---|", *(f"| {pod} | {count} |" for pod, count in shares.items()), ""]
+    lines += ["## Passes directly, not through tricircle", "", *_differences(everything, known), ""]
+    lines += ["## Does not pass directly", "", *_failures(everything, results), ""]
+    lines += ["## What each of three pods got", "", *_shares(shares), ""]
     return "\n".join(lines)
 
 
 def _totals(tests: Sequence[str], results: By) -> list[str]:
-    rows = ["| target | " + " | ".join(_STATUSES) + " |", "|---|" + "---|" * len(_STATUSES)]
+    table = ["| target | " + " | ".join(_STATUSES) + " | passed only when run once more |", "|---|" + "---|" * 5]
     for name, target in TARGETS.items():
-        counts = Counter(status_of(test, results[name]).status for test in tests)
-        rows.append(f"| {target.title} | " + " | ".join(str(counts[status]) for status in _STATUSES) + " |")
-    return rows
+        ended = [status_of(test, results[name]) for test in tests]
+        counts = Counter(result.status for result in ended)
+        again = sum(result.again and result.status == "passed" for result in ended)
+        table.append(f"| {target.title} | " + " | ".join(str(counts[one]) for one in _STATUSES) + f" | {again} |")
+    return table
 
 
-def _differences(tests: Sequence[str], results: By) -> list[str]:
-    rows = []
-    for test in tests:
-        if status_of(test, results["pod"]).status != "passed":
-            continue
-        ended = {name: status_of(test, results[name]) for name in ("one", "three")}
-        if all(result.status in ("passed", "absent") for result in ended.values()):
-            continue
-        short = test.partition("[")[0].removeprefix("tempest.api.")
-        said = next((last_line(result.reason) for result in ended.values() if result.reason), "")
-        rows.append(f"| {short} | {ended['one'].status} | {ended['three'].status} | {said} |")
-    return ["| test | one | three | what it said |", "|---|---|---|---|", *rows] if rows else ["None."]
+def _differences(everything: Sequence[Row], known: Sequence[Difference]) -> list[str]:
+    found = [
+        f"| {short(row['test'])} | {row['one']} | {row['three']} | {cause_of(row['test'], known) or _UNKNOWN} |"
+        for row in differing(everything)
+    ]
+    return ["| test | one | three | cause |", "|---|---|---|---|", *found] if found else ["None."]
+
+
+def _failures(everything: Sequence[Row], results: By) -> list[str]:
+    found = [
+        f"| {short(row['test'])} | {last_line(status_of(row['test'], results['pod']).reason)} |"
+        for row in everything
+        if row["pod"] == "failed"
+    ]
+    return ["| test | what it says |", "|---|---|", *found] if found else ["Nothing fails; what is skipped is not run."]
+
+
+def _shares(shares: Sequence[Share]) -> list[str]:
+    if not shares:
+        return ["Not counted yet."]
+    servers, volumes = (sum(share.servers for share in shares) or 1, sum(share.volumes for share in shares) or 1)
+    return [
+        "| pod | servers | volumes |",
+        "|---|---|---|",
+        *(
+            f"| {share.pod} | {share.servers} ({share.servers * 100 // servers} %) "
+            f"| {share.volumes} ({share.volumes * 100 // volumes} %) |"
+            for share in shares
+        ),
+    ]
 
 
 def last_line(reason: str) -> str:

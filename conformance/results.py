@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 #: How Tempest calls what is done once for all tests of a class.
@@ -12,17 +12,21 @@ _OF_CLASS = ("setUpClass (", "tearDownClass (")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``status``: passed, failed or skipped; ``reason``: the end of the traceback, or why it was skipped."""
+    """``status``: passed, failed or skipped; ``reason``: the end of the traceback, or why it was skipped.
+
+    ``again``: the test had failed in the same run before.
+    """
 
     test: str
     status: str
     reason: str = ""
+    again: bool = False
 
 
 def append(file: Path, result: Result) -> None:
     """Write one result down."""
     with file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps({"test": result.test, "status": result.status, "reason": result.reason}) + "\n")
+        out.write(json.dumps(asdict(result)) + "\n")
 
 
 def load(file: Path) -> dict[str, Result]:
@@ -30,15 +34,24 @@ def load(file: Path) -> dict[str, Result]:
     if not file.exists():
         return {}
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
-    return {line["test"]: Result(line["test"], line["status"], line["reason"]) for line in lines}
+    return {line["test"]: Result(**line) for line in lines}
 
 
-def forget_failures(file: Path) -> None:
-    """Let everything that failed be run again."""
-    kept = [result for result in load(file).values() if result.status != "failed"]
+def forget(file: Path, *statuses: str) -> set[str]:
+    """Let everything that ended so be run again; the classes of what is forgotten."""
+    results = load(file)
+    gone = {test for test, result in results.items() if result.status in statuses}
     file.unlink(missing_ok=True)
-    for result in kept:
-        append(file, result)
+    for result in results.values():
+        if result.test not in gone:
+            append(file, result)
+    return {_class_prepared(test) or class_of(test) for test in gone}
+
+
+def _class_prepared(test: str) -> str | None:
+    """The class that a result of its preparation is about; None for a test's own."""
+    prefix = next((prefix for prefix in _OF_CLASS if test.startswith(prefix)), None)
+    return test.removeprefix(prefix).removesuffix(")") if prefix else None
 
 
 def status_of(test: str, results: Mapping[str, Result]) -> Result:
@@ -48,7 +61,7 @@ def status_of(test: str, results: Mapping[str, Result]) -> Result:
     for prefix in _OF_CLASS[:1]:
         of_class = results.get(f"{prefix}{class_of(test)})")
         if of_class is not None:
-            return Result(test, of_class.status, of_class.reason)
+            return replace(of_class, test=test)
     return Result(test, "absent")
 
 

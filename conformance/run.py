@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance import configuration, environment
-from conformance.results import Result, append, load, missing
+from conformance.results import Result, append, class_of, forget, load, missing
+from conformance.shares import timed
 from conformance.targets import Place, Target
 from lab.topology import Lab
 
@@ -25,9 +26,14 @@ def workspace(lab: Lab, target: Target) -> Path:
     return environment.home(lab) / target.name
 
 
-def file_of(lab: Lab, target: Target) -> Path:
-    """Where the results of one target are."""
-    return workspace(lab, target) / "results.jsonl"
+def file_of(lab: Lab, target: Target, *, is_sample: bool = False) -> Path:
+    """Where the results of one target are; those of a sample beside those of everything."""
+    return workspace(lab, target) / ("powered.jsonl" if is_sample else "results.jsonl")
+
+
+def times_of(lab: Lab, target: Target) -> Path:
+    """Where it is written down when the target's tests ran."""
+    return workspace(lab, target) / "times.jsonl"
 
 
 def prepare(lab: Lab, target: Target, place: Place) -> None:
@@ -57,10 +63,16 @@ def full(every: Sequence[str]) -> list[str]:
     return [test for test in every if test.startswith(tuple(f"{package}." for package in PACKAGES))]
 
 
-def run(lab: Lab, target: Target, tests: Sequence[str], *, workers: int) -> None:
-    """Run those of ``tests`` that have no result yet; every result is written down as it comes."""
-    out = file_of(lab, target)
-    left = list(missing(tests, load(out)))
+def run(lab: Lab, target: Target, tests: Sequence[str], out: Path, *, workers: int) -> None:
+    """Run those of ``tests`` that have no result yet, and once more what failed; every result is written down as it
+    comes."""
+    _run(lab, target, list(missing(tests, load(out))), out, workers=workers)
+    failed = forget(out, "failed")
+    again = [test for test in tests if class_of(test) in failed]
+    _run(lab, target, list(missing(again, load(out))), out, workers=workers, is_second=True)
+
+
+def _run(lab: Lab, target: Target, left: Sequence[str], out: Path, *, workers: int, is_second: bool = False) -> None:
     if not left:
         return
     chosen = workspace(lab, target) / "chosen.txt"
@@ -77,14 +89,16 @@ def run(lab: Lab, target: Target, tests: Sequence[str], *, workers: int) -> None
     reader = subprocess.Popen(
         [python, str(Path(__file__).with_name("stream.py"))], stdin=tempest.stdout, stdout=subprocess.PIPE, text=True
     )
-    _follow(reader, out, title=target.title, count=len(left))
-    tempest.wait()
+    with timed(times_of(lab, target)):
+        title = f"{target.title}, once more" if is_second else target.title
+        _follow(reader, out, title=title, count=len(left), is_second=is_second)
+        tempest.wait()
 
 
-def _follow(reader: "subprocess.Popen[str]", out: Path, *, title: str, count: int) -> None:
+def _follow(reader: "subprocess.Popen[str]", out: Path, *, title: str, count: int, is_second: bool) -> None:
     begun, seen = time.monotonic(), Counter[str]()
     for line in reader.stdout or ():
-        result = Result(**json.loads(line))
+        result = Result(**json.loads(line), again=is_second)
         append(out, result)
         seen[result.status] += 1
         minutes = (time.monotonic() - begun) / 60

@@ -8,14 +8,20 @@ by itself.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.rest import Json, Rest, sign_in
+from conformance import files
+from lab.rest import Rest, sign_in
 from lab.topology import CENTRAL_REGION, Lab
 
 #: Which zone users see each pod in: three pods in two zones.
+_EXTRA = "Pod3"
 ZONES = {"Pod1": "az1", "Pod2": "az2", "Pod3": "az1"}
 FLAVORS = ({"id": "conformance-1", "ram": 64, "vcpus": 1}, {"id": "conformance-2", "ram": 128, "vcpus": 1})
 IMAGES = ("conformance-1", "conformance-2")
 EXTERNAL = "conformance-external"
+NAMESPACE = "Conformance"
+POOL = "conformance"
+MULTIATTACH = "conformance-multiattach"
+SHARED = "canary-net-shared-pod1"
 _IMAGE_BYTES = bytes(64 * 1024)
 
 
@@ -47,12 +53,16 @@ class Place:
     """A target that is ready.
 
     :ivar image_ids: two public images
+    :ivar image_url: one to be downloaded
+    :ivar hosts: compute hosts in each pod
     """
 
     identity_url: str
     region: str
     image_ids: tuple[str, str]
+    image_url: str
     external_network_id: str
+    hosts: int
 
 
 def ready(lab: Lab, target: Target) -> Place:
@@ -66,30 +76,35 @@ def ready(lab: Lab, target: Target) -> Place:
     )
     _flavors(rest, f"{compute}/v2.1/flavors")
     one, two = (_image(rest, lab.url("glance"), name) for name in IMAGES)
+    _definitions(rest, f"{lab.url('glance')}/v2/metadefs/namespaces")
+    _hide_shared(rest, f"{first.url('neutron')}/v2.0", is_hidden=target.is_direct)
+    _pool(rest, f"{network}/v2.0/subnetpools")
+    _multiattach(rest, f"{(first.url('cinder') if target.is_direct else lab.url('cinder'))}/v3/types")
     return Place(
         identity_url=lab.keystone if target.is_direct else lab.central_keystone,
         region=target.pods[0] if target.is_direct else CENTRAL_REGION,
         image_ids=(one, two),
+        image_url=files.url(lab),
+        hosts=lab.compute_hosts,
         external_network_id=_external(rest, f"{network}/v2.0"),
     )
 
 
-def shares(lab: Lab) -> Json:
-    """How many servers and volumes each pod was ever asked for: deleted ones count."""
-    rest = sign_in(lab.keystone, "admin", "admin")
-    found: Json = {}
-    for pod in lab.pods:
-        usage = rest.get(f"{pod.url('nova')}/v2.1/os-simple-tenant-usage?detailed=1&start=2020-01-01T00:00:00")
-        found[pod.region] = sum(len(project.get("server_usages", ())) for project in usage["tenant_usages"])
-    return found
+def put_back(lab: Lab) -> None:
+    """Leave two pods, as other tests want them: the third is forgotten with all that the tests left in it."""
+    rest, url = sign_in(lab.keystone, "admin", "admin"), f"{lab.url('admin-api')}/v1.0/pods"
+    _enable(rest, url, TARGETS["three"], but=_EXTRA)
+    for pod in rest.get(url)["pods"]:
+        if pod["pod_name"] == _EXTRA:
+            rest.delete(f"{url}/{pod['pod_id']}?force=true")
 
 
-def _enable(rest: Rest, url: str, target: Target) -> None:
+def _enable(rest: Rest, url: str, target: Target, *, but: str = "") -> None:
     known = {pod["pod_name"]: pod for pod in rest.get(url)["pods"]}
     for name, zone in {CENTRAL_REGION: "", **ZONES}.items():
         if name not in known:
             known[name] = rest.post(url, {"pod": {"pod_name": name, "az_name": zone}})["pod"]
-        wanted = "enabled" if name in target.pods or not zone else "disabled"
+        wanted = "enabled" if name in target.pods and name != but else "disabled"
         if zone and known[name].get("state") != wanted:
             rest.put(f"{url}/{known[name]['pod_id']}", {"pod": {"state": wanted}})
 
@@ -114,9 +129,39 @@ def _image(rest: Rest, glance: str, name: str) -> str:
 def _external(rest: Rest, url: str) -> str:
     found = rest.get(f"{url}/networks?name={EXTERNAL}")["networks"]
     if found:
+        if not found[0].get("is_default"):
+            rest.put(f"{url}/networks/{found[0]['id']}", {"network": {"is_default": True}})
         return str(found[0]["id"])
     # Tempest makes routers and floating addresses on it by dozens.
-    network = rest.post(f"{url}/networks", {"network": {"name": EXTERNAL, "router:external": True}})["network"]
+    wanted = {"name": EXTERNAL, "router:external": True, "is_default": True}
+    network = rest.post(f"{url}/networks", {"network": wanted})["network"]
     subnet = {"network_id": network["id"], "ip_version": 4, "cidr": "172.24.0.0/22", "enable_dhcp": False}
     rest.post(f"{url}/subnets", {"subnet": subnet})
     return str(network["id"])
+
+
+def _definitions(rest: Rest, url: str) -> None:
+    """A namespace of metadata definitions, so that there is a resource type: installations have dozens."""
+    if any(one["namespace"] == NAMESPACE for one in rest.get(url)["namespaces"]):
+        return
+    types = [{"name": "OS::Glance::Image"}]
+    rest.post(url, {"namespace": NAMESPACE, "visibility": "public", "resource_type_associations": types})
+
+
+def _pool(rest: Rest, url: str) -> None:
+    """The default pool of addresses for networks that are allocated for a project that has none."""
+    if not rest.get(f"{url}?is_default=true")["subnetpools"]:
+        wanted = {"name": POOL, "prefixes": ["10.224.0.0/16"], "default_prefixlen": 26, "is_default": True}
+        rest.post(url, {"subnetpool": {**wanted, "shared": True}})
+
+
+def _hide_shared(rest: Rest, url: str, *, is_hidden: bool) -> None:
+    """The pod's own shared network stands in the way of those who use the pod directly, and must not of others."""
+    for network in rest.get(f"{url}/networks?shared={'true' if is_hidden else 'false'}&name={SHARED}")["networks"]:
+        rest.put(f"{url}/networks/{network['id']}", {"network": {"shared": not is_hidden}})
+
+
+def _multiattach(rest: Rest, url: str) -> None:
+    """A volume type of volumes that several servers may use at once."""
+    if all(one["name"] != MULTIATTACH for one in rest.get(url)["volume_types"]):
+        rest.post(url, {"volume_type": {"name": MULTIATTACH, "extra_specs": {"multiattach": "<is> True"}}})

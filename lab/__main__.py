@@ -109,6 +109,7 @@ def _chosen(options: argparse.Namespace) -> Lab:
             older=older if older is not None else frozenset(p.name for p in before.older_pods),
             pod_glance=before.pod_glance if options.pod_glance is None else options.pod_glance,
             tricircle=before.tricircle if options.tricircle is None else options.tricircle,
+            compute_hosts=options.hosts or before.compute_hosts,
         )
     except ValueError as error:
         raise SystemExit(f"lab: {error}") from error
@@ -168,6 +169,7 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         metavar="POD",
         help="pods with RabbitMQ and a process for every service (e.g. --rabbit pod2; first: none)",
     )
+    command.add_argument("--hosts", type=int, metavar="N", help="compute hosts in every pod (first: 1)")
     command.add_argument(
         "--older",
         nargs="*",
@@ -178,7 +180,7 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--pod-glance",
         action=argparse.BooleanOptionalAction,
-        help="a Glance of its own in every pod (first: yes); Nova and Cinder use the central one",
+        help="a Glance of its own in every second pod (first: yes); Nova and Cinder of the others use the central one",
     )
     command.add_argument(
         "--tricircle",

@@ -66,7 +66,7 @@ def pod_endpoints(lab: Lab, pod: Pod) -> dict[str, str]:
         "network": pod.url("neutron"),
         "block-storage": volume,
         "volumev3": volume,
-        "image": pod.url("glance") if lab.pod_glance else lab.url("glance"),
+        "image": lab.glance_of(pod),
         "placement": pod.url("placement"),
         "identity": lab.keystone,
     }

@@ -21,7 +21,7 @@ from lab.environment import lock_digest
 from lab.services import keystone
 from lab.services.processes import environment
 from lab.services.sections import database_url, transport_url
-from lab.topology import CENTRAL_REGION, PASSWORD, Lab, Pod, Release
+from lab.topology import CENTRAL_REGION, PASSWORD, Lab, Mode, Pod, Release
 
 AT_ONCE = 2
 # Raise this when the same pins shall give other dumps.
@@ -82,7 +82,7 @@ def create(lab: Lab) -> list[str]:
 def map_hosts(lab: Lab, pod: Pod, since: float) -> bool:
     """Put the pod's compute hosts into its cell, as `nova-manage cell_v2 discover_hosts` would.
 
-    False while no host has reported after `since`, in seconds since the epoch.
+    False while a host has not reported after `since`, in seconds since the epoch.
     """
     rows = database.run(
         lab,
@@ -98,7 +98,7 @@ def map_hosts(lab: Lab, pod: Pod, since: float) -> bool:
         """,
         schema=f"nova_api_{pod.name}",
     )
-    return int(rows[0][0]) > 0
+    return int(rows[0][0]) >= (len(lab.hosts) if pod.mode is Mode.AIO else 1)
 
 
 def make_templates(lab: Lab, names: set[str], release: Release = Release.NEWEST) -> None:
@@ -128,7 +128,7 @@ def _of_pod(lab: Lab, pod: Pod) -> list[Schema]:
         f"cinder_{pod.name}": ("cinder", cinder),
         f"placement_{pod.name}": ("placement", ""),
     }
-    if lab.pod_glance:
+    if lab.has_own_glance(pod):
         of_service[f"glance_{pod.name}"] = ("glance", "")
     return [
         Schema(name=name, template=template, after=after, release=pod.release)

@@ -28,7 +28,7 @@ def seed(lab: Lab) -> None:
         for pod in lab.pods:
             steps.append(pool.submit(_flavor, rest, pod))
             steps.append(pool.submit(_networks, rest, pod))
-            if lab.pod_glance:
+            if lab.has_own_glance(pod):
                 name = canaries.names(pod).image
                 steps.append(pool.submit(_image, rest, pod.url("glance"), name))
         for step in steps:

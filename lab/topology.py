@@ -16,11 +16,14 @@ CENTRAL_REGION = "RegionOne"
 
 # The same in every pod on purpose: nothing may tell pods apart by the names of their hosts.
 COMPUTE_HOST = "canaryhost-1"
+MORE_COMPUTE_HOSTS = "canaryhost-{}"
 STORAGE_HOST = "canaryhost-storage"
 
 _CENTRAL_OFFSETS = {
     "admin-api": -1,
+    "consoles": 79,
     "doors": 80,
+    "files": 81,
     "memcached": 211,
     "glance": 292,
     "mariadb": 306,
@@ -32,7 +35,20 @@ _CENTRAL_OFFSETS = {
     "nova": 774,
     "cinder": 776,
 }
-_POD_OFFSETS = {"glance": 292, "neutron": 696, "nova": 774, "cinder": 776, "placement": 778}
+_POD_OFFSETS = {
+    "glance": 292,
+    "neutron": 696,
+    "nova": 774,
+    "cinder": 776,
+    "placement": 778,
+    # Nova's console proxies, and what they connect to on the host.
+    "novnc": 580,
+    "spice": 582,
+    "serial": 583,
+    "vnc-server": 590,
+    "spice-server": 592,
+    "serial-server": 593,
+}
 _POD_STRIDE = 1000
 
 
@@ -107,6 +123,20 @@ class Lab:
     pods: tuple[Pod, ...]
     pod_glance: bool = True
     tricircle: bool = True
+    compute_hosts: int = 1  # in every pod
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of the compute hosts of every pod."""
+        return (COMPUTE_HOST, *(MORE_COMPUTE_HOSTS.format(number) for number in range(2, self.compute_hosts + 1)))
+
+    def has_own_glance(self, pod: Pod) -> bool:
+        """Whether the pod's Nova and Cinder use a Glance of the pod's own; odd pods use the central one."""
+        return self.pod_glance and pod.number % 2 == 0
+
+    def glance_of(self, pod: Pod) -> str:
+        """The address of the Glance that the pod's Nova and Cinder use."""
+        return pod.url("glance") if self.has_own_glance(pod) else self.url("glance")
 
     @property
     def state(self) -> Path:
@@ -202,6 +232,7 @@ def make_lab(
     older: frozenset[str] = frozenset(),
     pod_glance: bool = True,
     tricircle: bool = True,
+    compute_hosts: int = 1,
 ) -> Lab:
     """The lab with this many pods; `rabbit` holds the names of those with real RPC, `older` of those that run the
     older release.
@@ -222,7 +253,14 @@ def make_lab(
         raise ValueError(f"no such pod: {', '.join(sorted(strangers))}")
     if both := rabbit & older:
         raise ValueError(f"a pod of the older release is one process for each service: {', '.join(sorted(both))}")
-    return Lab(root=root, base=base, pods=made, pod_glance=pod_glance, tricircle=tricircle)
+    return Lab(
+        root=root,
+        base=base,
+        pods=made,
+        pod_glance=pod_glance,
+        tricircle=tricircle,
+        compute_hosts=compute_hosts,
+    )
 
 
 def save_lab(lab: Lab) -> None:
@@ -235,6 +273,7 @@ def save_lab(lab: Lab) -> None:
         "older": [pod.name for pod in lab.older_pods],
         "pod_glance": lab.pod_glance,
         "tricircle": lab.tricircle,
+        "compute_hosts": lab.compute_hosts,
     }
     (lab.state / "lab.json").write_text(json.dumps(choices, indent=2) + "\n")
 
@@ -259,6 +298,7 @@ def load_lab(root: Path) -> Lab:
         older=frozenset(_names(choices.get("older"))),
         pod_glance=bool(choices.get("pod_glance", True)),
         tricircle=bool(choices.get("tricircle", True)),
+        compute_hosts=_number(choices.get("compute_hosts"), 1),
     )
 
 

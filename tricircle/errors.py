@@ -56,6 +56,18 @@ class NotFoundError(TricircleError):
     code = "resource.not_found"
 
 
+class AbsentError(NotFoundError):
+    """The same, of an id that was looked for in the pods: the central service does not have it either, and can say so
+    itself.
+    """
+
+    code = "resource.absent"
+
+    def __init__(self, message: str, resource_id: str) -> None:
+        super().__init__(message)
+        self.resource_id = resource_id
+
+
 class MethodNotAllowedError(TricircleError):
     """The path exists, the verb does not (405)."""
 

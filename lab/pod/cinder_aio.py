@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole block storage service of a pod in one process: Cinder's API, scheduler and volume service."""
+"""The whole block storage service of a pod in one process: Cinder's API, scheduler, volume and backup services."""
 
 import gc
 
@@ -61,6 +61,7 @@ def main():
         launcher.launch_service(
             OneOfSeveral.create(host=host, service_name=backend, binary=constants.VOLUME_BINARY, coordination=False)
         )
+    launcher.launch_service(OneOfSeveral.create(binary=constants.BACKUP_BINARY, coordination=False))
     launcher.launch_service(service.WSGIService("osapi_volume"))
     gc.freeze()
     gc.enable()

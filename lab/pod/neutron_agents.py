@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What would the Open vSwitch, DHCP and L3 agents of one host tell Neutron?
+"""What would the Open vSwitch, DHCP and L3 agents of a pod's hosts tell Neutron?
 
-A service plugin inside Neutron's API: it keeps the rows of the three agents fresh, so that the real
-ML2 drivers bind ports to the host, and it reports what the agents would report when they are done.
+A service plugin inside Neutron's API: it keeps the rows of the agents fresh, so that the real ML2
+drivers bind ports to the hosts, and it reports what the agents would report when they are done. The
+first host is the network node: DHCP and L3 agents are there alone.
 """
 
 import queue
@@ -29,6 +30,7 @@ OPTIONS = (
     cfg.StrOpt("host"),
     cfg.StrOpt("availability_zone", default="nova"),
     cfg.StrOpt("tunneling_ip"),
+    cfg.DictOpt("more_hosts", default={}, help="Compute hosts beside the first, and their tunneling_ip."),
     cfg.DictOpt("bridge_mappings", default={}),
 )
 HEARTBEAT_SECONDS = 30
@@ -43,7 +45,7 @@ PORT, FLOATING_IP, TRUNK, ROUTER, SUBNET = "port", "floating_ip", "trunk", "rout
 
 
 class LabPlugin(service_base.ServicePluginBase):
-    """Plays the agents of the host named in section [lab]."""
+    """Plays the agents of the hosts named in section [lab]."""
 
     supported_extension_aliases = []  # noqa: RUF012  (Neutron's own form)
 
@@ -53,6 +55,7 @@ class LabPlugin(service_base.ServicePluginBase):
         self._queue = queue.Queue()
         self._waiting = set()  # what is in the queue for its first attempt
         self._host = cfg.CONF.lab.host
+        self._addresses = {self._host: cfg.CONF.lab.tunneling_ip, **cfg.CONF.lab.more_hosts}
         for resource, happened, handler in (
             (resources.PROCESS, events.AFTER_INIT, self._start),
             (resources.PORT, events.AFTER_CREATE, self._port),
@@ -74,7 +77,7 @@ class LabPlugin(service_base.ServicePluginBase):
         return "LAB"
 
     def get_plugin_description(self):
-        return "The imitated agents of one host."
+        return "The imitated agents of all hosts."
 
     # --- what Neutron tells us; nothing here may take long, it is the user's request ---------------
 
@@ -143,37 +146,34 @@ class LabPlugin(service_base.ServicePluginBase):
     def _report_agents(self, first):
         core = directory.get_plugin()
         section = cfg.CONF.lab
-        agents = (
+        agents = [
             (
                 constants.AGENT_TYPE_OVS,
                 "neutron-openvswitch-agent",
                 "N/A",
+                host,
                 {
                     "bridge_mappings": section.bridge_mappings,
                     "tunnel_types": ["vxlan", "geneve"],
-                    "tunneling_ip": section.tunneling_ip,
+                    "tunneling_ip": address,
                     "l2_population": True,
                     "datapath_type": "system",
                     "extensions": ["qos"],
                 },
-            ),
-            (constants.AGENT_TYPE_DHCP, "neutron-dhcp-agent", "dhcp_agent", {"dhcp_driver": "lab"}),
-            (
-                constants.AGENT_TYPE_L3,
-                "neutron-l3-agent",
-                "l3_agent",
-                {
-                    "agent_mode": "legacy",
-                    "handle_internal_only_routers": True,
-                },
-            ),
-        )
-        for kind, binary, topic, configurations in agents:
+            )
+            for host, address in self._addresses.items()
+        ]
+        router = {"agent_mode": "legacy", "handle_internal_only_routers": True}
+        agents += [
+            (constants.AGENT_TYPE_DHCP, "neutron-dhcp-agent", "dhcp_agent", self._host, {"dhcp_driver": "lab"}),
+            (constants.AGENT_TYPE_L3, "neutron-l3-agent", "l3_agent", self._host, router),
+        ]
+        for kind, binary, topic, host, configurations in agents:
             state = {
                 "agent_type": kind,
                 "binary": binary,
                 "topic": topic,
-                "host": self._host,
+                "host": host,
                 "configurations": configurations,
             }
             if kind != constants.AGENT_TYPE_OVS:
@@ -188,7 +188,7 @@ class LabPlugin(service_base.ServicePluginBase):
             missed = (
                 ctx.session.query(models_v2.Port.id)
                 .join(ml2_models.PortBinding, ml2_models.PortBinding.port_id == models_v2.Port.id)
-                .filter(ml2_models.PortBinding.host == self._host)
+                .filter(ml2_models.PortBinding.host.in_(self._addresses))
                 .filter(models_v2.Port.status.in_((constants.PORT_STATUS_DOWN, constants.PORT_STATUS_BUILD)))
                 .filter(models_v2.Port.admin_state_up)
                 .limit(MISSED_PORTS)
@@ -211,7 +211,7 @@ class LabPlugin(service_base.ServicePluginBase):
         provisioning_blocks.provisioning_complete(ctx, port_id, resources.PORT, provisioning_blocks.L2_AGENT_ENTITY)
         port = core.get_port(ctx, port_id)
         if port["status"] != constants.PORT_STATUS_ACTIVE and port["admin_state_up"]:
-            core.update_port_status(ctx, port_id, constants.PORT_STATUS_ACTIVE, host=self._host)
+            core.update_port_status(ctx, port_id, constants.PORT_STATUS_ACTIVE, host=port[portbindings.HOST_ID])
         trunk = trunk_objects.Trunk.get_object(ctx, port_id=port_id)
         if trunk is not None and trunk.status != trunk_constants.TRUNK_ACTIVE_STATUS:
             self._ask(TRUNK, trunk.id)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole compute service of a pod in one process: Nova's API, conductor, scheduler and compute, and Placement.
 
-Run by uWSGI with two sockets; the environment names both ports: LAB_NOVA_PORT and LAB_PLACEMENT_PORT.
+Run by uWSGI with two sockets; the environment names both ports: LAB_NOVA_PORT and LAB_PLACEMENT_PORT. LAB_HOSTS
+names the compute hosts, the first of which is that of the configuration.
 """
 
 # Nova first: it decides for native threads, and reads the configuration.
@@ -35,9 +36,13 @@ _running = []
 
 def _start_services():
     patience.wait_for_identity()
-    for binary, topic, second_topic in SERVICES:
+    first, *others = os.environ["LAB_HOSTS"].split(",")
+    for binary, topic, second_topic, host in [
+        *((*one, first) for one in SERVICES),
+        *((*SERVICES[-1], host) for host in others),
+    ]:
         try:
-            made = service.Service.create(binary=binary, topic=topic, topic_alt=second_topic)
+            made = service.Service.create(host=host, binary=binary, topic=topic, topic_alt=second_topic)
             made.start()
         except BaseException:
             LOG.exception("%s does not start", binary)

@@ -15,8 +15,8 @@ from lab.topology import CENTRAL_REGION, Lab
 THREADS = 6
 # The networks of tenants are VLANs on the physical networks that span the pods; one of them is soon used up.
 VLANS = "stretch:1001:1999,narrow:101:102"
-_STOCK_PLUGINS = ("router", "trunk", "qos", "network_ip_availability", "auto_allocate")
-_PLUGINS = ("tricircle_router", "trunk", "qos", "network_ip_availability", "auto_allocate")
+_STOCK_PLUGINS = ("router", "trunk", "qos", "network_ip_availability", "auto_allocate", "metering")
+_PLUGINS = ("tricircle_router", "trunk", "qos", "network_ip_availability", "auto_allocate", "metering")
 
 
 def services(lab: Lab) -> list[Service]:

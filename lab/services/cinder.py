@@ -12,6 +12,7 @@ from lab.services.sections import credentials, database, fixed_key, shared
 from lab.topology import CENTRAL_REGION, HOST, STORAGE_HOST, Lab, Mode, Pod
 
 BACKEND = "canarybackend"
+BACKENDS = (BACKEND, "canarybackend-2")
 
 
 def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
@@ -22,19 +23,27 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         {
             "DEFAULT": {
                 "host": STORAGE_HOST,
-                "enabled_backends": BACKEND,
+                "enabled_backends": BACKENDS,
                 "storage_availability_zone": pod.zone,
                 "osapi_volume_listen": HOST,
                 "osapi_volume_listen_port": pod.port("cinder"),
                 "osapi_volume_workers": 1,
                 "report_interval": 30,
                 "service_down_time": 180,
+                "backup_manager": "lab.pod.backup.LabBackupManager",
+                "backup_driver": "cinder.backup.drivers.posix.PosixBackupDriver",
+                "backup_posix_path": lab.var / pod.name / "cinder" / "backups",
+                "backup_file_size": 1 << 20,
+                "backup_sha_block_size_bytes": 1 << 15,
                 **({} if pod.page_limit is None else {"osapi_max_limit": pod.page_limit}),
             },
-            BACKEND: {
-                "volume_driver": "lab.pod.storage.LabStorage",
-                "volume_backend_name": BACKEND,
-                "backend_host": STORAGE_HOST,
+            **{
+                name: {
+                    "volume_driver": "lab.pod.storage.LabStorage",
+                    "volume_backend_name": name,
+                    "backend_host": STORAGE_HOST,
+                }
+                for name in BACKENDS
             },
             "database": database(lab, f"cinder_{pod.name}", green=True),
             "nova": {**credentials(lab, "nova"), "region_name": pod.region},
@@ -62,7 +71,7 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
-    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "cinder_aio", "older/green", "storage"))
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", "cinder_aio", "older/green", "storage", "backup"))
     arguments = ("--config-file", str(files[0]))
     if pod.mode is Mode.AIO:
         return [
@@ -84,7 +93,7 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
             files=files,
             group=pod.name,
         )
-        for binary in ("scheduler", "volume")
+        for binary in ("scheduler", "volume", "backup")
     ]
     return [_api(lab, f"{pod.name}-cinder-api", pod.port("cinder"), files, pod.name), *daemons]
 
@@ -111,7 +120,7 @@ def _everywhere(lab: Lab, pod: Pod | None) -> ini.Sections:
         "DEFAULT": {
             "state_path": lab.var / place / "cinder",
             "default_volume_type": "__DEFAULT__",
-            "glance_api_servers": lab.url("glance"),
+            "glance_api_servers": lab.glance_of(pod) if pod else lab.url("glance"),
             "api_paste_config": shipped / "api-paste.ini",
             "resource_query_filters_file": shipped / "resource_filters.json",
             "enable_force_upload": True,

@@ -13,7 +13,7 @@ THREADS = 2
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
-    if not lab.pod_glance:
+    if not lab.has_own_glance(pod):
         return []
     return [_service(lab, pod, pod.name, pod.port("glance"), pod.name)]
 
@@ -25,18 +25,24 @@ def central_service(lab: Lab) -> Service:
 def _service(lab: Lab, pod: Pod | None, place: str, port: int, group: str) -> Service:
     stores = lab.var / place / "glance"
     # Glance refuses to start without the directories of its reserved stores.
-    for name in ("images", "staging", "tasks"):
+    for name in ("images", "vault", "staging", "tasks"):
         (stores / name).mkdir(parents=True, exist_ok=True)
     sections = ini.merge(
         shared(lab, pod, "glance"),
         {
             "DEFAULT": {
-                "enabled_backends": "file:file",
+                "enabled_backends": "file:file,vault:file",
                 "worker_self_reference_url": f"http://{HOST}:{port}",
                 "show_multiple_locations": True,
             },
             "glance_store": {"default_backend": "file"},
             "file": {"filesystem_store_datadir": stores / "images"},
+            "vault": {"filesystem_store_datadir": stores / "vault"},
+            # Images are imported from a server of the lab's own: it has no way out.
+            "import_filtering_opts": {
+                "allowed_hosts": f"[{HOST}]",
+                "allowed_ports": f"[80,443,{lab.port('files')}]",
+            },
             "os_glance_staging_store": {"filesystem_store_datadir": stores / "staging"},
             "os_glance_tasks_store": {"filesystem_store_datadir": stores / "tasks"},
             "paste_deploy": {

@@ -18,6 +18,7 @@ PLUGINS = (
     "port_forwarding",
     "network_ip_availability",
     "auto_allocate",
+    "metering",
     "lab.pod.neutron_agents.LabPlugin",
 )
 _LIFTED_QUOTAS = (
@@ -59,7 +60,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
     server_file = directory / "neutron.conf"
     ml2_file = directory / "plugins" / "ml2" / "ml2_conf.ini"
     ini.write(server_file, ini.render(ini.merge(shared(lab, pod, "neutron"), server)))
-    ini.write(ml2_file, ini.render(_ml2(pod)))
+    ini.write(ml2_file, ini.render(_ml2(lab, pod)))
     return server_file, ml2_file
 
 
@@ -78,7 +79,7 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     ]
 
 
-def _ml2(pod: Pod) -> ini.Sections:
+def _ml2(lab: Lab, pod: Pod) -> ini.Sections:
     # The ranges are short: Neutron reads a row for every number at every start.
     n = pod.number
     return {
@@ -102,6 +103,13 @@ def _ml2(pod: Pod) -> ini.Sections:
             "host": COMPUTE_HOST,
             "availability_zone": pod.zone,
             "tunneling_ip": f"127.0.{n}.1",
+            **_more_hosts(lab, pod),
             "bridge_mappings": "stretch:br-stretch,narrow:br-narrow,bridge:br-bridge,extern:br-ex",
         },
     }
+
+
+def _more_hosts(lab: Lab, pod: Pod) -> ini.Section:
+    """The tunnels of the compute hosts beside the first."""
+    others = {host: f"127.0.{pod.number}.{number}" for number, host in enumerate(lab.hosts[1:], start=2)}
+    return {"more_hosts": [f"{host}:{address}" for host, address in others.items()]} if others else {}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab import ini
-from lab.service import HttpAnswers, Service, Started
+from lab.service import HttpAnswers, PortOpen, Service, Started
 from lab.services import placement
 from lab.services.processes import environment, pod_code, uwsgi, venv_of
 from lab.services.sections import cache, credentials, database, fixed_key, shared
@@ -43,6 +43,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
             "max_concurrent_builds": 50,
             "allow_resize_to_same_host": True,
         },
+        **_consoles(pod),
         "api": {} if pod.page_limit is None else {"max_limit": pod.page_limit},
         "quota": dict.fromkeys(_LIFTED_QUOTAS, -1) if pod.unlimited else {},
         "conductor": {"workers": 1},
@@ -67,7 +68,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         # It listens itself, and has no uWSGI before it.
         listen = {"osapi_compute_listen": HOST, "osapi_compute_listen_port": pod.port("nova")}
         hands = ini.merge(hands, {"DEFAULT": listen, "wsgi": {"keep_alive": False}})
-    sections = ini.merge(shared(lab, pod, "nova"), _everywhere(lab), hands)
+    sections = ini.merge(shared(lab, pod, "nova"), _everywhere(lab, glance=lab.glance_of(pod)), hands)
     return _write(lab, lab.etc / pod.name / "nova", sections, pod)
 
 
@@ -75,7 +76,7 @@ def write_central(lab: Lab) -> tuple[Path, ...]:
     """Write the configuration of the API without hands: there is no cell but cell0."""
     sections = ini.merge(
         shared(lab, None, "nova"),
-        _everywhere(lab),
+        _everywhere(lab, glance=lab.url("glance")),
         {
             "DEFAULT": {"host": "central", "state_path": lab.var / "central" / "nova"},
             "neutron": {
@@ -99,13 +100,15 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     """The processes of Nova and Placement in one pod."""
     aio = "older/nova_aio" if pod.is_older else "nova_aio"
     files = (*write_pod(lab, pod), *pod_code(lab, "bus", aio, "nova_compute", "hypervisor"))
+    consoles = _console_proxies(lab, pod)
     placement_files = placement.write_pod(lab, pod)
     if pod.mode is Mode.AIO:
-        return [_all_in_one(lab, pod, (*files, *placement_files))]
+        return [_all_in_one(lab, pod, (*files, *placement_files)), consoles]
     return [
         placement.api(lab, pod, placement_files),
         _api(lab, pod, files),
         *(_daemon(lab, pod, binary, files) for binary in ("conductor", "scheduler", "compute")),
+        consoles,
     ]
 
 
@@ -125,16 +128,62 @@ def central_service(lab: Lab) -> Service:
     )
 
 
-def _everywhere(lab: Lab) -> ini.Sections:
+def _everywhere(lab: Lab, *, glance: str) -> ini.Sections:
     return {
         "wsgi": {"api_paste_config": "api-paste.ini"},
         "service_user": {**credentials(lab, "nova"), "send_service_user_token": True},
-        "glance": {"endpoint_override": lab.url("glance"), "enable_rbd_download": False},
+        "glance": {"endpoint_override": glance, "enable_rbd_download": False},
         "key_manager": fixed_key("nova"),
         "cache": cache(lab),
         "vnc": {"enabled": False},
         "upgrade_levels": {"compute": "auto"},
     }
+
+
+def _consoles(pod: Pod) -> ini.Sections:
+    """Every console that Nova knows; WebMKS is shown by the proxy of VNC, which does not care."""
+    screens = f"http://{HOST}:{pod.port('novnc')}"
+    return {
+        "vnc": {
+            "enabled": True,
+            "novncproxy_host": HOST,
+            "novncproxy_port": pod.port("novnc"),
+            "novncproxy_base_url": f"{screens}/vnc_lite.html",
+        },
+        "mks": {"enabled": True, "mksproxy_base_url": f"{screens}/vnc_lite.html"},
+        "spice": {
+            "enabled": True,
+            "html5proxy_host": HOST,
+            "html5proxy_port": pod.port("spice"),
+            "html5proxy_base_url": f"http://{HOST}:{pod.port('spice')}/spice_auto.html",
+            "spice_direct_proxy_base_url": f"http://{HOST}:{pod.port('spice-server')}/nova",
+        },
+        "serial_console": {
+            "enabled": True,
+            "serialproxy_host": HOST,
+            "serialproxy_port": pod.port("serial"),
+            "base_url": f"ws://{HOST}:{pod.port('serial')}/",
+        },
+    }
+
+
+def _console_ports(pod: Pod) -> dict[str, str]:
+    """Where the imitated hypervisor says that its consoles are."""
+    return {f"LAB_{kind.upper()}_SERVER": str(pod.port(f"{kind}-server")) for kind in ("vnc", "spice", "serial")}
+
+
+def _console_proxies(lab: Lab, pod: Pod) -> Service:
+    config = lab.etc / pod.name / "nova" / "nova.conf"
+    kinds = (("novnc", "vnc-server"), ("serial", "serial-server"), ("spice", "spice-server"))
+    places = (f"{kind}:{pod.port(kind)}:{pod.port(server)}" for kind, server in kinds)
+    return Service(
+        name=f"{pod.name}-consoles",
+        command=(f"{lab.venv}/bin/python", "-m", "lab.pod.consoles", str(config), *places),
+        environment=environment(lab, LAB_CONSOLE_BUS="memory" if pod.mode is Mode.AIO else "rabbit"),
+        probe=PortOpen(port=pod.port("novnc")),
+        files=(config, *pod_code(lab, "consoles")),
+        group=pod.name,
+    )
 
 
 def _write(lab: Lab, directory: Path, sections: ini.Sections, pod: Pod | None = None) -> tuple[Path, ...]:
@@ -160,6 +209,8 @@ def _all_in_one(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
             OS_NOVA_CONFIG_DIR=str(lab.etc / pod.name / "nova"),
             OS_PLACEMENT_CONFIG_DIR=str(lab.etc / pod.name / "placement"),
             LAB_PLACEMENT_PORT=str(pod.port("placement")),
+            LAB_HOSTS=",".join(lab.hosts),
+            **_console_ports(pod),
         ),
         probe=HttpAnswers(port=pod.port("nova")),
         files=files,
@@ -186,7 +237,7 @@ def _daemon(lab: Lab, pod: Pod, binary: str, files: tuple[Path, ...]) -> Service
     return Service(
         name=f"{pod.name}-nova-{binary}",
         command=(*program, "--config-file", str(files[0])),
-        environment=environment(lab),
+        environment=environment(lab, **(_console_ports(pod) if binary == "compute" else {})),
         probe=Started(),
         files=files,
         group=pod.name,

@@ -54,6 +54,13 @@ def write(lab: Lab) -> Path:
         # The services of the lab close the connection after every answer.
         "upstream": {},
         "worker": {},
+        "console": {
+            "host": HOST,
+            "port": lab.port("consoles"),
+            "public_endpoint": lab.url("consoles"),
+            # Nobody listens there: who asks for a token's console goes to the doors.
+            "spice_direct_endpoint": f"{lab.url('consoles')}/spice-direct",
+        },
     }
     path = lab.etc / "tricircle.conf"
     ini.write(path, ini.render(sections))
@@ -71,7 +78,7 @@ def sync_catalog(lab: Lab) -> None:
 
 
 def services(lab: Lab) -> list[Service]:
-    """The gateway with all doors and the Admin API, and one worker."""
+    """The gateway with all doors and the Admin API, one worker, and the console proxy."""
     path = write(lab)
     # The code too: whoever changes it gets it running with the next `up`.
     files = (path, *sources(lab, "tricircle"))
@@ -91,6 +98,16 @@ def services(lab: Lab) -> list[Service]:
             command=(f"{_programs(lab)}/tricircle-worker", "--config-file", str(path)),
             environment=_environment(lab),
             probe=Started(),
+            files=files,
+            grace=GRACE,
+            nice=0,
+            group="tricircle",
+        ),
+        Service(
+            name="tricircle-console",
+            command=(f"{_programs(lab)}/tricircle-console", "--config-file", str(path)),
+            environment=_environment(lab),
+            probe=HttpAnswers(port=lab.port("consoles"), path="/healthz"),
             files=files,
             grace=GRACE,
             nice=0,

@@ -4,13 +4,39 @@
 from collections.abc import Iterator
 
 import pytest
+import requests
 
-from tests.functional.region_world import Json, Region, unique
+from lab.topology import load_lab
+from tests.functional.region_world import ROOT, WATCHES, Json, Region, unique
 from tests.functional.tenants import Tenant
+from tests.schemas.checker import Checker
+
+_figures: list[str] = []
 
 
 @pytest.fixture(scope="session")
-def region() -> Region:
+def schemas() -> Iterator[Checker]:
+    """Holds every answer of a door against the services' own schemas and Tempest's."""
+    checker = Checker(load_lab(ROOT))
+
+    def watch(verb: str, service: str, answer: requests.Response, sent: object) -> None:
+        checker.check(verb, service, answer.url, answer.status_code, answer.headers, answer.content, sent)
+
+    WATCHES.append(watch)
+    yield checker
+    WATCHES.remove(watch)
+    _figures.extend(checker.summary())
+    checker.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was held against schemas."""
+    for line in _figures:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def region(schemas: Checker) -> Region:
     """The running lab, with its pods registered; without a lab these tests must fail."""
     opened = Region()
     opened.registered()

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 
@@ -39,6 +40,8 @@ SERVICES = {
 }
 #: Every function that tests use, and no later change of an answer's form.
 VERSIONS = {"compute": "compute 2.90", "block-storage": "volume 3.59"}
+#: Told every answer of a door: (verb, service, answer, body of the call).
+WATCHES: list[Callable[[str, str, requests.Response, object], None]] = []
 _DOMAIN = {"id": "default"}
 Json = dict[str, Any]
 
@@ -89,7 +92,7 @@ class Caller:
         if service in VERSIONS:
             sent["OpenStack-API-Version"] = VERSIONS[service]
         data = body if isinstance(body, bytes) else None
-        return ask(
+        answer = ask(
             method,
             path if path.startswith("http") else self.roots[service] + path,
             headers={**sent, **(headers or {})},
@@ -97,6 +100,10 @@ class Caller:
             data=data,
             json=body if data is None else None,
         )
+        if service in DOORS and urlsplit(answer.url).path.startswith(DOORS[service]):
+            for watch in WATCHES:
+                watch(method, service, answer, body)
+        return answer
 
     def good(self, method: str, service: str, path: str, body: object = None, **params: object) -> Any:
         """The JSON of a call that must succeed."""
@@ -156,6 +163,7 @@ class Region:
         central = {service: lab.url(name) + path for service, (name, path) in SERVICES.items()}
         behind = {
             pod.region: {service: pod.url(name) + path for service, (name, path) in SERVICES.items()}
+            | {"image": lab.glance_of(pod) + SERVICES["image"][1]}
             for pod in lab.pods
         }
         self.page_limit = {pod.region: pod.page_limit or 1000 for pod in lab.pods}

@@ -4,6 +4,7 @@
 The second pod gives seven things a page at most, and holds more than that.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ import pytest
 
 from tests.functional.region_world import Caller, Json, Region, at_once, eventually, ids, unique
 from tests.functional.tenants import Tenant
+from tricircle.road.collation import key as collation
 
 pytestmark = pytest.mark.lab
 
@@ -188,6 +190,48 @@ def test_filters(fleet: Fleet, tenant: Tenant, service: str, path: str) -> None:
         found = flat(list(pages(tenant.here, service, f"{path}/detail", availability_zone=zone, limit=3)))
         assert set(ids(found)) == fleet.in_zone(path, zone)
     assert tenant.here.list(service, path.strip("/"), availability_zone="nova") == []
+
+
+#: What sorts otherwise by code point, doubles for a database, and nothing.
+TEXTS = ["b", "B", "a", "Ä", "ä", "A", "á", "_", "é", "E", "ß", "ss"]
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize(("service", "path"), PLACES[:2])
+def test_texts_sort_as_in_one_service(
+    fleet: Fleet, tenant: Tenant, flavor: Json, service: str, path: str, direction: str
+) -> None:
+    """By the database's rules: the same names in one real service, made there past us, come in the same order."""
+    member, key = path[1:-1], "display_name" if service == "compute" else "name"
+    whole = sorted(fleet.all(path))
+    for thing, text in zip(whole, TEXTS, strict=True):
+        tenant.here.good("PUT", service, f"{path}/{thing}", {member: {"name": f"t-{text}"}})
+    inside = tenant.inside["Pod1"]
+    alone = [
+        inside.make("block-storage", "volumes", "volume", size=1, name=f"t-{text}", metadata={"alone": "yes"})["id"]
+        for text in TEXTS
+    ]
+    order = {"sort_key": key, "sort_dir": direction}
+    seen = flat(list(pages(tenant.here, service, f"{path}/detail", **order, limit=5)))
+    one = inside.list("block-storage", "volumes/detail", sort_key="name", sort_dir=direction)
+    for volume_id in alone:
+        assert inside.delete("block-storage", f"/volumes/{volume_id}") == 202
+    eventually(lambda: set(ids(inside.list("block-storage", "volumes"))) & set(alone), lambda left: not left, "gone")
+    # Equal for a database: there the order is by what comes next, in each service its own.
+    want = [collation(item["name"]) for item in one if item["id"] in alone]
+    assert [collation(item["name"]) for item in seen if item["id"] in whole] == want
+    equal = [(collation(item["name"]), item["id"]) for item in seen if item["id"] in whole]
+    if service == "compute":
+        assert [text for text, _ in equal] == want
+        assert all(a[1] < b[1] for a, b in itertools.pairwise(equal) if a[0] == b[0])
+
+
+def test_servers_of_one_age_come_by_their_ids(fleet: Fleet, tenant: Tenant) -> None:
+    """As Nova breaks ties, over both pods."""
+    for direction in ("asc", "desc"):
+        order = {"sort_key": "project_id", "sort_dir": direction}
+        seen = ids(flat(list(pages(tenant.here, "compute", "/servers", **order, limit=5))))
+        assert seen == sorted(fleet.all("/servers"))
 
 
 def test_snapshots_of_one_volume(fleet: Fleet, tenant: Tenant) -> None:

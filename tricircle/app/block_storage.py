@@ -4,9 +4,17 @@
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
+from tricircle.doors.block_storage.backup_records import BackupRecords
 from tricircle.doors.block_storage.derived import Derived
+from tricircle.doors.block_storage.everywhere import Everywhere
+from tricircle.doors.block_storage.group_rows import Grouping
+from tricircle.doors.block_storage.groups import Groups
 from tricircle.doors.block_storage.handovers import Handovers
+from tricircle.doors.block_storage.host_calls import HostCalls
+from tricircle.doors.block_storage.hosts import Hosts
 from tricircle.doors.block_storage.limits import Limits
+from tricircle.doors.block_storage.manage import Manage
+from tricircle.doors.block_storage.operator_rows import Operating
 from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.quota import Quota, VolumeCounts
 from tricircle.doors.block_storage.server_storage import ServerStorage
@@ -16,6 +24,7 @@ from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.types import CentralTypes
 from tricircle.doors.block_storage.versions import Versions
 from tricircle.doors.block_storage.volume_actions import VolumeActions
+from tricircle.doors.block_storage.volume_images import VolumeImages
 from tricircle.doors.block_storage.volumes import Needs, Volumes
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
@@ -28,8 +37,10 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
     quota = Quota(clients=rooms.clients, registry=rooms.registry, allowance=allowance)
     copies = rooms.copies.volume_types
     types = CentralTypes(clients=rooms.clients, registry=rooms.registry)
+    sources = Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types)
     needs = Needs(
         carrier=carrier,
+        clients=rooms.clients,
         registry=rooms.registry,
         selection=selection,
         bindings=rooms.bindings,
@@ -37,12 +48,15 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         types=types,
         copies=copies,
         vanished=rooms.copies.vanished,
-        sources=Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types),
+        sources=sources,
+        images=VolumeImages(sources=sources, copies=rooms.copies.images, homes=rooms.copies.image_homes),
     )
+    derived, hosts = Derived(carrier=carrier, quota=quota), Hosts(carrier)
+    calls = HostCalls(carrier=carrier, hosts=hosts)
     specials = rows.Specials(
         volumes=Volumes(needs),
         actions=VolumeActions(needs),
-        derived=Derived(carrier=carrier, quota=quota),
+        derived=derived,
         handovers=Handovers(needs),
         zones=AvailabilityZones(rooms.registry),
         limits=Limits(carrier=carrier, allowance=allowance),
@@ -53,7 +67,14 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
             routings=rooms.routings,
         ),
         qos=QosSpecs(carrier=carrier, clients=rooms.clients, registry=rooms.registry),
-        somewhere=Somewhere(carrier),
+        manage=Manage(needs, calls),
+        records=BackupRecords(needs, hosts),
+        grouping=Grouping(groups=Groups(needs, rooms.copies.group_types), derived=derived),
+        operating=Operating(
+            calls=calls,
+            everywhere=Everywhere(carrier=carrier, hosts=hosts, calls=calls),
+            somewhere=Somewhere(carrier),
+        ),
         versions=Versions(carrier=carrier),
     )
     return rows.door(specials)

@@ -1,40 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what is the compute door made?"""
 
+from dataclasses import dataclass
+
 from tricircle.app.block_storage import server_storage
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
+from tricircle.doors.compute.address_actions import AddressActions
+from tricircle.doors.compute.aggregate_copies import AggregateCopies
+from tricircle.doors.compute.aggregate_zones import AggregateZones
+from tricircle.doors.compute.aggregates import Aggregates
+from tricircle.doors.compute.assisted_snapshots import AssistedSnapshots
 from tricircle.doors.compute.attachments import Attachments
+from tricircle.doors.compute.audit_logs import AuditLogs
 from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.boot import Boot, BootCopies
 from tricircle.doors.compute.checks import Checks
 from tricircle.doors.compute.choice import Choice
+from tricircle.doors.compute.consoles import ConsoleCalls
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.departures import Departures
-from tricircle.doors.compute.fleet import Fleet
+from tricircle.doors.compute.down_cells import DownCells
+from tricircle.doors.compute.external_events import ExternalEvents
 from tricircle.doors.compute.group_actions import GroupActions
+from tricircle.doors.compute.hosts import Hosts
+from tricircle.doors.compute.hypervisors import Hypervisors
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.interfaces import Interfaces
+from tricircle.doors.compute.item_limits import ItemLimits
+from tricircle.doors.compute.launches import Launches
 from tricircle.doors.compute.limits import Limits
+from tricircle.doors.compute.machines import Machines
+from tricircle.doors.compute.needs import ServerStorage
 from tricircle.doors.compute.networks import Networks
 from tricircle.doors.compute.nic_ports import NicPorts
 from tricircle.doors.compute.nics import Nics
+from tricircle.doors.compute.operator_rows import OperatorSpecials
+from tricircle.doors.compute.pinning import Pinning
+from tricircle.doors.compute.places import Places
 from tricircle.doors.compute.quota import Quota, ServerCounts
 from tricircle.doors.compute.server_actions import ServerActions
+from tricircle.doors.compute.server_images import ServerImages
 from tricircle.doors.compute.server_lists import ServerLists
 from tricircle.doors.compute.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers import ServerEnds, Servers
+from tricircle.doors.compute.services import Services
 from tricircle.doors.compute.sizes import Sizes
+from tricircle.doors.compute.storage_proxies import StorageProxies
 from tricircle.doors.compute.usage import Usage
 from tricircle.doors.compute.versions import Versions
+from tricircle.http.message import Handler
 from tricircle.pods.health import Health
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door
 
 
-def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health: Health, image_base: str) -> Door:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageMakers:
+    """What makes volumes and snapshots: rows of the block-storage door."""
+
+    volume: Handler
+    snapshot: Handler
+
+    @classmethod
+    def of(cls, door: Door) -> "StorageMakers":
+        """The handlers of the two rows. :raises LookupError: the door has none"""
+        made = {row.path: row.handler for row in door.rows if "POST" in row.methods}
+        volume, snapshot = made.get("/volumes"), made.get("/snapshots")
+        if volume is None or snapshot is None:
+            raise LookupError("the block-storage door makes no volumes or no snapshots")
+        return cls(volume=volume, snapshot=snapshot)
+
+
+def compute_door(
+    rooms: Rooms,
+    carrier: Carrier,
+    *,
+    selection: Selection,
+    health: Health,
+    image_base: str,
+    storage: StorageMakers,
+) -> Door:
     """The compute door, every special case with what it needs."""
     networks = Networks(clients=rooms.clients, pods=rooms.registry)
     ports = NicPorts(
@@ -45,32 +93,99 @@ def compute_door(rooms: Rooms, carrier: Carrier, *, selection: Selection, health
         jobs=rooms.queue,
         grace_s=rooms.settings.gateway.in_flight_s,
     )
+    zones = AggregateZones(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
+    machines = Machines(carrier=carrier)
+    places = Places(zones=zones, machines=machines, pods=rooms.registry)
     specials = rows.Specials(
-        servers=_servers(rooms, carrier, selection=selection, networks=networks, ports=ports, image_base=image_base),
-        zones=AvailabilityZones(carrier=carrier, pods=rooms.registry, health=health),
+        servers=_servers(
+            rooms, carrier, selection=selection, networks=networks, ports=ports, places=places, image_base=image_base
+        ),
+        zones=AvailabilityZones(carrier=carrier, pods=rooms.registry, health=health, others=zones),
         limits=Limits(carrier=carrier, bindings=rooms.bindings, allowance=allowance_of(rooms, ServerCounts())),
         usage=Usage(carrier=carrier),
-        fleet=Fleet(carrier=carrier),
+        operators=OperatorSpecials(
+            hypervisors=Hypervisors(carrier=carrier),
+            services=Services(carrier=carrier, machines=machines),
+            hosts=Hosts(carrier=carrier, machines=machines),
+            snapshots=AssistedSnapshots(carrier=carrier),
+        ),
+        aggregates=Aggregates(
+            carrier=carrier, copies=AggregateCopies(carrier=carrier), machines=machines, pods=rooms.registry
+        ),
+        audit_logs=AuditLogs(carrier=carrier),
+        events=ExternalEvents(carrier=carrier, routings=rooms.routings),
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
         versions=Versions(carrier=carrier),
         images=ImageLinks(carrier=carrier, image_base=image_base),
+        storage=StorageProxies(carrier=carrier, make_volume=storage.volume, make_snapshot=storage.snapshot),
     )
     return rows.door(specials)
 
 
 def _servers(
-    rooms: Rooms, carrier: Carrier, *, selection: Selection, networks: Networks, ports: NicPorts, image_base: str
+    rooms: Rooms,
+    carrier: Carrier,
+    *,
+    selection: Selection,
+    networks: Networks,
+    ports: NicPorts,
+    places: Places,
+    image_base: str,
 ) -> ServerSpecials:
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
-    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection)
+    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
+    items = ItemLimits(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
     storage = server_storage(rooms, carrier)
     nics = Nics(networks)
-    ends = ServerEnds(carrier=carrier, jobs=rooms.queue)
+    down = DownCells(carrier=carrier, routings=rooms.routings)
+    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
     groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
-    boot = Boot(
+    launches = Launches(carrier=carrier, routings=rooms.routings, clients=rooms.clients, pods=rooms.registry)
+    servers = Servers(
+        carrier=carrier,
+        checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
+        quota=quota,
+        items=items,
+        storage=storage,
+        places=places,
+        choice=choice,
+        boot=_boot(rooms, carrier, ports),
+        launches=launches,
+    )
+    consoles = _consoles(rooms, carrier)
+    actions = _actions(
+        rooms,
+        carrier,
+        declared=declared,
+        groups=groups,
+        consoles=consoles,
+        addresses=AddressActions(carrier=carrier, networks=networks),
+        ends=ends,
+        limits=(quota, items, storage),
+        places=places,
+        image_base=image_base,
+    )
+    return ServerSpecials(
+        servers=servers,
+        lists=ServerLists(carrier=carrier, routings=rooms.routings, down=down, launches=launches),
+        departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue, down=down),
+        ends=ends,
+        actions=actions,
+        groups=groups,
+        interfaces=Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue),
+        attachments=Attachments(carrier=carrier),
+        items=items,
+        pinning=Pinning(carrier=carrier, routings=rooms.routings),
+        consoles=consoles,
+    )
+
+
+def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
+    copies = rooms.copies
+    return Boot(
         carrier=carrier,
         bindings=rooms.bindings,
         copies=BootCopies(
@@ -78,43 +193,57 @@ def _servers(
             keypairs=copies.keypairs,
             server_groups=copies.server_groups,
             volume_types=copies.volume_types,
+            images=copies.images,
             vanished=copies.vanished,
         ),
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,
     )
-    servers = Servers(
+
+
+def _consoles(rooms: Rooms, carrier: Carrier) -> ConsoleCalls:
+    shown = rooms.settings.console
+    return ConsoleCalls(
         carrier=carrier,
-        checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
-        quota=quota,
-        storage=storage,
-        choice=choice,
-        boot=boot,
-        clients=rooms.clients,
+        consoles=rooms.consoles,
         pods=rooms.registry,
+        endpoint=shown.public_endpoint,
+        spice_direct_endpoint=shown.spice_direct_endpoint,
     )
-    actions = ServerActions(
+
+
+def _actions(
+    rooms: Rooms,
+    carrier: Carrier,
+    *,
+    declared: Declared,
+    groups: GroupActions,
+    consoles: ConsoleCalls,
+    addresses: AddressActions,
+    ends: ServerEnds,
+    limits: tuple[Quota, ItemLimits, ServerStorage],
+    places: Places,
+    image_base: str,
+) -> ServerActions:
+    copies = rooms.copies
+    quota, items, storage = limits
+    return ServerActions(
         carrier=carrier,
         row=action_row(),
         image_base=image_base,
         groups=groups,
+        consoles=consoles,
+        addresses=addresses,
         ends=ends,
         declared=declared,
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         quota=quota,
+        items=items,
         sizes=Sizes(rooms.routings),
         storage=storage,
+        places=places,
+        images=ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes),
         pods=rooms.registry,
-    )
-    return ServerSpecials(
-        servers=servers,
-        lists=ServerLists(carrier=carrier, routings=rooms.routings),
-        departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue),
-        ends=ends,
-        actions=actions,
-        groups=groups,
-        interfaces=Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue),
-        attachments=Attachments(carrier=carrier),
     )

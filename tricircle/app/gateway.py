@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 
 from tricircle.app.block_storage import block_storage_door
-from tricircle.app.compute import compute_door
+from tricircle.app.compute import StorageMakers, compute_door
 from tricircle.app.operators import guard
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.conf.settings import Settings
@@ -13,6 +13,8 @@ from tricircle.doors.admin import rows as admin_rows
 from tricircle.doors.admin.bindings import BindingCalls
 from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
+from tricircle.doors.admin.routings import RoutingCalls
+from tricircle.doors.admin.topologies import TopologyCalls
 from tricircle.doors.admin.versions import VersionCalls
 from tricircle.doors.block_storage.volume_views import FAULT as VOLUME_FAULT
 from tricircle.doors.compute.server_views import FAULT as SERVER_FAULT
@@ -85,10 +87,14 @@ def admin(settings: Settings) -> ASGIApp:
     )
     endpoint = settings.gateway.admin_endpoint
     door = admin_rows.door(
-        PodCalls(rooms.engine, registration, endpoint=endpoint),
-        BindingCalls(rooms.engine, rooms.bindings, endpoint=endpoint),
-        JobCalls(rooms.engine, rooms.queue, endpoint=endpoint),
-        VersionCalls(endpoint=endpoint),
+        admin_rows.Calls(
+            pods=PodCalls(rooms.engine, registration, endpoint=endpoint),
+            bindings=BindingCalls(rooms.engine, rooms.bindings, endpoint=endpoint),
+            routings=RoutingCalls(rooms.engine, endpoint=endpoint),
+            topologies=TopologyCalls(rooms.engine, rooms.reach.central),
+            jobs=JobCalls(rooms.engine, rooms.queue, endpoint=endpoint),
+            versions=VersionCalls(endpoint=endpoint),
+        )
     )
     validator, enforcer = Validator(settings), Enforcer(settings)
     road = Road(
@@ -123,10 +129,19 @@ def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entra
     removal = PortRemoval(carrier=network, copies=rooms.routings, pods=rooms.registry, ports=rooms.copies.ports)
     passage = Passage(carrier=identity, validator=validator, region=settings.gateway.central_region)
     image_base = f"{settings.gateway.public_endpoint}{image_rows.PREFIX}/v2"
+    storage = block_storage_door(rooms, volumes, selection=selection)
+    servers = compute_door(
+        rooms,
+        compute,
+        selection=selection,
+        health=health,
+        image_base=image_base,
+        storage=StorageMakers.of(storage),
+    )
     return [
-        Entrance(compute_door(rooms, compute, selection=selection, health=health, image_base=image_base), compute),
-        Entrance(block_storage_door(rooms, volumes, selection=selection), volumes),
-        Entrance(image_rows.door(Images(carrier=images)), images),
+        Entrance(servers, compute),
+        Entrance(storage, volumes),
+        Entrance(image_rows.door(Images(carrier=images, glances=rooms.copies.images)), images),
         Entrance(network_rows.door(removal), network),
         Entrance(identity_rows.door(passage), identity),
     ]

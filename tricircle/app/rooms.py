@@ -7,6 +7,9 @@ from tricircle.conf.settings import Settings
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
+from tricircle.copies.group_types import GroupTypes
+from tricircle.copies.image_homes import ImageHomes
+from tricircle.copies.images import Images
 from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
@@ -19,6 +22,7 @@ from tricircle.copies.vanished import Vanished
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.jobs.queue import Queue
 from tricircle.keystone.session import ServiceTokens
+from tricircle.ledger.consoles import Consoles
 from tricircle.ledger.leases import Leases
 from tricircle.ledger.reservations import Reservations
 from tricircle.ledger.routings import Routings
@@ -39,6 +43,9 @@ class Copies:
     keypairs: Keypairs
     server_groups: ServerGroups
     volume_types: VolumeTypes
+    group_types: GroupTypes
+    images: Images
+    image_homes: ImageHomes
     networks: Networks
     subnets: Subnets
     groups: SecurityGroups
@@ -60,6 +67,7 @@ class Rooms:
     queue: Queue
     bindings: Bindings
     reservations: Reservations
+    consoles: Consoles
     reach: Reach
     copies: Copies
 
@@ -101,6 +109,7 @@ def open_rooms(settings: Settings) -> Rooms:
         queue=queue,
         bindings=Bindings(engine, clients, registry),
         reservations=Reservations(engine),
+        consoles=Consoles(engine, ttl_s=settings.console.token_ttl_s, uses=settings.console.token_uses),
         reach=reach,
         copies=_copies(reach),
     )
@@ -126,6 +135,9 @@ def _copies(reach: Reach) -> Copies:
         keypairs=Keypairs(reach),
         server_groups=ServerGroups(reach),
         volume_types=VolumeTypes(reach),
+        group_types=GroupTypes(reach),
+        images=Images(reach),
+        image_homes=ImageHomes(reach),
         networks=networks,
         subnets=subnets,
         groups=groups,

@@ -41,7 +41,11 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
             bodies(rooms),
             settings.worker,
             chores=chores(rooms),
-            deadlines={JobType.SWEEP: settings.worker.sweep_deadline_s},
+            deadlines={
+                JobType.SWEEP: settings.worker.sweep_deadline_s,
+                JobType.IMAGE_COPY: settings.worker.image_deadline_s,
+                JobType.IMAGE_HOME: settings.worker.image_deadline_s,
+            },
         )
         async with shown(made, Desk(rooms.engine), settings.worker):
             yield made
@@ -60,6 +64,7 @@ def chores(rooms: Rooms) -> Sequence[Chore]:
         allowance_of(rooms, ServerCounts()).settle_idle,
         allowance_of(rooms, VolumeCounts()).settle_idle,
         rooms.reservations.purge,
+        rooms.consoles.purge,
     )
 
 
@@ -76,6 +81,10 @@ def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
         JobType.FLAVOR: copies.flavors.agree,
         JobType.KEYPAIR: copies.keypairs.agree,
         JobType.VOLUME_TYPE: copies.volume_types.agree,
+        JobType.GROUP_TYPE: copies.group_types.agree,
+        JobType.IMAGE: copies.images.agree,
+        JobType.IMAGE_COPY: copies.images.bring,
+        JobType.IMAGE_HOME: copies.image_homes.agree,
         JobType.SERVER_PORTS: ServerPorts(rooms.reach, copies.ports).agree,
         JobType.SWEEP: sweeps.agree,
     }

@@ -7,7 +7,7 @@ lease and looks again.
 """
 
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -87,7 +87,12 @@ def attempts(states: Sequence[RoutingState]) -> Iterator[Finding]:
     sweep, with a job.
     """
     for state in states:
-        if not state.routing.is_bound and state.is_old and not state.is_held:
+        if (
+            not state.routing.is_bound
+            and state.is_old
+            and not state.is_held
+            and not state.routing.details.get("is_born")
+        ):
             yield of_routing(What.ATTEMPT, state.routing)
 
 
@@ -130,6 +135,36 @@ def _loose(holding: Holding, known: Known, shape: Shape, kind: Kind) -> Finding 
     if shape.is_in_use(holding):
         return _of_holding(What.IN_USE, holding, kind, _USED)
     return _of_holding(What.ORPHAN, holding, kind)
+
+
+def homeless(page: Sequence[Holding], known: Known, alive: Container[str]) -> Iterator[Finding]:
+    """Images that a pod made of its servers, and that neither the centre nor a row knows.
+
+    :param alive: ids of the pod's servers
+    """
+    for holding in page:
+        image_id, server_id = holding.pod_resource_id, str(holding.body.get("instance_uuid") or "")
+        is_known = image_id in known.rows or image_id in known.others or image_id in known.central
+        if holding.central_id is not None or is_known or server_id not in alive:
+            continue
+        if holding.created_at is None or holding.created_at <= known.before:
+            yield Finding(
+                what=What.HOMELESS,
+                kind=Kind.IMAGE,
+                central_id=image_id,
+                pod_resource_id=image_id,
+                project_id=holding.project_id or NOBODY,
+                created_at=holding.created_at,
+                note=f"made of server {server_id}",
+            )
+
+
+def unfetched(states: Sequence[RoutingState]) -> Iterator[Finding]:
+    """Images that a pod has begun to make, and whose way home ended: their job looks what came of them."""
+    for state in states:
+        routing = state.routing
+        if not routing.is_bound and state.is_old and not state.is_held and routing.details.get("is_born"):
+            yield replace(of_routing(What.HOMELESS, routing), pod_resource_id=routing.central_id)
 
 
 def let_go(page: Sequence[Holding], known: Known, alive: Container[str]) -> Iterator[Finding]:

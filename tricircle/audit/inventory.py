@@ -16,8 +16,9 @@ from urllib.parse import quote
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies import server_groups
+from tricircle.copies import image_content, server_groups
 from tricircle.copies.bodies import marked, text
+from tricircle.copies.image_glances import show_image
 from tricircle.copies.reach import show
 from tricircle.copies.spoken import spoken
 from tricircle.model.pod import Pod, Service
@@ -48,6 +49,7 @@ COPIED: tuple[Kind | Part, ...] = (
     Kind.FLAVOR,
     Kind.VOLUME_TYPE,
     Kind.SERVER_GROUP,
+    Kind.IMAGE,
     Part.RBAC_POLICY,
 )
 
@@ -92,6 +94,7 @@ LISTINGS: Mapping[Kind | Part, Listing] = {
         params={"all_projects": "True"},
         has_markers=False,
     ),
+    Kind.IMAGE: Listing(service=Service.IMAGE, path="/v2/images", key="images", params={"visibility": "all"}),
     Part.RBAC_POLICY: _network("rbac-policies"),
 }
 #: What we would like to speak: from there on bodies have what we read, and no later change matters.
@@ -114,6 +117,7 @@ _OWNERS = (
     "os-vol-tenant-attr:tenant_id",
     "os-extended-snapshot-attributes:project_id",
     "os-backup-project-attr:project_id",
+    "owner",
 )
 
 
@@ -151,6 +155,8 @@ class Inventory:
         """Whether the pod's service itself says that there is no such object. Raises like ``ServiceClient.get``."""
         path, key = _SHOWN.get(kind, (LISTINGS[kind].path, kind.value))
         client = self._client(pod, LISTINGS[kind].service)
+        if kind is Kind.IMAGE:
+            return await show_image(client, pod_resource_id, deadline.within(_CALL_S)) is None
         found = await show(client, f"{path}/{quote(pod_resource_id, safe='')}", key, deadline.within(_CALL_S))
         return found is None
 
@@ -184,6 +190,8 @@ def _central_id(kind: Kind | Part, item: Item) -> str | None:
         return text(item, "id")
     if kind is Kind.SERVER_GROUP:
         return server_groups.marked_id(item.get("name"))
+    if kind is Kind.IMAGE:
+        return image_content.marked(item)
     return marked(item.get("description"))
 
 

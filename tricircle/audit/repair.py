@@ -16,6 +16,7 @@ from tricircle.audit.findings import REPORTED, Finding, What
 from tricircle.audit.inventory import Inventory
 from tricircle.context import Deadline
 from tricircle.copies.bodies import text
+from tricircle.copies.image_homes import ImageHomes
 from tricircle.copies.reach import Reach
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import UpstreamStatusError
@@ -40,6 +41,7 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.FLAVOR: JobType.FLAVOR,
     Kind.KEYPAIR: JobType.KEYPAIR,
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,
+    Kind.IMAGE: JobType.IMAGE,
 }
 
 
@@ -69,6 +71,7 @@ class Repair:
             What.DUPLICATE: self._delete_duplicate,
             What.SERVERLESS: self._let_go,
             What.UNCOPIED: self._file,
+            What.HOMELESS: self._bring_home,
             What.SLICE: self._give_back,
         }
 
@@ -125,6 +128,11 @@ class Repair:
         await self._reach.queue.append(
             job_type, finding.central_id, finding.project_id, pod_id=self._pod.id, payload=payload
         )
+        return finding
+
+    async def _bring_home(self, finding: Finding) -> Finding:
+        homes = ImageHomes(self._reach)
+        await homes.fetch(self._pod, finding.central_id, finding.project_id)
         return finding
 
     async def _suspect(self, finding: Finding) -> Finding | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tricircle.audit.findings import Holding
 from tricircle.audit.seen import Seen
-from tricircle.copies import flavors, networks, ports, security_groups, subnets, volume_types
+from tricircle.copies import flavors, image_content, networks, ports, security_groups, subnets, volume_types
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.model.pod import Pod
@@ -157,6 +157,26 @@ class FlavorShape:
 
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Servers keep what they were booted with."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageShape:
+    """Images in a pod's own Glance."""
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``. What is the operator's own, or the centre's, is used as it is."""
+        return image_content.difference(central, present) if copy.details.get("is_ours") else ()
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``. Tags are written by owners: the id must be one that a copy may have."""
+        ids = image_content.pod_ids(holding.central_id or "")
+        if holding.pod_resource_id not in set(ids):
+            return _NOT_LIKE
+        return "" if central is None or central.get("owner") == holding.project_id else _OTHER_PROJECT
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Servers and volumes have what they were made of."""
         return False
 
 

@@ -23,6 +23,7 @@ from tricircle.audit.seen import Seen
 from tricircle.audit.shapes import (
     FlavorShape,
     GroupShape,
+    ImageShape,
     NetworkShape,
     PortShape,
     SubnetShape,
@@ -30,6 +31,7 @@ from tricircle.audit.shapes import (
 )
 from tricircle.copies.addresses import Slice, slice_of
 from tricircle.copies.bodies import Body, text, words
+from tricircle.copies.image_glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import remote_groups
 from tricircle.errors import (
@@ -47,7 +49,7 @@ from tricircle.observe.events import SweepIncomplete, happened
 
 #: What makes a part incomplete; anything else is a defect, and fails the job.
 _FAILURES = (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError, UpstreamStatusError)
-_COPIED = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Kind.FLAVOR, Kind.VOLUME_TYPE)
+_COPIED = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Kind.FLAVOR, Kind.VOLUME_TYPE, Kind.IMAGE)
 _CENTRE = "central_ports"
 #: Seconds until a pod of which a part could not be read is swept again.
 _AGAIN_S = 120.0
@@ -185,6 +187,8 @@ class _Tour:
     async def _copies(self, kind: Kind) -> None:
         if not self._inventory.holds(self._pod, kind):
             return
+        if kind is Kind.IMAGE and not Glances(self._reach).is_own(self._pod):
+            return
         if kind is Kind.NETWORK and Part.RBAC_POLICY.value not in self._seen:
             return  # what is shared is not known
         if kind is Kind.SUBNET:
@@ -197,7 +201,8 @@ class _Tour:
         self._seen[kind.value] = len(seen)
         async for states in self._reach.routings.states(self._pod.id, kind, before=started):
             missing = (replace(one, what=What.MISSING) for one in compare.absent(states, seen))
-            await self._act([*missing, *compare.attempts(states)])
+            begun = compare.unfetched(states) if kind is Kind.IMAGE else ()
+            await self._act([*missing, *begun, *compare.attempts(states)])
 
     async def _attempts(self, kind: Kind) -> None:
         """Kinds that no list shows: only attempts that died are looked at."""
@@ -206,13 +211,18 @@ class _Tour:
 
     async def _compare(self, kind: Kind, page: Sequence[Holding], started: datetime) -> None:
         rows_there = await self._rows(kind, page)
-        marks = [one.central_id for one in page if one.central_id is not None and one.pod_resource_id not in rows_there]
+        loose = [one for one in page if one.pod_resource_id not in rows_there]
+        marks = [one.central_id for one in loose if one.central_id is not None]
+        if kind is Kind.IMAGE:
+            marks += [one.pod_resource_id for one in loose if one.body.get("instance_uuid")]
         others = await self._reach.routings.in_pod_by_central(kind, marks, self._pod.id) if marks else {}
         wanted = {*marks, *(row.central_id for row in rows_there.values())}
         central = await self._centre.originals(kind, wanted, deadline=self._deadline) if wanted else {}
         known = compare.Known(rows=rows_there, others=others, central=central, before=self._before(started))
         shape = await self._shape(kind, central)
         await self._act(compare.copies(page, known, shape, kind))
+        if kind is Kind.IMAGE and self._alive is not None:
+            await self._act(compare.homeless(page, known, self._alive))
         if kind is Kind.PORT and self._alive is not None:
             await self._act(compare.let_go(page, known, self._alive))
 
@@ -222,6 +232,8 @@ class _Tour:
             return FlavorShape()
         if kind is Kind.VOLUME_TYPE:
             return VolumeTypeShape()
+        if kind is Kind.IMAGE:
+            return ImageShape()
         bodies = central.values()
         if kind is Kind.SECURITY_GROUP:
             named = {one for body in bodies for one in remote_groups(body)} | central.keys()

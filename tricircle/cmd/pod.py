@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from tricircle.cmd import incomplete
 from tricircle.cmd.tabular import table
 from tricircle.cmd.workbench import workbench
 from tricircle.conf.settings import Settings
@@ -21,7 +22,7 @@ _CHECK_S = 60.0
 
 
 def register(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add ``pod list | check``."""
+    """Add ``pod list | check | lists``."""
     group = groups.add_parser("pod", help="the pods, as written down and as they are")
     commands = group.add_subparsers(dest="command", metavar="COMMAND", required=True)
     listing = commands.add_parser("list", help="the pods with zone, state and versions")
@@ -32,6 +33,7 @@ def register(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     check.add_argument("name", nargs="*", help="pods to check; default: all")
     check.add_argument("--json", action="store_true", help="for programs: all findings as JSON")
     check.set_defaults(run=_check)
+    incomplete.add(commands)
 
 
 def _list(settings: Settings, arguments: argparse.Namespace) -> int:

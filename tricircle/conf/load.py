@@ -17,6 +17,7 @@ from tricircle import __version__
 from tricircle.conf import options
 from tricircle.conf.settings import (
     CentralSettings,
+    ConsoleSettings,
     DatabaseSettings,
     GatewaySettings,
     Settings,
@@ -111,15 +112,21 @@ def settings_of(conf: cfg.ConfigOpts) -> Settings:
     for section, key in (
         ("gateway", "public_endpoint"),
         ("gateway", "admin_endpoint"),
+        ("console", "public_endpoint"),
+        ("console", "spice_direct_endpoint"),
         *(("central", k) for k in values["central"]),
     ):
         values[section][key] = values[section][key].rstrip("/")
-    _check_tls(values["gateway"])
+    for section in ("gateway", "console"):
+        _check_tls(section, values[section])
+    values["console"]["allowed_origins"] = tuple(values["console"]["allowed_origins"])
     for section, key in (
         ("upstream", "ca_file"),
         ("database", "ca_file"),
         ("gateway", "tls_certificate"),
         ("gateway", "tls_key"),
+        ("console", "tls_certificate"),
+        ("console", "tls_key"),
     ):
         file = values[section][key]
         if file and not path.isfile(file):
@@ -130,15 +137,16 @@ def settings_of(conf: cfg.ConfigOpts) -> Settings:
         central=CentralSettings(**values["central"]),
         upstream=UpstreamSettings(**values["upstream"]),
         worker=WorkerSettings(**values["worker"]),
+        console=ConsoleSettings(**values["console"]),
         raw=conf,
     )
 
 
-def _check_tls(gateway: Mapping[str, Any]) -> None:
-    if bool(gateway["tls_certificate"]) != bool(gateway["tls_key"]):
-        missing = "tls_key" if gateway["tls_certificate"] else "tls_certificate"
+def _check_tls(section: str, values: Mapping[str, Any]) -> None:
+    if bool(values["tls_certificate"]) != bool(values["tls_key"]):
+        missing = "tls_key" if values["tls_certificate"] else "tls_certificate"
         raise SettingsError(
-            f"[gateway] {missing} is missing: certificate and key belong together", f"gateway.{missing}"
+            f"[{section}] {missing} is missing: certificate and key belong together", f"{section}.{missing}"
         )
 
 

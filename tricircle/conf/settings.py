@@ -99,7 +99,30 @@ class WorkerSettings:
     retry_max_s: float = 300.0
     sweep_interval_s: float = 900.0
     sweep_deadline_s: float = 3600.0
+    image_deadline_s: float = 21600.0
     stop_timeout_s: float = 30.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """Section ``[console]``. Endpoints have no trailing slash."""
+
+    host: str = "127.0.0.1"
+    port: int = 20079
+    public_endpoint: str = "http://127.0.0.1:20079"
+    spice_direct_endpoint: str = ""
+    allowed_origins: tuple[str, ...] = ()
+    token_ttl_s: float = 600.0
+    token_uses: int = 0
+    sessions: int = 1000
+    sessions_per_user: int = 32
+    session_limit_s: float = 0.0
+    open_timeout_s: float = 15.0
+    ping_s: float = 20.0
+    tls_certificate: str = ""
+    tls_key: str = ""
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 0
 
@@ -117,4 +140,5 @@ class Settings:
     central: CentralSettings
     upstream: UpstreamSettings
     worker: WorkerSettings
+    console: ConsoleSettings
     raw: "cfg.ConfigOpts" = field(repr=False)

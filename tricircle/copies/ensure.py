@@ -15,7 +15,7 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, ProjectId
@@ -83,13 +83,17 @@ class Ensure:
         self._leases = leases
         self._routings = routings
 
-    async def __call__(self, wanted: Wanted, *, find: Find, create: Create, deadline: Deadline) -> Routing:
+    async def __call__(
+        self, wanted: Wanted, *, find: Find, create: Create, deadline: Deadline, lease_s: float | None = None
+    ) -> Routing:
         """The bound routing of the copy.
 
         :param find: looks in the pod for what an earlier attempt made; must check mark, project and natural key
         :param create: makes the copy; may be called again after a lost lease. When it raises an error that
             ``was_refused``, or a "not found" or "conflict" of ours, nothing came to be in the pod, or only what a
             later ``create`` meets by its key
+        :param lease_s: for long work: seconds after which others may take over from a process that died. The lease is
+            renewed while the work goes on. None: it lasts as long as the deadline
         :raises UnavailableError: the time is up while somebody else works on it, or the pod was not reached
         :raises OutcomeUnknownError: a call was sent and not answered, and the pod could not be asked what came of it
         :raises UpstreamStatusError: the pod refused, and holds nothing of ours
@@ -102,18 +106,34 @@ class Ensure:
                 wanted.pod.id,
                 wanted.project_id,
                 owner=_OWNER,
-                ttl_s=deadline.remaining_s() + _GRACE_S,
+                ttl_s=deadline.remaining_s() + _GRACE_S if lease_s is None else lease_s,
             )
             if isinstance(taken, Routing):
                 return taken
             if isinstance(taken, Lease):
                 try:
-                    return await self._realise(taken, wanted, find, create)
+                    work = self._realise(taken, wanted, find, create)
+                    return await (work if lease_s is None else self._kept(taken, work))
                 except LeaseLostError:
                     continue
             await asyncio.sleep(min(random.uniform(pause_s / 2, pause_s), deadline.remaining_s()))
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         raise UnavailableError("The request could not be completed in time. Try again later.", retry_after_s=2)
+
+    async def _kept(self, lease: Lease, work: Coroutine[None, None, Routing]) -> Routing:
+        """What the work comes to, the lease renewed all the time. :raises LeaseLostError: somebody else has the row."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=lease.ttl_s / 3))[0]:
+                try:
+                    await self._leases.renew(lease)
+                except UnavailableError:
+                    continue  # while nobody can write, nobody can take the row either
+            return await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
 
     async def _realise(self, lease: Lease, wanted: Wanted, find: Find, create: Create) -> Routing:
         is_empty = lease.is_new  # certain that the pod holds nothing of ours

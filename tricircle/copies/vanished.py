@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from tricircle.context import Deadline
+from tricircle.copies.image_glances import show_image
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
 from tricircle.model.pod import Pod, Service
@@ -21,7 +22,7 @@ _VERSION = "2.64"
 
 
 class Vanished:
-    """Looks for copies of flavors, key pairs, server groups and volume types."""
+    """Looks for copies of flavors, key pairs, server groups, volume types, group types and images."""
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
@@ -44,6 +45,12 @@ class Vanished:
         if copy.kind is Kind.VOLUME_TYPE:
             volumes = self._reach.clients.as_service(self._reach.registry.target(pod, Service.BLOCK_STORAGE))
             return await show(volumes, f"/v3/types/{pod_id}", "volume_type", deadline) is not None
+        if copy.kind is Kind.GROUP_TYPE:
+            groups = self._reach.clients.as_service(self._reach.registry.target(pod, Service.BLOCK_STORAGE), "3.11")
+            return await show(groups, f"/v3/group_types/{pod_id}", "group_type", deadline) is not None
+        if copy.kind is Kind.IMAGE:
+            images = self._reach.clients.as_service(self._reach.registry.target(pod, Service.IMAGE))
+            return await show_image(images, pod_id, deadline) is not None
         compute = self._reach.compute(pod, spoken(pod, Service.COMPUTE, _VERSION))
         if copy.kind is Kind.KEYPAIR:
             user_id = quote(copy.central_id.partition("/")[0], safe="")

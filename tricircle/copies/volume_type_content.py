@@ -8,6 +8,7 @@ have it gets no volume of the type, rather than one in the clear.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import msgspec
 
@@ -59,15 +60,24 @@ class Content:
         return mine == theirs and self.qos is None and other.qos is None
 
 
+def segment(value: object) -> str:
+    """An id, or a key, as one segment of a path.
+
+    >>> segment("a/b c")
+    'a%2Fb%20c'
+    """
+    return quote(str(value), safe="")
+
+
 async def read(client: ServiceClient, type_id: str, deadline: Deadline) -> Content | None:
     """A type as administrators see it, or None when it is not there."""
-    answer = await client.get(f"/v3/types/{type_id}", deadline=deadline, ok=(404,))
+    answer = await client.get(f"/v3/types/{segment(type_id)}", deadline=deadline, ok=(404,))
     return await complete(client, member(answer, "volume_type"), deadline) if answer else None
 
 
 async def complete(client: ServiceClient, volume_type: Body, deadline: Deadline) -> Content:
     """The content of a type whose body is known, with what its body does not show."""
-    answer = await client.get(f"/v3/types/{volume_type['id']}/encryption", deadline=deadline, ok=(404,))
+    answer = await client.get(f"/v3/types/{segment(volume_type['id'])}/encryption", deadline=deadline, ok=(404,))
     encryption = {name: answer.get(name) for name in _ENCRYPTION_FIELDS} if answer.get("provider") else None
     qos_id = volume_type.get("qos_specs_id")
     return Content(
@@ -92,10 +102,10 @@ async def agree(client: ServiceClient, type_id: str, present: Content, wanted: C
     """
     await _agree_encryption(client, type_id, present, wanted, deadline)
     for key in sorted(present.specs.keys() - wanted.specs.keys()):
-        await client.delete(f"/v3/types/{type_id}/extra_specs/{key}", deadline=deadline, ok=(404,))
+        await client.delete(f"/v3/types/{segment(type_id)}/extra_specs/{segment(key)}", deadline=deadline, ok=(404,))
     changed = {key: value for key, value in wanted.specs.items() if present.specs.get(key) != value}
     if changed:
-        await client.post(f"/v3/types/{type_id}/extra_specs", body={"extra_specs": changed}, deadline=deadline)
+        await client.post(f"/v3/types/{segment(type_id)}/extra_specs", body={"extra_specs": changed}, deadline=deadline)
     await _agree_qos(client, type_id, present.qos, wanted.qos, deadline)
 
 
@@ -104,15 +114,15 @@ async def _agree_encryption(
 ) -> None:
     if present.encryption == wanted.encryption:
         return
-    path = f"/v3/types/{type_id}/encryption"
+    path = f"/v3/types/{segment(type_id)}/encryption"
     body = {"encryption": wanted.encryption}
     try:
         if wanted.encryption is None:
-            await client.delete(f"{path}/{present.encryption_id}", deadline=deadline, ok=(404,))
+            await client.delete(f"{path}/{segment(present.encryption_id)}", deadline=deadline, ok=(404,))
         elif present.encryption is None:
             await client.post(path, body=body, deadline=deadline)
         else:
-            await client.put(f"{path}/{present.encryption_id}", body=body, deadline=deadline)
+            await client.put(f"{path}/{segment(present.encryption_id)}", body=body, deadline=deadline)
     except UpstreamStatusError as error:
         if error.status != 400:
             raise
@@ -121,7 +131,7 @@ async def _agree_encryption(
 
 
 async def _read_qos(client: ServiceClient, qos_id: str, deadline: Deadline) -> Qos | None:
-    answer = await client.get(f"/v3/qos-specs/{qos_id}", deadline=deadline, ok=(404,))
+    answer = await client.get(f"/v3/qos-specs/{segment(qos_id)}", deadline=deadline, ok=(404,))
     return _qos(member(answer, "qos_specs")) if answer else None
 
 
@@ -137,12 +147,16 @@ async def _agree_qos(
     copy = None if wanted is None else await _copy_of(client, wanted, deadline)
     if present is not None and (copy is None or copy.id != present.id):
         params = {"vol_type_id": type_id}
-        await client.get(f"/v3/qos-specs/{present.id}/disassociate", params=params, deadline=deadline, ok=(404,))
+        await client.get(
+            f"/v3/qos-specs/{segment(present.id)}/disassociate", params=params, deadline=deadline, ok=(404,)
+        )
         if present.name.startswith(QOS_PREFIX):
             # 400: another type has it still.
-            await client.delete(f"/v3/qos-specs/{present.id}", deadline=deadline, ok=(400, 404))
+            await client.delete(f"/v3/qos-specs/{segment(present.id)}", deadline=deadline, ok=(400, 404))
     if copy is not None and (present is None or present.id != copy.id):
-        await client.get(f"/v3/qos-specs/{copy.id}/associate", params={"vol_type_id": type_id}, deadline=deadline)
+        await client.get(
+            f"/v3/qos-specs/{segment(copy.id)}/associate", params={"vol_type_id": type_id}, deadline=deadline
+        )
 
 
 async def _copy_of(client: ServiceClient, wanted: Qos, deadline: Deadline) -> Qos:
@@ -158,12 +172,14 @@ async def _copy_of(client: ServiceClient, wanted: Qos, deadline: Deadline) -> Qo
             if copy is None:
                 raise
     if gone := sorted(copy.specs.keys() - wanted.specs.keys()):
-        await client.put(f"/v3/qos-specs/{copy.id}/delete_keys", body={"keys": gone}, deadline=deadline, ok=(404,))
+        await client.put(
+            f"/v3/qos-specs/{segment(copy.id)}/delete_keys", body={"keys": gone}, deadline=deadline, ok=(404,)
+        )
     changed = {key: value for key, value in wanted.specs.items() if copy.specs.get(key) != value}
     if copy.consumer != wanted.consumer:
         changed["consumer"] = wanted.consumer
     if changed:
-        await client.put(f"/v3/qos-specs/{copy.id}", body={"qos_specs": changed}, deadline=deadline)
+        await client.put(f"/v3/qos-specs/{segment(copy.id)}", body={"qos_specs": changed}, deadline=deadline)
     return copy
 
 

@@ -15,7 +15,7 @@ from tricircle.copies.bodies import mark, member
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach
 from tricircle.copies.visit import must_look, visit
-from tricircle.copies.volume_type_content import Content, agree, complete, read, specs_of
+from tricircle.copies.volume_type_content import Content, agree, complete, read, segment, specs_of
 from tricircle.errors import ConflictError, NotFoundError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.pod import Pod, Service
@@ -40,8 +40,12 @@ def central_name(pod_name: str) -> str:
     return pod_name.removeprefix(PREFIX)
 
 
-def _names(central: str) -> Iterator[str]:
-    """Names that a copy may have in a pod, best first."""
+def names_in_pod(central: str) -> Iterator[str]:
+    """Names that a copy may have in a pod, best first.
+
+    >>> list(names_in_pod("gold")), list(names_in_pod("tricircle.gold"))
+    (['gold', 'tricircle.gold'], ['tricircle.tricircle.gold'])
+    """
     if not central.startswith(PREFIX):
         yield central
     if len(PREFIX + central) <= _LONGEST_NAME:
@@ -146,7 +150,7 @@ class VolumeTypes:
     async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
         if _is_ours(copy):
             # 400: volumes of it still exist in the pod; the type goes on living there without a routing.
-            path = f"/v3/types/{copy.pod_resource_id}"
+            path = f"/v3/types/{segment(copy.pod_resource_id)}"
             await self._client(pod).delete(path, deadline=deadline, ok=(400, 404))
         await self._reach.routings.forget(copy.id)
 
@@ -181,7 +185,7 @@ async def _is_alike(client: ServiceClient, present: Mapping[str, object], conten
 
 
 async def _create(client: ServiceClient, type_id: str, content: Content, deadline: Deadline) -> Found:
-    for name in _names(content.name):
+    for name in names_in_pod(content.name):
         body: dict[str, object] = {
             "name": name,
             "description": mark(type_id),
@@ -202,9 +206,9 @@ async def _create(client: ServiceClient, type_id: str, content: Content, deadlin
 
 
 async def _rename(client: ServiceClient, type_id: str, wanted: str, deadline: Deadline) -> str:
-    for name in _names(wanted):
+    for name in names_in_pod(wanted):
         try:
-            await client.put(f"/v3/types/{type_id}", body={"volume_type": {"name": name}}, deadline=deadline)
+            await client.put(f"/v3/types/{segment(type_id)}", body={"volume_type": {"name": name}}, deadline=deadline)
         except UpstreamStatusError as error:
             if error.status != 409:
                 raise

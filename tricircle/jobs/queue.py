@@ -219,6 +219,12 @@ class Queue:
         async with transaction(self._engine) as connection:
             return await JobRows.is_waiting(connection, type, resource_id, pod_id)
 
+    async def trouble(self, job_id: int) -> str | None:
+        """What the last run of a row that waits said was in its way, as ``<class>: <text>``; None: nothing, or it is
+        settled."""
+        async with transaction(self._engine) as connection:
+            return await JobRows.last_error(connection, job_id)
+
     async def redo(self, ids: Sequence[int] | None = None) -> int:
         """Give rows whose attempts are used up a fresh start: these, or all; how many."""
         return await transact(self._engine, lambda c: JobRows.redo(c, ids))

@@ -122,6 +122,11 @@ class Routings:
         async with transaction(self._engine) as connection:
             return await RoutingRows.in_pod_by_central(connection, kind, ids, pod_id)
 
+    async def of_project(self, kind: Kind, pod_id: PodId, project_id: ProjectId | None, *, limit: int) -> list[Routing]:
+        """Bound routings of one kind in a pod, newest first; of all projects when none is named."""
+        async with transaction(self._engine) as connection:
+            return await RoutingRows.of_project(connection, kind, pod_id, project_id, limit=limit)
+
     async def states(self, pod_id: PodId, kind: Kind, *, before: datetime) -> AsyncIterator[list[RoutingState]]:
         """All routings of one kind to a pod, page by page, each page as of its own moment.
 
@@ -170,3 +175,8 @@ class Routings:
         """The ports in a pod whose details name this server, oldest first."""
         async with transaction(self._engine) as connection:
             return await RoutingRows.ports_of_server(connection, server_id, pod_id)
+
+    async def of_reservation(self, reservation_id: str) -> list[Routing]:
+        """The servers whose details name this reservation, oldest first."""
+        async with transaction(self._engine) as connection:
+            return await RoutingRows.of_reservation(connection, reservation_id)

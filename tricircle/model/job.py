@@ -19,6 +19,10 @@ class JobType(StrEnum):
     FLAVOR = "flavor"
     KEYPAIR = "keypair"
     VOLUME_TYPE = "volume_type"
+    GROUP_TYPE = "group_type"
+    IMAGE = "image"  # copies of an image: update, or remove when it is gone at the centre
+    IMAGE_COPY = "image_copy"  # bring an image into one pod
+    IMAGE_HOME = "image_home"  # bring an image that a pod made to the centre
     SERVER_PORTS = "server_ports"  # ports of a server that ended or lost an interface
     SWEEP = "sweep"  # everything in one pod; the resource is the pod
 

@@ -17,6 +17,7 @@ _RESOURCE_FIELDS: Mapping[JobType, tuple[str, ...]] = {
     JobType.FLAVOR: ("flavor_id",),
     JobType.KEYPAIR: ("user_id", "keypair_name"),
     JobType.VOLUME_TYPE: ("volume_type_id",),
+    JobType.GROUP_TYPE: ("group_type_id",),
     JobType.SERVER_PORTS: ("server_id",),
 }
 _ONE_ID = ("resource_id",)

@@ -61,8 +61,21 @@ QUARANTINED = Gauge(
     ("what",),
     multiprocess_mode="mostrecent",
 )
+IMAGE_BYTES = Counter(
+    "tricircle_image_bytes",
+    "Bytes of image data that were carried out into a pod's own Glance, or home from there.",
+    ("pod", "direction"),
+)
 SWEEP_FINDINGS = Counter(
     "tricircle_sweep_findings", "What sweeps saw that did not agree, by pod, how, and kind.", ("pod", "what", "kind")
+)
+
+CONSOLES_OPEN = Gauge("tricircle_consoles_open", "Consoles that are open now.", multiprocess_mode="livesum")
+CONSOLES_OPENED = Counter("tricircle_consoles_opened", "Consoles that were opened, by type.", ("type",))
+CONSOLES_CLOSED = Counter("tricircle_consoles_closed", "Consoles that ended, by type and by whom.", ("type", "by"))
+CONSOLES_REFUSED = Counter("tricircle_consoles_refused", "Consoles that were not opened, by reason.", ("reason",))
+CONSOLE_BYTES = Counter(
+    "tricircle_console_bytes", "Bytes of consoles that ended, to the pod and to the user.", ("direction",)
 )
 
 #: How often the files of all processes are read before it counts as a defect.
@@ -142,9 +155,36 @@ def quarantined(what: str, number: int) -> None:
     QUARANTINED.labels(what).set(number)
 
 
+def image_carried(pod: str, direction: str, number: int) -> None:
+    """Image data was passed on: ``out`` into a pod or ``home`` from it, bytes."""
+    IMAGE_BYTES.labels(pod, direction).inc(number)
+
+
 def sweep_found(pod: str, what: str, kind: str) -> None:
     """A sweep saw something that does not agree. ``what``: see ``audit/findings.py``."""
     SWEEP_FINDINGS.labels(pod, what, kind).inc()
+
+
+def consoles_open(number: int) -> None:
+    """So many consoles are open in this process."""
+    CONSOLES_OPEN.set(number)
+
+
+def console_opened(type_: str) -> None:
+    """A console is open."""
+    CONSOLES_OPENED.labels(type_).inc()
+
+
+def console_closed(type_: str, by: str, *, sent: int, received: int) -> None:
+    """A console has ended: by the ``user``, the ``pod``, the ``limit`` of time, or it ``failed``."""
+    CONSOLES_CLOSED.labels(type_, by).inc()
+    CONSOLE_BYTES.labels("up").inc(sent)
+    CONSOLE_BYTES.labels("down").inc(received)
+
+
+def console_refused(reason: str) -> None:
+    """A console was not opened: ``token``, ``origin``, ``too_many``, ``unavailable``, ``handshake`` or ``unknown``."""
+    CONSOLES_REFUSED.labels(reason).inc()
 
 
 def forget_process(pid: int) -> None:

@@ -40,7 +40,15 @@ LOG = logging.getLogger(__name__)
 #: going: what runs there, and what holds addresses or VLAN ids that must not be given to anybody else before the pod
 #: has let go.
 LEFT_BEHIND = frozenset(
-    {Kind.FLAVOR, Kind.KEYPAIR, Kind.SERVER_GROUP, Kind.VOLUME_TYPE, Kind.IMAGE, Kind.SECURITY_GROUP}
+    {
+        Kind.FLAVOR,
+        Kind.KEYPAIR,
+        Kind.SERVER_GROUP,
+        Kind.VOLUME_TYPE,
+        Kind.GROUP_TYPE,
+        Kind.IMAGE,
+        Kind.SECURITY_GROUP,
+    }
 )
 
 

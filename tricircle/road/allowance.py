@@ -137,24 +137,25 @@ class Allowance:
         self._bindings = bindings
         self._settled_to = ""
 
-    async def take(self, context: RequestContext, pod: Pod, fit: Fit) -> Hold:
+    async def take(self, context: RequestContext, pod: Pod, fit: Fit, *, project_id: ProjectId | None = None) -> Hold:
         """Reserve what ``fit`` names, for calls to ``pod`` until the request's deadline.
 
+        :param project_id: whose limits, when an administrator changes what is another project's
         :raises QuotaExceededError: what ``fit`` says of what is taken
         :raises UnavailableError: the database does not answer
         """
         deadline = context.deadline
+        owner = project_id or context.project_id
+        asker = context if owner == context.project_id else None
         wanted = Wanted(
-            project_id=context.project_id,
+            project_id=owner,
             service=self._counts.service,
             pod_id=pod.id,
             fit=fit,
             until_s=deadline.remaining_s() + _GRACE_S,
         )
         for pause in (*_PAUSES_S, None):
-            readings = await self._readings(
-                context.project_id, context, deadline, await self._pods_of(context.project_id)
-            )
+            readings = await self._readings(owner, asker, deadline, await self._pods_of(owner))
             taken = await self._books.take(wanted, readings)
             if taken.refusal is None:
                 return Hold(self._books, taken.ids)
@@ -162,7 +163,7 @@ class Allowance:
             if pause is None or deadline.remaining_s() < pause + _PATIENCE_S:
                 raise taken.refusal
             await asyncio.sleep(pause)
-            await self._look_after_pending(context.project_id, context, deadline)
+            await self._look_after_pending(owner, context, deadline)
         raise AssertionError("the last look has no pause")
 
     async def survey(self, context: RequestContext, project_id: ProjectId) -> tuple[Standing, tuple[Pod, ...]]:

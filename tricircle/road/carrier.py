@@ -24,6 +24,7 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
+from tricircle.observe import metrics
 from tricircle.road.credible import believed, unreadable
 from tricircle.road.forward import Forwarder
 from tricircle.road.gather import Gatherer
@@ -326,6 +327,9 @@ class Carrier:
             tasks = [(pod, group.create_task(self._ask(request, pod, where))) for pod in asked]
         _note(request, "upstream", started)
         replies = [(pod, task.result()) for pod, task in tasks]
+        for pod, reply in replies:
+            if reply is None:
+                metrics.list_incomplete(self._name, pod.name, "no answer")
         return FanOut(
             replies=tuple((pod, reply) for pod, reply in replies if reply is not None),
             missing=tuple(pod for pod, reply in replies if reply is None),
@@ -388,6 +392,17 @@ class Carrier:
         if not isinstance(item, dict):
             raise NotFoundError(f"The marker {marker} could not be found.")
         return located.pod, item
+
+    async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
+        """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not, or
+        it is not the caller's business."""
+        routing = None if row.kind is None else await self._means.routings.owned(row.kind, marker)
+        if routing is None or routing.created_at is None:
+            return None
+        if routing.project_id != context.project_id and not context.is_admin:
+            return None
+        pod = next((pod for pod in await self.pods() if pod.id == routing.pod_id), None)
+        return None if pod is None else (pod, routing.created_at)
 
     async def refusal(self, request: Request, pod: Pod, reply: Reply) -> Answer:
         """A pod's error as it leaves."""

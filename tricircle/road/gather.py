@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
@@ -38,6 +39,8 @@ _PATIENCE = 0.25
 _TOO_OLD = "version"
 #: Behind every pod.
 _LAST = 1 << 30
+#: What a list may be ordered by to go on behind an item of a pod that does not answer.
+_WRITTEN = frozenset(("created_at", "id", "uuid"))
 _NOBODY = "No availability zone answers. Please try again later."
 
 
@@ -56,6 +59,10 @@ class Access(Protocol):
 
     async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
         """One item of a row's collection and its pod. Raises as ``Carrier.locate``."""
+        ...
+
+    async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
+        """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not."""
         ...
 
     def refusal(self, request: Request, pod: Pod, reply: Reply) -> Awaitable[Answer]:
@@ -125,9 +132,10 @@ class Gatherer:
             items = await self._collect(run)
         finally:
             await _end(run.pending)
-        if run.merge.streams and not run.answered:
+        absent = await self._absent(run, items)
+        if run.merge.streams and not run.answered and not absent:
             return await self._unanswered(run)
-        return await self._answer(run, items)
+        return await self._answer(run, items, absent)
 
     async def _begin(self, request: Request, row: Row, pods: Sequence[Pod], deadline: Deadline) -> _Run:
         listing = row.listing
@@ -161,14 +169,30 @@ class Gatherer:
         for pod_id, position in positions.items():
             if position is not None and position.ids[0] == wish.marker:
                 return positions, _floor(position, places.get(pod_id))
-        try:
-            pod, item = await self._access.find(request, row, wish.marker, deadline)
-        except NotFoundError as error:
-            raise _unknown_marker(listing, wish.marker) from error
+        pod, item = await self._marked(request, row, wish.marker, wish, deadline)
         part = 0 if listing.rank is None else listing.rank(item)
         values = values_of(item, pod, listing, wish.order)
         own = Position(part=part, values=values, ids=(wish.marker,))
         return {pod.id: own}, _floor(own, places.get(pod.id))
+
+    async def _marked(
+        self, request: Request, row: Row, marker: str, wish: Wish, deadline: Deadline
+    ) -> tuple[Pod, Item]:
+        """The item that a marker names and its pod. While the pod is away, what is written down of the item does, if
+        that is all that the list is ordered by.
+        """
+        listing = row.listing or Listing(paging=Paging.NONE)
+        try:
+            return await self._access.find(request, row, marker, deadline)
+        except NotFoundError as error:
+            raise _unknown_marker(listing, marker) from error
+        except UnavailableError:
+            found = await self._access.written(row, marker, request.context)
+            if found is None or not {name for name, _ in wish.order} <= _WRITTEN:
+                raise
+            pod, born = found
+            form = "%Y-%m-%dT%H:%M:%SZ" if listing.paging is Paging.NOVA else "%Y-%m-%dT%H:%M:%S.000000"
+            return pod, {"id": marker, listing.fields.get("created_at", "created_at"): born.strftime(form)}
 
     async def _loaded(self, request: Request, row: Row, wish: Wish, marker: str) -> dict[PodId, str | None]:
         try:
@@ -263,11 +287,23 @@ class Gatherer:
                 return await self._access.refusal(run.request, stream.pod, run.refusals[stream.pod.id])
         raise UnavailableError(_NOBODY)
 
-    async def _answer(self, run: _Run, items: Sequence[tuple[Pod, Item]]) -> Answer:
+    @staticmethod
+    async def _absent(run: _Run, items: Sequence[tuple[Pod, Item]]) -> list[Item]:
+        """What stands for what pods hold that do not answer. Who refuses is there."""
+        down = [pod for pod, _ in run.missing if pod.id not in run.refusals]
+        room = run.wish.limit - len(items)
+        if run.row.stand_ins is None or not down or room <= 0:
+            return []
+        # A pod may have ended in the middle of its list.
+        there = {item.get(run.listing.id_key) for _, item in items}
+        found = await run.row.stand_ins(run.request, down, room)
+        return [item for item in found if item.get(run.listing.id_key) not in there]
+
+    async def _answer(self, run: _Run, items: Sequence[tuple[Pod, Item]], absent: list[Item]) -> Answer:
         shown = await self._access.shaped_items(items, run.row.shape, run.request.context)
         if run.listing.brief is not None:
             shown = [{key: item[key] for key in run.listing.brief if key in item} for item in shown]
-        body: dict[str, object] = {run.row.collection or "": shown}
+        body: dict[str, object] = {run.row.collection or "": absent + shown}
         if run.wish.is_counting and run.counts:
             body["count"] = sum(run.counts.values())
         # As Nova and Cinder: a link with every full page, so the last one may lead to an empty page.

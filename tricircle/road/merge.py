@@ -8,7 +8,6 @@ with one *position* per pod, and the next one goes on from there.
 
 import heapq
 import json
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from enum import StrEnum
 
 from tricircle.context import PodId
 from tricircle.model.pod import Pod
+from tricircle.road.collation import key
 
 Item = dict[str, object]
 Query = list[tuple[str, str]]
@@ -40,6 +40,9 @@ class Listing:
 
     :ivar order: the order when the client names none
     :ivar ties: sort keys that the service appends to the client's, in the direction of the first
+    :ivar unique: sort key that Nova appends to the client's (not to ``order``) together with one direction, rising
+    :ivar ignored: sort keys that the service takes and passes over, with their directions
+    :ivar is_blind: items do not show what their service sorts them by: the list is that of one pod after the other
     :ivar fields: JSON fields of sort keys that have another name there (``{"image_ref": "image/id"}``)
     :ivar brief: keys of an item that stay when the row's path is the brief list; None when the row is the detailed one
     :ivar links: JSON key of the page links; None when the service sends none: then a pod is asked until it has no more
@@ -54,6 +57,9 @@ class Listing:
     paging: Paging
     order: Order = (("created_at", True),)
     ties: tuple[str, ...] = ("created_at",)
+    unique: str | None = None
+    ignored: frozenset[str] = frozenset()
+    is_blind: bool = False
     fields: Mapping[str, str] = field(default_factory=dict)
     brief: tuple[str, ...] | None = None
     links: str | None = None
@@ -117,7 +123,7 @@ class _Falling:
 def sort_value(value: object) -> tuple[int, object]:
     """A value that can be compared with any other: null first, then numbers, then texts.
 
-    Texts are compared about as MariaDB's general collation does: upper case, no accents.
+    Texts are compared as the services' databases do.
 
     >>> sort_value("b") > sort_value("A") > sort_value(7) > sort_value(None)
     True
@@ -126,10 +132,7 @@ def sort_value(value: object) -> tuple[int, object]:
         return 1, value
     if not isinstance(value, str):
         return 0, 0
-    if value.isascii():
-        return 2, value.upper()
-    decomposed = unicodedata.normalize("NFKD", value)
-    return 2, "".join(char for char in decomposed if not unicodedata.combining(char)).upper()
+    return 2, key(value)
 
 
 def values_of(item: Item, pod: Pod, listing: Listing, order: Order) -> tuple[object, ...]:
@@ -260,7 +263,10 @@ class Merge:
             stream.trail.appendleft(item_id)
             entry = self._entry(stream, item)
             stream.last = entry[1:]
-            if not self._is_before_floor(stream, entry):
+            if self._is_before_floor(stream, entry):
+                # The next page goes on behind it, though nothing may be taken here on this one.
+                stream.position = Position(part=entry[1], values=entry[2], ids=tuple(stream.trail))
+            else:
                 stream.buffer.append(entry)
         stream.has_more = has_more and stream.page > 0
         if was_empty and stream.buffer:

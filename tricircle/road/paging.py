@@ -52,7 +52,7 @@ def wish_of(query: Query, listing: Listing) -> Wish:
     limit = _number(query, "limit")
     if limit is not None:
         taken.add("limit")
-    marker = _only(query, "marker")
+    marker = _last(query, "marker")
     if marker:
         taken.add("marker")
     offset = _number(query, "offset") if listing.paging is Paging.CINDER else None
@@ -123,39 +123,55 @@ _TRUE = frozenset(("1", "t", "true", "on", "y", "yes"))
 
 
 def _order(query: Query, listing: Listing) -> Order:
-    named = _nova_order(query) if listing.paging is Paging.NOVA else _cinder_order(query)
+    if listing.is_blind:
+        return ()
+    named = _nova_order(query, listing) if listing.paging is Paging.NOVA else _cinder_order(query)
     order = named or listing.order
     first = order[0][1] if order else True
     names = {name for name, _ in order}
     return (*order, *((name, first) for name in listing.ties if name not in names))
 
 
-def _nova_order(query: Query) -> Order:
+def _nova_order(query: Query, listing: Listing) -> Order:
+    """Nova's own way: the key that makes the order total brings a direction along, and the one may not meet the other;
+    directions that are missing at the end are the first one."""
     keys = [value.strip() for name, value in query if name == "sort_key"]
     falls = [value.strip() != "asc" for name, value in query if name == "sort_dir"] or [True]
+    if keys or listing.unique is not None:
+        keys = keys or [name for name, _ in listing.order]
+    for place in reversed(range(len(keys))):
+        if keys[place] in listing.ignored:
+            del keys[place]
+            del falls[place : place + 1]
+    if not keys:
+        return ()
+    if listing.unique is not None and listing.unique not in keys:
+        keys.append(listing.unique)
+        falls.append(False)
+    falls = falls or [True]
     return tuple((key, falls[index] if index < len(falls) else falls[0]) for index, key in enumerate(keys))
 
 
 def _cinder_order(query: Query) -> Order:
-    sort = _last(query, "sort")
+    sort = _first(query, "sort")
     if sort is not None:
         parts = [part.strip().partition(":") for part in sort.split(",")]
         return tuple((key.strip(), direction.strip() != "asc") for key, _, direction in parts if key)
-    key = _last(query, "sort_key")
-    direction = _last(query, "sort_dir")
+    key = _first(query, "sort_key")
+    direction = _first(query, "sort_dir")
     if key is None and direction is None:
         return ()
     return (((key or "created_at").strip(), (direction or "desc").strip() != "asc"),)
 
 
 def _number(query: Query, name: str) -> int | None:
-    value = _only(query, name)
-    return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 10 else None
-
-
-def _only(query: Query, name: str) -> str | None:
     values = [value for key, value in query if key == name]
-    return values[0] if len(values) == 1 else None
+    is_good = all(value.isascii() and value.isdigit() and len(value) < 10 for value in values)
+    return int(values[-1]) if values and is_good else None
+
+
+def _first(query: Query, name: str) -> str | None:
+    return next((value for key, value in query if key == name), None)
 
 
 def _last(query: Query, name: str | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.errors import (
+    AbsentError,
     ForbiddenError,
     InvalidRequestError,
     MethodNotAllowedError,
@@ -25,6 +26,7 @@ from tricircle.http.headers import UPSTREAM_REQUEST_ID
 from tricircle.http.listener import CONTEXT_KEY, GLOBAL_REQUEST_ID_KEY, REQUEST_ID_KEY
 from tricircle.http.message import Answer, Headers, Request, header
 from tricircle.model.pod import Pod, Service
+from tricircle.model.routing import Kind
 from tricircle.observe.logs import without_secrets
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door, ProjectInPath
@@ -114,6 +116,11 @@ class RoadSettings:
 
 #: Rows of collections that no single service is asked for, which would refuse a last slash by itself.
 _OF_SEVERAL = (Behaviour.GATHER, Behaviour.SUM, Behaviour.PLACE)
+
+
+#: What may be made of nothing too: the centre, which has nothing that runs, could do more than refuse.
+_MADE_OF_NOTHING = (Kind.SERVER, Kind.VOLUME)
+_REFUSALS = (400, 403, 404, 409, 410, 413, 415)
 
 
 @dataclass(slots=True)
@@ -253,6 +260,30 @@ class _OpenDoor:
         request.microversion = trip.version
 
     async def _carry(self, request: Request, row: Row) -> Answer:
+        try:
+            return await self._carried(request, row)
+        except AbsentError as error:
+            answer = await self._refusal(request, row, error)
+            if answer is None:
+                raise
+            return answer
+
+    async def _refusal(self, request: Request, row: Row, error: AbsentError) -> Answer | None:
+        """What the central service says to a call about something that nobody has: form and policy are looked at
+        first, in its own order and words. None when it cannot be asked.
+        """
+        is_about_it = row.behaviour is Behaviour.ROUTE and request.params.get(row.id_param or "") == error.resource_id
+        is_made_of_it = row.behaviour is Behaviour.PLACE and row.kind not in _MADE_OF_NOTHING
+        if self._carrier is None or not (is_about_it or is_made_of_it):
+            return None
+        try:
+            answer = await self._carrier.central(request)
+        except TricircleError as why:
+            LOG.info("the centre cannot say why it refuses: %s", why)
+            return None
+        return answer if answer.status in _REFUSALS else None
+
+    async def _carried(self, request: Request, row: Row) -> Answer:
         if row.handler is not None:
             return await row.handler(request)
         carrier = self._carrier

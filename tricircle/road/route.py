@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 from tricircle.context import PodId, ProjectId, RequestContext
 from tricircle.errors import (
+    AbsentError,
     BadUpstreamAnswerError,
-    NotFoundError,
     OutcomeUnknownError,
     ReferencedRowError,
     UnavailableError,
@@ -127,10 +127,11 @@ class Locator:
     async def locate(self, kind: Kind, resource_id: str, context: RequestContext) -> Located:
         """Where a resource lives, whether or not the caller may see it (the pod will say).
 
-        :raises NotFoundError: every pod that could hold it said that it does not
+        :raises AbsentError: every pod that could hold it said that it does not
         :raises UnavailableError: its pod is switched off, or a pod that could hold it did not answer
         """
-        absent = NotFoundError(_ABSENT.get(kind, "The resource {id} could not be found.").format(id=resource_id))
+        text = _ABSENT.get(kind, "The resource {id} could not be found.").format(id=resource_id)
+        absent = AbsentError(text, resource_id)
         if kind not in PROBES or _PLAUSIBLE.fullmatch(resource_id) is None:
             raise absent
         pods = await self._pods.pods()

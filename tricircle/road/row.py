@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to a call? One row of a door's table says it, as data."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tricircle.http.message import Handler
+from tricircle.http.message import Handler, Request
 from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.merge import Listing
+from tricircle.road.merge import Item, Listing
 from tricircle.road.rewrite import Shape
+
+#: (request, pods that do not answer, room on the page) -> what stands in a list for what they hold.
+StandIns = Callable[[Request, Sequence[Pod], int], Awaitable[list[Item]]]
 
 
 class Behaviour(StrEnum):
@@ -37,6 +42,7 @@ class Row:
     :ivar detail_path: for GATHER: where to ask pods for the whole items, when it is not ``path`` (only detail carries
         sort keys)
     :ivar listing: for GATHER: order, brief form, how the service pages
+    :ivar stand_ins: for GATHER: what stands first in the list for what pods hold that do not answer; None: nothing does
     :ivar handler: replaces what the behaviour does by itself
     :ivar shape: how items that come from a pod are made ours
     :ivar policy: rule of ours to check before anything else
@@ -57,6 +63,7 @@ class Row:
     singular: str | None = None
     detail_path: str | None = None
     listing: Listing | None = None
+    stand_ins: StandIns | None = None
     handler: Handler | None = None
     shape: Shape | None = None
     policy: str | None = None

@@ -174,6 +174,12 @@ class JobRows:
         return [_record(row) for row in rows], max(0.0, waited_us / 1_000_000)
 
     @staticmethod
+    async def last_error(connection: AsyncConnection, job_id: int) -> str | None:
+        """What the last run of a row said that did not settle it; None when none has, or the row is gone."""
+        error: str | None = await connection.scalar(sa.select(jobs.c.last_error).where(jobs.c.id == job_id))
+        return error
+
+    @staticmethod
     async def count_failure(connection: AsyncConnection, ids: Sequence[int], error: str) -> None:
         """One more failed attempt for these rows, and why."""
         values = {"attempts": jobs.c.attempts + 1, "last_error": error[:_ERROR_LENGTH]}

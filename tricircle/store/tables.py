@@ -94,7 +94,8 @@ routings = sa.Table(
     sa.Column("owner", _ident(128)),
     sa.Column("lease_until", Instant),
     sa.Column("revision", _ident(64)),
-    # For a port: the server it belongs to, the same as in details, here for its index.
+    # For a port: the server it belongs to; for a server that was made with others: their reservation. The same as in
+    # details, here for its index.
     sa.Column("server_id", _ident(36)),
     sa.Column("details", sa.JSON, nullable=False, default=dict),
     sa.Column("resources", sa.JSON, nullable=False, default=dict),
@@ -236,5 +237,28 @@ reservations = sa.Table(
     # When the pod's own count was known to include it: a usage asked for later does.
     sa.Column("bound_at", Instant),
     sa.Index("ix_tricircle_reservations_project", "project_id", "service"),
+    **_TABLE_OPTIONS,
+)
+
+# Consoles that users were given. Without the token, of which only the digest is here, nothing in a row opens anything.
+consoles = sa.Table(
+    "tricircle_consoles",
+    metadata,
+    # Stands in the addresses of the pages; no secret.
+    sa.Column("id", _ident(32), primary_key=True),
+    # SHA-256 of the token, hexadecimal.
+    sa.Column("token_hash", _ident(64), nullable=False, unique=True),
+    sa.Column("type", _ident(32), nullable=False),
+    sa.Column("server_id", _ident(36), nullable=False),
+    sa.Column("pod_id", _ident(36), nullable=False),
+    sa.Column("project_id", _ident(64), nullable=False),
+    sa.Column("user_id", _ident(64), nullable=False),
+    sa.Column("base", sa.String(512), nullable=False),
+    # The pod's token and WebSocket, encrypted with a key that is made of our token.
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("uses", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("created_at", Instant, nullable=False, default=now()),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Index("ix_tricircle_consoles_expires", "expires_at"),
     **_TABLE_OPTIONS,
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does the fake Cinder do? Volumes, snapshots, attachments, types, quotas."""
+"""What does the fake Cinder do? Volumes, snapshots, attachments, and what its parts do: types, groups, hosts ..."""
 
 import itertools
 import re
@@ -10,6 +10,8 @@ from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id
 from tricircle.testing.lists import Manner, matching, next_href, page
 from tricircle.testing.microversions import Microversions, fault
 from tricircle.testing.qos_specs import QosSpecs
+from tricircle.testing.volume_groups import VolumeGroups
+from tricircle.testing.volume_hosts import VolumeHosts
 from tricircle.testing.volume_quotas import VolumeQuotas
 from tricircle.testing.volume_transfers import VolumeTransfers
 from tricircle.testing.volume_types import VolumeTypes
@@ -37,6 +39,8 @@ class Cinder:
         self.qos = QosSpecs(self.types)
         self.quotas = VolumeQuotas(self._holdings)
         self.transfers = VolumeTransfers(self)
+        self.groups = VolumeGroups(self)
+        self.hosts = VolumeHosts(self)
         self._numbers = itertools.count(1)
         #: Whether an image may be used; the pod's composition puts Glance's answer here.
         self.has_image: Callable[[str], bool] = lambda _image_id: False
@@ -50,9 +54,9 @@ class Cinder:
             *self.qos.routes(),
             *self.transfers.routes(),
             *self.quotas.routes(),
+            *self.groups.routes(),
+            *self.hosts.routes(),
             route("GET", "/os-availability-zone", self._zones),
-            route("GET", "/scheduler-stats/get_pools", self._pools),
-            route("GET", "/os-services", self._services),
         ]
 
     def _volume_routes(self) -> list[Route]:
@@ -163,7 +167,7 @@ class Cinder:
             "snapshot_id": given.get("snapshot_id"), "source_volid": given.get("source_volid"),
             "bootable": str(bool(given.get("imageRef") or given.get("image_id"))).lower(),
             "encrypted": False, "multiattach": False, "consistencygroup_id": None, "replication_status": None,
-            "user_id": owner[0], "_project": owner[1], "_type": kind["id"],
+            "user_id": owner[0], "_project": owner[1], "_type": kind["id"], "_group": given.get("group_id"),
             "created_at": self.now(), "updated_at": None, "_number": next(self._numbers),
         }  # fmt: skip
         self.volumes[made["id"]] = made
@@ -230,6 +234,14 @@ class Cinder:
         if action == "os-force_delete":
             asked.need_admin("volume_extension:volume_admin_actions:force_delete")
             del self.volumes[volume_id]
+        elif action == "os-unmanage":
+            asked.need_admin("volume_extension:volume_unmanage")
+            self.hosts.leave(volume_id)
+        elif action == "os-migrate_volume":
+            asked.need_admin("volume_extension:volume_admin_actions:migrate_volume")
+            if str(given.get("host")).partition("#")[0] != self.hosts.backend:
+                raise Refusal(400, f"Invalid host: No available service named '{given.get('host')}'")
+            raise Refusal(400, "Invalid host: Destination host must be different than the current host.")
         elif action == "os-extend":
             volume["size"] = int(given["new_size"])
         elif action == "os-retype":
@@ -322,16 +334,15 @@ class Cinder:
     def _zones(self, asked: Asked) -> Said:
         return Said(body={"availabilityZoneInfo": [{"zoneName": self.zone, "zoneState": {"available": True}}]})
 
-    def _pools(self, asked: Asked) -> Said:
-        asked.need_admin("scheduler_extension:scheduler_stats:get_pools")
-        return Said(body={"pools": [{"name": self.host}]})
+    def type_ids(self, asked: Asked, names: Sequence[str]) -> list[str]:
+        """Ids of volume types, by id or name. :raises Refusal: 404"""
+        return [kind["id"] for name in names if (kind := self.types.wanted(asked, name)) is not None]
 
-    def _services(self, asked: Asked) -> Said:
-        asked.need_admin("volume_extension:services:index")
-        places = {"cinder-scheduler": self.host.partition("@")[0], "cinder-volume": self.host.partition("#")[0]}
-        shown = [{"binary": binary, "host": place, "zone": self.zone, "status": "enabled", "state": "up"}
-                 for binary, place in places.items()]  # fmt: skip
-        return Said(body={"services": [one for one in shown if asked.one("binary") in (None, one["binary"])]})
+    def manage(self, asked: Asked, given: Json, size: int) -> Json:
+        """A volume of something that was there before, as it is shown."""
+        kind = self.types.wanted(asked, given.get("volume_type")) or self.types.default()
+        made = self._new_volume((asked.caller.user_id, asked.caller.project_id), given, size, kind)
+        return self._shown(asked, made)
 
     @staticmethod
     def now() -> str:
@@ -344,6 +355,7 @@ class Cinder:
         return Manner(
             sort_keys=_SORT_KEYS,
             max_limit=self.max_limit,
+            ties=("created_at", "id"),
             marker_refusal=lambda marker: Refusal(404, f"{noun} {marker} could not be found."),
         )
 
@@ -385,6 +397,8 @@ class Cinder:
         shown["os-vol-tenant-attr:tenant_id"] = volume["_project"]
         if asked.version >= (3, 63):
             shown["volume_type_id"] = volume["_type"]
+        if asked.version >= (3, 13):
+            shown["group_id"] = volume["_group"]
         if asked.version >= (3, 48):
             shown |= {"service_uuid": "canary-service-uuid", "shared_targets": False}
         if asked.caller.is_admin:

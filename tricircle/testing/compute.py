@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tricircle.testing.block_storage import Cinder
-from tricircle.testing.compute_declared import Aggregates, Flavors, Keypairs, Quotas, marker_refusal
+from tricircle.testing.compute_consoles import ACTIONS as CONSOLE_ACTIONS
+from tricircle.testing.compute_consoles import Consoles
+from tricircle.testing.compute_declared import Flavors, Keypairs, Quotas, marker_refusal
+from tricircle.testing.compute_operators import Aggregates, Services
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.image import Glance
 from tricircle.testing.lists import Manner, matching, next_href, page
@@ -16,8 +19,11 @@ from tricircle.testing.microversions import Microversions, fault
 from tricircle.testing.network import Neutron
 
 VERSIONS = Microversions(word="compute", minimum=(2, 1), maximum=(2, 104), legacy="X-OpenStack-Nova-API-Version")
-_SORT_KEYS = {"created_at": "created", "display_name": "name", "name": "name", "uuid": "id", "updated_at": "updated",
-              "vm_state": "status", "project_id": "_project", "availability_zone": "_number"}  # fmt: skip
+_SORT_KEYS = {
+    "created_at": "created", "display_name": "name", "name": "name", "uuid": "id", "updated_at": "updated",
+    "vm_state": "status", "key_name": "key_name", "user_id": "user_id", "project_id": "_project",
+    "availability_zone": "_number",
+}  # fmt: skip
 _KNOWN_IN_QUERIES = {
     "limit", "marker", "sort_key", "sort_dir", "name", "status", "all_tenants", "deleted", "project_id",
     "changes-since", "availability_zone", "flavor", "image", "ip", "host", "reservation_id",
@@ -40,9 +46,15 @@ class Nova:
         self.max_limit = max_limit
         self.flavors = Flavors()
         self.keypairs = Keypairs()
-        self.aggregates = Aggregates()
+        #: Whether this is a Nova without conductor, scheduler and hosts, as at the centre.
+        self.is_hostless = False
+        self.aggregates = Aggregates(self._hosts)
+        self.services = Services(self._hosts, host, neutron.zone)
         self.quotas = Quotas()
         self.servers: dict[str, Json] = {}
+        #: Deleted ones, which are still known as markers.
+        self.gone: dict[str, Json] = {}
+        self.consoles = Consoles(self._get, self.servers, host)
         #: Whether new servers wait for the conductor: accepted and shown, but in no cell, on no host and not counted.
         self.is_conductor_away = False
         self._numbers = itertools.count(1)
@@ -56,6 +68,7 @@ class Nova:
             *self.keypairs.routes(),
             *self.aggregates.routes(),
             *self.quotas.routes(),
+            *self.consoles.routes(),
             route("POST", "/servers", self._create),
             route("GET", "/servers", self._list),
             route("GET", "/servers/detail", self._list),
@@ -73,7 +86,7 @@ class Nova:
             route("GET", "/limits", self._limits),
             route("GET", "/images", self._images),
             route("GET", "/os-availability-zone", self._zones),
-            route("GET", "/os-services", self._services),
+            *self.services.routes(),
         ]
 
     def understand(self, asked: Asked) -> str:
@@ -134,7 +147,7 @@ class Nova:
         if key and (asked.caller.user_id, key) not in self.keypairs.stored:
             raise Refusal(400, "Invalid key_name provided.")
         zone = given.get("availability_zone")
-        if zone and zone.partition(":")[0] != self.neutron.zone:
+        if zone and zone.partition(":")[0] not in (self.neutron.zone, *self.aggregates.zone_names()):
             raise Refusal(400, "The requested availability zone is not available")
         for group in given.get("security_groups", []):
             name = group["name"]
@@ -186,7 +199,14 @@ class Nova:
                 if wants_all or one["_project"] == asked.caller.project_id]  # fmt: skip
         if (name := asked.one("name")) is not None:
             mine = [one for one in mine if re.search(name, one["name"])]
-        manner = Manner(sort_keys=_SORT_KEYS, marker_refusal=marker_refusal, max_limit=self.max_limit)
+        manner = Manner(
+            sort_keys=_SORT_KEYS,
+            marker_refusal=marker_refusal,
+            max_limit=self.max_limit,
+            unique="uuid",
+            is_first=lambda server: bool(server["_is_queued"]),
+            gone=self.gone.values,
+        )
         taken, more = page(matching(mine, asked, ("status",)), asked, manner)
         is_detail = asked.path.endswith("detail")
         body: Json = {"servers": [self._shown(asked, one, is_detail=is_detail) for one in taken]}
@@ -205,7 +225,7 @@ class Nova:
 
     def _delete(self, asked: Asked, server_id: str) -> Said:
         self._get(asked, server_id)
-        del self.servers[server_id]
+        self.gone[server_id] = self.servers.pop(server_id)
         for port in self._ports(server_id):
             self.neutron.release(port["id"])
         for attachment in [one for one in self.cinder.attachments.values() if one["instance"] == server_id]:
@@ -222,6 +242,8 @@ class Nova:
                 name = {"name": f"snapshot for {asked.part(action).get('name')}"}
                 self.cinder.snap(self.cinder.volumes[volume_id], name, server["_project"])
             return Said(status=202, body={"image_id": new_id()})
+        if action in CONSOLE_ACTIONS:
+            return self.consoles.act(asked, server_id, action)
         if action in moves:
             verb, source, target = moves[action]
             if server["status"] != source:
@@ -317,15 +339,12 @@ class Nova:
         return Said(body={"images": [{"id": one, "links": []} for one in self.glance.active()]})
 
     def _zones(self, asked: Asked) -> Said:
-        zone = {"zoneName": self.neutron.zone, "zoneState": {"available": True}, "hosts": None}
-        return Said(body={"availabilityZoneInfo": [zone]})
+        names = [self.neutron.zone, *self.aggregates.zone_names()]
+        zones = [{"zoneName": name, "zoneState": {"available": True}, "hosts": None} for name in names]
+        return Said(body={"availabilityZoneInfo": zones})
 
-    def _services(self, asked: Asked) -> Said:
-        asked.need_admin("os_compute_api:os-services:list")
-        known = {"nova-scheduler": "internal", "nova-conductor": "internal", "nova-compute": self.neutron.zone}
-        shown = [{"id": number, "binary": binary, "host": self.host, "zone": zone, "status": "enabled", "state": "up"}
-                 for number, (binary, zone) in enumerate(known.items(), 1)]  # fmt: skip
-        return Said(body={"services": [one for one in shown if asked.one("binary") in (None, one["binary"])]})
+    def _hosts(self) -> Sequence[str]:
+        return () if self.is_hostless else (self.host,)
 
     # --- small things ----------------------------------------------------------------------------------------------
 
@@ -369,7 +388,8 @@ class Nova:
             "hostId": "" if server["_is_queued"] else self._host_id(server["_project"]),
             "OS-EXT-AZ:availability_zone": self.neutron.zone, "accessIPv4": "", "accessIPv6": "", "config_drive": "",
             "OS-EXT-STS:vm_state": {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building"),
-            "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:task_state": None, "OS-EXT-STS:power_state": 1,
+            "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:power_state": 1,
+            "OS-EXT-STS:task_state": "scheduling" if server["_is_queued"] else None,
             "os-extended-volumes:volumes_attached": [{"id": one} for one in self._attached(server["id"])],
         }  # fmt: skip
         image = {"rel": "bookmark", "href": f"{asked.root}/images/{server['image']}"}

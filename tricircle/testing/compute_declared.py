@@ -174,67 +174,6 @@ class Keypairs:
         return Said(status=202 if asked.version < (2, 2) else 204)
 
 
-class Aggregates:
-    """Host aggregates; only operators see them."""
-
-    def __init__(self) -> None:
-        self.stored: dict[str, Json] = {}
-
-    def routes(self) -> Sequence[Route]:
-        """Paths of aggregates."""
-        return [
-            route("GET", "/os-aggregates", self._list),
-            route("POST", "/os-aggregates", self._create),
-            route("GET", "/os-aggregates/{aggregate_id}", self._show),
-            route("PUT", "/os-aggregates/{aggregate_id}", self._update),
-            route("DELETE", "/os-aggregates/{aggregate_id}", self._delete),
-            route("POST", "/os-aggregates/{aggregate_id}/action", self._act),
-        ]
-
-    def _list(self, asked: Asked) -> Said:
-        asked.need_admin("os_compute_api:os-aggregates:index")
-        return Said(body={"aggregates": list(self.stored.values())})
-
-    def _create(self, asked: Asked) -> Said:
-        asked.need_admin("os_compute_api:os-aggregates:create")
-        given = asked.part("aggregate")
-        if any(one["name"] == given["name"] for one in self.stored.values()):
-            raise Refusal(409, f"Aggregate {given['name']} already exists.")
-        zone = given.get("availability_zone")
-        made = {
-            "id": len(self.stored) + 1, "uuid": new_id(), "name": given["name"], "availability_zone": zone,
-            "hosts": [], "metadata": {"availability_zone": zone} if zone else {}, "deleted": False,
-        }  # fmt: skip
-        self.stored[str(made["id"])] = made
-        return Said(body={"aggregate": made})
-
-    def _get(self, asked: Asked, aggregate_id: str) -> Json:
-        asked.need_admin("os_compute_api:os-aggregates:show")
-        if aggregate_id not in self.stored:
-            raise Refusal(404, f"Aggregate {aggregate_id} could not be found.")
-        return self.stored[aggregate_id]
-
-    def _show(self, asked: Asked, aggregate_id: str) -> Said:
-        return Said(body={"aggregate": self._get(asked, aggregate_id)})
-
-    def _update(self, asked: Asked, aggregate_id: str) -> Said:
-        found = self._get(asked, aggregate_id)
-        found |= asked.part("aggregate")
-        return Said(body={"aggregate": found})
-
-    def _delete(self, asked: Asked, aggregate_id: str) -> Said:
-        self._get(asked, aggregate_id)
-        del self.stored[aggregate_id]
-        return Said()
-
-    def _act(self, asked: Asked, aggregate_id: str) -> Said:
-        found = self._get(asked, aggregate_id)
-        given = asked.json().get("set_metadata", {}).get("metadata", {})
-        found["metadata"] |= given
-        found["availability_zone"] = found["metadata"].get("availability_zone")
-        return Said(body={"aggregate": found})
-
-
 class Quotas:
     """Limits per project; what nobody set is the stock default."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from tricircle.road.collation import key
 from tricircle.testing.exchange import Asked, Json, Refusal
 
 
@@ -15,35 +16,49 @@ class Manner:
 
     :ivar sort_keys: name in the query -> field of the stored resource
     :ivar marker_refusal: what an unknown marker is answered with
-    :ivar limit_refusal: status and text builder of a bad limit
+    :ivar unique: Nova's: the key behind the client's, rising
+    :ivar ties: Cinder's: the keys behind the client's, in the direction of the first
+    :ivar is_first: Nova's: which stand before all others, whatever the order
+    :ivar gone: Nova's: what was deleted and is still known as a marker
     """
 
     sort_keys: dict[str, str]
     marker_refusal: Callable[[str], Refusal]
     max_limit: int = 1000
+    unique: str | None = None
+    ties: tuple[str, ...] = ()
+    is_first: Callable[[Json], bool] | None = None
+    gone: Callable[[], Iterable[Json]] = tuple
 
 
 def page(resources: Iterable[Json], asked: Asked, manner: Manner) -> tuple[list[Json], bool]:
     """One page, newest first unless the query says otherwise, and whether a ``next`` link belongs to it."""
-    ordered = in_order(resources, asked, manner.sort_keys)
+    marker = asked.one("marker")
+    there = list(resources)
+    marked = [one for one in manner.gone() if one["id"] == marker]
+    ordered = in_order([*there, *marked], asked, manner)
     limit = _limit(asked, manner.max_limit)
-    start = 0
-    if marker := asked.one("marker"):
+    if marker:
         start = next((i + 1 for i, one in enumerate(ordered) if one["id"] == marker), -1)
         if start < 0:
             raise manner.marker_refusal(marker)
-    start += int(asked.one("offset") or 0)
+        ordered = ordered[start:]
+    start = int(asked.one("offset") or 0)
     taken = ordered[start : start + limit]
     return taken, bool(taken) and len(taken) == limit
 
 
-def in_order(resources: Iterable[Json], asked: Asked, sort_keys: dict[str, str]) -> list[Json]:
+def in_order(resources: Iterable[Json], asked: Asked, manner: Manner) -> list[Json]:
     """Sorted as the query says. Later made means greater: the hidden number breaks ties, as a database's id does."""
     ordered = sorted(resources, key=lambda one: int(one["_number"]), reverse=True)
-    for name, descending in reversed(_sorting(asked)):
-        if name not in sort_keys:
+    for name, descending in reversed(_sorting(asked, manner)):
+        if name not in manner.sort_keys:
             raise Refusal(400, f"Sort key supplied is invalid: {name}")
-        ordered.sort(key=lambda one, n=sort_keys[name]: _sortable(one.get(n)), reverse=descending)  # type: ignore[misc]
+        field = manner.sort_keys[name]
+        ordered.sort(key=lambda one, n=field: _sortable(one.get(n)), reverse=descending)  # type: ignore[misc]
+    if manner.is_first is not None:
+        is_first = manner.is_first
+        ordered.sort(key=lambda one: not is_first(one))
     return ordered
 
 
@@ -62,14 +77,20 @@ def matching(resources: Iterable[Json], asked: Asked, fields: Sequence[str]) -> 
     return [one for one in resources if all(_text(one.get(name)) in values for name, values in wanted.items())]
 
 
-def _sorting(asked: Asked) -> list[tuple[str, bool]]:
+def _sorting(asked: Asked, manner: Manner) -> list[tuple[str, bool]]:
     if (sort := asked.one("sort")) is not None:
         pairs = [part.partition(":") for part in sort.split(",")]
-        return [(name.strip(), direction != "asc") for name, _, direction in pairs]
-    keys = [value for name, value in asked.query if name == "sort_key"] or ["created_at"]
-    directions = [value for name, value in asked.query if name == "sort_dir"]
-    padded = directions + ["desc"] * (len(keys) - len(directions))
-    return [(key, direction != "asc") for key, direction in zip(keys, padded, strict=False)]
+        sorting = [(name.strip(), direction != "asc") for name, _, direction in pairs]
+    else:
+        keys = [value for name, value in asked.query if name == "sort_key"] or ["created_at"]
+        directions = [value for name, value in asked.query if name == "sort_dir"] or ["desc"]
+        if manner.unique is not None and manner.unique not in keys:
+            # Nova adds a key and a direction each to its own list: they meet only when there was one for every key.
+            keys, directions = [*keys, manner.unique], [*directions, "asc"]
+        padded = directions + [directions[0]] * (len(keys) - len(directions))
+        sorting = [(name, direction != "asc") for name, direction in zip(keys, padded, strict=False)]
+    named = {name for name, _ in sorting}
+    return sorting + [(name, sorting[0][1]) for name in manner.ties if name not in named]
 
 
 def _limit(asked: Asked, max_limit: int) -> int:
@@ -83,6 +104,8 @@ def _limit(asked: Asked, max_limit: int) -> int:
 
 def _sortable(value: Any) -> tuple[int, Any]:
     # NULL comes first in MariaDB; fields of one name have one type.
+    if isinstance(value, str):
+        value = key(value)
     return (0, "") if value is None else (1, value)
 
 

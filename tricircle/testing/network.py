@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, route
-from tricircle.testing.lists import in_order, matching
+from tricircle.testing.lists import Manner, in_order, matching
 from tricircle.testing.network_quotas import NetworkQuotas
 
 #: Collection -> (key of one, name of the error when it is not there, its text).
@@ -147,7 +147,9 @@ class Neutron:
         fields = {key for one in mine for key in one} | {"id"}
         found = matching(mine, asked, sorted(fields))
         if keys:
-            found = in_order(found, asked, {name: name for name in fields})
+            sort_keys = {name: name for name in fields}
+            manner = Manner(sort_keys=sort_keys, marker_refusal=lambda marker: Refusal(404, marker))
+            found = in_order(found, asked, manner)
         body: Json = {}
         limit = asked.one("limit")
         if limit is not None:

@@ -5,7 +5,7 @@ Calls that are *forwarded* do not come here: they carry the user's token alone. 
 the service token beside it, so that long work survives the end of the user's token.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlencode, urlsplit
 
@@ -163,6 +163,27 @@ class ServiceClient:
         """
         reply, _ = await self._exchange(method, path, body=body, params=params, headers=headers, deadline=deadline)
         return reply
+
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: AsyncIterator[bytes] | None = None,
+        headers: Headers | None = None,
+        deadline: Deadline,
+    ) -> Reply:
+        """The reply to a call whose body, or whose answer, is a stream: nothing is repeated, nothing is held in memory.
+
+        The deadline is that of the beginning; then only silence ends it (``[upstream] stream_idle_s``). Whoever asks
+        reads the reply's body or closes it. Raises like ``Pools.send``.
+
+        :param headers: more headers (lower-case names); a ``content-length`` is the body's
+        """
+        identity = await self._identity(deadline)
+        sent = [*self._headers, *(headers or ()), *identity]
+        call = Call(method=method, path=path, headers=sent, body=body, is_streamed=True)
+        return await self._pools.send(self.target, call, deadline)
 
     async def _exchange(
         self,

@@ -96,7 +96,7 @@ class Pools:
             limit=settings.connections_per_target,
             idle_s=settings.idle_s,
             connect_s=settings.connect_timeout_s,
-            trust=_trust(settings),
+            trust=trust_of(settings),
         )
 
     def is_open(self, target: Target) -> bool:
@@ -342,7 +342,8 @@ def _head(origin: Origin, call: Call, length: int | None) -> bytes:
     path = (origin.path + call.path).encode("utf-8")
     if _UNPRINTABLE.search(path):
         path = quote(path, safe="/?&=%:@!$'()*+,;~-._[]").encode("ascii")
-    lines = [call.method.encode("ascii"), b" ", path or b"/", b" HTTP/1.1\r\n", _HOST_LINE]
+    host = _HOST_LINE if call.host is None else b"host: " + call.host + b"\r\n"
+    lines = [call.method.encode("ascii"), b" ", path or b"/", b" HTTP/1.1\r\n", host]
     body = call.body
     count = 2
     for name, value in call.headers:
@@ -379,7 +380,8 @@ def _raise_for(error: Exception, call: Call) -> NoReturn:
     raise OutcomeUnknownError(_UNKNOWN) from error
 
 
-def _trust(settings: UpstreamSettings) -> ssl.SSLContext:
+def trust_of(settings: UpstreamSettings) -> ssl.SSLContext:
+    """Whose certificates upstreams may have."""
     context = ssl.create_default_context(cafile=settings.ca_file or None)
     if settings.insecure:
         context.check_hostname = False

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what we decide ourselves."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def test_the_operators_file_wins_over_the_defaults(tmp_path: Path) -> None:
         made.authorize(caller("member"), "admin_api:bindings:list", {"project_id": "other"})
     with pytest.raises(ForbiddenError):
         made.authorize(caller("member"), "admin_api:bindings:show", {"project_id": "p"})
+
+
+def test_nova_takes_tokens_of_projects_only(tmp_path: Path) -> None:
+    made, admin = enforcer(tmp_path), caller("admin")
+    for wider in (replace(admin, domain_id="d"), replace(admin, system_scope="all")):
+        for rule in ("os_compute_api:os-availability-zone:list", "os_compute_api:os-availability-zone:detail"):
+            made.authorize(admin, rule)
+            with pytest.raises(ForbiddenError):
+                made.authorize(wider, rule)
+        made.authorize(wider, "volume:availability_zone_list")
+        made.authorize(wider, "admin_api:pods:list")
 
 
 def test_a_rule_that_does_not_exist_is_a_mistake_of_ours(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cmp_to_key
 from urllib.parse import parse_qsl
 
@@ -108,7 +109,7 @@ class FakePod:
                 if left != right:
                     return -1 if (left < right) != is_falling else 1
             rises = hidden[str(one["id"])] < hidden[str(other["id"])]  # type: ignore[operator]
-            return -1 if rises != order[0][1] else 1
+            return -1 if rises != (order[0][1] if order else True) else 1
 
         return sorted(numbered, key=cmp_to_key(compare))
 
@@ -168,6 +169,13 @@ class FakeAccess:
                         raise UnavailableError("down")
                     return one.pod, item
         raise NotFoundError("no")
+
+    async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
+        for one in self.pods.values():
+            for item in one.items:
+                if item["id"] == marker:
+                    return one.pod, datetime.fromisoformat(str(item["created"]))
+        return None
 
     async def refusal(self, request: Request, pod: Pod, reply: Reply) -> Answer:
         return Answer(status=reply.status, body=reply.body)

@@ -18,6 +18,7 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
 from tricircle.road.merge import Item, Listing, Paging
+from tricircle.road.paging import wish_of
 from tricircle.road.row import Row
 from tricircle.upstream.reply import Reply
 
@@ -173,6 +174,63 @@ async def test_deletions_between_pages_lose_nothing(
     assert {str(member["id"]) for fake in pods for member in fake.items} <= set(seen)
 
 
+async def test_a_place_that_was_worked_out_is_kept_for_pods_that_gave_nothing() -> None:
+    """The page after it goes on there, and does not begin again in them."""
+    first = FakePod(pod=pod("P1"), items=[item("a0", 0, 1), item("a1", 1, 9)])
+    second = FakePod(pod=pod("P2"), items=[item(f"b{n}", n, n + 2) for n in range(5)])
+    positions = FakePositions()
+    seen = []
+    at: str | None = "limit=1&marker=b4"
+    while at is not None:
+        _, body = await page([first, second], nova_row(), at, positions)
+        seen += ids(body)
+        at = next_of(body)
+    assert seen == ["b3", "b2", "b1", "b0", "a0"]
+
+
+async def test_a_list_that_does_not_show_its_order_is_one_pod_after_the_other() -> None:
+    """With markers that nobody remembers, too."""
+    pods = [
+        FakePod(pod=pod("P1"), items=[{"id": one, "n": n} for n, one in enumerate("zax")]),
+        FakePod(pod=pod("P2"), items=[{"id": one, "n": n} for n, one in enumerate("mbq")], max_limit=2),
+    ]
+    for limit in (1, 2, 5):
+        seen: list[str] = []
+        at: str | None = f"limit={limit}"
+        while at is not None:
+            _, body = await page(pods, cinder_row(is_blind=True), at)
+            seen += ids(body)
+            at = next_of(body)
+        assert seen == ["x", "a", "z", "q", "b", "m"]
+
+
+def test_novas_directions() -> None:
+    """The key that makes the order total brings its direction along, which the second of the client's may get."""
+    keys = [("sort_key", "a"), ("sort_key", "b")]
+
+    def order(*query: tuple[str, str]) -> tuple[tuple[str, bool], ...]:
+        listing = Listing(paging=Paging.NOVA, ties=(), unique="uuid", ignored=frozenset({"id"}))
+        return wish_of(list(query), listing).order
+
+    assert order() == (("created_at", True), ("uuid", False))
+    assert order(("sort_dir", "asc")) == (("created_at", False), ("uuid", False))
+    assert order(*keys) == (("a", True), ("b", False), ("uuid", True))
+    assert order(*keys, ("sort_dir", "asc")) == (("a", False), ("b", False), ("uuid", False))
+    falling = [("sort_dir", "desc")] * 2
+    assert order(*keys, *falling) == (("a", True), ("b", True), ("uuid", False))
+    assert order(("sort_key", "uuid")) == (("uuid", True),)
+    # Nova takes the direction of a key that it passes over away with it.
+    assert order(("sort_key", "id"), keys[0], ("sort_dir", "desc"), ("sort_dir", "asc")) == (
+        ("a", False),
+        ("uuid", False),
+    )
+
+
+def test_the_last_of_several_limits_and_markers_counts() -> None:
+    wish = wish_of([("limit", "5"), ("marker", "x"), ("limit", "2"), ("marker", "y")], Listing(paging=Paging.NOVA))
+    assert (wish.limit, wish.marker, wish.filters) == (2, "y", ())
+
+
 async def test_new_items_before_the_marker_are_not_shown_again() -> None:
     """What is made while a client pages stays out of later pages and moves nothing."""
     first = FakePod(pod=pod("P1"), items=[item(f"a{n}", n, n) for n in range(4)])
@@ -213,6 +271,18 @@ async def test_a_marker_in_a_dead_pod_works_from_what_was_remembered() -> None:
     second.failure = UnavailableError("down")
     _, body = await page([first, second], nova_row(), next_of(body) or "", positions)
     assert ids(body) == ["a2", "a1"]
+
+
+@pytest.mark.parametrize("row", [nova_row(), cinder_row()])
+async def test_a_marker_in_a_dead_pod_works_from_what_is_written_down(row: Row) -> None:
+    """Nobody remembers the page any more, or it is in the middle of one."""
+    first = FakePod(pod=pod("P1"), items=[item(f"a{n}", n, n) for n in range(4)])
+    second = FakePod(pod=pod("P2"), items=[item(f"b{n}", n, n) for n in range(4)], failure=UnavailableError("down"))
+    _, body = await page([first, second], row, "limit=2&marker=b2")
+    # Of equal age, the pod that goes first was before it.
+    assert ids(body) == ["a1", "a0"]
+    with pytest.raises(UnavailableError):
+        await page([first, second], row, "limit=2&marker=b2&sort_key=name")
 
 
 async def test_nobody_there_is_unavailable_not_empty() -> None:

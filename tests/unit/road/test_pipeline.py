@@ -354,6 +354,24 @@ async def test_an_unknown_id_is_404_and_an_unreachable_one_503(house: House) -> 
     assert (got.status, got.header(b"retry-after") is not None) == (503, True)
 
 
+async def test_what_nobody_has_the_centre_refuses_in_its_own_order(house: House) -> None:
+    """Form before existence, as a stock service; a pod that does not answer leaves it open whether it exists."""
+    path = f"/v2.1/servers/{ID}"
+    refusal = {"badRequest": {"code": 400, "message": "no such form"}}
+    house.compute.upstreams.said["central", path] = json_reply(400, refusal)
+    got = await ask(house.road, "DELETE", f"/compute{path}")
+    assert (got.status, got.json()) == (400, refusal)
+    # The centre is away, or says something that is no refusal: what all pods said stands.
+    for said in (UnavailableError("away"), json_reply(200, {})):
+        house.compute.upstreams.said["central", path] = said
+        got = await ask(house.road, "DELETE", f"/compute{path}")
+        assert (got.status, got.json()["itemNotFound"]["message"]) == (404, f"Instance {ID} could not be found.")
+    other = f"/v2.1/servers/{ID[:-1]}2"
+    house.compute.upstreams.said["id-Pod1", other] = UnavailableError("away")
+    house.compute.upstreams.said["central", other] = json_reply(400, refusal)
+    assert (await ask(house.road, "DELETE", f"/compute{other}")).status == 503
+
+
 async def test_what_no_row_names_goes_where_its_id_lives(house: House) -> None:
     """A newer pod may serve it; the tables need not know it."""
     house.compute.routings.add(Kind.SERVER, ID, TWO)

@@ -20,7 +20,9 @@ _OLD_WORDS = {
     "success": JobStatus.DONE,
 }
 #: Ids that are made by the services; those of flavors and users are whatever somebody chose.
-_UUIDS = frozenset({"network_id", "subnet_id", "port_id", "security_group_id", "volume_type_id", "server_id"})
+_UUIDS = frozenset(
+    {"network_id", "subnet_id", "port_id", "security_group_id", "volume_type_id", "group_type_id", "server_id"}
+)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 #: Lengths of the columns.
 _LONGEST_RESOURCE, _LONGEST_PROJECT = 320, 64

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 
 from tricircle.doors.block_storage.limits import Limits
+from tricircle.doors.block_storage.lists import by_version
 from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.model.job import JobType
@@ -11,13 +12,14 @@ from tricircle.road.row import Behaviour, Row
 
 _ANY = ("GET", "POST", "PUT", "DELETE")
 #: Collections that exist at the centre alone.
-_CENTRAL = ("/default-types", "/os-quota-class-sets", "/resource_filters", "/extensions", "/group_types")
+_CENTRAL = ("/default-types", "/os-quota-class-sets", "/resource_filters", "/extensions")
 
 
 def rows(limits: Limits, types: TypeChanges, qos: QosSpecs) -> Iterator[Row]:
     """Types, QoS specs, limits, and what else only the centre holds."""
     yield from _type_rows(types)
     yield from _qos_rows(qos)
+    yield from by_version(_group_type_rows(types), "3.11")
     yield Row(("GET",), "/limits", Behaviour.SUM, handler=limits.limits)
     yield Row(("GET",), "/os-quota-sets/{project_id}", Behaviour.SUM, handler=limits.quota_set)
     yield Row(("PUT", "DELETE"), "/os-quota-sets/{project_id}", Behaviour.CENTRAL)
@@ -43,6 +45,17 @@ def _type_rows(types: TypeChanges) -> Iterator[Row]:
         ("DELETE", encryption + "/{encryption_id}", "Cannot delete encryption specs. Volume type in use."),
     ):
         yield Row((verb,), path, Behaviour.DECLARE, jobs=follow, handler=types.unless_used(refusal))
+
+
+def _group_type_rows(types: TypeChanges) -> Iterator[Row]:
+    follow = ((JobType.GROUP_TYPE, "group_type_id"),)
+    one = "/group_types/{group_type_id}"
+    yield Row(("GET", "POST"), "/group_types", Behaviour.CENTRAL)
+    yield Row(("GET",), one, Behaviour.CENTRAL)
+    yield Row(("PUT",), one, Behaviour.DECLARE, jobs=follow)
+    yield Row(("DELETE",), one, Behaviour.DECLARE, jobs=follow, handler=types.unless_grouped)
+    yield Row(("GET",), one + "/{rest...}", Behaviour.CENTRAL)
+    yield Row(("POST", "PUT", "DELETE"), one + "/{rest...}", Behaviour.DECLARE, jobs=follow)
 
 
 def _qos_rows(qos: QosSpecs) -> Iterator[Row]:

@@ -65,7 +65,7 @@ class Derived:
             raise words.body_missing(derivation.entity)
         source_id, kind = _source(derivation, entity)
         pod = (await self._carrier.locate(kind, source_id, request.context)).pod
-        body = {**document, derivation.entity: _in_pod(entity, pod)}
+        body = {**document, derivation.entity: in_zone_of(pod, entity)}
         async with await self._paid(request, pod, derivation, (kind, source_id)) as hold:
             reply = await hold.send(self._carrier.to_pod(request, pod, body=body))
         singular = derivation.answered_as or derivation.entity
@@ -105,7 +105,7 @@ def _source(derivation: Derivation, entity: Mapping[str, object]) -> tuple[str, 
     raise words.field_missing(derivation.entity, dict(entity), first)
 
 
-def _in_pod(entity: Mapping[str, object], pod: Pod) -> dict[str, object]:
+def in_zone_of(pod: Pod, entity: Mapping[str, object]) -> dict[str, object]:
     """The entity with the pod's own AZ, if it names one. :raises InvalidRequestError: it names another AZ"""
     zone = entity.get("availability_zone")
     if zone is None:

@@ -5,15 +5,20 @@ Restoring a backup may make a volume; accepting a transfer gives one to another 
 the backup or the volume is, and both take from the limits of the project that gets the volume.
 """
 
+import logging
 from collections.abc import Mapping
 
 from tricircle.doors.block_storage import quota, words
 from tricircle.doors.block_storage.sources import read_one, size_of
 from tricircle.doors.block_storage.volumes import Needs
+from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod
+from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.road.allowance import Hold
+from tricircle.upstream.client import collect
+
+LOG = logging.getLogger(__name__)
 
 
 class Handovers:
@@ -52,7 +57,8 @@ class Handovers:
             await self._needs.bindings.ensure(context.project_id, pod, context.deadline)
             reply = await hold.send(carrier.to_pod(request, pod))
         if reply.status < 300:
-            await self._take(request, pod, reply.json().get("transfer"))
+            volume_id = await self._take(request, pod, reply.json().get("transfer"))
+            await self._take_snapshots(request, pod, volume_id)
             await carrier.forget(Kind.TRANSFER, request.params["transfer_id"])
         return await carrier.answer(request, pod, reply)
 
@@ -64,9 +70,28 @@ class Handovers:
         await needs.copies.ensure(pod, default, context.deadline)
         return await needs.quota.take(context, pod, amounts, largest_gib=size_gib)
 
-    async def _take(self, request: Request, pod: Pod, made: object) -> None:
-        """Write down that the volume which the pod named is the caller's."""
+    async def _take(self, request: Request, pod: Pod, made: object) -> str | None:
+        """Write down that the volume which the pod named is the caller's; its id."""
         volume_id = made.get("volume_id") if isinstance(made, Mapping) else None
-        if isinstance(volume_id, str):
-            await self._needs.carrier.forget(Kind.VOLUME, volume_id)
-            await self._needs.carrier.record(Kind.VOLUME, volume_id, pod, request.context)
+        if not isinstance(volume_id, str):
+            return None
+        await self._needs.carrier.forget(Kind.VOLUME, volume_id)
+        await self._needs.carrier.record(Kind.VOLUME, volume_id, pod, request.context)
+        return volume_id
+
+    async def _take_snapshots(self, request: Request, pod: Pod, volume_id: str | None) -> None:
+        """Write down that the snapshots which came along are the caller's. Never fails: they change hands in the pod,
+        and whoever looks for one finds it there."""
+        if volume_id is None:
+            return
+        context, needs = request.context, self._needs
+        client = needs.clients.as_user(context, needs.registry.target(pod, Service.BLOCK_STORAGE))
+        asked = {"volume_id": volume_id}
+        try:
+            snapshots = await collect(client, "/v3/snapshots", "snapshots", context.deadline, asked)
+        except TricircleError as error:
+            LOG.warning("snapshots of the transferred volume %s are not written down: %s", volume_id, error)
+            return
+        for snapshot in snapshots:
+            await needs.carrier.forget(Kind.SNAPSHOT, str(snapshot["id"]))
+            await needs.carrier.record(Kind.SNAPSHOT, str(snapshot["id"]), pod, context)

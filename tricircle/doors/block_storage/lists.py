@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which lists are gathered from all pods, and what do their brief forms show? As Cinder's own views."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from tricircle.doors.block_storage.derived import Derivation, Derived
+from tricircle.doors.block_storage.hosts import adapting
 from tricircle.doors.block_storage.volume_views import VOLUME, ZONED
+from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.merge import Listing, Order, Paging
+from tricircle.road.merge import Listing, Order, Paging, Query
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
+
+_ANY = ("GET", "POST", "PUT", "DELETE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +23,8 @@ class List:
     :ivar noun: what an unknown marker is called
     :ivar links: JSON key of the page links; None when Cinder sends none
     :ivar brief: what the brief list shows; the detailed one shows all
+    :ivar adapt: a pod's query from the client's
+    :ivar is_blind: as in ``Listing``
     """
 
     kind: Kind
@@ -27,6 +34,8 @@ class List:
     brief: tuple[str, ...]
     order: Order = (("created_at", True),)
     shape: Shape | None = None
+    adapt: Callable[[Query, Pod], Query | None] | None = None
+    is_blind: bool = False
 
     def rows(self, path: str) -> Iterator[Row]:
         """The brief list at ``path`` and the detailed one below it. Only detail carries the sort keys."""
@@ -38,6 +47,8 @@ class List:
                 noun=self.noun,
                 links=self.links,
                 brief=brief,
+                adapt=self.adapt,
+                is_blind=self.is_blind,
             )
             yield Row(
                 ("GET",),
@@ -58,6 +69,7 @@ VOLUMES = List(
     links="volumes_links",
     brief=("id", "name", "links"),
     shape=VOLUME,
+    adapt=adapting("host", "cluster_name"),
 )
 SNAPSHOTS = List(
     kind=Kind.SNAPSHOT,
@@ -80,6 +92,8 @@ ATTACHMENTS = List(
     collection="attachments",
     links=None,
     brief=("id", "status", "instance", "volume_id"),
+    # Sorted by their ages, which they do not show.
+    is_blind=True,
 )
 _TRANSFERS = List(
     kind=Kind.TRANSFER,
@@ -102,6 +116,19 @@ def by_version(rows: Iterable[Row], since: str) -> Iterator[Row]:
     for row in rows:
         is_later = row.min_version is not None and _number(row.min_version) > _number(since)
         yield row if is_later else replace(row, min_version=since)
+
+
+def below(path: str, kind: Kind, id_param: str, *, singular: str, shape: Shape | None = None) -> Iterator[Row]:
+    """One thing, and everything below its id: where it lives."""
+    one = f"{path}/{{{id_param}}}"
+    yield Row(("GET", "PUT"), one, Behaviour.ROUTE, kind=kind, id_param=id_param, singular=singular, shape=shape)
+    yield Row(("DELETE",), one, Behaviour.ROUTE, kind=kind, id_param=id_param)
+    yield Row(_ANY, one + "/{rest...}", Behaviour.ROUTE, kind=kind, id_param=id_param)
+
+
+def made(path: str, derivation: Derivation, derived: Derived) -> Row:
+    """What is made of something that is in a pod."""
+    return Row(("POST",), path, Behaviour.PLACE, kind=derivation.kind, handler=derived.making(derivation))
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -1,48 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do operators see of the storage of all pods, and what must they do at a pod itself?
+"""What do operators see and do with the storage of all pods?
 
-Lists are gathered. What names one host is refused where several pods may have a host of that name: which one is meant
-cannot be told.
+Lists are gathered; what names one host goes to the pod that its name says (0030); the rest is done in all pods.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from tricircle.doors.block_storage.everywhere import Everywhere
+from tricircle.doors.block_storage.host_calls import HostCalls
+from tricircle.doors.block_storage.hosts import NAMED, SERVICE, USAGE, adapting
 from tricircle.doors.block_storage.lists import by_version
 from tricircle.doors.block_storage.somewhere import Somewhere
-from tricircle.doors.block_storage.volume_views import MESSAGE, ZONED
-from tricircle.http.message import Answer, Request
-from tricircle.road.carrier import not_carried
+from tricircle.doors.block_storage.volume_views import MESSAGE
 from tricircle.road.merge import Listing, Paging
 from tricircle.road.row import Behaviour, Row
 
-_ANY = ("GET", "POST", "PUT", "DELETE")
-#: What is about one host of one pod.
-_HOSTS = ("/manageable_volumes", "/manageable_snapshots", "/os-volume-manage", "/os-snapshot-manage", "/workers")
+#: A list that comes whole.
+_WHOLE = Listing(paging=Paging.NONE, zone_filter=None, adapt=adapting("host"))
+#: As that, of things that are named as hosts are.
+_NAMED = Listing(paging=Paging.NONE, zone_filter=None, adapt=adapting("name"))
+_ZONED = Listing(paging=Paging.NONE, zone_filter="zone")
 
 
-def rows(somewhere: Somewhere) -> Iterator[Row]:
-    """Services, hosts, clusters, pools, messages, and what cannot be told apart."""
-    plain = Listing(paging=Paging.NONE, zone_filter=None)
-    yield Row(("GET",), "/os-services", Behaviour.GATHER, collection="services", listing=plain, shape=ZONED)
-    yield Row(("PUT",), "/os-services/{rest...}", Behaviour.OURS, handler=refused)
-    yield Row(("GET",), "/scheduler-stats/get_pools", Behaviour.GATHER, collection="pools", listing=plain)
-    yield Row(("GET",), "/capabilities/{host}", Behaviour.OURS, handler=somewhere.showing(""))
-    yield Row(("GET",), "/os-hosts", Behaviour.GATHER, collection="hosts", listing=plain, shape=ZONED)
-    yield Row(("GET",), "/os-hosts/{host}", Behaviour.OURS, handler=somewhere.showing("host"))
-    yield Row(("PUT",), "/os-hosts", Behaviour.OURS, handler=refused)
-    yield Row(("PUT",), "/os-hosts/{host}", Behaviour.OURS, handler=refused)
-    yield from by_version(_cluster_rows(somewhere, plain), "3.7")
-    yield from by_version(_message_rows(somewhere), "3.3")
-    for path in _HOSTS:
-        yield Row(_ANY, path, Behaviour.OURS, handler=refused)
-        yield Row(_ANY, path + "/{rest...}", Behaviour.OURS, handler=refused)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operating:
+    """The special cases of operators."""
+
+    calls: HostCalls
+    everywhere: Everywhere
+    somewhere: Somewhere
 
 
-def _cluster_rows(somewhere: Somewhere, plain: Listing) -> Iterator[Row]:
+def rows(operating: Operating) -> Iterator[Row]:
+    """Services, hosts, clusters, pools, workers and messages."""
+    yield from _service_rows(operating)
+    yield from _host_rows(operating.calls)
+    yield from by_version(_cluster_rows(operating.calls), "3.7")
+    cleanup = operating.everywhere.cleanup
+    yield Row(("POST",), "/workers/cleanup", Behaviour.OURS, handler=cleanup, min_version="3.24")
+    yield from by_version(_message_rows(operating.somewhere), "3.3")
+
+
+def _service_rows(operating: Operating) -> Iterator[Row]:
+    yield Row(("GET",), "/os-services", Behaviour.GATHER, collection="services", listing=_WHOLE, shape=SERVICE)
+    for action in ("enable", "disable", "disable-log-reason", "freeze", "thaw", "failover_host"):
+        yield Row(("PUT",), f"/os-services/{action}", Behaviour.OURS, handler=operating.calls.service)
+    yield Row(("PUT",), "/os-services/failover", Behaviour.OURS, handler=operating.calls.service, min_version="3.26")
+    for action in ("get-log", "set-log"):
+        logs = operating.everywhere.logs
+        yield Row(("PUT",), f"/os-services/{action}", Behaviour.OURS, handler=logs, min_version="3.32")
+
+
+def _host_rows(calls: HostCalls) -> Iterator[Row]:
+    pools = "/scheduler-stats/get_pools"
+    yield Row(("GET",), pools, Behaviour.GATHER, collection="pools", listing=_NAMED, shape=NAMED)
+    yield Row(("GET",), "/capabilities/{host}", Behaviour.OURS, handler=calls.at("capabilities"))
+    yield Row(("GET",), "/os-hosts", Behaviour.GATHER, collection="hosts", listing=_ZONED, shape=SERVICE)
+    # Cinder has this path, and a refusal for whoever asks.
+    yield Row(("PUT",), "/os-hosts", Behaviour.CENTRAL)
+    yield Row(("GET", "PUT"), "/os-hosts/{host}", Behaviour.OURS, handler=calls.at("os-hosts", listed=USAGE))
+
+
+def _cluster_rows(calls: HostCalls) -> Iterator[Row]:
     for path in ("/clusters", "/clusters/detail"):
-        yield Row(("GET",), path, Behaviour.GATHER, collection="clusters", listing=plain)
-    yield Row(("GET",), "/clusters/{cluster}", Behaviour.OURS, handler=somewhere.showing("cluster"))
-    yield Row(("PUT",), "/clusters/{rest...}", Behaviour.OURS, handler=refused)
+        yield Row(("GET",), path, Behaviour.GATHER, collection="clusters", listing=_NAMED, shape=NAMED)
+    yield Row(("GET",), "/clusters/{host}", Behaviour.OURS, handler=calls.at("clusters", is_cluster=True))
+    for action in ("enable", "disable"):
+        yield Row(("PUT",), f"/clusters/{action}", Behaviour.OURS, handler=calls.cluster)
 
 
 def _message_rows(somewhere: Somewhere) -> Iterator[Row]:
@@ -52,8 +77,3 @@ def _message_rows(somewhere: Somewhere) -> Iterator[Row]:
     one = "/messages/{message_id}"
     yield Row(("GET",), one, Behaviour.OURS, handler=somewhere.showing("message", MESSAGE))
     yield Row(("DELETE",), one, Behaviour.OURS, handler=somewhere.delete)
-
-
-async def refused(request: Request) -> Answer:
-    """A documented call that nobody carries yet. :raises NotImplementedByUsError: always"""
-    raise not_carried(request)

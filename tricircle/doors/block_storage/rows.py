@@ -2,32 +2,45 @@
 """What happens to each call of Cinder's v3 API? The table; paths are those of Cinder's own router."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tricircle.doors.block_storage import central_rows, operator_rows
+from tricircle.doors.block_storage import central_rows, group_rows, operator_rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
+from tricircle.doors.block_storage.backup_records import BackupRecords
 from tricircle.doors.block_storage.derived import Derivation, Derived
+from tricircle.doors.block_storage.group_rows import Grouping
 from tricircle.doors.block_storage.handovers import Handovers
 from tricircle.doors.block_storage.limits import Limits
-from tricircle.doors.block_storage.lists import ATTACHMENTS, BACKUPS, SNAPSHOTS, VOLUMES, List, by_version, transfers
-from tricircle.doors.block_storage.operator_rows import refused
+from tricircle.doors.block_storage.lists import (
+    ATTACHMENTS,
+    BACKUPS,
+    SNAPSHOTS,
+    VOLUMES,
+    below,
+    by_version,
+    made,
+    transfers,
+)
+from tricircle.doors.block_storage.manage import Manage
+from tricircle.doors.block_storage.operator_rows import Operating
 from tricircle.doors.block_storage.qos import QosSpecs
-from tricircle.doors.block_storage.quota import of_backup, of_snapshot, of_volume
-from tricircle.doors.block_storage.somewhere import Somewhere
+from tricircle.doors.block_storage.quota import of_backup, of_snapshot
 from tricircle.doors.block_storage.type_changes import TypeChanges
 from tricircle.doors.block_storage.versions import Versions
 from tricircle.doors.block_storage.volume_actions import VolumeActions
-from tricircle.doors.block_storage.volume_views import GROUP, VOLUME, ZONED
+from tricircle.doors.block_storage.volume_views import VOLUME, ZONED
 from tricircle.doors.block_storage.volumes import Volumes
 from tricircle.http.dialects import Dialect
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 from tricircle.road.door import Door, ProjectInPath
-from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
 
+#: A snapshot, made or taken over.
+SNAPSHOT = Derivation(
+    entity="snapshot", kind=Kind.SNAPSHOT, sources=(("volume_id", Kind.VOLUME),), takes_null=True, price=of_snapshot
+)
 NAME, PREFIX = "block_storage", "/volume"
-ANY = ("GET", "POST", "PUT", "DELETE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +55,10 @@ class Specials:
     limits: Limits
     types: TypeChanges
     qos: QosSpecs
-    somewhere: Somewhere
+    manage: Manage
+    records: BackupRecords
+    grouping: Grouping
+    operating: Operating
     versions: Versions
 
 
@@ -56,11 +72,11 @@ def rows(specials: Specials) -> tuple[Row, ...]:
         *_backup_rows(specials),
         *_attachment_rows(specials.derived),
         *_transfer_rows(specials),
-        *_group_rows(specials.derived),
-        *_group_snapshot_rows(specials.derived),
+        *_manage_rows(specials),
+        *group_rows.rows(specials.grouping),
         *central_rows.rows(specials.limits, specials.types, specials.qos),
         Row(("GET",), zones, Behaviour.OURS, handler=specials.zones.index, policy="volume:availability_zone_list"),
-        *operator_rows.rows(specials.somewhere),
+        *operator_rows.rows(specials.operating),
     )
 
 
@@ -80,18 +96,6 @@ def door(specials: Specials) -> Door:
     )
 
 
-def _below(path: str, kind: Kind, id_param: str, *, singular: str, shape: Shape | None = None) -> Iterator[Row]:
-    """One thing, and everything below its id: where it lives."""
-    one = f"{path}/{{{id_param}}}"
-    yield Row(("GET", "PUT"), one, Behaviour.ROUTE, kind=kind, id_param=id_param, singular=singular, shape=shape)
-    yield Row(("DELETE",), one, Behaviour.ROUTE, kind=kind, id_param=id_param)
-    yield Row(ANY, one + "/{rest...}", Behaviour.ROUTE, kind=kind, id_param=id_param)
-
-
-def _made(path: str, derivation: Derivation, derived: Derived) -> Row:
-    return Row(("POST",), path, Behaviour.PLACE, kind=derivation.kind, handler=derived.making(derivation))
-
-
 def _volume_rows(specials: Specials) -> Iterator[Row]:
     yield from VOLUMES.rows("/volumes")
     yield Row(("GET",), "/volumes/summary", Behaviour.SUM, handler=specials.limits.summary, min_version="3.12")
@@ -104,16 +108,13 @@ def _volume_rows(specials: Specials) -> Iterator[Row]:
         id_param="volume_id",
         handler=specials.actions.act,
     )
-    yield from _below("/volumes", Kind.VOLUME, "volume_id", singular="volume", shape=VOLUME)
+    yield from below("/volumes", Kind.VOLUME, "volume_id", singular="volume", shape=VOLUME)
 
 
 def _snapshot_rows(derived: Derived) -> Iterator[Row]:
-    snapshot = Derivation(
-        entity="snapshot", kind=Kind.SNAPSHOT, sources=(("volume_id", Kind.VOLUME),), takes_null=True, price=of_snapshot
-    )
     yield from SNAPSHOTS.rows("/snapshots")
-    yield _made("/snapshots", snapshot, derived)
-    yield from _below("/snapshots", Kind.SNAPSHOT, "snapshot_id", singular="snapshot")
+    yield made("/snapshots", SNAPSHOT, derived)
+    yield from below("/snapshots", Kind.SNAPSHOT, "snapshot_id", singular="snapshot")
 
 
 def _backup_rows(specials: Specials) -> Iterator[Row]:
@@ -125,20 +126,39 @@ def _backup_rows(specials: Specials) -> Iterator[Row]:
         shape=ZONED,
     )
     yield from BACKUPS.rows("/backups")
-    yield _made("/backups", backup, specials.derived)
-    # A record says nothing of the pod that can read it.
-    yield Row(("POST",), "/backups/import_record", Behaviour.OURS, handler=refused)
-    restore, param = specials.handovers.restore, "backup_id"
+    yield made("/backups", backup, specials.derived)
+    records, restore, param = specials.records, specials.handovers.restore, "backup_id"
+    yield Row(("POST",), "/backups/import_record", Behaviour.PLACE, kind=Kind.BACKUP, handler=records.take)
+    exported = "/backups/{backup_id}/export_record"
+    yield Row(("GET",), exported, Behaviour.ROUTE, kind=Kind.BACKUP, id_param=param, handler=records.give)
     path = "/backups/{backup_id}/restore"
     yield Row(("POST",), path, Behaviour.ROUTE, kind=Kind.BACKUP, id_param=param, handler=restore)
-    yield from _below("/backups", Kind.BACKUP, param, singular="backup", shape=ZONED)
+    yield from below("/backups", Kind.BACKUP, param, singular="backup", shape=ZONED)
+
+
+def _manage_rows(specials: Specials) -> Iterator[Row]:
+    """What is on hosts and could become a volume or a snapshot; the newer paths are those of 3.8."""
+    for noun, old in (("volumes", "/os-volume-manage"), ("snapshots", "/os-snapshot-manage")):
+        managed = [
+            *(
+                Row(("GET",), path, Behaviour.OURS, handler=specials.operating.calls.manageable)
+                for path in (old, f"{old}/detail")
+            ),
+            Row(("POST",), old, Behaviour.PLACE, kind=Kind.VOLUME, handler=specials.manage.volume)
+            if noun == "volumes"
+            else made(old, SNAPSHOT, specials.derived),
+        ]
+        yield from managed
+        yield from by_version(
+            [replace(row, path=row.path.replace(old, f"/manageable_{noun}")) for row in managed], "3.8"
+        )
 
 
 def _attachment_rows(derived: Derived) -> Iterator[Row]:
     attachment = Derivation(entity="attachment", kind=Kind.ATTACHMENT, sources=(("volume_uuid", Kind.VOLUME),))
     yield from by_version(ATTACHMENTS.rows("/attachments"), "3.27")
-    yield from by_version([_made("/attachments", attachment, derived)], "3.27")
-    yield from by_version(_below("/attachments", Kind.ATTACHMENT, "attachment_id", singular="attachment"), "3.27")
+    yield from by_version([made("/attachments", attachment, derived)], "3.27")
+    yield from by_version(below("/attachments", Kind.ATTACHMENT, "attachment_id", singular="attachment"), "3.27")
 
 
 def _transfer_rows(specials: Specials) -> Iterator[Row]:
@@ -146,55 +166,10 @@ def _transfer_rows(specials: Specials) -> Iterator[Row]:
     accept, param = specials.handovers.accept, "transfer_id"
     for path, since in (("/os-volume-transfer", None), ("/volume-transfers", "3.55")):
         where = f"{path}/{{{param}}}/accept"
-        made = [
+        transferred = [
             *transfers(path),
-            _made(path, transfer, specials.derived),
+            made(path, transfer, specials.derived),
             Row(("POST",), where, Behaviour.ROUTE, kind=Kind.TRANSFER, id_param=param, handler=accept),
-            *_below(path, Kind.TRANSFER, param, singular="transfer"),
+            *below(path, Kind.TRANSFER, param, singular="transfer"),
         ]
-        yield from made if since is None else by_version(made, since)
-
-
-def _group_rows(derived: Derived) -> Iterator[Row]:
-    """Generic groups. Making one of nothing needs copies of group types, which nobody makes yet."""
-    group = Derivation(
-        entity="create-from-src",
-        kind=Kind.GROUP,
-        sources=(("group_snapshot_id", Kind.GROUP_SNAPSHOT), ("source_group_id", Kind.GROUP)),
-        price=of_volume,
-        once={"groups": 1},
-        answered_as="group",
-        shape=GROUP,
-    )
-    listed = List(
-        kind=Kind.GROUP, noun="Group", collection="groups", links="group_links", brief=("id", "name"), shape=GROUP
-    )
-    made = [
-        *listed.rows("/groups"),
-        Row(("POST",), "/groups", Behaviour.OURS, handler=refused),
-        _made("/groups/action", group, derived),
-        *_below("/groups", Kind.GROUP, "group_id", singular="group", shape=GROUP),
-    ]
-    yield from by_version(made, "3.13")
-    for path in ("/consistencygroups", "/cgsnapshots"):
-        # Cinder itself keeps only what was made before groups were there; nobody behind us has any.
-        yield Row(ANY, path, Behaviour.OURS, handler=refused)
-        yield Row(ANY, path + "/{rest...}", Behaviour.OURS, handler=refused)
-
-
-def _group_snapshot_rows(derived: Derived) -> Iterator[Row]:
-    sources = (("group_id", Kind.GROUP),)
-    snapshot = Derivation(entity="group_snapshot", kind=Kind.GROUP_SNAPSHOT, sources=sources, price=of_snapshot)
-    listed = List(
-        kind=Kind.GROUP_SNAPSHOT,
-        noun="GroupSnapshot",
-        collection="group_snapshots",
-        links="group_snapshot_links",
-        brief=("id", "name"),
-    )
-    made = [
-        *listed.rows("/group_snapshots"),
-        _made("/group_snapshots", snapshot, derived),
-        *_below("/group_snapshots", Kind.GROUP_SNAPSHOT, "group_snapshot_id", singular="group_snapshot"),
-    ]
-    yield from by_version(made, "3.14")
+        yield from transferred if since is None else by_version(transferred, since)

@@ -84,6 +84,12 @@ class Sources:
         :param reference: an id, a URL that ends with one, or, as Cinder allows, a name
         :raises InvalidRequestError: there is no such image (Cinder's words)
         """
+        image = await self.image(context, reference)
+        wanted = image.get("cinder_img_volume_type")
+        return await self._types.find(context, wanted) if isinstance(wanted, str) and wanted else None
+
+    async def image(self, context: RequestContext, reference: str) -> Mapping[str, object]:
+        """The central image that an id or a name means. :raises InvalidRequestError: there is none (Cinder's words)"""
         client = self._clients.as_user(context, self._registry.central(Service.IMAGE))
         image_id = reference.rsplit("/", 1)[-1]
         image: Mapping[str, object] = {}
@@ -94,8 +100,7 @@ class Sources:
             image = next(iter(rows(named, "images")), {})
         if not image.get("id"):
             raise words.image_unusable()
-        wanted = image.get("cinder_img_volume_type")
-        return await self._types.find(context, wanted) if isinstance(wanted, str) and wanted else None
+        return image
 
     async def _holder(self, context: RequestContext, document: Mapping[str, object], volume: Volume) -> Pod | None:
         zone = volume.get("availability_zone") or None

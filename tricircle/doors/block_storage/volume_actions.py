@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which actions on a volume need more than passing on? ``POST /volumes/{volume_id}/action``.
 
-Growth and a new type are measured against the limits of the centre, the type gets its copy in the pod, and what the pod
-says of the type of an uploaded volume is made ours. Everything else goes to the pod as it is.
+Growth and a new type are measured against the limits of the centre, the type gets its copy in the pod, a host is named
+as the pod names it, and what the pod says of the type of an uploaded volume is made ours. Everything else goes to the
+pod as it is.
 """
 
 from collections.abc import Mapping
 
-from tricircle.doors.block_storage import quota
+from tricircle.doors.block_storage import quota, words
+from tricircle.doors.block_storage.hosts import named_pod, within
 from tricircle.doors.block_storage.sources import read_one, size_of, type_of
+from tricircle.doors.block_storage.volume_images import ANEW
 from tricircle.doors.block_storage.volume_views import UPLOAD
 from tricircle.doors.block_storage.volumes import Needs
 from tricircle.http.message import Answer, Request
@@ -17,6 +20,7 @@ from tricircle.model.routing import Kind
 from tricircle.road.allowance import Hold
 
 _UPLOAD = "os-volume_upload_image"
+_MIGRATE = "os-migrate_volume"
 
 
 class VolumeActions:
@@ -37,9 +41,15 @@ class VolumeActions:
         if isinstance(retype := document.get("os-retype"), Mapping):
             change, hold = await self._retyped(request, pod, volume_id, retype)
             document = {**document, "os-retype": change}
+        if request.context.is_admin and isinstance(migration := document.get(_MIGRATE), Mapping):
+            document = {**document, _MIGRATE: await self._moved(pod, migration)}
+        if isinstance(anew := document.get("os-reimage"), Mapping):
+            prepared = await self._needs.images.prepared(request.context, pod, anew, ANEW)
+            document = {**document, "os-reimage": prepared}
         async with hold:
             reply = await hold.send(self._needs.carrier.to_pod(request, pod, body=document))
         if _UPLOAD in document:
+            await self._needs.images.uploaded(request.context, pod, reply, _UPLOAD)
             return await self._needs.carrier.answer(request, pod, reply, singular=_UPLOAD, shape=UPLOAD)
         return await self._needs.carrier.answer(request, pod, reply)
 
@@ -52,6 +62,17 @@ class VolumeActions:
             return Hold()
         amounts = quota.of_growth(grown, type_of(volume))
         return await self._needs.quota.take(request.context, pod, amounts, largest_gib=int(new_size))
+
+    async def _moved(self, pod: Pod, migration: Mapping[str, object]) -> dict[str, object]:
+        """The migration with the host as the pod knows it. :raises InvalidRequestError: the host is in another pod"""
+        inner = dict(migration)
+        for key in ("host", "cluster"):
+            if isinstance(name := inner.get(key), str):
+                said = named_pod(await self._needs.registry.pods(), name)
+                if said is not None and said.id != pod.id:
+                    raise words.host_elsewhere(name)
+                inner[key] = within(pod, name)
+        return inner
 
     async def _retyped(
         self, request: Request, pod: Pod, volume_id: str, retype: Mapping[str, object]

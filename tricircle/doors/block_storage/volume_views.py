@@ -9,7 +9,9 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 
+from tricircle.copies import image_content
 from tricircle.copies.volume_types import PREFIX, central_name
+from tricircle.doors.block_storage.hosts import qualified
 from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, zone
 
@@ -17,6 +19,10 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 #: host@backend#pool, as Cinder writes places.
 _WORD = r"[\w-]+(?:\.[\w-]+)*"
 _PLACE = re.compile(rf"{_WORD}@{_WORD}(?:#{_WORD})?")
+
+
+#: Fields of a volume that name a host or a cluster.
+_PLACES = ("os-vol-host-attr:host", "cluster_name")
 
 
 def _collect_volume(item: Item) -> Iterator[PodSideId]:
@@ -33,6 +39,13 @@ def _apply_volume(item: Item, facts: Facts) -> Item:
         item["volume_type_id"] = facts.central_id(Kind.VOLUME_TYPE, type_id) or type_id
     if isinstance(service := item.get("service_uuid"), str):
         item["service_uuid"] = hidden_service(facts.pod.id, service)
+    for key in _PLACES:
+        if key in item and facts.context.is_admin:
+            item[key] = qualified(facts.pod, item[key])
+        elif key in item:
+            del item[key]  # whatever the pod's policy says, hosts are nothing for tenants
+    if isinstance(image := item.get("volume_image_metadata"), dict) and isinstance(image.get("image_id"), str):
+        image["image_id"] = image_content.central_id(image["image_id"])
     return item
 
 
@@ -49,16 +62,31 @@ def _apply_zoned(item: Item, facts: Facts) -> Item:
 
 
 def _collect_group(item: Item) -> Iterator[PodSideId]:
+    if isinstance(group_type := item.get("group_type"), str):
+        yield Kind.GROUP_TYPE, group_type
     types = item.get("volume_types")
     for type_id in types if isinstance(types, list) else []:
         yield Kind.VOLUME_TYPE, str(type_id)
 
 
 def _apply_group(item: Item, facts: Facts) -> Item:
+    if isinstance(group_type := item.get("group_type"), str):
+        item["group_type"] = facts.central_id(Kind.GROUP_TYPE, group_type) or group_type
     types = item.get("volume_types")
     if isinstance(types, list):
         item["volume_types"] = [facts.central_id(Kind.VOLUME_TYPE, str(one)) or one for one in types]
     return _apply_zoned(item, facts)
+
+
+def _collect_group_snapshot(item: Item) -> Iterator[PodSideId]:
+    if isinstance(group_type := item.get("group_type_id"), str):
+        yield Kind.GROUP_TYPE, group_type
+
+
+def _apply_group_snapshot(item: Item, facts: Facts) -> Item:
+    if isinstance(group_type := item.get("group_type_id"), str):
+        item["group_type_id"] = facts.central_id(Kind.GROUP_TYPE, group_type) or group_type
+    return item
 
 
 def _collect_upload(item: Item) -> Iterator[PodSideId]:
@@ -117,6 +145,8 @@ VOLUME = Shape(apply=_apply_volume, collect=_collect_volume)
 ZONED = Shape(apply=_apply_zoned)
 #: A generic volume group.
 GROUP = Shape(apply=_apply_group, collect=_collect_group)
+#: A snapshot of one.
+GROUP_SNAPSHOT = Shape(apply=_apply_group_snapshot, collect=_collect_group_snapshot)
 #: What ``os-volume_upload_image`` answers.
 UPLOAD = Shape(apply=_apply_upload, collect=_collect_upload)
 #: A message to the user.

@@ -9,10 +9,12 @@ from tricircle.copies.vanished import NAMES_UNKNOWN, Vanished
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.doors.block_storage import quota, words
 from tricircle.doors.block_storage.quota import Quota
+from tricircle.doors.block_storage.rehearsal import form_refusal
 from tricircle.doors.block_storage.sources import Source, Sources, Volume
 from tricircle.doors.block_storage.types import CentralTypes
+from tricircle.doors.block_storage.volume_images import NEW, VolumeImages
 from tricircle.doors.block_storage.volume_views import VOLUME
-from tricircle.errors import NotAcceptableError, NoValidPodError, TricircleError
+from tricircle.errors import InvalidRequestError, NotAcceptableError, NotFoundError, NoValidPodError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
@@ -21,6 +23,7 @@ from tricircle.pods.placement import Wish
 from tricircle.pods.registry import Registry
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
+from tricircle.upstream.client import Clients
 from tricircle.upstream.reply import Reply
 
 
@@ -29,6 +32,7 @@ class Needs:
     """What the special cases of volumes are made with."""
 
     carrier: Carrier
+    clients: Clients
     registry: Registry
     selection: Selection
     bindings: Bindings
@@ -37,6 +41,7 @@ class Needs:
     copies: VolumeTypes
     vanished: Vanished
     sources: Sources
+    images: VolumeImages
 
 
 class Volumes:
@@ -52,6 +57,15 @@ class Volumes:
         :raises UnavailableError: no pod can be reached; nothing is left behind
         :raises OutcomeUnknownError: sent without an answer; a list will show what came of it
         """
+        try:
+            return await self._create(request)
+        except (InvalidRequestError, NotFoundError):
+            refusal = await form_refusal(self._needs.carrier, request)
+            if refusal is None:
+                raise
+            return refusal
+
+    async def _create(self, request: Request) -> Answer:
         document = await request.json()
         volume = document.get("volume")
         if not isinstance(volume, Mapping):
@@ -78,7 +92,8 @@ class Volumes:
         """The volume as the pod is to be asked for it, but for its type."""
         needs = self._needs
         await needs.bindings.ensure(context.project_id, pod, context.deadline)
-        in_pod = {key: value for key, value in volume.items() if key != "availability_zone"}
+        prepared = await needs.images.prepared(context, pod, volume, NEW)
+        in_pod = {key: value for key, value in prepared.items() if key != "availability_zone"}
         if pod.pod_az_name:
             in_pod["availability_zone"] = pod.pod_az_name
         return in_pod

@@ -52,6 +52,39 @@ def type_not_found(asked: str) -> NotFoundError:
     return NotFoundError(f"Volume type {by_name}{asked} could not be found.")
 
 
+def manageable_type_missing(asked: str) -> InvalidRequestError:
+    """The type of what shall be managed does not exist."""
+    return InvalidRequestError(f"Invalid volume type: Cannot find requested '{asked}' volume type")
+
+
+def group_type_not_found(asked: str) -> NotFoundError:
+    """The group type does not exist, or the caller may not use it."""
+    by_name = "" if _UUID.fullmatch(asked) else "with name "
+    return NotFoundError(f"Group type {by_name}{asked} could not be found.")
+
+
+def group_zone_invalid(name: str) -> InvalidRequestError:
+    """The AZ of a group does not exist."""
+    return InvalidRequestError(f"Invalid input received: Availability zone '{name}' is invalid.")
+
+
+def record_unknown() -> InvalidRequestError:
+    """The record of a backup says no place of the cloud. No words of Cinder's: it has one place only."""
+    return InvalidRequestError(
+        "Invalid input received: the record names no place of this cloud. Export it here, or name the pod in its host."
+    )
+
+
+def service_id_alone() -> InvalidRequestError:
+    """Services are numbered in each pod. No words of Cinder's: it has one place only."""
+    return InvalidRequestError("Invalid input received: name the host of the service beside service_id.")
+
+
+def host_elsewhere(name: str) -> InvalidRequestError:
+    """A volume shall go to a host where it cannot."""
+    return InvalidRequestError(f"Invalid host: No available service named '{name}'")
+
+
 def default_type_missing() -> NotFoundError:
     """No type is named and there is no default one."""
     return NotFoundError("Default volume type can not be found.")

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which AZs are there, and which of them can be used now? Answered from the pods that are registered."""
 
+from collections.abc import Iterable
+
 import msgspec
 
+from tricircle.doors.compute.aggregate_zones import AggregateZones
 from tricircle.doors.compute.needs import KnownPods, Pulses
+from tricircle.doors.compute.zones import zone_of
 from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Answer, Request
+from tricircle.model.host_names import full_name
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.road.carrier import Carrier
+from tricircle.road.gather import marks
 from tricircle.upstream.reply import Reply
 
 #: Where Nova keeps the services that run no servers.
@@ -15,36 +21,42 @@ _INTERNAL = "internal"
 
 
 class AvailabilityZones:
-    """``GET /os-availability-zone`` and, for administrators, ``.../detail``."""
+    """``GET /os-availability-zone`` and, for administrators, ``.../detail``.
 
-    def __init__(self, *, carrier: Carrier, pods: KnownPods, health: Pulses) -> None:
+    :param others: the AZs that aggregates of the centre make
+    """
+
+    def __init__(self, *, carrier: Carrier, pods: KnownPods, health: Pulses, others: AggregateZones) -> None:
         self._carrier = carrier
         self._pods = pods
         self._health = health
+        self._others = others
 
-    async def index(self, _request: Request) -> Answer:
+    async def index(self, request: Request) -> Answer:
         """All AZs without hosts, those that can be used first, as Nova has it."""
-        return Answer.json(200, {"availabilityZoneInfo": [_zone(name, up, None) for name, up in await self._zones()]})
+        zones = await self._zones(await self._others.all(request))
+        return Answer.json(200, {"availabilityZoneInfo": [_zone(name, up, None) for name, up in zones]})
 
     async def detail(self, request: Request) -> Answer:
-        """All AZs with the hosts of their pods. Hosts of one name in several pods of an AZ bear the pod's name too."""
+        """All AZs with the hosts of their pods."""
         fan = await self._carrier.fan_out(request)
         hosts: dict[str, dict[str, object]] = {}
         for pod, reply in fan.replies:
             if reply.status >= 400:
                 return await self._carrier.answer(request, pod, reply)
             for zone, members in _hosts(reply).items():
-                known = hosts.setdefault(_INTERNAL if zone == _INTERNAL else pod.az_name, {})
-                for host, services in members.items():
-                    known[f"{host} ({pod.name})" if host in known else host] = services
-        shown = [_zone(name, up, hosts.get(name, {}) if up else None) for name, up in await self._zones()]
+                name = _INTERNAL if zone == _INTERNAL else str(zone_of(pod, zone))
+                known = hosts.setdefault(name, {})
+                known.update({str(full_name(pod, host)): services for host, services in members.items()})
+        shown = [_zone(name, up, hosts.get(name, {}) if up else None) for name, up in await self._zones(hosts)]
         if _INTERNAL in hosts:
             shown.insert(0, _zone(_INTERNAL, True, hosts[_INTERNAL]))
-        return Answer.json(200, {"availabilityZoneInfo": shown})
+        return Answer.json(200, {"availabilityZoneInfo": shown}, marks(fan.missing))
 
-    async def _zones(self) -> list[tuple[str, bool]]:
-        """Names, and whether a pod of the AZ can be used."""
-        usable: dict[str, bool] = {}
+    async def _zones(self, others: Iterable[str]) -> list[tuple[str, bool]]:
+        """Names, and whether a pod of the AZ can be used. Others are those that pods have just named."""
+        known = {_INTERNAL, *await self._pods.az_names()}
+        usable = {name: True for name in others if name not in known}
         for pod in await self._pods.pods():
             if not pod.is_central:
                 usable[pod.az_name] = usable.get(pod.az_name, False) or self._is_usable(pod)

@@ -17,8 +17,10 @@ from tricircle.copies.keypairs import routing_id
 from tricircle.copies.vanished import NAMES_UNKNOWN
 from tricircle.doors.compute.boot_request import BootRequest, PodNaming, pod_document
 from tricircle.doors.compute.checks import Parts
+from tricircle.doors.compute.down_cells import booted
 from tricircle.doors.compute.needs import (
     FlavorCopies,
+    ImageCopies,
     JobFiles,
     KeypairCopies,
     KnownRoutings,
@@ -85,15 +87,20 @@ class BootCopies:
     keypairs: KeypairCopies
     server_groups: ServerGroupCopies
     volume_types: VolumeTypeCopies
+    images: ImageCopies
     vanished: VanishedCopies
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A server that a pod has accepted."""
+    """A server that a pod has accepted.
+
+    :ivar others: those that were made after it by the same call
+    """
 
     server_id: str
     reply: Reply
+    others: tuple[str, ...] = ()
 
 
 class Boot:
@@ -134,11 +141,11 @@ class Boot:
         while isinstance(outcome, Made):
             made.append(outcome)
             if len(made) == order.count:
-                return made[0]
+                return _first(made)
             outcome = await caught(self._another(order, naming, len(made)))
         if len(made) >= order.wanted.min_count:
             LOG.info("%d of %d servers were made", len(made), order.count)
-            return made[0]
+            return _first(made)
         await self._take_back(order, made)
         if isinstance(outcome, Reply):
             return await refused(self._carrier, order.request, order.pod, outcome)
@@ -153,6 +160,7 @@ class Boot:
         if parts.server_group is not None:
             named.append((Kind.SERVER_GROUP, str(parts.server_group["id"])))
         named += [(Kind.VOLUME_TYPE, str(one["id"])) for one in parts.volume_types.values()]
+        named += [(Kind.IMAGE, str(one["id"])) for one in parts.images.values()]
         found = await caught(self._copies.vanished.forget(order.pod, named, order.deadline))
         return found is True
 
@@ -177,6 +185,7 @@ class Boot:
             keypair = group.create_task(caught(self._keypair(order)))
             server_group = group.create_task(caught(self._server_group(order)))
             types = group.create_task(caught(self._volume_types(order)))
+            images = group.create_task(caught(self._images(order)))
         value(keypair.result())
         return PodNaming(
             flavor_id=value(flavor.result()),
@@ -184,6 +193,7 @@ class Boot:
             zone=order.wanted.zone.at(pod.pod_az_name),
             server_group_id=value(server_group.result()),
             volume_types=value(types.result()),
+            images=value(images.result()),
         )
 
     async def _keypair(self, order: Order) -> None:
@@ -202,6 +212,16 @@ class Boot:
             asked: await self._copies.volume_types.ensure(order.pod, volume_type, order.deadline)
             for asked, volume_type in order.parts.volume_types.items()
         }
+
+    async def _images(self, order: Order) -> Mapping[str, str]:
+        """Ids in the pod that differ from those that the request names."""
+        found: dict[str, str] = {}
+        for asked, image in order.parts.images.items():
+            project_id = order.context.project_id
+            pod_id = await self._copies.images.ensure(order.pod, image, project_id=project_id, deadline=order.deadline)
+            if pod_id != asked:
+                found[asked] = pod_id
+        return found
 
     async def _realised(self, order: Order) -> Claim:
         claim = await self._ports.claim(
@@ -249,7 +269,10 @@ class Boot:
     async def _note(self, order: Order, server_id: str) -> None:
         """Write the routing. Without it the server is looked for in the pods, so a database that is away fails no
         boot."""
-        details = {"asked_az": order.wanted.zone.name} if order.wanted.zone.name else None
+        parts, wanted = order.parts, order.wanted
+        details = dict(booted(parts.flavor, wanted.server.get("imageRef"), order.context, wanted.server_group_id))
+        if wanted.zone.name:
+            details["asked_az"] = wanted.zone.name
         try:
             await self._routings.record(Kind.SERVER, server_id, order.pod.id, order.context.project_id, details=details)
         except TricircleError as error:
@@ -268,6 +291,10 @@ class Boot:
             for outcome in await settled([job, deletion]):
                 if isinstance(outcome, TricircleError):
                     LOG.warning("server %s of an unfinished call may be left: %s", one.server_id, outcome)
+
+
+def _first(made: list[Made]) -> Made:
+    return replace(made[0], others=tuple(one.server_id for one in made[1:]))
 
 
 def _versioned(request: Request, body: dict[str, object], *, has_nics: bool) -> tuple[Request, dict[str, object]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from tricircle.context import PodId
 from tricircle.doors.compute.devices import devices, sources
 from tricircle.errors import InvalidRequestError
 
@@ -37,18 +38,22 @@ class NicWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """``availability_zone`` taken apart as Nova does: ``az``, ``az:host``, ``az:host:node``, ``az::node``."""
+    """``availability_zone`` taken apart as Nova does: ``az``, ``az:host``, ``az:host:node``, ``az::node``.
+
+    :ivar pod_zone: what pods call it, when an aggregate of the centre makes this AZ; None: pods are the AZ
+    """
 
     name: str | None = None
     host: str = ""
     node: str = ""
+    pod_zone: str | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> "Zone":
         """:raises InvalidRequestError: for more than two colons
 
         >>> Zone.parse("az1::node")
-        Zone(name='az1', host='', node='node')
+        Zone(name='az1', host='', node='node', pod_zone=None)
         """
         if not text or not text.strip():
             return cls()
@@ -61,6 +66,7 @@ class Zone:
     def at(self, pod_zone: str) -> str | None:
         """What the pod is given: its own zone's name (``""`` = none) with the host that was forced; None for
         nothing."""
+        pod_zone = self.pod_zone or pod_zone
         if self.node:
             return f"{pod_zone}:{self.host}:{self.node}"
         if self.host:
@@ -76,6 +82,7 @@ class BootRequest:
     :ivar group_names: names or ids of security groups as asked, in order; None when nothing was asked
     :ivar server_group_id: the ``group`` scheduler hint
     :ivar near_server_ids: servers in whose pod the new one must be (``same_host``)
+    :ivar within: the pods that the AZ or a named host leaves; None: neither says (``places.py``)
     """
 
     document: Mapping[str, object] = field(repr=False)
@@ -94,6 +101,7 @@ class BootRequest:
     volume_types: tuple[str, ...] = ()
     server_group_id: str | None = None
     near_server_ids: tuple[str, ...] = ()
+    within: frozenset[PodId] | None = None
     min_count: int = 1
     max_count: int = 1
     wants_reservation_id: bool = False
@@ -105,6 +113,7 @@ class PodNaming:
 
     :ivar networks: value for the pod's ``networks``; None leaves the key out
     :ivar zone: value for ``availability_zone``; None leaves it out
+    :ivar images: ids in the pod by what the request calls them, where they differ
     :ivar name: the server's name, when it differs from what was asked (several servers by one call)
     """
 
@@ -114,6 +123,7 @@ class PodNaming:
     name: str | None = None
     server_group_id: str | None = None
     volume_types: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(document: Mapping[str, object]) -> BootRequest:
@@ -162,8 +172,10 @@ def pod_document(request: BootRequest, naming: PodNaming) -> dict[str, object]:
         server["availability_zone"] = naming.zone
     if naming.name is not None:
         server["name"] = naming.name
-    if naming.volume_types:
-        server["block_device_mapping_v2"] = [_retyped(device, naming.volume_types) for device in devices(server)]
+    if isinstance(image := server.get("imageRef"), str):
+        server["imageRef"] = naming.images.get(image, image)
+    if naming.volume_types or naming.images:
+        server["block_device_mapping_v2"] = [_renamed(device, naming) for device in devices(server)]
     document = {key: value for key, value in request.document.items() if key != "server"}
     document["server"] = server
     if naming.server_group_id is not None:
@@ -200,11 +212,13 @@ def network_id(text: str | None) -> str | None:
     return text.removeprefix("br-") if text else text
 
 
-def _retyped(device: Mapping[str, object], volume_types: Mapping[str, str]) -> Mapping[str, object]:
-    volume_type = device.get("volume_type")
-    if not isinstance(volume_type, str) or volume_type not in volume_types:
-        return device
-    return {**device, "volume_type": volume_types[volume_type]}
+def _renamed(device: Mapping[str, object], naming: PodNaming) -> Mapping[str, object]:
+    made = dict(device)
+    if isinstance(volume_type := device.get("volume_type"), str) and volume_type in naming.volume_types:
+        made["volume_type"] = naming.volume_types[volume_type]
+    if device.get("source_type") == "image" and isinstance(image := device.get("uuid"), str):
+        made["uuid"] = naming.images.get(image, image)
+    return made
 
 
 def _group_names(value: object) -> tuple[str, ...] | None:

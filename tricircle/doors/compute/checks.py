@@ -20,6 +20,7 @@ from tricircle.model.routing import Kind
 class Parts:
     """What a boot is made of, as the centre has it.
 
+    :ivar images: by id: what is booted from, and what block devices are made from
     :ivar volume_types: by what the request calls them
     :ivar held_by: the pods that hold all that the request refers to; None: it refers to nothing that runs
     """
@@ -27,6 +28,7 @@ class Parts:
     flavor: Body
     keypair: Body | None = None
     server_group: Body | None = None
+    images: Mapping[str, Body] = field(default_factory=dict)
     volume_types: Mapping[str, Body] = field(default_factory=dict)
     nics: tuple[Nic, ...] = ()
     held_by: frozenset[PodId] | None = None
@@ -59,9 +61,10 @@ class Checks:
             server_group = group.create_task(caught(self._server_group(wanted, context, deadline)))
             volume_types = group.create_task(caught(self._volume_types(wanted, context, deadline)))
         found_flavor = value(flavor.result())
-        value(images.result())
+        found_images = value(images.result())
         return Parts(
             flavor=found_flavor,
+            images=found_images,
             nics=value(nics.result()),
             keypair=value(keypair.result()),
             held_by=await self._beside(value(held_by.result()), group_of := value(server_group.result())),
@@ -69,12 +72,14 @@ class Checks:
             volume_types=value(volume_types.result()),
         )
 
-    async def _images(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> None:
+    async def _images(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Mapping[str, Body]:
+        found: dict[str, Body] = {}
         if wanted.image_id is not None:
-            await self._declared.check_image(context, wanted.image_id, deadline)
+            found[wanted.image_id] = await self._declared.boot_image(context, wanted.image_id, deadline)
         for image_id in wanted.device_image_ids:
-            if image_id != wanted.image_id:
-                await self._declared.check_device_image(context, image_id, deadline)
+            if image_id not in found:
+                found[image_id] = await self._declared.device_image(context, image_id, deadline)
+        return found
 
     async def _keypair(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Body | None:
         return None if wanted.key_name is None else await self._declared.keypair(context, wanted.key_name, deadline)
@@ -103,7 +108,7 @@ class Checks:
 def refuse_several(wanted: BootRequest) -> None:
     """What several servers by one call cannot have.
 
-    :raises InvalidRequestError: Nova's words; the last one is ours
+    :raises InvalidRequestError: Nova's words
     """
     if wanted.max_count <= 1:
         return
@@ -120,8 +125,3 @@ def refuse_several(wanted: BootRequest) -> None:
         raise InvalidRequestError("Unable to allocate a single hostname to multiple instances")
     if wanted.volume_ids:
         raise InvalidRequestError("Cannot attach one or more volumes to multiple instances")
-    if wanted.wants_reservation_id:
-        raise InvalidRequestError(
-            "return_reservation_id cannot be used together with min_count or max_count above 1 in this cloud: "
-            "the servers are made one by one."
-        )

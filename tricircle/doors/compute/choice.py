@@ -11,7 +11,7 @@ from math import ceil
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boot_request import BootRequest
-from tricircle.doors.compute.needs import KnownPods, PodSelection
+from tricircle.doors.compute.needs import ImageCopies, KnownPods, PodSelection
 from tricircle.errors import InvalidRequestError, NotAcceptableError, NotFoundError, NoValidPodError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -26,14 +26,18 @@ _PINNING = ((Kind.VOLUME, "volume"), (Kind.SNAPSHOT, "snapshot"))
 class Choice:
     """Chooses pods for servers."""
 
-    def __init__(self, *, carrier: Carrier, pods: KnownPods, selection: PodSelection) -> None:
+    def __init__(
+        self, *, carrier: Carrier, pods: KnownPods, selection: PodSelection, images: ImageCopies | None = None
+    ) -> None:
         self._carrier = carrier
+        self._images = images
         self._pods = pods
         self._selection = selection
 
     async def check_zone(self, request: BootRequest) -> None:
         """:raises InvalidRequestError: when the AZ that was asked for does not exist (Nova's words)"""
-        if request.zone.name is not None and request.zone.name not in await self._pods.az_names():
+        zone = request.zone
+        if zone.name is not None and zone.pod_zone is None and zone.name not in await self._pods.az_names():
             raise InvalidRequestError(words.AZ_NOT_AVAILABLE)
 
     async def held_by(self, request: BootRequest, context: RequestContext) -> frozenset[PodId] | None:
@@ -58,8 +62,9 @@ class Choice:
         if not pods:
             return None
         zones = {pod.az_name for pod in found.values()}
-        if request.zone.name is not None and zones - {request.zone.name}:
-            raise words.volumes_elsewhere(request.zone.name, zones)
+        zone = request.zone
+        if zone.name is not None and zone.pod_zone is None and zones - {zone.name}:
+            raise words.volumes_elsewhere(zone.name, zones)
         if len({pod.id for pod in pods}) > 1:
             raise InvalidRequestError(
                 "Block Device Mapping is Invalid: the volumes, snapshots and servers that the request names are in "
@@ -84,15 +89,25 @@ class Choice:
         :raises InvalidRequestError: no such AZ, or what is referred to is elsewhere
         :raises NoValidPodError: nobody can take it now (503)
         """
+        zone, pod_ids = request.zone, held_by
+        if request.within is not None:
+            pod_ids = request.within if held_by is None else request.within & held_by
         wish = Wish(
-            az_name=request.zone.name,
+            az_name=zone.name if zone.pod_zone is None else None,
             microversion=version and f"{version[0]}.{version[1]}",
-            pod_ids=held_by,
+            pod_ids=pod_ids,
             seed=context.project_id,
         )
+        copies = None
+        if self._images is not None and request.image_id is not None:
+            copies = await self._images.holders(request.image_id)
         try:
             return await self._selection.choose(
-                wish, project_id=context.project_id, demand=demand(request, flavor), deadline=deadline
+                wish,
+                project_id=context.project_id,
+                demand=demand(request, flavor),
+                copies=copies,
+                deadline=deadline,
             )
         except NoValidPodError as error:
             if error.refused_by in ("az", "holds"):

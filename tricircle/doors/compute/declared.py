@@ -40,18 +40,21 @@ class Declared:
             found = await _item(service, path, "flavor", deadline) or found
         return found
 
-    async def check_image(self, context: RequestContext, image_id: str, deadline: Deadline) -> None:
+    async def boot_image(self, context: RequestContext, image_id: str, deadline: Deadline) -> Body:
         """:raises InvalidRequestError: the image is not there for the caller, or not active"""
-        image = await self._image(context, image_id, deadline)
+        image = await self.image(context, image_id, deadline)
         if image is None:
             raise InvalidRequestError(words.IMAGE_NOT_FOUND)
         if image.get("status") != "active":
             raise InvalidRequestError(f"Image {image_id} is not active.")
+        return image
 
-    async def check_device_image(self, context: RequestContext, image_id: str, deadline: Deadline) -> None:
-        """As ``check_image``, for an image that a block device is made from."""
-        if await self._image(context, image_id, deadline) is None:
+    async def device_image(self, context: RequestContext, image_id: str, deadline: Deadline) -> Body:
+        """As ``boot_image``, for an image that a block device is made from."""
+        image = await self.image(context, image_id, deadline)
+        if image is None:
             raise words.device_not_found("image", image_id)
+        return image
 
     async def keypair(self, context: RequestContext, name: str, deadline: Deadline) -> Body:
         """The caller's key pair. :raises InvalidRequestError: not there"""
@@ -78,7 +81,8 @@ class Declared:
                 return dict(found)
         raise InvalidRequestError(f"Volume type {name_or_id} could not be found.")
 
-    async def _image(self, context: RequestContext, image_id: str, deadline: Deadline) -> Body | None:
+    async def image(self, context: RequestContext, image_id: str, deadline: Deadline) -> Body | None:
+        """The image, whatever its status; None when it is not there for the caller."""
         client = self._clients.as_user(context, self._pods.central(Service.IMAGE))
         try:
             return await client.get(f"/v2/images/{quote(image_id, safe='')}", deadline=deadline)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to flavors, key pairs, server groups, aggregates and quotas? Rows."""
+"""What happens to flavors, key pairs, server groups and quotas? Rows."""
 
 from collections.abc import Iterator
 
@@ -35,10 +35,6 @@ def declared_rows(keypairs: KeypairChanges, groups: ServerGroupChanges, limits: 
     yield Row(("POST",), "/os-server-groups", Behaviour.CENTRAL)
     yield Row(("GET",), "/os-server-groups/{group_id}", Behaviour.CENTRAL, handler=groups.show)
     yield Row(("DELETE",), "/os-server-groups/{group_id}", Behaviour.DECLARE, handler=groups.delete)
-    yield Row(("GET", "POST"), "/os-aggregates", Behaviour.CENTRAL)
-    yield Row(("GET", "PUT", "DELETE"), "/os-aggregates/{aggregate_id}", Behaviour.CENTRAL)
-    yield Row(("POST",), "/os-aggregates/{aggregate_id}/action", Behaviour.CENTRAL)
-    yield Row(("POST",), "/os-aggregates/{aggregate_id}/images", Behaviour.CENTRAL)
     yield Row(("GET", "PUT"), "/os-quota-class-sets/{class_name}", Behaviour.CENTRAL)
     yield Row(("GET", "PUT", "DELETE"), "/os-quota-sets/{project_id}", Behaviour.CENTRAL)
     yield Row(("GET",), "/os-quota-sets/{project_id}/defaults", Behaviour.CENTRAL)

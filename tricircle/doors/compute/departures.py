@@ -9,8 +9,9 @@ import asyncio
 import random
 
 from tricircle.context import Deadline
+from tricircle.doors.compute.down_cells import DownCells
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods
-from tricircle.errors import TricircleError
+from tricircle.errors import BadUpstreamAnswerError, TricircleError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Service
@@ -28,16 +29,26 @@ _PAUSE_S = 0.2
 class Departures:
     """``GET /servers/{server_id}``."""
 
-    def __init__(self, *, carrier: Carrier, clients: Asking, pods: KnownPods, jobs: JobFiles) -> None:
+    def __init__(self, *, carrier: Carrier, clients: Asking, pods: KnownPods, jobs: JobFiles, down: DownCells) -> None:
         self._carrier = carrier
         self._clients = clients
         self._pods = pods
         self._jobs = jobs
+        self._down = down
 
     async def show(self, request: Request, row: Row) -> Answer:
-        """What ``row`` answers; a 404 about a server that was written down comes when its ports are gone."""
+        """What ``row`` answers; a 404 about a server that was written down comes when its ports are gone. While its pod
+        is away, what is known of it, where a client understands that."""
         located = await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)
-        answer = await self._carrier.route(request, row)
+        try:
+            answer = await self._carrier.route(request, row)
+        except UnavailableError:
+            known = await self._down.shown(request, located)
+            if known is None:
+                raise
+            return known
+        if answer.status == 200:
+            await self._note(located, answer)
         # Without a row it was said before, or the server is somebody else's find.
         if answer.status == 404 and located.routing.id and located.routing.project_id == request.context.project_id:
             try:
@@ -46,6 +57,14 @@ class Departures:
                 # What cannot be seen to be gone now is the job's; the server is gone all the same.
                 return answer
         return answer
+
+    async def _note(self, located: Located, answer: Answer) -> None:
+        try:
+            server = answer.object().get("server")
+        except BadUpstreamAnswerError:
+            return
+        if isinstance(server, dict):
+            await self._down.note(located, server)
 
     async def _let_go(self, located: Located, deadline: Deadline) -> None:
         server_id, client = located.routing.central_id, self._clients.as_service(self._pods.central(Service.NETWORK))

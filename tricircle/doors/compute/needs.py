@@ -118,12 +118,44 @@ class KnownRoutings(Protocol):
         """All copies of one declared resource."""
         ...
 
+    async def of_reservation(self, reservation_id: str) -> Sequence[Routing]:
+        """The servers that one call made, oldest first."""
+        ...
+
     async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Iterable[str]) -> dict[str, Routing]:
         """Copies by their ids in the pod."""
         ...
 
     async def by_central(self, kind: Kind, ids: Iterable[str], pod_id: PodId) -> dict[str, Routing]:
         """Bound copies by their central ids."""
+        ...
+
+    async def update(
+        self, routing_id: int, *, details: Mapping[str, object] | None = None, revision: str | None = None
+    ) -> bool:
+        """Merge facts into a routing."""
+        ...
+
+
+class ProjectRoutings(Protocol):
+    """The servers of a project in a pod that does not answer (``ledger/routings.py``)."""
+
+    async def of_project(
+        self, kind: Kind, pod_id: PodId, project_id: ProjectId | None, *, limit: int
+    ) -> Sequence[Routing]:
+        """Bound routings, newest first; of all projects when none is named."""
+        ...
+
+    async def record(
+        self,
+        kind: Kind,
+        resource_id: str,
+        pod_id: PodId,
+        project_id: ProjectId,
+        created_at: datetime | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> Routing:
+        """Write down where an owned resource lives."""
         ...
 
     async def update(
@@ -182,6 +214,42 @@ class FlavorCopies(Protocol):
 
     async def ensure(self, pod: Pod, flavor: Mapping[str, object], *, project_id: ProjectId, deadline: Deadline) -> str:
         """The flavor's id there."""
+        ...
+
+
+class ImageCopies(Protocol):
+    """Images in pods that have a Glance of their own (``copies/images.py``)."""
+
+    def has_own(self, pod: Pod) -> bool:
+        """Whether the pod may have one."""
+        ...
+
+    async def holders(self, image_id: str) -> Mapping[PodId, int]:
+        """By pod: 1 where the image is known to be."""
+        ...
+
+    async def ensure(self, pod: Pod, image: Mapping[str, object], *, project_id: ProjectId, deadline: Deadline) -> str:
+        """The image's id there. :raises UnavailableError: it is not there yet"""
+        ...
+
+
+class ImageHomes(Protocol):
+    """Images that pods make (``copies/image_homes.py``)."""
+
+    async def announce(
+        self, context: RequestContext, pod: Pod, image_id: str, payload: Mapping[str, object] | None = None
+    ) -> None:
+        """Reserve an image's id at the centre, and have it brought there."""
+        ...
+
+    async def announce_of_server(
+        self, context: RequestContext, pod: Pod, server_id: str, payload: Mapping[str, object] | None = None
+    ) -> None:
+        """The same for all images of a server that nobody knows yet."""
+        ...
+
+    async def watch_shelved(self, context: RequestContext, pod: Pod, server_id: str) -> None:
+        """Have the centre follow when the pod deletes what a shelved server was kept in."""
         ...
 
 

@@ -104,6 +104,30 @@ class Networks:
         body = {"port": {"security_groups": list(group_ids)}}
         await self._user(context).put(f"/v2.0/ports/{port_id}", body=body, deadline=deadline)
 
+    async def set_fixed_ips(
+        self, context: RequestContext, port_id: str, fixed_ips: Sequence[Body], deadline: Deadline
+    ) -> None:
+        """Give a port its addresses, by the caller's own hand. :raises UpstreamStatusError: refused"""
+        body = {"port": {"fixed_ips": [dict(one) for one in fixed_ips]}}
+        await self._user(context).put(f"/v2.0/ports/{port_id}", body=body, deadline=deadline)
+
+    async def subnets_of(self, context: RequestContext, network_id: str, deadline: Deadline) -> list[str]:
+        """Ids of the subnets of a network."""
+        params = {"network_id": network_id, "fields": "id"}
+        subnets = await collect(self._user(context), "/v2.0/subnets", "subnets", deadline, params=params)
+        return [str(subnet["id"]) for subnet in subnets]
+
+    async def floating(self, context: RequestContext, address: str, deadline: Deadline) -> Body | None:
+        """The caller's floating IP of an address; None when there is none."""
+        params = {"floating_ip_address": address}
+        found = await collect(self._user(context), "/v2.0/floatingips", "floatingips", deadline, params=params)
+        return found[0] if found else None
+
+    async def set_floating(self, context: RequestContext, floating_id: str, body: Body, deadline: Deadline) -> None:
+        """Bind a floating IP to a port, or to none. :raises UpstreamStatusError: refused"""
+        path = f"/v2.0/floatingips/{floating_id}"
+        await self._user(context).put(path, body={"floatingip": dict(body)}, deadline=deadline)
+
     async def _group_id(
         self, context: RequestContext, name: str, known: Sequence[Body], deadline: Deadline
     ) -> str | None:

@@ -4,8 +4,10 @@
 from collections.abc import Iterator
 
 from tricircle.doors.compute.image_links import ImageLinks
-from tricircle.doors.compute.row_forms import gathered, later
+from tricircle.doors.compute.row_forms import bound, gathered, with_handler
 from tricircle.doors.compute.server_views import PROXIED_VOLUME
+from tricircle.doors.compute.storage_proxies import StorageProxies
+from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
 from tricircle.road.row import Behaviour, Row
 
@@ -13,13 +15,23 @@ from tricircle.road.row import Behaviour, Row
 _PROXY_END = "2.35"
 
 
-def proxy_rows(images: ImageLinks) -> Iterator[Row]:
+#: Changes of images, which copies follow in pods that have a Glance of their own.
+_IMAGE_CHANGES = (
+    (("DELETE",), "/images/{image_id}"),
+    (("POST", "PUT"), "/images/{image_id}/metadata"),
+    (("PUT", "DELETE"), "/images/{image_id}/metadata/{key}"),
+)
+
+
+def proxy_rows(images: ImageLinks, storage: StorageProxies) -> Iterator[Row]:
     """What Nova fetches from other services, up to 2.35 and 2.38: from central ones, but for volumes."""
     yield Row(("GET",), "/images", Behaviour.CENTRAL, handler=images.central)
     yield Row(("GET",), "/images/detail", Behaviour.CENTRAL, handler=images.central)
-    yield Row(("GET", "DELETE"), "/images/{image_id}", Behaviour.CENTRAL, handler=images.central)
-    yield Row(("GET", "POST", "PUT"), "/images/{image_id}/metadata", Behaviour.CENTRAL)
-    yield Row(("GET", "PUT", "DELETE"), "/images/{image_id}/metadata/{key}", Behaviour.CENTRAL)
+    yield Row(("GET",), "/images/{image_id}", Behaviour.CENTRAL, handler=images.central)
+    yield Row(("GET",), "/images/{image_id}/metadata", Behaviour.CENTRAL)
+    yield Row(("GET",), "/images/{image_id}/metadata/{key}", Behaviour.CENTRAL)
+    for verbs, path in _IMAGE_CHANGES:
+        yield Row(verbs, path, Behaviour.DECLARE, jobs=((JobType.IMAGE, "image_id"),))
     for path in ("/os-networks", "/os-tenant-networks", "/os-security-groups", "/os-floating-ips"):
         yield Row(("GET", "POST"), path, Behaviour.CENTRAL)
     yield Row(("GET", "DELETE"), "/os-networks/{network_id}", Behaviour.CENTRAL)
@@ -29,12 +41,13 @@ def proxy_rows(images: ImageLinks) -> Iterator[Row]:
     yield Row(("DELETE",), "/os-security-group-rules/{rule_id}", Behaviour.CENTRAL)
     yield Row(("GET", "DELETE"), "/os-floating-ips/{floating_ip_id}", Behaviour.CENTRAL)
     yield Row(("GET",), "/os-floating-ip-pools", Behaviour.CENTRAL)
-    text = "Volumes and snapshots cannot be made through the compute API in this cloud; use the block storage API."
+    creates = {"volume": storage.create_volume, "snapshot": storage.create_snapshot}
     for noun, kind, shape in (("volume", Kind.VOLUME, PROXIED_VOLUME), ("snapshot", Kind.SNAPSHOT, None)):
         path = f"/os-{noun}s"
-        yield gathered(path, f"{noun}s", versions=(None, _PROXY_END), shape=shape)
-        yield gathered(f"{path}/detail", f"{noun}s", versions=(None, _PROXY_END), shape=shape)
-        yield later("POST", path, text)
+        for where in (path, f"{path}/detail"):
+            listed = gathered(where, f"{noun}s", versions=(None, _PROXY_END), shape=shape)
+            yield with_handler(listed, bound(storage.index, listed))
+        yield Row(("POST",), path, Behaviour.PLACE, handler=creates[noun], max_version=_PROXY_END)
         yield Row(
             ("GET", "DELETE"),
             f"{path}/{{{noun}_id}}",

@@ -15,6 +15,7 @@ from tricircle.doors.compute.needs import Asking, KnownPods
 from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
 from tricircle.model.pod import Pod, Service
 from tricircle.road.allowance import Allowance, Hold
+from tricircle.road.route import Located
 from tricircle.upstream.client import ServiceClient
 from tricircle.upstream.reply import Reply
 
@@ -96,8 +97,11 @@ class Quota:
         """
         return await self._take(context, pod, one_of(flavor), counts, limits)
 
-    async def take_growth(self, context: RequestContext, pod: Pod, old: Amounts | None, new: Amounts | None) -> "Share":
-        """What a server needs to grow: nothing when it shrinks, or when a size is not known.
+    async def take_growth(
+        self, context: RequestContext, server: Located, old: Amounts | None, new: Amounts | None
+    ) -> "Share":
+        """What a server needs to grow: nothing when it shrinks, or when a size is not known. Its project's limits
+        count, whoever makes it grow.
 
         :raises QuotaExceededError: it may not
         """
@@ -106,20 +110,29 @@ class Quota:
         grown = Amounts(0, max(0, new.cores - old.cores), max(0, new.ram - old.ram))
         if grown == Amounts():
             return Share(1)
-        return await self._take(context, pod, grown, (1, 1), await self.limits(context))
+        return await self._take_one(context, server, grown)
 
-    async def take_back(self, context: RequestContext, pod: Pod, server_id: str) -> "Share":
+    async def take_back(self, context: RequestContext, server: Located, server_id: str) -> "Share":
         """What a server needs to come back that was deleted softly: Nova has not counted it since.
 
         :raises QuotaExceededError: it may not
         """
-        size = await self.size(context, pod, server_id, status="SOFT_DELETED")
-        if size is None:
-            return Share(1)
-        return await self._take(context, pod, size, (1, 1), await self.limits(context))
+        size = await self.size(context, server.pod, server_id, status="SOFT_DELETED")
+        return Share(1) if size is None else await self._take_one(context, server, size)
+
+    async def _take_one(self, context: RequestContext, server: Located, size: Amounts) -> "Share":
+        owner = server.routing.project_id or context.project_id
+        return await self._take(context, server.pod, size, (1, 1), await self.limits(context, owner), owner=owner)
 
     async def _take(
-        self, context: RequestContext, pod: Pod, one: Amounts, counts: tuple[int, int], limits: Amounts
+        self,
+        context: RequestContext,
+        pod: Pod,
+        one: Amounts,
+        counts: tuple[int, int],
+        limits: Amounts,
+        *,
+        owner: ProjectId | None = None,
     ) -> "Share":
         if all(limits.named()[name] < 0 for name, size in one.named().items() if size):
             return Share(counts[1])
@@ -127,7 +140,7 @@ class Quota:
         def fit(taken: Mapping[str, int]) -> list[Mapping[str, int]]:
             return [one.named()] * fitting(limits, Amounts.of(taken), one, counts)
 
-        hold = await self._allowance.take(context, pod, fit)
+        hold = await self._allowance.take(context, pod, fit, project_id=owner)
         return Share(hold.count, hold)
 
     async def size(
@@ -144,10 +157,14 @@ class Quota:
         flavor = server.get("flavor")
         return one_of(flavor) if isinstance(flavor, Mapping) else None
 
-    async def limits(self, context: RequestContext) -> Amounts:
-        """What the centre allows the caller's project; -1 is no limit."""
-        client = self._clients.as_user(context, self._pods.central(Service.COMPUTE), _VERSION)
-        absolute = _absolute(await client.get("/v2.1/limits", deadline=context.deadline))
+    async def limits(self, context: RequestContext, project_id: ProjectId | None = None) -> Amounts:
+        """What the centre allows a project, by default the caller's; -1 is no limit."""
+        central = self._pods.central(Service.COMPUTE)
+        if project_id in (None, context.project_id):
+            client, params = self._clients.as_user(context, central, _VERSION), {}
+        else:
+            client, params = self._clients.as_service(central, _VERSION), {"tenant_id": str(project_id)}
+        absolute = _absolute(await client.get("/v2.1/limits", params=params, deadline=context.deadline))
         return Amounts(
             _count(absolute, "maxTotalInstances", -1),
             _count(absolute, "maxTotalCores", -1),

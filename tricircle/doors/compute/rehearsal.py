@@ -45,7 +45,12 @@ async def rehearse_on_server(carrier: Carrier, request: Request, document: Mappi
 
     The centre has no servers, so a body in good form is answered with 404 there.
     """
-    answer = await carrier.central(request, body=dict(document))
+    return await rehearse(carrier, request, document)
+
+
+async def rehearse(carrier: Carrier, request: Request, document: Mapping[str, object] | None) -> Answer | None:
+    """Nova's refusal of a call about a server or a host, of which the centre has none; None when it is in order."""
+    answer = await carrier.central(request, body=None if document is None else dict(document))
     if answer.status == 404:
         return None
     if answer.status < 400:

@@ -4,15 +4,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tricircle.doors.compute.aggregate_rows import aggregate_rows
+from tricircle.doors.compute.aggregates import Aggregates
+from tricircle.doors.compute.audit_logs import AuditLogs
 from tricircle.doors.compute.availability_zones import AvailabilityZones
 from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.declared_rows import declared_rows, flavor_rows
-from tricircle.doors.compute.fleet import Fleet
+from tricircle.doors.compute.external_events import ExternalEvents
 from tricircle.doors.compute.image_links import ImageLinks
 from tricircle.doors.compute.limits import Limits
-from tricircle.doors.compute.operator_rows import operator_rows
+from tricircle.doors.compute.operator_rows import OperatorSpecials, operator_rows
 from tricircle.doors.compute.proxy_rows import gone_rows, proxy_rows
 from tricircle.doors.compute.server_rows import ServerSpecials, server_rows
+from tricircle.doors.compute.storage_proxies import StorageProxies
 from tricircle.doors.compute.usage import Usage
 from tricircle.doors.compute.versions import Versions
 from tricircle.http.dialects import Dialect
@@ -33,11 +37,15 @@ class Specials:
     zones: AvailabilityZones
     limits: Limits
     usage: Usage
-    fleet: Fleet
+    operators: OperatorSpecials
+    aggregates: Aggregates
+    audit_logs: AuditLogs
+    events: ExternalEvents
     keypairs: KeypairChanges
     server_groups: ServerGroupChanges
     versions: Versions
     images: ImageLinks
+    storage: StorageProxies
 
 
 def rows(specials: Specials) -> tuple[Row, ...]:
@@ -47,9 +55,10 @@ def rows(specials: Specials) -> tuple[Row, ...]:
         *server_rows(specials.servers),
         *flavor_rows(),
         *declared_rows(specials.keypairs, specials.server_groups, specials.limits),
+        *aggregate_rows(specials.aggregates),
         *_sums_and_zones(specials),
-        *operator_rows(specials.fleet),
-        *proxy_rows(specials.images),
+        *operator_rows(specials.operators),
+        *proxy_rows(specials.images, specials.storage),
         *gone_rows(),
     )
 
@@ -91,3 +100,7 @@ def _sums_and_zones(specials: Specials) -> Iterator[Row]:
     yield Row(("GET",), "/limits", Behaviour.SUM, handler=specials.limits.limits)
     yield Row(("GET",), "/os-simple-tenant-usage", Behaviour.SUM, handler=specials.usage.index)
     yield Row(("GET",), "/os-simple-tenant-usage/{project_id}", Behaviour.SUM, handler=specials.usage.show)
+    log = "/os-instance_usage_audit_log"
+    yield Row(("GET",), log, Behaviour.SUM, handler=specials.audit_logs.index)
+    yield Row(("GET",), log + "/{before}", Behaviour.SUM, handler=specials.audit_logs.show)
+    yield Row(("POST",), "/os-server-external-events", Behaviour.ROUTE, handler=specials.events.create)

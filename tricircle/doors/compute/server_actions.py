@@ -9,16 +9,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from tricircle.doors.compute import words
+from tricircle.doors.compute.address_actions import AddressActions
+from tricircle.doors.compute.consoles import ACTIONS, ConsoleCalls
 from tricircle.doors.compute.declared import Declared
 from tricircle.doors.compute.group_actions import ADD, REMOVE, GroupActions
+from tricircle.doors.compute.item_limits import ItemLimits
 from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods, ServerStorage
+from tricircle.doors.compute.places import Places, host_in
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.quota import Quota, one_of
 from tricircle.doors.compute.rehearsal import rehearse_on_server
+from tricircle.doors.compute.server_images import ServerImages
 from tricircle.doors.compute.server_views import SERVER
 from tricircle.doors.compute.servers import ServerEnds
 from tricircle.doors.compute.sizes import Sizes
-from tricircle.errors import InvalidRequestError, NotImplementedByUsError
+from tricircle.errors import InvalidRequestError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -30,8 +35,6 @@ from tricircle.upstream.reply import Reply
 Document = dict[str, object]
 Special = Callable[[Request, Document], Awaitable[Answer]]
 
-#: Answered by the pod's own console proxy, whose address no user may see.
-_CONSOLES = ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole", "os-getSerialConsole", "os-getMKSConsole")
 #: Deprecated ways to change addresses past the network service (up to 2.43).
 _ADDRESSES = ("addFixedIp", "removeFixedIp", "addFloatingIp", "removeFloatingIp")
 
@@ -50,26 +53,35 @@ class ServerActions:
         row: Row,
         image_base: str,
         groups: GroupActions,
+        consoles: ConsoleCalls,
+        addresses: AddressActions,
         ends: ServerEnds,
         declared: Declared,
         flavors: FlavorCopies,
         keypairs: KeypairCopies,
         quota: Quota,
+        items: ItemLimits,
         sizes: Sizes,
         storage: ServerStorage,
+        places: Places,
+        images: ServerImages,
         pods: KnownPods,
     ) -> None:
         self._carrier = carrier
         self._row = row
         self._image_base = image_base
         self._groups = groups
+        self._consoles = consoles
         self._ends = ends
         self._declared = declared
         self._flavors = flavors
         self._keypairs = keypairs
         self._quota = quota
+        self._items = items
         self._sizes = sizes
         self._storage = storage
+        self._places = places
+        self._images = images
         self._pods = pods
         self._special: Mapping[str, Special] = {
             ADD: self._change_groups,
@@ -78,14 +90,18 @@ class ServerActions:
             "resize": self._resize,
             "revertResize": self._revert,
             "confirmResize": self._stay,
-            "migrate": self._stay,
+            "migrate": self._migrate,
+            "os-migrateLive": self._move,
+            "evacuate": self._move,
             "restore": self._restore,
             "rebuild": self._rebuild,
             "unshelve": self._unshelve,
             "createImage": self._create_image,
             "createBackup": self._create_image,
-            **dict.fromkeys(_CONSOLES, no_console),
-            **dict.fromkeys(_ADDRESSES, _no_address),
+            **dict.fromkeys(ACTIONS, self._console),
+            "rescue": self._rescue,
+            "shelve": self._shelve,
+            **dict.fromkeys(_ADDRESSES, addresses.act),
         }
 
     async def act(self, request: Request) -> Answer:
@@ -96,6 +112,9 @@ class ServerActions:
 
     async def _change_groups(self, request: Request, document: Document) -> Answer:
         return await self._groups.change(request, document, next(iter(document)))
+
+    async def _console(self, request: Request, _document: Document) -> Answer:
+        return await self._consoles.act(request)
 
     async def _end(self, request: Request, _document: Document) -> Answer:
         return await self._ends.end(request, self._row)
@@ -108,7 +127,7 @@ class ServerActions:
         resize = dict(asked) if isinstance(asked, Mapping) else {}
         flavor = await self._declared.flavor(context, str(resize.get("flavorRef", "")), context.deadline)
         old = await self._quota.size(context, pod, server_id)
-        share = await self._quota.take_growth(context, pod, old, one_of(flavor))
+        share = await self._quota.take_growth(context, located, old, one_of(flavor))
         async with share.hold:
             resize["flavorRef"] = await self._flavors.ensure(
                 pod, flavor, project_id=context.project_id, deadline=context.deadline
@@ -124,13 +143,24 @@ class ServerActions:
         context, pod = request.context, located.pod
         former = await self._sizes.before(located)
         now = None if former is None else await self._quota.size(context, pod, server_id, status="VERIFY_RESIZE")
-        share = await self._quota.take_growth(context, pod, now, former)
+        share = await self._quota.take_growth(context, located, now, former)
         async with share.hold:
             reply = await share.send(self._carrier.to_pod(request, pod, body=document), server_id)
         return await self._said(request, pod, reply)
 
+    async def _move(self, request: Request, document: Document) -> Answer:
+        """What may name a host. A server does not change pods."""
+        pod = await self._pod(request)
+        return await self._forward(request, pod, {name: host_in(pod, asked) for name, asked in document.items()})
+
+    async def _migrate(self, request: Request, document: Document) -> Answer:
+        answer = await self._move(request, document)
+        if answer.status < 300:
+            await self._sizes.forget(await self._locate(request))
+        return answer
+
     async def _stay(self, request: Request, _document: Document) -> Answer:
-        """What makes a former size meaningless: the resize is confirmed, or the way back is to another host."""
+        """What makes a former size meaningless: the resize is confirmed."""
         located = await self._locate(request)
         answer = await self._carrier.route(request, self._row)
         if answer.status < 300:
@@ -138,8 +168,8 @@ class ServerActions:
         return answer
 
     async def _restore(self, request: Request, document: Document) -> Answer:
-        pod, server_id = await self._pod(request), request.params["server_id"]
-        share = await self._quota.take_back(request.context, pod, server_id)
+        located, server_id = await self._locate(request), request.params["server_id"]
+        share, pod = await self._quota.take_back(request.context, located, server_id), located.pod
         async with share.hold:
             reply = await share.send(self._carrier.to_pod(request, pod, body=document), server_id)
         return await self._said(request, pod, reply)
@@ -154,35 +184,62 @@ class ServerActions:
                 return refusal
             keypair = await self._declared.keypair(request.context, name, request.context.deadline)
             await self._keypairs.ensure(pod, request.context, keypair, request.context.deadline)
-        return await self._forward(request, pod, document)
+        await self._items.check_server(request.context, asked)
+        return await self._forward(request, pod, await self._images.prepared(request.context, pod, document))
+
+    async def _rescue(self, request: Request, document: Document) -> Answer:
+        """Perhaps from an image of the user's choice."""
+        pod = await self._pod(request)
+        return await self._forward(request, pod, await self._images.prepared(request.context, pod, document))
+
+    async def _shelve(self, request: Request, document: Document) -> Answer:
+        """The pod makes an image of the server."""
+        pod = await self._pod(request)
+        reply = await self._carrier.to_pod(request, pod, body=document)
+        await self._images.made(request.context, pod, request.params["server_id"], document=document, reply=reply)
+        return await self._said(request, pod, reply)
 
     async def _unshelve(self, request: Request, document: Document) -> Answer:
         """From 2.77 on an AZ may be named: it must be the server's own, since a server does not change pods."""
         pod = await self._pod(request)
-        asked = document["unshelve"]
+        asked = host_in(pod, document["unshelve"])
         if not isinstance(asked, Mapping) or not isinstance(asked.get("availability_zone"), str):
-            return await self._forward(request, pod, document)
+            return await self._brought_back(request, pod, {"unshelve": asked})
         if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
             return refusal
         zone = asked["availability_zone"]
-        if zone not in await self._pods.az_names():
+        pod_zone = pod.pod_az_name if zone == pod.az_name else await self._other_zone(request, pod, zone)
+        change = {key: value for key, value in asked.items() if key != "availability_zone"}
+        if pod_zone:
+            change["availability_zone"] = pod_zone
+        return await self._brought_back(request, pod, {"unshelve": change or None})
+
+    async def _other_zone(self, request: Request, pod: Pod, zone: str) -> str:
+        """An AZ that an aggregate makes. :raises InvalidRequestError: there is none, or it is not in this pod"""
+        pod_zone = await self._places.zone_in(request, pod, zone)
+        if pod_zone is None and zone not in await self._pods.az_names():
             raise InvalidRequestError(words.AZ_NOT_AVAILABLE)
-        if zone != pod.az_name:
+        if pod_zone is None:
             raise InvalidRequestError(
                 f"The server is in availability zone {pod.az_name} and cannot be unshelved in {zone}."
             )
-        change = {key: value for key, value in asked.items() if key != "availability_zone"}
-        if pod.pod_az_name:
-            change["availability_zone"] = pod.pod_az_name
-        return await self._forward(request, pod, {"unshelve": change or None})
+        return pod_zone
+
+    async def _brought_back(self, request: Request, pod: Pod, document: Document) -> Answer:
+        answer = await self._forward(request, pod, document)
+        if answer.status < 300:
+            await self._images.unshelved(request.context, pod, request.params["server_id"])
+        return answer
 
     async def _create_image(self, request: Request, document: Document) -> Answer:
         """Below 2.45 the new image's id is only in a ``Location`` that is the pod's."""
         pod = await self._pod(request)
+        await self._items.check_image(request.context, next(iter(document.values())))
         async with await self._storage.take_image(request.context, pod, request.params["server_id"]) as hold:
             reply = await hold.send(self._carrier.to_pod(request, pod, body=document))
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
+        await self._images.made(request.context, pod, request.params["server_id"], document=document, reply=reply)
         reply.headers = [
             (name, self._image_url(value) if name == b"location" else value) for name, value in reply.headers
         ]
@@ -205,14 +262,3 @@ class ServerActions:
 
     async def _locate(self, request: Request) -> Located:
         return await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)
-
-
-async def no_console(_request: Request, _document: Document) -> Answer:
-    """:raises NotImplementedByUsError: always, in Nova's words"""
-    raise NotImplementedByUsError("Unable to get console, functionality not implemented")
-
-
-async def _no_address(_request: Request, _document: Document) -> Answer:
-    raise NotImplementedByUsError(
-        "Changing addresses of a server through the compute API is not available in this cloud; use the network API."
-    )

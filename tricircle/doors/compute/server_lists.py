@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tricircle.context import PodId
+from tricircle.doors.compute.down_cells import DownCells, is_listed
+from tricircle.doors.compute.launches import Launches
 from tricircle.doors.compute.needs import KnownRoutings
+from tricircle.doors.compute.operator_views import by_host
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -46,8 +49,46 @@ def _rank(server: Item) -> int:
     return 0 if server.get("OS-EXT-STS:task_state") == "scheduling" and not server.get("hostId") else 1
 
 
+#: The filters of administrators.
+_by_host = by_host("host", "node", "hypervisor_hostname")
+#: Sort keys that Nova takes below 2.75, and does not sort by.
+_IGNORED = frozenset(
+    (
+        "architecture",
+        "cell_name",
+        "cleaned",
+        "default_ephemeral_device",
+        "default_swap_device",
+        "deleted",
+        "deleted_at",
+        "disable_terminate",
+        "ephemeral_gb",
+        "ephemeral_key_uuid",
+        "id",
+        "key_data",
+        "launched_on",
+        "memory_mb",
+        "os_type",
+        "reservation_id",
+        "root_gb",
+        "shutdown_terminate",
+        "user_data",
+        "vcpus",
+        "vm_mode",
+    )
+)
 #: ``/servers/detail``
-DETAILED = Listing(paging=Paging.NOVA, fields=_FIELDS, links="servers_links", noun="Instance", rank=_rank)
+DETAILED = Listing(
+    paging=Paging.NOVA,
+    ties=(),
+    unique="uuid",
+    ignored=_IGNORED,
+    fields=_FIELDS,
+    links="servers_links",
+    noun="Instance",
+    rank=_rank,
+    adapt=_by_host,
+)
 #: ``/servers``: made of the same items, since only they carry what is sorted by.
 BRIEF = replace(DETAILED, brief=("id", "name", "links"))
 
@@ -55,9 +96,11 @@ BRIEF = replace(DETAILED, brief=("id", "name", "links"))
 class ServerLists:
     """``GET /servers`` and ``GET /servers/detail``."""
 
-    def __init__(self, *, carrier: Carrier, routings: KnownRoutings) -> None:
+    def __init__(self, *, carrier: Carrier, routings: KnownRoutings, down: DownCells, launches: Launches) -> None:
         self._carrier = carrier
         self._routings = routings
+        self._down = down
+        self._launches = launches
 
     async def gather(self, request: Request, row: Row) -> Answer:
         """The list of ``row``. A filter by flavor is asked of each pod by the flavor's id there."""
@@ -65,9 +108,11 @@ class ServerLists:
         if flavor_id is not None and row.listing is not None:
             copies = await self._routings.copies_of(Kind.FLAVOR, flavor_id)
             ids = {copy.pod_id: str(copy.pod_resource_id) for copy in copies if copy.is_bound}
-            listing = replace(row.listing, adapt=lambda query, pod: _by_flavor(query, pod, ids))
+            listing = replace(row.listing, adapt=lambda query, pod: _by_flavor(_by_host(query, pod), pod, ids))
             row = replace(row, listing=listing)
-        answer = await self._carrier.gather(request, row)
+        if is_listed(request):
+            row = replace(row, stand_ins=self._down.listed)
+        answer = await self._launches.gathered(request, row) or await self._carrier.gather(request, row)
         if answer.status == 403 and row.listing is not None and row.listing.brief and isinstance(answer.body, bytes):
             # Pods were asked for details, which other rules guard: the refusal is of what the user asked.
             answer.body = answer.body.replace(b"api:servers:detail", b"api:servers:index")

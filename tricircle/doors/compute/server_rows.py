@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tricircle.doors.compute.attachments import Attachments
+from tricircle.doors.compute.consoles import LOOK_RULE, ConsoleCalls
 from tricircle.doors.compute.departures import Departures
 from tricircle.doors.compute.group_actions import GroupActions
 from tricircle.doors.compute.interfaces import Interfaces
-from tricircle.doors.compute.row_forms import bound, later, of_server, with_handler
+from tricircle.doors.compute.item_limits import ItemLimits
+from tricircle.doors.compute.operator_views import MIGRATION
+from tricircle.doors.compute.pinning import Pinning
+from tricircle.doors.compute.row_forms import bound, of_server, with_handler
 from tricircle.doors.compute.server_actions import ServerActions
 from tricircle.doors.compute.server_lists import BRIEF, DETAILED, ServerLists
 from tricircle.doors.compute.server_views import INSTANCE_ACTION, INTERFACE, SERVER
@@ -32,6 +36,9 @@ class ServerSpecials:
     groups: GroupActions
     interfaces: Interfaces
     attachments: Attachments
+    items: ItemLimits
+    pinning: Pinning
+    consoles: ConsoleCalls
 
 
 def action_row() -> Row:
@@ -59,7 +66,8 @@ def server_rows(specials: ServerSpecials) -> Iterator[Row]:
             yield with_handler(plain, bound(specials.lists.gather, plain))
         shown = of_server(("GET",), one, singular="server", shape=SERVER, max_version=last)
         yield with_handler(shown, bound(specials.departures.show, shown))
-        yield of_server(("PUT",), one, singular="server", shape=SERVER, max_version=last)
+        changed = of_server(("PUT",), one, singular="server", shape=SERVER, max_version=last)
+        yield with_handler(changed, bound(specials.pinning.update, changed))
         gone = of_server(("DELETE",), one, max_version=last)
         yield with_handler(gone, bound(specials.ends.end, gone))
         yield with_handler(of_server(("POST",), one + "/action", max_version=last), specials.actions.act)
@@ -85,12 +93,18 @@ def _below(specials: ServerSpecials) -> Iterator[Row]:
     actions = f"{below}/os-instance-actions"
     yield of_server(("GET",), actions, collection="instanceActions", shape=INSTANCE_ACTION)
     yield of_server(("GET",), actions + "/{request_id}", singular="instanceAction", shape=INSTANCE_ACTION)
-    yield of_server(("GET", "POST", "PUT"), f"{below}/metadata")
-    yield of_server(("GET", "PUT", "DELETE"), below + "/metadata/{key}")
+    yield of_server(("GET",), f"{below}/metadata")
+    yield of_server(("GET", "DELETE"), below + "/metadata/{key}")
+    for change in (
+        of_server(("POST", "PUT"), f"{below}/metadata"),
+        of_server(("PUT",), below + "/metadata/{key}"),
+    ):
+        yield with_handler(change, bound(specials.items.change, change))
     yield of_server(("GET", "PUT", "DELETE"), f"{below}/tags")
     yield of_server(("GET", "PUT", "DELETE"), below + "/tags/{tag}")
-    yield of_server(("GET",), f"{below}/migrations")
-    yield of_server(("GET", "DELETE"), below + "/migrations/{migration_id}")
+    yield of_server(("GET",), f"{below}/migrations", collection="migrations", shape=MIGRATION)
+    one = below + "/migrations/{migration_id}"
+    yield of_server(("GET", "DELETE"), one, singular="migration", shape=MIGRATION)
     yield of_server(("POST",), below + "/migrations/{migration_id}/action")
     yield of_server(("GET", "DELETE"), f"{below}/os-server-password")
     yield of_server(("GET", "POST"), f"{below}/shares")
@@ -99,5 +113,8 @@ def _below(specials: ServerSpecials) -> Iterator[Row]:
     yield of_server(("GET", "DELETE"), below + "/consoles/{console_id}")
     for path in ("diagnostics", "ips", "ips/{label}", "os-virtual-interfaces", "topology"):
         yield of_server(("GET",), f"{below}/{path}")
-    # The pod's own console proxy would be shown to the user.
-    yield later("POST", f"{below}/remote-consoles", "Unable to get console, functionality not implemented")
+    yield Row(
+        ("POST",), f"{below}/remote-consoles", Behaviour.ROUTE, handler=specials.consoles.create, min_version="2.6"
+    )
+    look = specials.consoles.show_token
+    yield Row(("GET",), "/os-console-auth-tokens/{token}", Behaviour.ROUTE, handler=look, policy=LOOK_RULE)

@@ -9,9 +9,12 @@ and the ``default`` security group, of which every pod has one of its own, so th
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from tricircle.copies import image_content
 from tricircle.copies.flavors import PREFIX, central_id, central_name
+from tricircle.doors.compute.operator_views import host_for
+from tricircle.doors.compute.zones import zone_of
 from tricircle.model.routing import Kind
-from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, host_id, zone
+from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, host_id
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DEFAULT_GROUP = re.compile(r"tricircle-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -28,6 +31,8 @@ _HOSTS = tuple(
 )
 #: How a pod calls a flavor that had to take another name there.
 _DISTINCT_FLAVOR = re.compile(rf"(?<=Flavor ){re.escape(PREFIX)}")
+#: Servers that one call made have one reservation, though the pod made them one by one (``launches.py``).
+_RESERVATION = "OS-EXT-SRV-ATTR:reservation_id"
 #: Kinds whose ids differ between pod and centre and stand in texts.
 TEXT_KINDS = (Kind.PORT, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
@@ -73,7 +78,7 @@ def clean_text(text: str, facts: Facts) -> str:
 
 
 def _collect_server(item: Item) -> Iterator[PodSideId]:
-    if "pinned_availability_zone" in item:
+    if "pinned_availability_zone" in item or _RESERVATION in item:
         yield Kind.SERVER, str(item.get("id"))
     for group_id in _texts(item.get("server_groups")):
         yield Kind.SERVER_GROUP, group_id
@@ -90,6 +95,9 @@ def _apply_server(item: Item, facts: Facts) -> Item:
             item[key] = change(item[key], facts)
     if "pinned_availability_zone" in item:
         item["pinned_availability_zone"] = _pinned(item, facts)
+    if _RESERVATION in item:
+        routing = facts.ids.get((Kind.SERVER, str(item.get("id"))))
+        item[_RESERVATION] = (routing.details.get("reservation_id") if routing else None) or item[_RESERVATION]
     return item
 
 
@@ -97,7 +105,7 @@ def _pinned(item: Item, facts: Facts) -> object:
     """The AZ that the user asked for. The pod may have been given none, since the AZ is the whole pod."""
     routing = facts.ids.get((Kind.SERVER, str(item.get("id"))))
     asked = routing.details.get("asked_az") if routing is not None else None
-    return asked or zone(facts.pod, item["pinned_availability_zone"])
+    return asked or zone_of(facts.pod, item["pinned_availability_zone"])
 
 
 def _flavor(flavor: object, _facts: Facts) -> object:
@@ -110,6 +118,14 @@ def _flavor(flavor: object, _facts: Facts) -> object:
     if isinstance(name := flavor.get("original_name"), str):
         flavor["original_name"] = central_name(name)
     return flavor
+
+
+def _image(image: object, _facts: Facts) -> object:
+    if isinstance(image, dict) and isinstance(pod_id := image.get("id"), str):
+        image["id"] = image_content.central_id(pod_id)
+        if image["id"] != pod_id and isinstance(links := image.get("links"), list):
+            image["links"] = [_renamed(link, pod_id, str(image["id"])) for link in links]
+    return image
 
 
 def _renamed(link: object, old: str, new: str) -> object:
@@ -146,9 +162,12 @@ def _fault(fault: object, facts: Facts) -> object:
 
 
 _SERVER_FIELDS: Mapping[str, Callable[[object, Facts], object]] = {
-    "OS-EXT-AZ:availability_zone": lambda value, facts: zone(facts.pod, value),
+    "OS-EXT-AZ:availability_zone": lambda value, facts: zone_of(facts.pod, value),
+    "OS-EXT-SRV-ATTR:host": lambda value, facts: host_for(facts, value),
+    "OS-EXT-SRV-ATTR:hypervisor_hostname": lambda value, facts: host_for(facts, value),
     "hostId": lambda value, facts: host_id(facts.pod.id, value),
     "flavor": _flavor,
+    "image": _image,
     "security_groups": _groups,
     "server_groups": _server_groups,
     "scheduler_hints": _hints,
@@ -190,6 +209,8 @@ def _apply_instance_action(item: Item, facts: Facts) -> Item:
     for event in _events(item):
         if "hostId" in event:
             event["hostId"] = host_id(facts.pod.id, event["hostId"])
+        if "host" in event:
+            event["host"] = host_for(facts, event["host"])
         if isinstance(details := event.get("details"), str):
             event["details"] = clean_text(details, facts)
     return item
@@ -200,15 +221,9 @@ def _events(item: Item) -> list[Item]:
     return [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
 
 
-def _apply_service(item: Item, facts: Facts) -> Item:
-    if item.get("zone") != "internal" and "zone" in item:
-        item["zone"] = zone(facts.pod, item["zone"])
-    return item
-
-
 def _apply_proxied_volume(item: Item, facts: Facts) -> Item:
     if "availabilityZone" in item:
-        item["availabilityZone"] = zone(facts.pod, item["availabilityZone"])
+        item["availabilityZone"] = zone_of(facts.pod, item["availabilityZone"])
     return item
 
 
@@ -235,7 +250,5 @@ INTERFACE = Shape(apply=_apply_interface, collect=_collect_interface)
 FAULT = Shape(apply=_apply_fault, collect=_collect_fault)
 #: One entry of ``os-instance-actions``.
 INSTANCE_ACTION = Shape(apply=_apply_instance_action, collect=_collect_instance_action)
-#: A service or host as administrators list them.
-SERVICE = Shape(apply=_apply_service)
 #: A volume as the compute API shows it, up to 2.35.
 PROXIED_VOLUME = Shape(apply=_apply_proxied_volume)

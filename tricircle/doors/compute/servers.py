@@ -4,7 +4,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tricircle.context import RequestContext
@@ -13,14 +13,18 @@ from tricircle.doors.compute.boot_request import BootRequest, parse
 from tricircle.doors.compute.checks import Checks, Parts
 from tricircle.doors.compute.choice import Choice
 from tricircle.doors.compute.devices import new_volumes
-from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, ServerStorage
+from tricircle.doors.compute.down_cells import DownCells
+from tricircle.doors.compute.item_limits import ItemLimits
+from tricircle.doors.compute.launches import Launches
+from tricircle.doors.compute.needs import JobFiles, ServerStorage
+from tricircle.doors.compute.places import Places
 from tricircle.doors.compute.quota import Amounts, Quota, Share
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.together import caught, value
-from tricircle.errors import BadUpstreamAnswerError, TricircleError
+from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
-from tricircle.model.pod import Pod, Service
+from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.allowance import Hold
 from tricircle.road.carrier import Carrier
@@ -28,8 +32,6 @@ from tricircle.road.row import Row
 
 LOG = logging.getLogger(__name__)
 
-#: The first version that shows a reservation id (to the service user).
-_RESERVATION_VERSION = "2.3"
 #: Seconds until the worker looks whether a deleted server's ports are free: at once, and if this process dies.
 _SOON_S, _LATER_S = 1.0, 60.0
 
@@ -43,20 +45,22 @@ class Servers:
         carrier: Carrier,
         checks: Checks,
         quota: Quota,
+        items: ItemLimits,
         storage: ServerStorage,
+        places: Places,
         choice: Choice,
         boot: Boot,
-        clients: Asking,
-        pods: KnownPods,
+        launches: Launches,
     ) -> None:
         self._carrier = carrier
         self._checks = checks
         self._quota = quota
+        self._items = items
         self._storage = storage
+        self._places = places
         self._choice = choice
         self._boot = boot
-        self._clients = clients
-        self._pods = pods
+        self._launches = launches
 
     async def create(self, request: Request) -> Answer:
         """Boot a server: nothing is made before everything that the request says is known to be good."""
@@ -65,7 +69,7 @@ class Servers:
             refusal = await rehearse_boot(self._carrier, request, document)
         if refusal is not None:
             return refusal
-        wanted = parse(document)
+        wanted = await self._places.confined(request, parse(document))
         context, deadline = request.context, request.context.deadline
         with _timed(request, "check"):
             parts = await self._checks.parts(wanted, context, deadline)
@@ -95,6 +99,7 @@ class Servers:
         context = request.context
         async with asyncio.TaskGroup() as group:
             limits = group.create_task(caught(self._quota.limits(context)))
+            items = group.create_task(caught(self._items.check_server(context, wanted.server)))
             pod = group.create_task(
                 caught(
                     self._choice.pod(
@@ -107,26 +112,20 @@ class Servers:
                     )
                 )
             )
+        value(items.result())
         return value(limits.result()), value(pod.result())
 
     async def _answer(self, request: Request, pod: Pod, wanted: BootRequest, made: Made) -> Answer:
         if wanted.wants_reservation_id:
             made.reply.headers = [pair for pair in made.reply.headers if pair[0] != b"location"]
-            body: dict[str, object] = {"reservation_id": await self._reservation_id(request, pod, made.server_id)}
+            launched = (made.server_id, *made.others)
+            body: dict[str, object] = {"reservation_id": await self._launches.reserved(request.context, pod, launched)}
             return await self._carrier.answer_json(request, pod, made.reply, body)
         body = made.reply.json()
         if isinstance(server := body.get("server"), dict):
             # Nova repeats what was asked for; it was not passed on, because the ports carry the groups.
             server["security_groups"] = wanted.server.get("security_groups", [{"name": "default"}])
         return await self._carrier.answer_json(request, pod, made.reply, body)
-
-    async def _reservation_id(self, request: Request, pod: Pod, server_id: str) -> str:
-        client = self._clients.as_service(self._pods.target(pod, Service.COMPUTE), _RESERVATION_VERSION)
-        answer = await client.get(f"/v2.1/servers/{server_id}", deadline=request.context.deadline)
-        server = answer.get("server")
-        if not isinstance(server, Mapping):
-            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
-        return str(server.get("OS-EXT-SRV-ATTR:reservation_id", ""))
 
 
 @contextmanager
@@ -145,9 +144,10 @@ class ServerEnds:
     The job is filed before the call as well, for later, in case this process does not live to file it afterwards.
     """
 
-    def __init__(self, *, carrier: Carrier, jobs: JobFiles) -> None:
+    def __init__(self, *, carrier: Carrier, jobs: JobFiles, down: DownCells) -> None:
         self._carrier = carrier
         self._jobs = jobs
+        self._down = down
 
     async def end(self, request: Request, row: Row) -> Answer:
         """Carry out ``row`` (a call that ends the server of the path, or takes something from it)."""
@@ -158,6 +158,8 @@ class ServerEnds:
         await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
         answer = await self._carrier.route(request, row)
         if answer.status < 300:
+            if request.method == "DELETE" and request.path.endswith("/" + server_id):
+                await self._down.note_end(located)
             soon = self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
             # The pod has done it, whatever becomes of the database: the other job comes a little later.
             if isinstance(error := await caught(soon), TricircleError):

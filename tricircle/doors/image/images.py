@@ -2,11 +2,14 @@
 """What of an image is nobody's business but the operator's? Where its data lies."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
 from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Answer, Request
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
 
 #: URLs and names of stores: paths on hosts, pools of back ends, sites.
@@ -14,15 +17,36 @@ HIDDEN = ("locations", "direct_url", "stores")
 _NEEDLES = tuple(f'"{key}"'.encode() for key in HIDDEN)
 
 
-class Images:
-    """The special cases of calls whose answers show images."""
+class Glances(Protocol):
+    """Which pods have a Glance of their own (``copies/images.py``)."""
 
-    def __init__(self, *, carrier: Carrier) -> None:
+    def has_own(self, pod: Pod) -> bool:
+        """Whether the pod may have one."""
+        ...
+
+
+class Images:
+    """The special cases of calls that show images, and of those that copies of images follow."""
+
+    def __init__(self, *, carrier: Carrier, glances: Glances) -> None:
         self._carrier = carrier
+        self._glances = glances
 
     async def forward(self, request: Request) -> Answer:
         """Glance's answer; without the places of the data, unless an administrator asks."""
-        answer = await self._carrier.central(request)
+        return self._without_places(request, await self._carrier.central(request))
+
+    async def change(self, request: Request) -> Answer:
+        """A change of an image, or of who may use it: copies follow in pods that have a Glance of their own."""
+        return self._without_places(request, await self._declared(request))
+
+    async def _declared(self, request: Request) -> Answer:
+        if not any(self._glances.has_own(pod) for pod in await self._carrier.pods()):
+            return await self._carrier.central(request)
+        return await self._carrier.central_with_jobs(request, [(JobType.IMAGE, request.params["image_id"])])
+
+    @staticmethod
+    def _without_places(request: Request, answer: Answer) -> Answer:
         body = answer.body
         if request.context.is_admin or not 200 <= answer.status < 300 or not isinstance(body, bytes):
             return answer

@@ -15,10 +15,14 @@ _ALL = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 def rows(images: Images) -> tuple[Row, ...]:
     """Rows under the version. Image data is streamed in both directions, whatever its size."""
-    shown = images.forward
+    shown, changed = images.forward, images.change
     return (
         Row(("GET", "POST"), "/images", Behaviour.CENTRAL, handler=shown),
-        Row(("GET", "PATCH"), "/images/{image_id}", Behaviour.CENTRAL, handler=shown),
+        Row(("GET",), "/images/{image_id}", Behaviour.CENTRAL, handler=shown),
+        Row(("PATCH", "DELETE"), "/images/{image_id}", Behaviour.DECLARE, handler=changed),
+        Row(("POST",), "/images/{image_id}/actions/{action}", Behaviour.DECLARE, handler=changed),
+        Row(("POST",), "/images/{image_id}/members", Behaviour.DECLARE, handler=changed),
+        Row(("PUT", "DELETE"), "/images/{image_id}/members/{member_id}", Behaviour.DECLARE, handler=changed),
         Row(("GET", "PUT"), "/images/{image_id}/file", Behaviour.CENTRAL, is_streamed=True),
         Row(("PUT",), "/images/{image_id}/stage", Behaviour.CENTRAL, is_streamed=True),
         Row(_ALL, "/", Behaviour.CENTRAL),

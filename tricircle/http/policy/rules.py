@@ -13,11 +13,19 @@ from oslo_policy import policy
 _ADMIN = "role:admin"
 _READER = "role:reader"
 _ANYBODY = "@"
+#: Nova takes no other tokens, whatever their roles.
+_PROJECT = ("project",)
 
 
-def _rule(name: str, default: str, text: str, method: str, path: str) -> policy.DocumentedRuleDefault:
+def _rule(
+    name: str, default: str, text: str, method: str, path: str, *, scopes: Sequence[str] | None = None
+) -> policy.DocumentedRuleDefault:
     return policy.DocumentedRuleDefault(
-        name=name, check_str=default, description=text, operations=[{"method": method, "path": path}]
+        name=name,
+        check_str=default,
+        description=text,
+        operations=[{"method": method, "path": path}],
+        scope_types=None if scopes is None else list(scopes),
     )
 
 
@@ -37,6 +45,7 @@ _BINDINGS = [
 _ROUTINGS = [
     _rule("admin_api:routings:show", _ADMIN, "Show a routing.", "GET", "/v1.0/routings/{id}"),
     _rule("admin_api:routings:list", _ADMIN, "List routings.", "GET", "/v1.0/routings"),
+    _rule("admin_api:topologies:show", _ADMIN, "Show where a network is.", "GET", "/v1.0/topologies/{network_id}"),
 ]
 _JOBS = [
     _rule("admin_api:jobs:create", _ADMIN, "File a job.", "POST", "/v1.0/jobs"),
@@ -58,6 +67,7 @@ _ZONES = [
         "List availability zones, without hosts.",
         "GET",
         "/compute/v2.1/os-availability-zone",
+        scopes=_PROJECT,
     ),
     _rule(
         "os_compute_api:os-availability-zone:detail",
@@ -65,6 +75,7 @@ _ZONES = [
         "List availability zones with their hosts.",
         "GET",
         "/compute/v2.1/os-availability-zone/detail",
+        scopes=_PROJECT,
     ),
     _rule(
         "volume:availability_zone_list",
@@ -74,14 +85,31 @@ _ZONES = [
         "/volume/v3/{project_id}/os-availability-zone",
     ),
 ]
+_CONSOLES = [
+    _rule(
+        "os_compute_api:os-console-auth-tokens",
+        _ADMIN,
+        "Show where in a pod the console is that a token stands for.",
+        "GET",
+        "/compute/v2.1/os-console-auth-tokens/{token}",
+    ),
+]
 _LIMITS = [
-    _rule("os_compute_api:limits", _ANYBODY, "Show limits and usage of one's project.", "GET", "/compute/v2.1/limits"),
+    _rule(
+        "os_compute_api:limits",
+        _ANYBODY,
+        "Show limits and usage of one's project.",
+        "GET",
+        "/compute/v2.1/limits",
+        scopes=_PROJECT,
+    ),
     _rule(
         "os_compute_api:limits:other_project",
         _ADMIN,
         "Show limits and usage of another project.",
         "GET",
         "/compute/v2.1/limits?tenant_id={project_id}",
+        scopes=_PROJECT,
     ),
     _rule(
         "limits_extension:used_limits",
@@ -95,4 +123,4 @@ _LIMITS = [
 
 def list_rules() -> Sequence[policy.DocumentedRuleDefault]:
     """All rules, for the enforcer and ``oslopolicy-sample-generator`` (entry point ``oslo.policy.policies``)."""
-    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_LIMITS]
+    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_CONSOLES, *_LIMITS]

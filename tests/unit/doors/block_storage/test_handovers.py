@@ -71,12 +71,14 @@ class Script:
             carrier=cast("Any", self),
             registry=cast("Any", None),
             selection=cast("Any", None),
+            clients=cast("Any", None),
             bindings=cast("Any", self),
             quota=cast("Any", self),
             types=cast("Any", self),
             copies=cast("Any", self),
             vanished=cast("Any", None),
             sources=cast("Any", None),
+            images=cast("Any", None),
         )
         return Handovers(needs)
 

@@ -9,9 +9,16 @@ import pytest
 
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
+from tricircle.doors.block_storage.backup_records import BackupRecords
 from tricircle.doors.block_storage.derived import Derived
+from tricircle.doors.block_storage.everywhere import Everywhere
+from tricircle.doors.block_storage.group_rows import Grouping
+from tricircle.doors.block_storage.groups import Groups
 from tricircle.doors.block_storage.handovers import Handovers
+from tricircle.doors.block_storage.host_calls import HostCalls
 from tricircle.doors.block_storage.limits import Limits
+from tricircle.doors.block_storage.manage import Manage
+from tricircle.doors.block_storage.operator_rows import Operating
 from tricircle.doors.block_storage.qos import QosSpecs
 from tricircle.doors.block_storage.somewhere import Somewhere
 from tricircle.doors.block_storage.type_changes import TypeChanges
@@ -29,17 +36,26 @@ ROUTES = [
     for line in Path(__file__).with_name("cinder_routes.txt").read_text().splitlines()
     if not line.startswith("#")
 ]
+DERIVED = Derived(carrier=None, quota=None)  # type: ignore[arg-type]
+CALLS = HostCalls(carrier=None, hosts=None)  # type: ignore[arg-type]
 DOOR = rows.door(
     rows.Specials(
         volumes=create_autospec(Volumes),
         actions=create_autospec(VolumeActions),
-        derived=Derived(carrier=None, quota=None),  # type: ignore[arg-type]
+        derived=DERIVED,
         handovers=create_autospec(Handovers),
         zones=create_autospec(AvailabilityZones),
         limits=create_autospec(Limits),
         types=create_autospec(TypeChanges),
         qos=create_autospec(QosSpecs),
-        somewhere=Somewhere(None),  # type: ignore[arg-type]
+        manage=create_autospec(Manage),
+        records=create_autospec(BackupRecords),
+        grouping=Grouping(groups=create_autospec(Groups), derived=DERIVED),
+        operating=Operating(
+            calls=CALLS,
+            everywhere=create_autospec(Everywhere),
+            somewhere=Somewhere(None),  # type: ignore[arg-type]
+        ),
         versions=create_autospec(Versions),
     )
 )

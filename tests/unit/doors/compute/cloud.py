@@ -13,11 +13,13 @@ from typing import Any
 
 import msgspec
 
-from tricircle.app.compute import compute_door
-from tricircle.conf.settings import CentralSettings, DatabaseSettings, GatewaySettings
+from tricircle.app.compute import StorageMakers, compute_door
+from tricircle.conf.settings import CentralSettings, ConsoleSettings, DatabaseSettings, GatewaySettings
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
+from tricircle.copies.image_homes import ImageHomes
+from tricircle.copies.images import Images
 from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.owner import Owner
 from tricircle.copies.reach import Reach
@@ -27,6 +29,7 @@ from tricircle.doors.compute.server_views import FAULT
 from tricircle.errors import NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.jobs.queue import Queue
+from tricircle.ledger.consoles import Consoles
 from tricircle.ledger.leases import Leases
 from tricircle.ledger.positions import Positions
 from tricircle.ledger.reservations import Reservations
@@ -56,6 +59,7 @@ from tricircle.upstream.reply import Call, Reply, Target
 
 LINK_HOST = "upstream.invalid"
 PUBLIC = "https://cloud.example"
+CONSOLES = "https://consoles.example"
 IMAGE = "11111111-2222-3333-4444-555555555555"
 
 
@@ -218,6 +222,7 @@ class Cloud:
         self.apps = apps
         self.identities = identities
         self.wires = Wires(apps)
+        self.storage_asked: list[tuple[str, Any]] = []
         central = CentralSettings(
             compute_url="http://central/compute",
             block_storage_url="http://central/volume",
@@ -230,6 +235,8 @@ class Cloud:
         self.routings = Routings(engine)
         self.queue = Queue(engine)
         self.ports = PortStandIn(apps, self.routings)
+        self.console = ConsoleSettings(public_endpoint=CONSOLES, spice_direct_endpoint="https://spice.example/nova")
+        self.consoles = Consoles(engine, ttl_s=600.0)
         self.door = self._door()
         self._table = DoorTable(
             self.door.rows, versions=self.door.versions, root_rows=self.door.root_rows, is_project_optional=True
@@ -278,14 +285,31 @@ class Cloud:
             keypairs=Keypairs(self.reach),
             server_groups=ServerGroups(self.reach),
             volume_types=NoVolumeTypes(),
+            images=Images(self.reach),
+            image_homes=ImageHomes(self.reach),
             vanished=Vanished(self.reach),
             ports=self.ports,
             groups=GroupStandIn(self.apps, self.ports),
         )
         image_base = PUBLIC + "/image/v2"
         return compute_door(
-            self._rooms(copies), self.carrier, selection=selection, health=health, image_base=image_base
+            self._rooms(copies),
+            self.carrier,
+            selection=selection,
+            health=health,
+            image_base=image_base,
+            storage=StorageMakers(volume=self._make_volume, snapshot=self._make_snapshot),
         )
+
+    async def _make_volume(self, request: Request) -> Answer:
+        """What the block-storage door does is not this door's business: who asked, and what, is kept."""
+        self.storage_asked.append((request.path, await request.json()))
+        made = {"id": "v1", "name": "n", "size": 1, "status": "creating", "availability_zone": "az1"}
+        return Answer.json(202, {"volume": made})
+
+    async def _make_snapshot(self, request: Request) -> Answer:
+        self.storage_asked.append((request.path, await request.json()))
+        return Answer.json(202, {"snapshot": {"id": "s1", "volume_id": "v1", "size": 1, "name": "n"}})
 
     def _rooms(self, copies: SimpleNamespace) -> Any:
         """What the door takes of a process's rooms."""
@@ -297,7 +321,8 @@ class Cloud:
             bindings=self.bindings,
             reservations=Reservations(self.engine),
             copies=copies,
-            settings=SimpleNamespace(gateway=GatewaySettings()),
+            consoles=self.consoles,
+            settings=SimpleNamespace(gateway=GatewaySettings(), console=self.console),
         )
 
     def context(self, user: str = "demo", project: str = "demo") -> RequestContext:
@@ -412,6 +437,7 @@ async def cloud(tmp_path: Path) -> Cloud:
     identities.add_user("admin", "pw", {"admin": ["admin"], "demo": ["admin"]})
     identities.add_user("tricircle", "pw", {"service": ["admin", "service"]})
     central = FakePod("RegionOne", identities)
+    central.nova.is_hostless = True
     apps = {"central": central}
     for number in ("1", "2"):
         apps[f"pod{number}"] = FakePod(f"Pod{number}", identities, zone=f"canary-{number}", glance=central.glance)

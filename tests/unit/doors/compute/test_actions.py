@@ -11,7 +11,6 @@ from tricircle.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
-    NotImplementedByUsError,
     OutcomeUnknownError,
     QuotaExceededError,
     UnavailableError,
@@ -215,11 +214,6 @@ async def test_an_az_in_unshelve_is_the_servers_own(sky: Cloud, server: dict[str
         await act(sky, server, "unshelve", {"availability_zone": "az2"})
     with pytest.raises(InvalidRequestError, match="The requested availability zone is not available"):
         await act(sky, server, "unshelve", {"availability_zone": "nope"})
-
-
-async def test_what_would_show_the_pods_proxy_is_not_carried(sky: Cloud, server: dict[str, Any]) -> None:
-    with pytest.raises(NotImplementedByUsError):
-        await act(sky, server, "os-getVNCConsole", {"type": "novnc"})
 
 
 async def test_servers_of_a_dead_pod_are_not_said_to_be_gone(sky: Cloud, server: dict[str, Any]) -> None:

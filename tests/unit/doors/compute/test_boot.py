@@ -13,7 +13,6 @@ from tricircle.errors import (
     BadUpstreamAnswerError,
     ConflictError,
     InvalidRequestError,
-    NotImplementedByUsError,
     OutcomeUnknownError,
     QuotaExceededError,
     UnavailableError,
@@ -349,9 +348,3 @@ async def test_a_volume_pins_the_pod(sky: Cloud) -> None:
     assert sky.apps["pod2"].nova.servers
     with pytest.raises(InvalidRequestError, match=r"Server is in: az1\. Volumes are in: az2\."):
         await boot(sky, block_device_mapping_v2=[device], imageRef="", availability_zone="az1")
-
-
-async def test_consoles_are_said_to_be_absent(sky: Cloud) -> None:
-    server = await boot(sky)
-    with pytest.raises(NotImplementedByUsError):
-        await sky.ask("POST", f"/servers/{server['id']}/remote-consoles", {"remote_console": {}})

@@ -6,11 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from tricircle.doors.compute.down_cells import DownCells
 from tricircle.doors.compute.interfaces import Interfaces
 from tricircle.doors.compute.servers import ServerEnds
 from tricircle.errors import OutcomeUnknownError, TricircleError, UnavailableError
 from tricircle.http.message import Answer
 from tricircle.upstream.reply import Reply
+
+SERVER = SimpleNamespace(project_id="demo", id=1, central_id="server1")
 
 
 class Jobs:
@@ -39,7 +42,7 @@ class PodThatAgrees:
         self.says = says
 
     async def locate(self, *_what: object) -> SimpleNamespace:
-        return SimpleNamespace(pod=SimpleNamespace(id="pod1"), routing=SimpleNamespace(project_id="demo"))
+        return SimpleNamespace(pod=SimpleNamespace(id="pod1"), routing=SERVER)
 
     async def route(self, *_what: object) -> Answer:
         self.asked += 1
@@ -62,9 +65,18 @@ class NoCopies:
         return None
 
 
+class LostBooks:
+    """Routings in a database that is away."""
+
+    async def update(self, *_what: object, **_more: object) -> bool:
+        raise UnavailableError("The database is away.")
+
+
 async def end(pod: PodThatAgrees, jobs: Jobs) -> Answer:
-    request = SimpleNamespace(params={"server_id": "server1"}, context=None)
-    return await ServerEnds(carrier=pod, jobs=jobs).end(request, None)  # type: ignore[arg-type]
+    params = {"server_id": "server1"}
+    request = SimpleNamespace(params=params, context=None, method="DELETE", path="/v2.1/servers/server1")
+    down = DownCells(carrier=pod, routings=LostBooks())  # type: ignore[arg-type]
+    return await ServerEnds(carrier=pod, jobs=jobs, down=down).end(request, None)  # type: ignore[arg-type]
 
 
 async def detach(pod: PodThatAgrees, jobs: Jobs) -> Answer:

@@ -8,7 +8,7 @@ from tests.unit.road.scripted import PUBLIC, World, caller, json_reply
 from tests.unit.road.test_pipeline import Enforcer
 from tricircle.doors.image.images import Images
 from tricircle.doors.image.rows import door
-from tricircle.model.pod import Service
+from tricircle.model.pod import Pod, Service
 from tricircle.road.pipeline import Entrance, Road, RoadSettings
 from tricircle.upstream.reply import Reply
 
@@ -21,7 +21,7 @@ class House:
         self.world.validator.known = {"users-token": caller(), "admins-token": caller("p9", "admin")}
         self.said = self.world.upstreams.said
         self.road = Road(
-            [Entrance(door(Images(carrier=self.world.carrier)), self.world.carrier)],
+            [Entrance(door(Images(carrier=self.world.carrier, glances=self)), self.world.carrier)],
             validator=self.world.validator,
             enforcer=Enforcer(),
             pods=self.world.registry,
@@ -29,6 +29,11 @@ class House:
                 body_limit=10, request_deadline_s=30, boot_deadline_s=60, identity_url=f"{PUBLIC}/identity"
             ),
         )
+
+    @staticmethod
+    def has_own(pod: Pod) -> bool:
+        """Every second pod has a Glance of its own."""
+        return pod.name == "Pod2"
 
 
 @pytest.fixture

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may ask for what? Personas with tokens of their own, and a call for every row that we answer ourselves."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from unittest.mock import Mock
+
+from lab.topology import PASSWORD
+from tests.functional.region_world import Json, Region, ask, unique
+from tests.fuzz import other_calls
+from tests.fuzz.calls import Call, compute
+from tests.fuzz.mutations import Case, plain
+from tests.fuzz.storage_calls import block_storage
+from tests.fuzz.wire import Heard, send
+from tests.fuzz.world import Side, World
+from tricircle.doors.admin import rows as admin_rows
+from tricircle.doors.block_storage import rows as storage_rows
+from tricircle.doors.compute import rows as compute_rows
+from tricircle.road.door import Door
+from tricircle.road.path import canonical
+from tricircle.road.row import Behaviour, Row
+from tricircle.road.table import DoorTable, Match
+
+#: In the order of the table. ``foreign admin``: administrator of another project; ``domain admin``: of a domain.
+PERSONAS = ("reader", "member", "manager", "admin", "foreign admin", "domain admin", "service")
+DOORS_WITH_ROWS: dict[str, tuple[Callable[..., Door], Callable[[], Iterator[Call]], tuple[int, int]]] = {
+    "compute": (compute_rows.door, compute, (2, 90)),
+    "block-storage": (storage_rows.door, block_storage, (3, 59)),
+    "admin": (admin_rows.door, other_calls.admin, (1, 0)),
+}
+_OWN = frozenset({Behaviour.OURS, Behaviour.SUM, Behaviour.GATHER, Behaviour.PLACE})
+#: What stands for the parameters of rows that the table of calls does not have.
+_PARAMETERS = {
+    "server_id": "@victim",
+    "volume_id": "@victim-volume",
+    "snapshot_id": "@snapshot",
+    "project_id": "@project",
+    "flavor_id": "@flavor",
+    "image_id": "@image",
+}
+_DOMAIN = {"domain": {"id": "default"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One call of one row."""
+
+    door: str
+    row: Row
+    call: Call
+
+    @property
+    def name(self) -> str:
+        """As the table names it."""
+        action = self.call.name.rpartition("/action ")[2] if "/action " in self.call.name else ""
+        return f"{self.call.method} {self.row.path}" + (f" {action}" if action else "")
+
+
+def probes(door: str) -> list[Probe]:
+    """A call for every row of a door that we answer ourselves; for rows of actions, one for each action."""
+    made, calls, version = DOORS_WITH_ROWS[door]
+    parameters = [Mock() for _ in inspect.signature(made).parameters]
+    opened = made(*parameters)
+    table = DoorTable(opened.rows, versions=opened.versions, is_project_optional=False)
+    root = "/" + min(opened.versions, key=lambda one: (len(one) < 3, one))
+    found: dict[str, Probe] = {}
+    for call in calls():
+        match = table.match(call.method, table.split(canonical(root + call.path)))
+        wanted = _version(call.version) or version
+        at = match.at(wanted) if isinstance(match, Match) else None
+        if at is not None and is_ours(at[0]):
+            probe = Probe(door=door, row=at[0], call=replace(call, query=()))
+            found.setdefault(probe.name, probe)
+    known = {(probe.row.path, probe.call.method) for probe in found.values()}
+    for row in opened.rows:
+        for method in row.methods:
+            if is_ours(row) and (row.path, method) not in known:
+                probe = Probe(door=door, row=row, call=_call(method, row, door, version))
+                found.setdefault(probe.name, probe)
+    return sorted(found.values(), key=lambda probe: (probe.row.path, probe.name))
+
+
+def is_ours(row: Row) -> bool:
+    """Whether more than passing on is done for a row, and somebody must be known for it."""
+    return not row.is_public and (row.handler is not None or row.behaviour in _OWN)
+
+
+def _call(method: str, row: Row, door: str, version: tuple[int, int]) -> Call:
+    path = re.sub(r"\{(\w+)(\.\.\.)?\}", lambda match: _PARAMETERS.get(match[1], "@nobody"), row.path)
+    lowest, highest = _version(row.min_version), _version(row.max_version)
+    if highest is not None:
+        version = min(version, highest)
+    if lowest is not None:
+        version = max(version, lowest)
+    if method == "DELETE":
+        path = re.sub(r"@[\w-]+", "@nobody", path)
+    text = None if door == "admin" else f"{version[0]}.{version[1]}"
+    return Call(method=method, path=path, body={} if method in ("POST", "PUT") else None, version=text)
+
+
+def _version(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)
+
+
+class Company:
+    """Everybody in turn: users with one role in the world's project, and strangers with more."""
+
+    def __init__(self, region: Region, things: World) -> None:
+        self._region = region
+        self._things = things
+        self._users: list[str] = []
+        self._names: list[str] = []
+        mine, foreign = things.tenant.project_id, things.stranger.project_id
+        self.tokens = {name: self._token(name, mine) for name in ("reader", "member", "manager")}
+        self.tokens["admin"] = self._token("admin", mine)
+        self.tokens["foreign admin"] = self._token("admin", foreign)
+        self.tokens["domain admin"] = self._token("admin", None)
+        self.tokens["service"] = self._token("service", foreign)
+
+    def asks(self, probe: Probe, persona: str, place: int) -> Heard | None:
+        """What a persona is told at the door (0) or at the service itself (1)."""
+        side = self._things.sides(probe.door)[place]
+        if side is None:
+            return None
+        call = replace(probe.call, who=persona)
+        case: Case = plain(call, probe.door)
+        own = replace(side, tokens=self.tokens)
+        return self._heard(case, own, place)
+
+    def _heard(self, case: Case, side: Side, place: int) -> Heard:
+        sent = self._things.request(case, side, place)
+        heard = send(side.host, side.port, sent)
+        self._things.take_back(side, sent, heard)
+        return heard
+
+    def _token(self, role: str, project_id: str | None) -> str:
+        """A token of a new user with one role in a project; without one, in the domain."""
+        admin, name = self._region.admin, unique(f"persona-{role}")
+        user = admin.make("identity", "users", "user", name=name, password=PASSWORD, domain_id="default")
+        self._users.append(str(user["id"]))
+        (known,) = admin.list("identity", "roles", name=role)
+        where = f"/projects/{project_id}" if project_id else "/domains/default"
+        admin.good("PUT", "identity", f"{where}/users/{user['id']}/roles/{known['id']}")
+        who = {"id": user["id"], "password": PASSWORD}
+        scope: Json = {"project": {"id": project_id}} if project_id else _DOMAIN
+        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": who}}, "scope": scope}}
+        answer = ask("POST", f"{self._region.identity}/auth/tokens", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.headers["X-Subject-Token"]
+
+    def leave(self) -> None:
+        """Nobody is left."""
+        for user in self._users:
+            for pair in self._region.admin.list("compute", "os-keypairs", user_id=user):
+                path = f"/os-keypairs/{pair['keypair']['name']}?user_id={user}"
+                self._region.admin.delete("compute", path)
+            self._region.admin.delete("identity", f"/users/{user}")
+
+
+def sort(heard: Heard) -> str:
+    """What an answer means for who asked: ``no`` (403), ``not there`` (404), ``yes``."""
+    return {403: "no", 404: "not there", 401: "401"}.get(heard.status, "yes")
+
+
+MARKS = {"yes": "yes", "no": "-", "not there": "404", "401": "401", "501": "501"}
+
+
+def line(probe: Probe, answers: Sequence[str]) -> str:
+    """One line of the page."""
+    return f"| {probe.door} | `{probe.name}` | " + " | ".join(MARKS[answer] for answer in answers) + " |"

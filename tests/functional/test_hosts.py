@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does an administrator find, name and change the machines of two real pods that bear one name, as those of one Nova?
+
+Needs the lab with its pods registered: all pods' compute hosts are called ``canaryhost-1`` there.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functional.region_world import Json, Region, eventually, unique
+from tests.functional.tenants import Tenant
+
+pytestmark = pytest.mark.lab
+
+PLAIN, FULL = "canaryhost-1", "Pod1.canaryhost-1"
+OLD = {"OpenStack-API-Version": "compute 2.42"}
+
+
+def services(region: Region, **params: object) -> list[Json]:
+    return region.admin.list("compute", "os-services", binary="nova-compute", **params)
+
+
+@pytest.fixture
+def aggregate(region: Region) -> Iterator[Json]:
+    made = region.admin.make("compute", "os-aggregates", "aggregate", name=unique(), availability_zone=unique("zone"))
+    yield made
+    shown = region.admin.good("GET", "compute", f"/os-aggregates/{made['id']}")["aggregate"]
+    for host in shown["hosts"]:
+        act(region, made, "remove_host", host=host)
+    assert region.admin.delete("compute", f"/os-aggregates/{made['id']}") == 200
+
+
+def act(region: Region, aggregate: Json, action: str, **content: object) -> Json:
+    path = f"/os-aggregates/{aggregate['id']}/action"
+    acted: Json = region.admin.good("POST", "compute", path, {action: content})["aggregate"]
+    return acted
+
+
+def copies(region: Region, pod: str, aggregate: Json) -> list[Json]:
+    name = f"tricircle.{aggregate['id']}"
+    return [one for one in region.pods[pod].list("compute", "os-aggregates") if one["name"] == name]
+
+
+def test_a_service_is_changed_by_its_id_and_by_its_full_name(region: Region) -> None:
+    (one,) = services(region, host=FULL)
+    assert {service["host"] for service in services(region)} >= {"Pod1.canaryhost-1", "Pod2.canaryhost-1"}
+    path = f"/os-services/{one['id']}"
+    told = region.admin.good("PUT", "compute", path, {"status": "disabled", "disabled_reason": "a test"})["service"]
+    assert (told["host"], told["zone"], told["status"]) == (FULL, "az1", "disabled")
+    assert [service["status"] for service in region.pods["Pod2"].list("compute", "os-services", host=PLAIN)]
+    body = {"host": FULL, "binary": "nova-compute"}
+    answer = region.admin("PUT", "compute", "/os-services/enable", body, headers=OLD)
+    assert (answer.status_code, answer.json()["service"]["host"]) == (200, FULL)
+    (again,) = services(region, host=FULL)
+    assert again["status"] == "enabled"
+
+
+def test_a_plain_name_that_several_pods_have_is_refused_with_the_full_ones(region: Region) -> None:
+    body = {"host": PLAIN, "binary": "nova-compute"}
+    answer = region.admin("PUT", "compute", "/os-services/disable", body, headers=OLD)
+    assert answer.status_code == 400
+    assert "Pod1.canaryhost-1, Pod2.canaryhost-1" in answer.json()["badRequest"]["message"]
+
+
+def test_hosts_of_the_old_list_are_shown_by_the_names_that_it_gives(region: Region) -> None:
+    hosts = region.admin("GET", "compute", "/os-hosts", headers=OLD).json()["hosts"]
+    (mine,) = [host for host in hosts if host["host_name"] == FULL]
+    assert mine["zone"] == "az1"
+    in_zone = region.admin("GET", "compute", "/os-hosts?zone=az1", headers=OLD).json()["hosts"]
+    assert mine in in_zone
+    assert "Pod2.canaryhost-1" not in {host["host_name"] for host in in_zone}
+    shown = region.admin("GET", "compute", f"/os-hosts/{FULL}", headers=OLD).json()["host"]
+    assert {row["resource"]["host"] for row in shown} == {FULL}
+    # What no driver does, Nova says itself.
+    assert region.admin("GET", "compute", f"/os-hosts/{FULL}/reboot", headers=OLD).status_code == 501
+    unknown = region.admin("GET", "compute", "/os-hosts/nobody/reboot", headers=OLD)
+    assert (unknown.status_code, "nobody" in unknown.text) == (404, True)
+    assert region.admin("GET", "compute", "/os-hosts").status_code == 404  # gone from 2.43 on
+
+
+def test_hypervisors_are_found_by_full_names_and_by_patterns(region: Region) -> None:
+    everywhere = region.admin.list("compute", "os-hypervisors", hypervisor_hostname_pattern="canaryhost")
+    assert {one["hypervisor_hostname"] for one in everywhere} >= {"Pod1.canaryhost-1", "Pod2.canaryhost-1"}
+    (one,) = region.admin.list("compute", "os-hypervisors", hypervisor_hostname_pattern=FULL)
+    shown = region.admin.good("GET", "compute", f"/os-hypervisors/{one['id']}")["hypervisor"]
+    assert shown["service"]["host"] == FULL
+    nothing = region.admin("GET", "compute", "/os-hypervisors", params={"hypervisor_hostname_pattern": "nobody"})
+    assert nothing.status_code == 404
+
+
+def test_an_aggregate_of_the_centre_holds_hosts_of_pods(region: Region, aggregate: Json) -> None:
+    assert act(region, aggregate, "add_host", host=FULL)["hosts"] == [FULL]
+    (copy,) = copies(region, "Pod1", aggregate)
+    assert copy["hosts"] == [PLAIN]
+    assert copy["availability_zone"] == f"tricircle.{aggregate['availability_zone']}"
+    assert copies(region, "Pod2", aggregate) == []
+    act(region, aggregate, "set_metadata", metadata={"ssd": "true"})
+    (copy,) = copies(region, "Pod1", aggregate)
+    assert copy["metadata"]["ssd"] == "true"
+    twice = region.admin("POST", "compute", f"/os-aggregates/{aggregate['id']}/action", {"add_host": {"host": FULL}})
+    assert (twice.status_code, f"Aggregate {aggregate['id']} already" in twice.text) == (409, True)
+    full = region.admin("DELETE", "compute", f"/os-aggregates/{aggregate['id']}")
+    assert (full.status_code, "not empty" in full.text) == (400, True)
+    assert act(region, aggregate, "remove_host", host=FULL)["hosts"] == []
+    assert copies(region, "Pod1", aggregate) == []
+
+
+def test_servers_are_booted_in_the_zone_that_an_aggregate_makes(
+    region: Region, aggregate: Json, tenant: Tenant, flavor: Json, image_id: str
+) -> None:
+    zone = aggregate["availability_zone"]
+    refused = tenant.boot(zone, flavorRef=flavor["id"], imageRef=image_id)
+    assert refused.status_code == 400  # as in Nova, a zone without hosts is none
+    free = next(name for name in ("Pod1", "Pod2") if not _servers(region, name))
+    act(region, aggregate, "add_host", host=f"{free}.canaryhost-1")
+    zones = tenant.here.good("GET", "compute", "/os-availability-zone")["availabilityZoneInfo"]
+    assert zone in {one["zoneName"] for one in zones}
+    server_id = tenant.booted(zone, flavorRef=flavor["id"], imageRef=image_id)
+    try:
+        assert tenant.active(server_id)["OS-EXT-AZ:availability_zone"] == zone
+        shown = region.admin.good("GET", "compute", f"/servers/{server_id}")["server"]
+        assert shown["OS-EXT-SRV-ATTR:host"] == f"{free}.canaryhost-1"
+        found = region.admin.list("compute", "servers", all_tenants="1", host=f"{free}.canaryhost-1")
+        assert server_id in {one["id"] for one in found}
+    finally:
+        tenant.gone("compute", f"/servers/{server_id}")
+
+
+def _servers(region: Region, pod: str) -> list[Json]:
+    return region.pods[pod].list("compute", "servers", all_tenants="1")
+
+
+def test_an_administrator_boots_on_the_host_that_he_names(region: Region, flavor: Json, image_id: str) -> None:
+    server = {"name": unique(), "networks": "none", "flavorRef": flavor["id"], "imageRef": image_id}
+    made = region.admin.make("compute", "servers", "server", **server, host="Pod2.canaryhost-1")
+    path = f"/servers/{made['id']}"
+    try:
+        seen = eventually(
+            lambda: region.admin.good("GET", "compute", path)["server"],
+            lambda one: one["status"] in ("ACTIVE", "ERROR"),
+            "boot",
+        )
+        assert (seen["status"], seen["OS-EXT-SRV-ATTR:host"]) == ("ACTIVE", "Pod2.canaryhost-1")
+    finally:
+        assert region.admin.delete("compute", path) == 204
+    unknown = region.admin("POST", "compute", "/servers", {"server": {**server, "host": "nobody"}})
+    assert (unknown.status_code, "Compute host nobody could not be found" in unknown.text) == (400, True)
+
+
+def test_tenants_see_no_host_and_may_change_none(region: Region, tenant: Tenant) -> None:
+    for method, path in (
+        ("GET", "/os-services"),
+        ("GET", "/os-hypervisors"),
+        ("GET", "/os-aggregates"),
+        ("PUT", "/os-services/3d1ab5ac-2ba3-4c10-a7b0-8a3f7d8b2f4b"),
+    ):
+        body = {"status": "disabled"} if method == "PUT" else None
+        answer = tenant.here(method, "compute", path, body)
+        assert answer.status_code == 403, (path, answer.text)
+        assert "canaryhost" not in answer.text

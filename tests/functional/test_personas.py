@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""May everybody do at a door what he may do at a stock service, and nothing else, for every row that we answer?
+
+Each persona asks both, with the same token: what Pod1's Nova or Cinder says, with its default policies, is what is
+expected. ``TRICIRCLE_PERSONAS=write`` writes what was seen into ``docs/reference/personas.md``.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.docs.pages import ROOT, table_rows
+from tests.functional.personas import DOORS_WITH_ROWS, PERSONAS, Company, Probe, line, probes, sort
+from tests.functional.region_world import Region
+from tests.fuzz.wire import Heard
+from tests.fuzz.world import World, world
+
+pytestmark = pytest.mark.lab
+
+PAGE = ROOT / "docs" / "reference" / "personas.md"
+#: Nobody but us has the Admin API: who may is said by our own rules.
+_OPERATORS = frozenset({"admin", "foreign admin", "domain admin"})
+_HEAD = "| door | call | " + " | ".join(PERSONAS) + " |"
+
+
+@pytest.fixture(scope="module")
+def things(region: Region) -> Iterator[World]:
+    """What calls name."""
+    with world(region) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def company(region: Region, things: World) -> Iterator[Company]:
+    """All personas."""
+    made = Company(region, things)
+    yield made
+    made.leave()
+
+
+def seen(company: Company, probe: Probe) -> tuple[list[str], list[str]]:
+    """What the personas are told of one call, and what they should be told."""
+    ours, theirs = [], []
+    for persona in PERSONAS:
+        answer, direct = company.asks(probe, persona, 0), company.asks(probe, persona, 1)
+        assert answer is not None
+        ours.append(told(answer))
+        if direct is not None:
+            theirs.append("501" if ours[-1] == "501" else told(direct))
+        else:
+            theirs.append(ours[-1] if persona in _OPERATORS and ours[-1] != "no" else "no")
+    return ours, theirs
+
+
+def told(heard: Heard) -> str:
+    """An answer in one word; what nobody carries yet has nothing to do with who asks."""
+    return "501" if heard.status == 501 else sort(heard)
+
+
+@pytest.mark.parametrize("door", DOORS_WITH_ROWS)
+def test_every_persona(company: Company, door: str) -> None:
+    asked = probes(door)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda probe: seen(company, probe), asked))
+    lines = [line(probe, ours) for probe, (ours, _) in zip(asked, answers, strict=True)]
+    print("\n" + "\n".join([_HEAD, *lines]))
+    wrong = [
+        f"{line(probe, ours)}\n{line(probe, theirs)}"
+        for probe, (ours, theirs) in zip(asked, answers, strict=True)
+        if ours != theirs
+    ]
+    if os.environ.get("TRICIRCLE_PERSONAS") == "write":
+        write(door, lines)
+    assert not wrong, "ours, and below it the service's own:\n" + "\n".join(wrong)
+    assert_documented(door, lines)
+
+
+def write(door: str, lines: list[str]) -> None:
+    """Put what was seen into the page."""
+    begin, end = f"<!-- {door} -->\n", f"<!-- end of {door} -->\n"
+    text = PAGE.read_text()
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    rule = "|---|---|" + "---|" * len(PERSONAS)
+    PAGE.write_text(before + begin + "\n".join([_HEAD, rule, *lines]) + "\n" + end + after)
+
+
+def assert_documented(door: str, lines: list[str]) -> None:
+    """The page says what is so."""
+    documented = {row[1]: row[2:] for row in table_rows(PAGE) if row[0] == door}
+    now = {
+        cells[1].strip(): [cell.strip() for cell in cells[2:]] for cells in (one.strip("|").split("|") for one in lines)
+    }
+    assert {name: cells for name, cells in now.items() if documented.get(name) != cells} == {}

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do answers keep the services' own schemas, and Tempest's, in every version at which one of these changes?
+
+Every read that Nova or Tempest has a schema for is asked of things that are there. What other tests are answered is
+held against the same schemas as it comes (``conftest.py``).
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functional.region_world import Caller, Json, Region, unique
+from tests.functional.tenants import Tenant
+from tests.schemas.checker import Checker
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
+
+#: What a service is called in the header of versions.
+_WORDS = {"compute": "compute", "block-storage": "volume"}
+
+
+@pytest.fixture(scope="module")
+def things(region: Region, tenant: Tenant, flavor: Json, image_id: str) -> Iterator[dict[str, dict[str, str]]]:
+    """Ids of one thing of each sort, by what stands before or in the place of its id in a path."""
+    here, admin = tenant.here, region.admin
+    port = here.make("network", "ports", "port", network_id=tenant.network()["id"], name=unique())
+    networks = [{"port": port["id"]}]
+    server_id = tenant.booted("az1", flavorRef=flavor["id"], imageRef=image_id, networks=networks)
+    volume = tenant.volume("az1")
+    tenant.active(server_id)
+    volume_id = str(volume["id"])
+    snapshot = here.make("block-storage", "snapshots", "snapshot", volume_id=volume_id, name=unique())
+    tenant.reached("block-storage", f"/snapshots/{snapshot['id']}", "snapshot", "available")
+    attachments = f"/servers/{server_id}/os-volume_attachments"
+    here.good("POST", "compute", attachments, {"volumeAttachment": {"volumeId": volume_id}})
+    tenant.reached("block-storage", f"/volumes/{volume_id}", "volume", "in-use")
+    here.good("PUT", "compute", f"/servers/{server_id}/metadata", {"metadata": {"k": "v"}})
+    here.good("PUT", "compute", f"/servers/{server_id}/tags", {"tags": ["t"]})
+    here.good("POST", "block-storage", f"/volumes/{volume_id}/metadata", {"metadata": {"k": "v"}})
+    keypair = here.make("compute", "os-keypairs", "keypair", name=unique("key"))
+    group = here.make("compute", "os-server-groups", "server_group", name=unique(), policy="anti-affinity")
+    actions = here.good("GET", "compute", f"/servers/{server_id}/os-instance-actions")["instanceActions"]
+    types = admin.good("GET", "block-storage", "/types")["volume_types"]
+    yield {
+        "compute": {
+            "server_id": server_id, "servers": server_id, "flavors": str(flavor["id"]), "flavor_id": str(flavor["id"]),
+            "os-volume_attachments": volume_id, "volume_id": volume_id, "metadata": "k", "key": "k", "tags": "t",
+            "tag": "t", "os-keypairs": str(keypair["name"]), "keypair_name": str(keypair["name"]),
+            "os-server-groups": str(group["id"]), "server_group_id": str(group["id"]),
+            "os-instance-actions": actions[0]["request_id"], "request_id": actions[0]["request_id"],
+            "os-interface": str(port["id"]), "port_id": str(port["id"]),
+            "os-quota-sets": tenant.project_id, "tenant_id": tenant.project_id, "project_id": tenant.project_id,
+            "os-quota-class-sets": "default", "quota_class_id": "default",
+            "os-simple-tenant-usage": tenant.project_id, "images": image_id, "image_id": image_id,
+            "os-volumes": volume_id, "os-snapshots": str(snapshot["id"]), "snapshot_id": str(snapshot["id"]),
+        },
+        "block-storage": {
+            "volumes": volume_id, "volume_id": volume_id, "snapshots": str(snapshot["id"]),
+            "snapshot_id": str(snapshot["id"]), "types": str(types[0]["id"]), "type_id": str(types[0]["id"]),
+            "volume_type_id": str(types[0]["id"]), "os-quota-sets": tenant.project_id, "metadata": "k",
+            "os-quota-class-sets": "default", "quota_class_id": "default",
+        },
+    }  # fmt: skip
+    here.good("DELETE", "compute", f"/servers/{server_id}")
+    here.delete("block-storage", f"/snapshots/{snapshot['id']}")
+
+
+def filled(path: str, ids: dict[str, str]) -> str | None:
+    """A path with ids of things that are there; None when there is no such thing."""
+    segments = path.split("/")
+    for place, segment in enumerate(segments):
+        found = re.fullmatch(r"\{(\w+)\}", segment)
+        if found is None:
+            continue
+        value = ids.get(segments[place - 1]) or ids.get(found[1])
+        if value is None:
+            return None
+        segments[place] = value
+    return "/".join(segments)
+
+
+def test_every_read_in_every_version(
+    region: Region, tenant: Tenant, things: dict[str, dict[str, str]], schemas: Checker
+) -> None:
+    """All that is wrong is told at once. What does not exist at a version, or needs what is not there, is an error, and
+    has no schema."""
+    wrong: list[str] = []
+    asked: set[tuple[str, str, str]] = set()
+    for judge in schemas.judges:
+        for route in judge.routes:
+            path = filled(route["path"], things[route["service"]])
+            if route["verb"] != "GET" or path is None:
+                continue
+            for version in [*route["versions"], *(["2.104"] if route["service"] == "compute" else ["3.71"])]:
+                if (route["service"], path, version) not in asked:
+                    asked.add((route["service"], path, version))
+                    for caller in (tenant.here, region.admin):
+                        wrong += _wrong(caller, route["service"], path, version)
+    assert not wrong, "\n\n".join(sorted(set(wrong)))
+
+
+def _wrong(caller: Caller, service: str, path: str, version: str) -> list[str]:
+    try:
+        answer = caller("GET", service, path, headers={"OpenStack-API-Version": f"{_WORDS[service]} {version}"})
+    except AssertionError as error:
+        return [str(error)]
+    return [f"GET {path} at {version}: {answer.status_code} {answer.text}"] if answer.status_code >= 500 else []

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do the doors say to bad input, and does a real service say the same?"""

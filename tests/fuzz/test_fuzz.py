@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does any bad request get from a door what a real service would not give, or break it?
+
+A sample; ``TRICIRCLE_FUZZ=all`` (``make fuzz``) sends everything. What was found stands in ``.lab/fuzz/<door>.json``.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.fuzz import other_calls
+from tests.fuzz.calls import Call, compute
+from tests.fuzz.hostile import hostile
+from tests.fuzz.mutations import spread
+from tests.fuzz.relays import Watched
+from tests.fuzz.report import Report
+from tests.fuzz.run import Run, words
+from tests.fuzz.storage_calls import block_storage
+from tests.fuzz.world import World
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(4 * 3600)]
+
+DOORS: dict[str, Callable[[], Iterator[Call]]] = {
+    "compute": compute,
+    "block-storage": block_storage,
+    "image": other_calls.image,
+    "network": other_calls.network,
+    "identity": other_calls.identity,
+    "admin": other_calls.admin,
+}
+IS_WHOLE = os.environ.get("TRICIRCLE_FUZZ") == "all"
+SEED = int(os.environ.get("TRICIRCLE_FUZZ_SEED", "34"))
+MUTATED, HOSTILE = (3000, 2100) if IS_WHOLE else (200, 100)
+MUTATED = int(os.environ.get("TRICIRCLE_FUZZ_MUTATED", MUTATED))
+HOSTILE = int(os.environ.get("TRICIRCLE_FUZZ_HOSTILE", HOSTILE))
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_bad_input(door: str, stage: Watched, things: World) -> None:
+    lab = stage.lab
+    ports = [port for pod in lab.pods for port in pod.ports.values()]
+    report = Report(door=door)
+    run = Run(
+        door=door,
+        world=things,
+        relays=stage.relays,
+        words=words((lab.state / "canaries.json").read_text(), ports),
+        report=report,
+    )
+    calls = list(DOORS[door]())
+    run.mutations(spread(calls, door, MUTATED, SEED))
+    run.hostilities(hostile(door, HOSTILE, SEED))
+    report.write(lab.state / "fuzz")
+    print("\n" + report.text())
+    assert report.mutated == MUTATED
+    assert report.hostile == HOSTILE
+    assert not report.findings, report.text()

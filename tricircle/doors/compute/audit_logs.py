@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Did the hosts of all pods report how their servers were used? What each pod's Nova says of its own, put together."""
+
+from collections.abc import Iterable, Mapping
+
+from tricircle.errors import UnavailableError
+from tricircle.http.message import Answer, Request
+from tricircle.road.carrier import Carrier
+from tricircle.road.gather import marks
+
+#: Numbers that are added up.
+_NUMBERS = (
+    "num_hosts", "num_hosts_done", "num_hosts_running", "num_hosts_not_run", "total_instances", "total_errors",
+)  # fmt: skip
+
+
+class AuditLogs:
+    """``GET /os-instance_usage_audit_log`` and ``.../{before}``, for administrators: hosts are named."""
+
+    def __init__(self, *, carrier: Carrier) -> None:
+        self._carrier = carrier
+
+    async def index(self, request: Request) -> Answer:
+        """The last period that has ended."""
+        return await self._together(request, "instance_usage_audit_logs")
+
+    async def show(self, request: Request) -> Answer:
+        """The last period that had ended at a time."""
+        return await self._together(request, "instance_usage_audit_log")
+
+    async def _together(self, request: Request, key: str) -> Answer:
+        fan = await self._carrier.fan_out(request)
+        if fan.refusal is not None:
+            return await self._carrier.answer(request, *fan.refusal)
+        parts = [
+            (pod.name, part)
+            for pod, reply in fan.replies
+            if reply.status < 300 and isinstance(part := reply.json().get(key), Mapping)
+        ]
+        if not parts:
+            raise UnavailableError("No availability zone answers. Please try again later.")
+        return Answer.json(200, {key: together(parts)}, marks(fan.lacking))
+
+
+def together(parts: Iterable[tuple[str, Mapping[str, object]]]) -> dict[str, object]:
+    """One report of those of several pods, in Nova's words. Where two pods have a host of one name, it is named with
+    its pod.
+
+    >>> one = {"num_hosts": 1, "num_hosts_done": 0, "total_errors": 0, "log": {}, "hosts_not_run": ["a"]}
+    >>> together([("Pod1", one), ("Pod2", one)])["overall_status"]
+    '0 of 2 hosts done. 0 errors.'
+    """
+    whole: dict[str, object] = {}
+    totals = dict.fromkeys(_NUMBERS, 0)
+    log: dict[str, object] = {}
+    waiting: list[str] = []
+    for pod_name, part in parts:
+        whole = whole or {name: value for name, value in part.items() if name.startswith("period_")}
+        for name in _NUMBERS:
+            value = part.get(name)
+            totals[name] += value if isinstance(value, int) else 0
+        entries, hosts = part.get("log"), part.get("hosts_not_run")
+        for host, entry in entries.items() if isinstance(entries, Mapping) else ():
+            log[f"{host} ({pod_name})" if host in log else host] = entry
+        for host in hosts if isinstance(hosts, list) else ():
+            waiting.append(f"{host} ({pod_name})" if host in waiting else host)
+    done, hosts_in_all = totals["num_hosts_done"], totals["num_hosts"]
+    how_many = "ALL" if done == hosts_in_all else f"{done} of {hosts_in_all}"
+    words = f"{how_many} hosts done. {totals['total_errors']} errors."
+    return {**whole, **totals, "hosts_not_run": waiting, "overall_status": words, "log": log}
