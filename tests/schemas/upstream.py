@@ -105,18 +105,24 @@ def of_tempest() -> Iterator[tuple[Key, list[Range]]]:
         ("block-storage", "tempest.lib.services.volume.v3", base_client, (3, 0)),
     ):
         for client in _clients(package, base.BaseComputeClient if service == "compute" else base.BaseClient):
-            versions = [number(one["min"], lowest) for one in getattr(client, "schema_versions_info", ())] or [lowest]
             found: dict[Key, list[Range]] = {}
-            before: dict[Key, Json] = {}
-            for version in versions:
-                text = f"{version[0]}.{version[1]}"
-                base.COMPUTE_MICROVERSION = base.VOLUME_MICROVERSION = text
-                for verb, path, action, schema in _calls(client):
-                    key = (service, verb, path, action)
-                    if (before.get(key) or {}) != schema:  # many do not change with the version
-                        before[key] = schema
-                        found.setdefault(key, []).append((version, check(schema)))
+            for version, key, schema in _changes(client, service, base, lowest):
+                found.setdefault(key, []).append((version, check(schema)))
             yield from found.items()
+
+
+def _changes(
+    client: type, service: str, base: Any, lowest: tuple[int, int]
+) -> Iterator[tuple[tuple[int, int], Key, Json]]:
+    """The schemas of a client's functions, at every version at which they change."""
+    before: dict[Key, Json] = {}
+    for version in [number(one["min"], lowest) for one in getattr(client, "schema_versions_info", ())] or [lowest]:
+        base.COMPUTE_MICROVERSION = base.VOLUME_MICROVERSION = f"{version[0]}.{version[1]}"
+        for verb, path, action, schema in _calls(client):
+            key = (service, verb, path, action)
+            if key not in before or before[key] != schema:
+                before[key] = schema
+                yield version, key, schema
 
 
 def _clients(package: str, base: type) -> Iterator[type]:
