@@ -16,7 +16,7 @@ from tests.fuzz.run import Run, words
 from tests.fuzz.tables import DOORS
 from tests.fuzz.world import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(4 * 3600)]
+pytestmark = [pytest.mark.lab, pytest.mark.fuzz, pytest.mark.timeout(4 * 3600)]
 
 IS_WHOLE = os.environ.get("TRICIRCLE_FUZZ") == "all"
 SEED = int(os.environ.get("TRICIRCLE_FUZZ_SEED", "34"))
