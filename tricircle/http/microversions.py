@@ -20,7 +20,8 @@ LEGACY_COMPUTE_HEADER = b"x-openstack-nova-api-version"
 NAMES = {Service.COMPUTE: "compute", Service.BLOCK_STORAGE: "volume", Service.PLACEMENT: "placement"}
 #: What a request without the header gets.
 DEFAULTS = {Service.COMPUTE: "2.1", Service.BLOCK_STORAGE: "3.0", Service.PLACEMENT: "1.0"}
-_FORM = re.compile(r"([1-9]\d*)\.([1-9]\d*|0)")
+#: Python refuses to read numbers of thousands of digits.
+_FORM = re.compile(r"([1-9]\d{0,999})\.([1-9]\d{0,999}|0)")
 
 
 class Version(NamedTuple):
