@@ -17,7 +17,7 @@ from tests.functional.region_world import Region
 from tests.fuzz.wire import Heard
 from tests.fuzz.world import World, world
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.fuzz, pytest.mark.timeout(3600)]
 
 PAGE = ROOT / "docs" / "reference" / "personas.md"
 #: Nobody but us has the Admin API: who may is said by our own rules.

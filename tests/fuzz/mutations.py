@@ -33,6 +33,9 @@ VALUES: tuple[Any, ...] = (
     "-1",
     "x" * 256,
     "x" * 70_000,
+    "9" * 5000,
+    "\u0663",
+    "\u00b2",
     "\u00fcn\u00efc\u00f6d\u00e9 \u2603",
     "\U0001f600",
     "a\u0000b",
@@ -135,6 +138,7 @@ _BAD_VERSIONS = (
     "2.1;",
     "2.1, compute 2.2",
     "9" * 40,
+    "2." + "9" * 5000,
 )
 _VERSIONED = {"compute": "compute", "block-storage": "volume"}
 

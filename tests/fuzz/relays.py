@@ -59,6 +59,7 @@ class Relays:
     def __init__(self) -> None:
         self._asked: defaultdict[str, list[Asked]] = defaultdict(list)
         self._servers: list[asyncio.Server] = []
+        self._tasks: set[asyncio.Task[None] | None] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="relays")
         self._thread.start()
@@ -71,9 +72,15 @@ class Relays:
         """Listen on ``port`` for a service that listens on ``inner``."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with suppress(ConnectionError, OSError, asyncio.CancelledError):
-                await self._line(place, service, inner, reader, writer)
-            writer.close()
+            # The loop itself holds no task fast.
+            task = asyncio.current_task()
+            self._tasks.add(task)
+            try:
+                with suppress(ConnectionError, OSError, asyncio.CancelledError):
+                    await self._line(place, service, inner, reader, writer)
+            finally:
+                self._tasks.discard(task)
+                writer.close()
 
         starting = asyncio.start_server(serve, HOST, port, limit=_LIMIT)
         self._servers.append(asyncio.run_coroutine_threadsafe(starting, self._loop).result(10))

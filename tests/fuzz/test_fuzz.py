@@ -5,30 +5,19 @@ A sample; ``TRICIRCLE_FUZZ=all`` (``make fuzz``) sends everything. What was foun
 """
 
 import os
-from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.fuzz import other_calls
-from tests.fuzz.calls import Call, compute
 from tests.fuzz.hostile import hostile
 from tests.fuzz.mutations import spread
 from tests.fuzz.relays import Watched
 from tests.fuzz.report import Report
 from tests.fuzz.run import Run, words
-from tests.fuzz.storage_calls import block_storage
+from tests.fuzz.tables import DOORS
 from tests.fuzz.world import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(4 * 3600)]
+pytestmark = [pytest.mark.lab, pytest.mark.fuzz, pytest.mark.timeout(4 * 3600)]
 
-DOORS: dict[str, Callable[[], Iterator[Call]]] = {
-    "compute": compute,
-    "block-storage": block_storage,
-    "image": other_calls.image,
-    "network": other_calls.network,
-    "identity": other_calls.identity,
-    "admin": other_calls.admin,
-}
 IS_WHOLE = os.environ.get("TRICIRCLE_FUZZ") == "all"
 SEED = int(os.environ.get("TRICIRCLE_FUZZ_SEED", "34"))
 MUTATED, HOSTILE = (3000, 2100) if IS_WHOLE else (200, 100)

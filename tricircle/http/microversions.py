@@ -22,7 +22,8 @@ NAMES = {Service.COMPUTE: "compute", Service.BLOCK_STORAGE: "volume", Service.PL
 DEFAULTS = {Service.COMPUTE: "2.1", Service.BLOCK_STORAGE: "3.0", Service.PLACEMENT: "1.0"}
 #: Cinder's versions before there were microversions: a refusal of one is not marked with it.
 _WITHOUT_HEADERS = ("1.0", "2.0")
-_FORM = re.compile(r"([1-9]\d*)\.([1-9]\d*|0)")
+#: Python refuses to read numbers of thousands of digits.
+_FORM = re.compile(r"([1-9]\d{0,999})\.([1-9]\d{0,999}|0)")
 
 
 class Version(NamedTuple):

@@ -112,4 +112,4 @@ def _is_whole(reply: Reply, method: str) -> bool:
 
 def _pause_s(reply: Reply) -> int:
     text = reply.header(b"retry-after") or b""
-    return min(max(int(text), 1), _LONGEST_PAUSE_S) if text.isdigit() else 10
+    return min(max(int(text), 1), _LONGEST_PAUSE_S) if text.isdigit() and len(text) < 10 else 10

@@ -45,7 +45,9 @@ def test_what_is_given() -> None:
         negotiate(asked(b"2.97"), Service.COMPUTE, LOW, HIGH)
 
 
-@pytest.mark.parametrize("text", ["2.latest", "2", "2.01", "0.1", "-1.2", "2.1.1", "", "zz", "2.1\n"])
+@pytest.mark.parametrize(
+    "text", ["2.latest", "2", "2.01", "0.1", "-1.2", "2.1.1", "", "zz", "2.1\n", f"2.{'9' * 5000}"]
+)
 def test_malformed_versions_are_refused_in_novas_words(text: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse(text)

@@ -17,7 +17,7 @@ _SOURCES = ("snapshot_id", "source_volid")
 
 
 async def form_refusal(carrier: Carrier, request: Request) -> Answer | None:
-    """Cinder's refusal (400) of the form of ``POST /volumes``; None when it is in order, or cannot be asked."""
+    """Cinder's refusal (400) of the form of ``POST /volumes``; None when there is none, or it cannot be asked."""
     try:
         document: Mapping[str, object] = await request.json()
     except InvalidRequestError:

@@ -54,7 +54,8 @@ class VolumeActions:
         return await self._needs.carrier.answer(request, pod, reply)
 
     async def _growth(self, request: Request, pod: Pod, volume_id: str, new_size: object) -> Hold:
-        if not isinstance(new_size, int | str) or not str(new_size).isdigit():
+        text = str(new_size) if isinstance(new_size, int | str) else ""
+        if not (text.isascii() and text.isdigit() and len(text) < 20):
             return Hold()  # the pod will say what is wrong with it
         volume = await read_one(self._needs.carrier, request, pod, f"/volumes/{volume_id}", "volume")
         grown = int(new_size) - size_of(volume)

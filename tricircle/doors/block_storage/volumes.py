@@ -171,7 +171,8 @@ def _wanted_size(volume: Volume) -> int:
     size = volume.get("size")
     if size is None:
         return 0
-    if isinstance(size, str) and size.isascii() and size.isdigit():
+    # Python refuses to read numbers of thousands of digits.
+    if isinstance(size, str) and size.isascii() and size.isdigit() and len(size) < 20:
         return int(size)
     if isinstance(size, int) and not isinstance(size, bool) and size > 0:
         return size

@@ -59,6 +59,7 @@ def _source(device: Device, kind: str) -> str | None:
 
 
 def _size(value: object) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    # Python refuses to read numbers of thousands of digits.
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from oslo_policy import policy
 
 _ADMIN = "role:admin"
-_READER = "role:reader"
 _ANYBODY = "@"
 #: Nova takes no other tokens, whatever their roles.
 _PROJECT = ("project",)
@@ -94,33 +93,8 @@ _CONSOLES = [
         "/compute/v2.1/os-console-auth-tokens/{token}",
     ),
 ]
-_LIMITS = [
-    _rule(
-        "os_compute_api:limits",
-        _ANYBODY,
-        "Show limits and usage of one's project.",
-        "GET",
-        "/compute/v2.1/limits",
-        scopes=_PROJECT,
-    ),
-    _rule(
-        "os_compute_api:limits:other_project",
-        _ADMIN,
-        "Show limits and usage of another project.",
-        "GET",
-        "/compute/v2.1/limits?tenant_id={project_id}",
-        scopes=_PROJECT,
-    ),
-    _rule(
-        "limits_extension:used_limits",
-        _READER,
-        "Show limits and usage of one's project.",
-        "GET",
-        "/volume/v3/{project_id}/limits",
-    ),
-]
 
 
 def list_rules() -> Sequence[policy.DocumentedRuleDefault]:
     """All rules, for the enforcer and ``oslopolicy-sample-generator`` (entry point ``oslo.policy.policies``)."""
-    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_CONSOLES, *_LIMITS]
+    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_CONSOLES]
