@@ -58,7 +58,9 @@ def main():
         launcher.launch_service(
             OneOfSeveral.create(host=host, service_name=backend, binary=constants.VOLUME_BINARY, coordination=False)
         )
-    launcher.launch_service(OneOfSeveral.create(binary=constants.BACKUP_BINARY, coordination=False))
+    launcher.launch_service(
+        OneOfSeveral.create(service_name="backup", binary=constants.BACKUP_BINARY, coordination=False)
+    )
     launcher.launch_service(service.WSGIService("osapi_volume"))
     gc.freeze()
     gc.enable()
