@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from tricircle.doors.compute.fleet import Fleet
 
 from tests.unit.road.scripted import World, json_reply, pod, request
 from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import Deadline, ProjectId
 from tricircle.doors.block_storage.limits import Limits as VolumeLimits
 from tricircle.doors.block_storage.quota import VolumeCounts
+from tricircle.doors.compute.hypervisors import Hypervisors
 from tricircle.doors.compute.limits import Limits as ServerLimits
 from tricircle.doors.compute.quota import ServerCounts
 from tricircle.doors.compute.usage import Usage
@@ -85,7 +85,7 @@ async def ask(
     )
     handlers: dict[str, Any] = {
         "usage": Usage(carrier=there.carrier).index,
-        "statistics": Fleet(carrier=there.carrier).statistics,
+        "statistics": Hypervisors(carrier=there.carrier).statistics,
         "summary": VolumeLimits(carrier=there.carrier, allowance=volumes).summary,
         "server limits": ServerLimits(carrier=there.carrier, bindings=bindings, allowance=servers).limits,
         "volume quota": VolumeLimits(carrier=there.carrier, allowance=volumes).quota_set,
