@@ -35,6 +35,8 @@ _ITS_OWN = frozenset(
 )
 #: Properties that a service keeps for its own use.
 _RESERVED = "os_glance"
+#: How Glance begins the text of its own 404, for reading and for deleting.
+_GONE = ("No image found with ID", "Failed to find image")
 _FIELDS = ("name", "visibility", "owner", "min_disk", "min_ram")
 _FORMATS = ("disk_format", "container_format")
 #: Properties that name other images: a server that boots from this one needs them too.
@@ -202,7 +204,7 @@ def _path(key: str) -> str:
 
 def is_gone(error: UpstreamStatusError) -> bool:
     """Whether Glance itself says that there is no such image; a proxy's 404 speaks of something else."""
-    return error.status == 404 and ("No image found" in error.body or "could not be found" in error.body)
+    return error.status == 404 and any(words in error.body for words in _GONE)
 
 
 def size_of(image: Body) -> int:

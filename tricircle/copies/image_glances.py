@@ -74,6 +74,12 @@ class Glances:
             return False
         return True
 
+    async def befriend(self, client: ServiceClient, image_id: str, deadline: Deadline) -> None:
+        """Share an image at the centre with the projects that it is shared with in the pod where it was born."""
+        for member in sorted(await _members(client, image_id, deadline)):
+            path = f"/v2/images/{image_id}/members"
+            await self.central().post(path, body={"member": member}, deadline=deadline, ok=(409,))
+
     async def share(self, source: Body, copy: tuple[ServiceClient, str], deadline: Deadline) -> list[str]:
         """Share a copy with the projects that its original is shared with; who they are."""
         if source.get("visibility") != "shared":

@@ -83,7 +83,8 @@ class ImageHomes:
         """The same for images of a server whose ids the pod did not tell: those that nobody knows yet."""
         if not self._glances.is_own(pod):
             return
-        params = {"instance_uuid": server_id, "visibility": "all", "sort": "created_at:desc", "limit": "20"}
+        mine = {"instance_uuid": server_id, "owner": context.project_id}
+        params = {**mine, "visibility": "all", "sort": "created_at:desc", "limit": "20"}
         try:
             answer = await self._glances.of(pod).get("/v2/images", params=params, deadline=context.deadline)
             found = [text(image, "id") for image in rows(answer, "images") if content.marked(image) is None]
@@ -207,6 +208,9 @@ class ImageHomes:
 
         if changes := content.completion(original, present):
             await self._glances.patch(central, image_id, changes, deadline)
+        if present.get("visibility") == "shared":
+            # Of another project's server an administrator's image is shared with that project.
+            await self._glances.befriend(self._glances.of(pod), image_id, deadline)
         try:
             source, sink = Side(self._glances.of(pod), image_id), Side(central, image_id)
             await transfer(present, source, sink, progress, deadline)

@@ -68,9 +68,13 @@ class Images:
         return self._glances.is_own(pod)
 
     async def holders(self, image_id: str) -> Mapping[PodId, int]:
-        """By pod: 1 where the image is, as far as copies are written down. Pods that use the central Glance count."""
+        """By pod: 1 where the image is, as far as copies are written down. Pods that use the central Glance count;
+        where all do, none is better than another."""
+        pods = await self._reach.registry.enabled()
+        if not any(self.has_own(pod) for pod in pods):
+            return {}
         there = {copy.pod_id: 1 for copy in await self._reach.routings.copies_of(Kind.IMAGE, image_id) if copy.is_bound}
-        return there | {pod.id: 1 for pod in await self._reach.registry.enabled() if not self.has_own(pod)}
+        return there | {pod.id: 1 for pod in pods if not self.has_own(pod)}
 
     async def ensure(self, pod: Pod, image: Body, *, project_id: ProjectId, deadline: Deadline) -> str:
         """The id by which ``project_id`` can use an image in the pod.

@@ -145,7 +145,10 @@ class Cinder:
         self.quotas.check(asked.caller.project_id, int(size or 0))
         owner = asked.caller.user_id, asked.caller.project_id
         made = self._new_volume(owner, given, int(size or 0), kind or self.types.default())
-        return Said(status=202, body={"volume": self._shown(asked, made)})
+        shown = self._shown(asked, made)
+        for key in ("os-vol-tenant-attr:tenant_id", "os-vol-host-attr:host"):
+            shown.pop(key, None)  # only lists and single volumes have them
+        return Said(status=202, body={"volume": shown})
 
     def _source_volume(self, key: str, source: str) -> Json:
         return self.volumes[self.snapshots[source]["volume_id"] if key == "snapshot_id" else source]

@@ -83,11 +83,11 @@ class DownCells:
     async def note(self, located: Located, server: Mapping[str, Any]) -> None:
         """Remember of a server that was shown what could not be said later, when it is not written down yet."""
         routing = located.routing
-        seen = _seen(server)
+        known = seen_of(routing)
+        seen = _seen(server, known or {})
         if not routing.id or seen is None:
             return
         changed: dict[str, object] = {}
-        known = seen_of(routing)
         if known is None or any(known.get(key) != value for key, value in seen.items()):
             changed[SEEN] = [{**(known or {}), **seen}]
         if routing.details.get(ENDING) and _is_kept(server):
@@ -154,11 +154,17 @@ def seen_of(routing: Routing) -> Mapping[str, Any] | None:
     return seen[0] if isinstance(seen, list) and seen and isinstance(seen[0], dict) else None
 
 
-def _seen(server: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What of a server's body is worth remembering; None below 2.47, where it does not embed its flavor."""
+def _seen(server: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What of a server's body is worth remembering; None below 2.47, where it does not embed its flavor.
+
+    What not everybody is shown (extra specs, by a policy) is not forgotten by being hidden once.
+    """
     flavor, image = server.get("flavor"), server.get("image")
     if not isinstance(flavor, dict) or "original_name" not in flavor:
         return None
+    before = known.get("flavor") or {}
+    if before.get("original_name") == flavor["original_name"]:
+        flavor = {**before, **flavor}
     seen: dict[str, Any] = {"image": image.get("id") if isinstance(image, dict) else "", "flavor": flavor}
     return seen | {key: server[key] for key in ("user_id", "server_groups") if key in server}
 
