@@ -61,6 +61,8 @@ class Services:
         found = next((one for one in self._all(asked) if one["id"] == service_id), None)
         if found is None:
             raise Refusal(404, f"Service {service_id} could not be found.")
+        if given.get("status", found["status"]) == found["status"]:
+            raise Refusal(400, "No updates were requested. Fields 'status' or 'forced_down' should be specified.")
         self._set(found["host"], str(given.get("status", found["status"])), given.get("disabled_reason"))
         return Said(body={"service": next(one for one in self._all(asked) if one["id"] == service_id)})
 

@@ -256,3 +256,22 @@ async def test_a_refused_list_names_the_rule_of_what_was_asked(sky: Cloud) -> No
     ]
     assert "servers:index:get_all_tenants" in brief
     assert "servers:detail:get_all_tenants" in detailed
+
+
+@pytest.mark.parametrize(
+    ("action", "asked", "sent"),
+    [
+        ("migrate", {"host": "Pod1.c2"}, {"host": "c2"}),
+        ("migrate", None, None),
+        ("os-migrateLive", {"host": "Pod1.c2", "block_migration": "auto"}, {"host": "c2", "block_migration": "auto"}),
+        ("evacuate", {"host": "c2"}, {"host": "c2"}),
+        # A server does not change pods: its own knows no such host, and says so.
+        ("evacuate", {"host": "Pod2.c2"}, {"host": "Pod2.c2"}),
+        ("unshelve", {"host": "Pod1.c2"}, {"host": "c2"}),
+    ],
+)
+async def test_a_pod_is_told_its_own_names_of_hosts(
+    sky: Cloud, server: dict[str, Any], action: str, asked: object, sent: object
+) -> None:
+    await act(sky, server, action, asked, context=sky.context("admin", "demo"))
+    assert sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")[-1] == {action: sent}
