@@ -64,7 +64,7 @@ def _compute(place: Place, region: ini.Section) -> ini.Sections:
             "flavor_ref": FLAVORS[0]["id"],
             "flavor_ref_alt": FLAVORS[1]["id"],
             "min_compute_nodes": place.hosts,
-            "max_microversion": "latest",
+            "max_microversion": place.maxima[0],
             "build_interval": 1,
             "build_timeout": _PATIENCE,
         },
@@ -95,7 +95,7 @@ def _storage(place: Place, region: ini.Section) -> ini.Sections:
     return {
         "volume": {
             **region,
-            "max_microversion": "latest",
+            "max_microversion": place.maxima[1],
             "disk_format": "raw",
             "build_timeout": _PATIENCE,
             "catalog_type": "volumev3",

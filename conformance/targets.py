@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from conformance import files
 from lab.rest import Rest, sign_in
-from lab.topology import CENTRAL_REGION, Lab
+from lab.topology import CENTRAL_REGION, OLDER_MAXIMA, Lab
 
 #: Which zone users see each pod in: three pods in two zones.
 _EXTRA = "Pod3"
@@ -55,6 +55,7 @@ class Place:
     :ivar image_ids: two public images
     :ivar image_url: one to be downloaded
     :ivar hosts: compute hosts in each pod
+    :ivar maxima: highest microversions of compute and block storage that tests may name
     """
 
     identity_url: str
@@ -63,6 +64,7 @@ class Place:
     image_url: str
     external_network_id: str
     hosts: int
+    maxima: tuple[str, str] = ("latest", "latest")
 
 
 def ready(lab: Lab, target: Target) -> Place:
@@ -86,6 +88,8 @@ def ready(lab: Lab, target: Target) -> Place:
         image_ids=(one, two),
         image_url=files.url(lab),
         hosts=lab.compute_hosts,
+        # One configuration for all targets: what the oldest pod has.
+        maxima=OLDER_MAXIMA if lab.older_pods else ("latest", "latest"),
         external_network_id=_external(rest, f"{network}/v2.0"),
     )
 

@@ -66,6 +66,10 @@ class Release(enum.StrEnum):
     OLDER = "2023.1"  # Antelope: Nova 27 (2.95), Cinder 22 (3.70), Placement 9 (1.39)
 
 
+#: The highest microversions of Nova and Cinder in a pod of the older release.
+OLDER_MAXIMA = ("2.95", "3.70")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """One pod, and the ways in which it is deliberately unlike its twins."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from lab import canaries, clouds, database, environment, identity, packages, schemas, seed
 from lab.process import StartError, Supervisor
@@ -46,9 +47,11 @@ def up(lab: Lab) -> None:
 def _up(lab: Lab, progress: Progress) -> None:
     if len(str(lab.socket)) > SOCKET_PATH:
         raise StartError(f"{lab.socket}: the path of a Unix socket has at most {SOCKET_PATH} characters; move the lab")
+    check_releases(lab)
     prepare(lab, progress)
     save_lab(lab)
     _make_directories(lab)
+    keep_releases(lab)
     supervisor = Supervisor(lab.run, lab.logs)
     _stop_strangers(lab, supervisor)
     if supervisor.running(keystone.service(lab).name) is None:
@@ -90,6 +93,28 @@ def _up(lab: Lab, progress: Progress) -> None:
         with progress.step("tricircle"):
             supervisor.wait_ready(ours)
     progress.end("The lab is up")
+
+
+def _release_of(lab: Lab, pod: Pod) -> Path:
+    """Holds the release by which the pod's data was made; absent where there is none yet."""
+    return lab.var / pod.name / "release"
+
+
+def check_releases(lab: Lab) -> None:
+    """:raises StartError: a pod shall run a release that did not make its data"""
+    for pod in lab.pods:
+        path = _release_of(lab, pod)
+        # Labs from before there was a choice have none.
+        made = path.read_text() if path.exists() else ""
+        if path.parent.exists() and made != pod.release:
+            named = made or "the newest release"
+            raise StartError(f"{pod.name} holds data of {named}. Begin with no data: python -m lab up --fresh ...")
+
+
+def keep_releases(lab: Lab) -> None:
+    """Remember by which release each pod's data was made."""
+    for pod in lab.older_pods:
+        _release_of(lab, pod).write_text(pod.release)
 
 
 def _bring_data(lab: Lab, supervisor: Supervisor, infra: Sequence[Service], progress: Progress) -> list[str]:

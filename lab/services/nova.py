@@ -178,8 +178,8 @@ def _console_proxies(lab: Lab, pod: Pod) -> Service:
     places = (f"{kind}:{pod.port(kind)}:{pod.port(server)}" for kind, server in kinds)
     return Service(
         name=f"{pod.name}-consoles",
-        command=(f"{lab.venv}/bin/python", "-m", "lab.pod.consoles", str(config), *places),
-        environment=environment(lab, LAB_CONSOLE_BUS="memory" if pod.mode is Mode.AIO else "rabbit"),
+        command=(f"{venv_of(lab, pod)}/bin/python", "-m", "lab.pod.consoles", str(config), *places),
+        environment=environment(lab, pod, LAB_CONSOLE_BUS="memory" if pod.mode is Mode.AIO else "rabbit"),
         probe=PortOpen(port=pod.port("novnc")),
         files=(config, *pod_code(lab, "consoles")),
         group=pod.name,

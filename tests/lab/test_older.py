@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from lab import environment, schemas
+from lab.process import StartError
 from lab.services import cinder, glance, neutron, nova, placement
 from lab.services.processes import environment as variables
 from lab.status import Row, table
 from lab.topology import Lab, Release, load_lab, make_lab, save_lab
+from lab.up import check_releases, keep_releases
 
 
 @pytest.fixture
@@ -92,6 +94,17 @@ def test_the_pins_of_this_repository_are_whole() -> None:
     pins = here.lock_of(Release.OLDER).read_text().splitlines()
     assert {"nova==27.0.0", "cinder==22.0.0", "neutron==22.0.0", "openstack-placement==9.0.0"} <= set(pins)
     assert all("==" in pin for pin in pins)
+
+
+def test_data_of_another_release_is_not_touched(lab: Lab) -> None:
+    check_releases(lab)  # nothing is there yet
+    for pod in lab.pods:
+        (lab.var / pod.name).mkdir(parents=True)
+    keep_releases(lab)
+    check_releases(lab)
+    for other in (make_lab(lab.root, pods=3), make_lab(lab.root, pods=3, older=frozenset({"pod2", "pod3"}))):
+        with pytest.raises(StartError, match="up --fresh"):
+            check_releases(other)
 
 
 def test_the_status_names_the_release() -> None:

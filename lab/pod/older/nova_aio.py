@@ -2,7 +2,8 @@
 """The whole compute service of a pod of the older release in one process: Nova's API, conductor, scheduler and
 compute, and Placement, all under eventlet.
 
-The port of Placement is in the environment: LAB_PLACEMENT_PORT.
+The environment names the port of Placement, LAB_PLACEMENT_PORT, and the compute hosts, LAB_HOSTS, the first of which is
+that of the configuration.
 """
 
 import gc
@@ -46,9 +47,10 @@ _HOST = "127.0.0.1"
 
 def _start_services(launcher):
     patience.wait_for_identity()
-    for binary, topic in SERVICES:
+    first, *others = os.environ["LAB_HOSTS"].split(",")
+    for binary, topic, host in [*((*one, first) for one in SERVICES), *((*SERVICES[-1], host) for host in others)]:
         try:
-            launcher.launch_service(service.Service.create(binary=binary, topic=topic))
+            launcher.launch_service(service.Service.create(host=host, binary=binary, topic=topic))
         except BaseException:
             LOG.exception("%s does not start", binary)
             os._exit(1)  # a pod without hands must be seen at once, not at the first boot
