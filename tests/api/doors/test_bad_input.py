@@ -143,4 +143,7 @@ def judged(what: str, said: Said, *, shows_pods: bool) -> list[str]:
     is_ours = said.status == 500 and any(words in text for words in OUR_FAILURES)
     found = [f"{said.status} {what} -> {text[:200]}"] if is_ours else []
     words = [] if shows_pods else [word for word in WORDS if word in text + str(said.headers)]
-    return found + [f"{word} {what} -> {text[:200]}" for word in words]
+    found += [f"{word} {what} -> {text[:200]}" for word in words]
+    if found:
+        print(*found, sep="\n", flush=True)
+    return found

@@ -48,11 +48,11 @@ class VolumeActions:
         if not (text.isascii() and text.isdigit() and len(text) < 20):
             return Hold()  # the pod will say what is wrong with it
         volume = await read_one(self._needs.carrier, request, pod, f"/volumes/{volume_id}", "volume")
-        grown = int(new_size) - size_of(volume)
+        grown = int(text) - size_of(volume)
         if not volume or grown <= 0:
             return Hold()
         amounts = quota.of_growth(grown, type_of(volume))
-        return await self._needs.quota.take(request.context, pod, amounts, largest_gib=int(new_size))
+        return await self._needs.quota.take(request.context, pod, amounts, largest_gib=int(text))
 
     async def _retyped(
         self, request: Request, pod: Pod, volume_id: str, retype: Mapping[str, object]
