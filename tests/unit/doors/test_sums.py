@@ -140,6 +140,19 @@ async def test_what_every_pod_refuses_is_refused(engine: Engine, what: str) -> N
     assert (await ask(there, engine, what, request("GET", "/sum"))).status == 403
 
 
+async def test_a_bad_limit_of_a_whole_answer_is_refused(engine: Engine) -> None:
+    """It is not passed on to the pods; the centre says whether it is good, and is not asked for a marker."""
+    there = World((ONE, TWO))
+    for pod_id in (ONE.id, TWO.id):
+        said(there, pod_id, "usage")
+    bad = json_reply(400, {"badRequest": {"code": 400, "message": "Invalid input for query parameters limit."}})
+    there.upstreams.said["central", "/v2.1/sum"] = bad
+    assert (await ask(there, engine, "usage", request("GET", "/sum", query="limit=x&marker=m"))).status == 400
+    (centre,) = [call.path for target, call in there.upstreams.calls if target.pod == "central"]
+    assert centre == "/v2.1/sum?limit=x"
+    assert (await ask(there, engine, "usage", request("GET", "/sum", query="marker=m"))).status == 200
+
+
 @pytest.mark.parametrize("what", ["server limits", "volume limits"])
 async def test_a_pod_that_is_silent_counts_with_what_it_said_last(engine: Engine, what: str) -> None:
     """To whichever process it said so: it is written down."""

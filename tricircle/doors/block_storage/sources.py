@@ -10,13 +10,13 @@ from tricircle.copies.bodies import rows
 from tricircle.copies.volume_types import central_name
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.types import CentralTypes
-from tricircle.errors import NotFoundError
+from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.http.message import Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.pods.registry import Registry
 from tricircle.road.carrier import Carrier
-from tricircle.upstream.client import Clients
+from tricircle.upstream.client import Clients, ServiceClient
 
 Volume = Mapping[str, object]
 
@@ -36,6 +36,8 @@ _DATA = (
 )
 #: Cinder's own words for sources whose AZ differs from the one asked for.
 _NOUNS = {"snapshot_id": "snapshot", "source_volid": "source volume"}
+#: Characters of the longest reference to an image that Cinder takes.
+_LONGEST = 255
 _HINTS = "OS-SCH-HNT:scheduler_hints"
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
@@ -90,17 +92,29 @@ class Sources:
 
     async def image(self, context: RequestContext, reference: str) -> Mapping[str, object]:
         """The central image that an id or a name means. :raises InvalidRequestError: there is none (Cinder's words)"""
+        if len(reference) > _LONGEST:
+            raise words.image_unusable()
         client = self._clients.as_user(context, self._registry.central(Service.IMAGE))
         image_id = reference.rsplit("/", 1)[-1]
         image: Mapping[str, object] = {}
         if _UUID.fullmatch(image_id):
             image = await client.get(f"/v2/images/{image_id}", deadline=context.deadline, ok=(404,))
         if not image.get("id"):
-            named = await client.get("/v2/images", params={"name": reference}, deadline=context.deadline)
-            image = next(iter(rows(named, "images")), {})
+            image = await self._image_named(client, reference, context)
         if not image.get("id"):
             raise words.image_unusable()
         return image
+
+    @staticmethod
+    async def _image_named(client: ServiceClient, name: str, context: RequestContext) -> Mapping[str, object]:
+        """The first image of a name; empty when there is none, or Glance takes no such name."""
+        try:
+            named = await client.get("/v2/images", params={"name": name}, deadline=context.deadline)
+        except UpstreamStatusError as error:
+            if error.status != 400:
+                raise
+            return {}
+        return next(iter(rows(named, "images")), {})
 
     async def _holder(self, context: RequestContext, document: Mapping[str, object], volume: Volume) -> Pod | None:
         zone = volume.get("availability_zone") or None
