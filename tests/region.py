@@ -56,6 +56,7 @@ class FakeRegion:
         self.has_unified_limits = False
         self.quotas: dict[tuple[str, str], dict[str, int]] = {}
         self.aggregates: dict[int, dict[str, Any]] = {}
+        self.networking: dict[str, list[dict[str, Any]]] = {"networks": [], "subnets": [], "ports": []}
         self.date: str | None = None
         self.room: list[dict[str, Any]] = [{"allocations": {}}]
         self._ids = itertools.count(1)
@@ -98,6 +99,8 @@ class FakeRegion:
             return self._said({"services": []})
         if name == "os-aggregates":
             return await self._aggregates(path, request)
+        if service == "network" and name in self.networking:
+            return self._networking(name, path, request)
         if name in ("os-quota-sets", "quotas"):
             return await self._quotas(service, path.split("/")[3], request)
         answers: dict[str, Any] = {
@@ -114,6 +117,17 @@ class FakeRegion:
             "scheduler-stats": {"pools": [{"capabilities": {"total_capacity_gb": 10, "free_capacity_gb": 5}}]},
         }
         return self._said(answers[name]) if name in answers else self._said({}, 404)
+
+    def _networking(self, name: str, path: str, request: web.Request) -> web.StreamResponse:
+        things = self.networking[name]
+        if path.count("/") > 2:
+            found = next((thing for thing in things if thing["id"] == path.split("/")[3]), None)
+            fault = {"NeutronError": {"type": "NetworkNotFound", "message": "not found", "detail": ""}}
+            return self._said(fault, 404) if found is None else self._said({name.removesuffix("s"): found})
+        wanted = {key: value for key, value in request.query.items() if key not in ("limit", "marker")}
+        is_after = "marker" not in request.query
+        page = [t for t in things if is_after and all(t.get(key) == value for key, value in wanted.items())]
+        return self._said({name: page})
 
     async def _quotas(self, service: str, project: str, request: web.Request) -> web.StreamResponse:
         key = "quota" if service == "network" else "quota_set"

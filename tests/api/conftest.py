@@ -19,7 +19,9 @@ from tricircle.conf.settings import DatabaseSettings, Settings
 from tricircle.doors.admin.bindings import BindingCalls
 from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
-from tricircle.doors.admin.rows import door
+from tricircle.doors.admin.routings import RoutingCalls
+from tricircle.doors.admin.rows import Calls, door
+from tricircle.doors.admin.topologies import TopologyCalls
 from tricircle.doors.admin.versions import VersionCalls
 from tricircle.http.dialects import Dialect
 from tricircle.http.listener import Listener, Places
@@ -37,6 +39,7 @@ from tricircle.pods.survey import Surveyor
 from tricircle.road.pipeline import Entrance, Road, RoadSettings
 from tricircle.store import schema
 from tricircle.store.engine import Engine, create_engine
+from tricircle.upstream.central import Central
 from tricircle.upstream.client import Clients
 from tricircle.upstream.pool import Pools
 
@@ -158,10 +161,14 @@ async def _built(
     )
     endpoint, identity_url = settings.gateway.admin_endpoint, f"{settings.gateway.public_endpoint}/identity/v3"
     admin_door = door(
-        PodCalls(engine, registration, endpoint=endpoint),
-        BindingCalls(engine, Bindings(engine, clients, registry), endpoint=endpoint),
-        JobCalls(engine, Queue(engine), endpoint=endpoint),
-        VersionCalls(endpoint=endpoint),
+        Calls(
+            pods=PodCalls(engine, registration, endpoint=endpoint),
+            bindings=BindingCalls(engine, Bindings(engine, clients, registry), endpoint=endpoint),
+            routings=RoutingCalls(engine, endpoint=endpoint),
+            topologies=TopologyCalls(engine, Central(clients, registry.central)),
+            jobs=JobCalls(engine, Queue(engine), endpoint=endpoint),
+            versions=VersionCalls(endpoint=endpoint),
+        )
     )
     road = Road(
         [Entrance(admin_door)],

@@ -19,7 +19,7 @@ async def test_resources_of_the_version(api: Api, path: str) -> None:
     said = await api.anonymous.ask("GET", path)
     assert said.status == 200
     assert said.json()["version"] == "1.0"
-    assert [link["rel"] for link in said.json()["links"]] == ["self", "bindings", "jobs", "pods"]
+    assert [link["rel"] for link in said.json()["links"]] == ["self", "bindings", "jobs", "pods", "routings"]
 
 
 async def test_every_answer_has_a_request_id(api: Api) -> None:

@@ -13,6 +13,8 @@ from tricircle.doors.admin import rows as admin_rows
 from tricircle.doors.admin.bindings import BindingCalls
 from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
+from tricircle.doors.admin.routings import RoutingCalls
+from tricircle.doors.admin.topologies import TopologyCalls
 from tricircle.doors.admin.versions import VersionCalls
 from tricircle.doors.block_storage.volume_views import FAULT as VOLUME_FAULT
 from tricircle.doors.compute.server_views import FAULT as SERVER_FAULT
@@ -82,10 +84,14 @@ def admin(settings: Settings) -> ASGIApp:
     )
     endpoint = settings.gateway.admin_endpoint
     door = admin_rows.door(
-        PodCalls(rooms.engine, registration, endpoint=endpoint),
-        BindingCalls(rooms.engine, rooms.bindings, endpoint=endpoint),
-        JobCalls(rooms.engine, rooms.queue, endpoint=endpoint),
-        VersionCalls(endpoint=endpoint),
+        admin_rows.Calls(
+            pods=PodCalls(rooms.engine, registration, endpoint=endpoint),
+            bindings=BindingCalls(rooms.engine, rooms.bindings, endpoint=endpoint),
+            routings=RoutingCalls(rooms.engine, endpoint=endpoint),
+            topologies=TopologyCalls(rooms.engine, rooms.reach.central),
+            jobs=JobCalls(rooms.engine, rooms.queue, endpoint=endpoint),
+            versions=VersionCalls(endpoint=endpoint),
+        )
     )
     validator, enforcer = Validator(settings), Enforcer(settings)
     road = Road(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where does a resource live, under which id, and who works on it?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -77,3 +77,36 @@ class RoutingState:
     routing: Routing
     is_held: bool
     is_old: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingView:
+    """A routing as operators see it.
+
+    :ivar is_held: somebody works on it, under a lease that has not run out
+    :ivar lease_until: when the lease of its owner ends or ended; None without one
+    """
+
+    routing: Routing
+    is_held: bool
+    lease_until: datetime | None
+
+    @property
+    def state(self) -> str:
+        """``bound``: the id in the pod is known. ``working``: somebody is at it now. ``claimed``: neither; whoever
+        began it is gone, and the next one looks in the pod first.
+        """
+        if self.is_held:
+            return "working"
+        return "bound" if self.routing.is_bound else "claimed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingFilter:
+    """Which routings are meant; None means any value."""
+
+    central_ids: Collection[str] | None = None
+    pod_resource_ids: Collection[str] | None = None
+    pod_ids: Collection[str] | None = None
+    project_ids: Collection[str] | None = None
+    kinds: Collection[Kind] | None = None

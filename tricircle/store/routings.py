@@ -40,7 +40,7 @@ class RoutingRows:
             .where(routings.c.central_id == central_id, routings.c.kind == kind.value)
             .order_by(routings.c.pod_resource_id.is_(None), routings.c.id)
         )
-        return [_record(row) for row in await connection.execute(statement)]
+        return [routing_of(row) for row in await connection.execute(statement)]
 
     @staticmethod
     async def in_pod(connection: AsyncConnection, kind: Kind, central_id: str, pod_id: PodId) -> Routing | None:
@@ -57,7 +57,7 @@ class RoutingRows:
             statement = sa.select(routings).where(
                 routings.c.pod_id == pod_id, routings.c.kind == kind.value, routings.c.pod_resource_id.in_(chunk)
             )
-            found.update({row.pod_resource_id: _record(row) for row in await connection.execute(statement)})
+            found.update({row.pod_resource_id: routing_of(row) for row in await connection.execute(statement)})
         return found
 
     @staticmethod
@@ -73,7 +73,7 @@ class RoutingRows:
                 routings.c.pod_id == pod_id,
                 routings.c.pod_resource_id.is_not(None),
             )
-            found.update({row.central_id: _record(row) for row in await connection.execute(statement)})
+            found.update({row.central_id: routing_of(row) for row in await connection.execute(statement)})
         return found
 
     @staticmethod
@@ -92,7 +92,7 @@ class RoutingRows:
             statement = sa.select(routings).where(
                 routings.c.central_id.in_(chunk), routings.c.kind == kind.value, routings.c.pod_id == pod_id
             )
-            found.update({row.central_id: _record(row) for row in await connection.execute(statement)})
+            found.update({row.central_id: routing_of(row) for row in await connection.execute(statement)})
         return found
 
     @staticmethod
@@ -109,7 +109,7 @@ class RoutingRows:
             .limit(limit)
         )
         return [
-            RoutingState(routing=_record(row), is_held=bool(row.is_held), is_old=bool(row.is_old))
+            RoutingState(routing=routing_of(row), is_held=bool(row.is_held), is_old=bool(row.is_old))
             for row in await connection.execute(statement)
         ]
 
@@ -146,7 +146,7 @@ class RoutingRows:
             .where(routings.c.pod_id == pod_id, routings.c.kind == kind.value)
             .order_by(routings.c.id)
         )
-        return [_record(row) for row in await connection.execute(statement)]
+        return [routing_of(row) for row in await connection.execute(statement)]
 
     @staticmethod
     async def ports_of_server(connection: AsyncConnection, server_id: str, pod_id: PodId) -> list[Routing]:
@@ -156,7 +156,7 @@ class RoutingRows:
             .where(routings.c.server_id == server_id, routings.c.pod_id == pod_id, routings.c.kind == Kind.PORT.value)
             .order_by(routings.c.id)
         )
-        return [_record(row) for row in await connection.execute(statement)]
+        return [routing_of(row) for row in await connection.execute(statement)]
 
     @staticmethod
     async def record(connection: AsyncConnection, routing: Routing) -> Routing:
@@ -227,7 +227,7 @@ class RoutingRows:
         is_held = sa.func.coalesce(routings.c.lease_until >= now(), sa.false()).label("is_held")
         statement = sa.select(routings, is_held).where(*_is(kind, central_id, pod_id))
         row = (await connection.execute(statement)).first()
-        return None if row is None else (_record(row), bool(row.is_held))
+        return None if row is None else (routing_of(row), bool(row.is_held))
 
     @staticmethod
     async def insert_leased(connection: AsyncConnection, routing: Routing, *, ttl_s: float) -> int:
@@ -340,10 +340,11 @@ def _chunks(ids: Iterable[str]) -> list[list[str]]:
 
 async def _first(connection: AsyncConnection, statement: sa.Select[*tuple[Any, ...]]) -> Routing | None:
     row = (await connection.execute(statement)).first()
-    return None if row is None else _record(row)
+    return None if row is None else routing_of(row)
 
 
-def _record(row: sa.Row[*tuple[Any, ...]]) -> Routing:
+def routing_of(row: sa.Row[*tuple[Any, ...]]) -> Routing:
+    """The routing that a row of the table holds."""
     created_at: datetime = row.created_at
     return Routing(
         id=row.id,

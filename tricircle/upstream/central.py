@@ -68,6 +68,10 @@ class Central:
         """All ports that match, such as ``{"device_id": "..."}``."""
         return await collect(self.networking, "/v2.0/ports", "ports", deadline, filters)
 
+    async def subnets(self, filters: Params, *, deadline: Deadline) -> list[dict[str, object]]:
+        """All subnets that match, such as ``{"network_id": "..."}``."""
+        return await collect(self.networking, "/v2.0/subnets", "subnets", deadline, filters)
+
     async def _read(
         self, collection: str, member: str, object_id: str, at_least: int | None, deadline: Deadline
     ) -> Body:

@@ -41,6 +41,9 @@ _FORMATTERS: dict[str, type[_Column]] = {
     "resource": IdsColumn,
     "error": ErrorColumn,
     "report": format_columns.DictColumn,
+    "details": format_columns.DictColumn,
+    "jobs": format_columns.ListColumn,
+    "addresses": format_columns.ListColumn,
     "history": format_columns.ListDictColumn,
 }
 
@@ -78,6 +81,25 @@ JOB_COLUMNS = (
 JOB_SHOW_COLUMNS = (*JOB_COLUMNS, "report", "folded_into", "history")
 JOB_LIST_COLUMNS = ("id", "type", "resource", "pod_name", "status", "attempts", "timestamp", "error")
 JOB_LONG_COLUMNS = (*JOB_COLUMNS, "timestamp")
+ROUTING_COLUMNS = (
+    "id",
+    "resource_type",
+    "top_id",
+    "bottom_id",
+    "pod_name",
+    "pod_id",
+    "project_id",
+    "state",
+    "revision",
+    "details",
+    "owner",
+    "lease_until",
+    "created_at",
+    "updated_at",
+)
+ROUTING_LIST_COLUMNS = ("id", "resource_type", "top_id", "bottom_id", "pod_name", "state")
+ROUTING_LONG_COLUMNS = (*ROUTING_LIST_COLUMNS, "project_id", "created_at", "updated_at")
+PIECE_COLUMNS = ("pod_name", "az_name", "resource_type", "id", "name", "in_pod", "addresses", "state", "jobs")
 SCHEMA_COLUMNS = ("type", "resource")
 
 

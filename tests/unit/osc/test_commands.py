@@ -222,5 +222,6 @@ def test_openstackclient_finds_every_command() -> None:
     jobs = {
         f"multiregion_networking_job_{verb}" for verb in ("create", "delete", "list", "redo", "schema_list", "show")
     }
-    assert set(names) == pods | bindings | jobs
+    routings = {f"multiregion_networking_routing_{verb}" for verb in ("list", "show")}
+    assert set(names) == pods | bindings | jobs | routings | {"multiregion_networking_topology_show"}
     assert plugin.build_option_parser(argparse.ArgumentParser()).parse_args([]).os_tricircle_api_version == "1"

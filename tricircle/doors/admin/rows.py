@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does the Admin API know? Every row is answered by ourselves, and policy is asked before its handler."""
 
+from dataclasses import dataclass
+
 from tricircle.doors.admin.bindings import BindingCalls
 from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
+from tricircle.doors.admin.routings import RoutingCalls
+from tricircle.doors.admin.topologies import TopologyCalls
 from tricircle.doors.admin.versions import VersionCalls
 from tricircle.http.dialects import Dialect
 from tricircle.http.message import Handler
@@ -11,7 +15,19 @@ from tricircle.road.door import Door
 from tricircle.road.row import Behaviour, Row
 
 
-def door(pods: PodCalls, bindings: BindingCalls, jobs: JobCalls, versions: VersionCalls) -> Door:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """The handlers of all resources."""
+
+    pods: PodCalls
+    bindings: BindingCalls
+    routings: RoutingCalls
+    topologies: TopologyCalls
+    jobs: JobCalls
+    versions: VersionCalls
+
+
+def door(calls: Calls) -> Door:
     """The Admin API, for a listener of its own."""
     return Door(
         name="admin",
@@ -19,8 +35,8 @@ def door(pods: PodCalls, bindings: BindingCalls, jobs: JobCalls, versions: Versi
         service=None,
         dialect=Dialect.ADMIN,
         versions=frozenset({"v1.0"}),
-        rows=rows(pods, bindings, jobs, versions),
-        root_rows=root_rows(versions),
+        rows=rows(calls),
+        root_rows=root_rows(calls.versions),
     )
 
 
@@ -33,10 +49,11 @@ def root_rows(versions: VersionCalls) -> tuple[Row, ...]:
     return (Row(("GET",), "/", Behaviour.OURS, handler=versions.root, is_public=True),)
 
 
-def rows(pods: PodCalls, bindings: BindingCalls, jobs: JobCalls, versions: VersionCalls) -> tuple[Row, ...]:
+def rows(calls: Calls) -> tuple[Row, ...]:
     """Rows under ``/v1.0``."""
+    pods, bindings, routings, jobs = calls.pods, calls.bindings, calls.routings, calls.jobs
     return (
-        Row(("GET",), "/", Behaviour.OURS, handler=versions.v1, is_public=True),
+        Row(("GET",), "/", Behaviour.OURS, handler=calls.versions.v1, is_public=True),
         _row("GET", "/pods", pods.list, "admin_api:pods:list"),
         _row("POST", "/pods", pods.create, "admin_api:pods:create"),
         _row("GET", "/pods/{pod_id}", pods.show, "admin_api:pods:show"),
@@ -46,6 +63,9 @@ def rows(pods: PodCalls, bindings: BindingCalls, jobs: JobCalls, versions: Versi
         _row("POST", "/bindings", bindings.create, "admin_api:bindings:create"),
         _row("GET", "/bindings/{binding_id}", bindings.show, "admin_api:bindings:show"),
         _row("DELETE", "/bindings/{binding_id}", bindings.delete, "admin_api:bindings:delete"),
+        _row("GET", "/routings", routings.list, "admin_api:routings:list"),
+        _row("GET", "/routings/{routing_id}", routings.show, "admin_api:routings:show"),
+        _row("GET", "/topologies/{network_id}", calls.topologies.show, "admin_api:topologies:show"),
         _row("GET", "/jobs", jobs.list, "admin_api:jobs:list"),
         _row("POST", "/jobs", jobs.create, "admin_api:jobs:create"),
         _row("DELETE", "/jobs", jobs.purge, "admin_api:jobs:purge"),

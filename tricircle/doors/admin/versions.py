@@ -6,7 +6,7 @@ from tricircle.http.message import Answer, Request
 
 #: When v1.0 was first published, as the first release said it.
 _UPDATED = "2015-09-09T00:00:00Z"
-_RESOURCES = ("bindings", "jobs", "pods")
+_RESOURCES = ("bindings", "jobs", "pods", "routings")
 
 
 class VersionCalls:

@@ -37,6 +37,7 @@ _BINDINGS = [
 _ROUTINGS = [
     _rule("admin_api:routings:show", _ADMIN, "Show a routing.", "GET", "/v1.0/routings/{id}"),
     _rule("admin_api:routings:list", _ADMIN, "List routings.", "GET", "/v1.0/routings"),
+    _rule("admin_api:topologies:show", _ADMIN, "Show where a network is.", "GET", "/v1.0/topologies/{network_id}"),
 ]
 _JOBS = [
     _rule("admin_api:jobs:create", _ADMIN, "File a job.", "POST", "/v1.0/jobs"),

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do queries and answers about routings look like? Pure. ``top_id`` and ``bottom_id`` are the first release's
+words for the id at the centre and the id in the pod."""
+
+from collections.abc import Mapping
+
+from tricircle.context import PodId
+from tricircle.doors.admin.schemas import Listing, instant
+from tricircle.errors import InvalidRequestError
+from tricircle.model.routing import Kind, RoutingFilter, RoutingView
+
+FILTERS = frozenset({"top_id", "bottom_id", "pod_id", "pod_name", "project_id", "resource_type"})
+#: Ids are BIGINT in the tables; a greater number is the id of nothing.
+_GREATEST_ID = 2**63 - 1
+
+
+def routing_id(word: str) -> int | None:
+    """The id that a word spells; None when it can be the id of no routing."""
+    if not (word.isascii() and word.isdigit() and len(word) < 20):
+        return None
+    return int(word) if 0 < int(word) <= _GREATEST_ID else None
+
+
+def marker(listing: Listing) -> int | None:
+    """The marker of a list. :raises InvalidRequestError: it can be the id of no routing."""
+    if listing.marker is None:
+        return None
+    found = routing_id(listing.marker)
+    if found is None:
+        raise InvalidRequestError(f"marker '{listing.marker}' was not found.")
+    return found
+
+
+def routing_filter(listing: Listing, pods: Mapping[str, PodId]) -> RoutingFilter:
+    """What a list's filters mean.
+
+    :param pods: ids by name
+    :raises InvalidRequestError: an unknown type of resource, or name of a pod
+    """
+    given = listing.filters
+    pod_ids = given.get("pod_id")
+    if names := given.get("pod_name"):
+        for name in sorted(names - set(pods)):
+            raise InvalidRequestError(f"There is no pod '{name}'.")
+        named = frozenset(pods[name] for name in names)
+        pod_ids = named if pod_ids is None else named & pod_ids
+    return RoutingFilter(
+        central_ids=given.get("top_id"),
+        pod_resource_ids=given.get("bottom_id"),
+        pod_ids=pod_ids,
+        project_ids=given.get("project_id"),
+        kinds={_kind(word) for word in given["resource_type"]} if "resource_type" in given else None,
+    )
+
+
+def show_routing(view: RoutingView, names: Mapping[PodId, str]) -> dict[str, object]:
+    """A routing as lists show it."""
+    routing = view.routing
+    return {
+        "id": routing.id,
+        "resource_type": routing.kind.value,
+        "top_id": routing.central_id,
+        "bottom_id": routing.pod_resource_id,
+        "pod_id": routing.pod_id,
+        "pod_name": names.get(routing.pod_id),
+        "project_id": routing.project_id,
+        "state": view.state,
+        "created_at": instant(routing.created_at),
+        "updated_at": instant(routing.updated_at),
+    }
+
+
+def show_whole(view: RoutingView, names: Mapping[PodId, str]) -> dict[str, object]:
+    """A routing with all that is known."""
+    routing = view.routing
+    return {
+        **show_routing(view, names),
+        "revision": routing.revision,
+        "details": dict(routing.details),
+        "owner": routing.owner if view.is_held else None,
+        "lease_until": instant(view.lease_until) if view.is_held else None,
+    }
+
+
+def _kind(word: str) -> Kind:
+    if word not in list(Kind):
+        raise InvalidRequestError(f"There is no resource type '{word}'. Known are: {', '.join(sorted(Kind))}.")
+    return Kind(word)
