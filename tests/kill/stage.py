@@ -37,9 +37,9 @@ _CENTRAL = {"compute_url": "nova", "block_storage_url": "cinder", "network_url":
 SHORT: dict[str, dict[str, str]] = {
     "gateway": {
         "workers": str(_DOORS),
-        "request_deadline_s": "40",
+        "request_deadline_s": "60",
         "list_deadline_s": "20",
-        "boot_deadline_s": "60",
+        "boot_deadline_s": "120",
         "settle_margin_s": "5",
         "stop_timeout_s": "5",
     },
