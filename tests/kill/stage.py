@@ -39,7 +39,7 @@ SHORT: dict[str, dict[str, str]] = {
         "workers": str(_DOORS),
         "request_deadline_s": "60",
         "list_deadline_s": "20",
-        "boot_deadline_s": "120",
+        "boot_deadline_s": "80",
         "settle_margin_s": "5",
         "stop_timeout_s": "5",
     },
