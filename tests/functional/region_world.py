@@ -51,7 +51,7 @@ def unique(word: str = "fn") -> str:
     return f"{word}-{secrets.token_hex(4)}"
 
 
-def eventually(look: Callable[[], T], is_good: Callable[[T], object], what: str, seconds: float = 60.0) -> T:
+def eventually(look: Callable[[], T], is_good: Callable[[T], object], what: str, seconds: float = 180.0) -> T:
     """Look until it is as wanted, and return what was seen."""
     end = time.monotonic() + seconds
     while True:

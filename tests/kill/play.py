@@ -19,6 +19,8 @@ from tests.kill.whose import is_gone
 
 #: Seconds that jobs of an operation get to run until its worker counts as one that does not come to the point.
 _JOBS_S = 20.0
+#: The longest that the call takes at whose answer somebody dies.
+_STRIKES_S = 90.0
 #: Rows that are due within this time belong to what was just done.
 _SOON = "INTERVAL 3 SECOND"
 #: Nothing is due later than this after the last kill: precautions are filed for a minute, claims a little longer.
@@ -140,8 +142,9 @@ class Company:
             self._let_jobs_run(_JOBS_S)
         fell = trigger.disarm()
         if fell and point.when in KILLS:
+            dead = trigger.struck(_STRIKES_S)
             # Only then is nobody's call accepted by one that dies.
-            eventually(lambda: is_gone(trigger.kills[-1]), bool, "the process is gone")
+            eventually(lambda: is_gone(dead), bool, "the process is gone")
         self.stage.tend()
         if fell:
             scene.point = f"{point}, {fell}"

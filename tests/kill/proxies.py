@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.kill.trigger import Caller, Party, Trigger, When
+from tests.kill.whose import Line
 from tests.kill.wires import Session, read_answer, read_packet, read_request
 
 #: How often the kernel is asked whose a connection is before it counts as nobody's.
@@ -42,10 +43,10 @@ class Delays:
 class Proxies:
     """Relays; :meth:`http` and :meth:`database` open one each and say where it listens.
 
-    :param whose: the process of ours that speaks from a port, if it is one
+    :param whose: the process of ours that speaks on a line, if it is one
     """
 
-    def __init__(self, trigger: Trigger, whose: Callable[[int], Caller | None], delays: Delays) -> None:
+    def __init__(self, trigger: Trigger, whose: Callable[[Line], Caller | None], delays: Delays) -> None:
         self._trigger = trigger
         self._whose = whose
         self._delays = delays
@@ -110,8 +111,8 @@ class Proxies:
 
     def _caller(self, writer: asyncio.StreamWriter) -> Caller | None:
         # The kernel's table is not read at one stroke: a line that moves meanwhile may be missed.
-        port = writer.get_extra_info("peername")[1]
-        return next((caller for _ in range(_LOOKS) if (caller := self._whose(port)) is not None), None)
+        line = Line(own=writer.get_extra_info("peername")[1], other=writer.get_extra_info("sockname")[1])
+        return next((caller for _ in range(_LOOKS) if (caller := self._whose(line)) is not None), None)
 
     async def _http(self, party: Party, where: tuple[str, int], client: Streams) -> None:
         caller = self._caller(client[1])
@@ -190,6 +191,8 @@ class Proxies:
                 return
             writer.write(data)
             await writer.drain()
+        if ending.when is When.ANSWERED and caller is not None:
+            self._trigger.kill(caller)
 
 
 @dataclass(slots=True)

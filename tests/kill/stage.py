@@ -24,9 +24,11 @@ from lab.topology import HOST, PASSWORD, Lab, load_lab
 from tests.functional.region_world import ROOT, Json, Region, ask, eventually, sign_in
 from tests.kill.proxies import Delays, Proxies
 from tests.kill.trigger import Caller, Party, Role, Trigger
-from tests.kill.whose import children, holder
+from tests.kill.whose import Line, children, holder, listeners
 
 WORKERS = 2
+#: Processes of the gateway.
+_DOORS = 2
 #: Relays listen this far above what they lead to.
 SHIFT = 10_000
 _PLACES = {"compute": "nova", "network": "neutron", "block-storage": "cinder", "volumev3": "cinder"}
@@ -34,10 +36,10 @@ _CENTRAL = {"compute_url": "nova", "block_storage_url": "cinder", "network_url":
 #: A dead process's leases and precautions are over soon.
 SHORT: dict[str, dict[str, str]] = {
     "gateway": {
-        "workers": "2",
-        "request_deadline_s": "40",
+        "workers": str(_DOORS),
+        "request_deadline_s": "60",
         "list_deadline_s": "20",
-        "boot_deadline_s": "60",
+        "boot_deadline_s": "80",
         "settle_margin_s": "5",
         "stop_timeout_s": "5",
     },
@@ -83,10 +85,14 @@ class Stage:
             self._start_worker(number)
 
     def tend(self) -> None:
-        """Start workers anew that were killed, as systemd would; the gateway's parent does so by itself."""
+        """Start workers anew that were killed, as systemd would; the gateway's parent does so by itself, after a
+        second in which another death would leave nobody who listens.
+        """
         for number, worker in self._workers.items():
             if worker.poll() is not None:
                 self._start_worker(number)
+        doors = self.lab.port("doors")
+        eventually(lambda: listeners(doors), lambda found: found == _DOORS, "all processes of the gateway listen")
 
     def stop(self) -> None:
         """End everything that was started here."""
@@ -116,11 +122,11 @@ class Stage:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
 
-    def _whose(self, port: int) -> Caller | None:
+    def _whose(self, line: Line) -> Caller | None:
         roles = {worker.pid: Role.WORKER for worker in self._workers.values()}
         if self._gateway is not None:
             roles |= dict.fromkeys(children(self._gateway.pid), Role.GATEWAY)
-        pid = holder(port, roles)
+        pid = holder(line, roles)
         return None if pid is None else Caller(role=roles[pid], pid=pid)
 
     def _start_worker(self, number: int) -> None:

@@ -81,12 +81,14 @@ class Trigger:
         self._counted: Counter[tuple[Role, Party]] = Counter()
         self._log: list[str] = []
         self._fell = ""
+        self._struck = threading.Event()
         self.kills: list[int] = []
 
     def arm(self, point: Point | None) -> None:
         """Begin to count anew; without a point, only count."""
         with self._lock:
             self._point, self._counted, self._fell, self._log = point, Counter(), "", []
+            self._struck.clear()
 
     def disarm(self) -> str:
         """Kill nobody any more. What was being asked when somebody died, empty when nobody did."""
@@ -132,3 +134,12 @@ class Trigger:
         self.kills.append(caller.pid)
         with suppress(ProcessLookupError):
             os.kill(caller.pid, signal.SIGKILL)
+        self._struck.set()
+
+    def struck(self, seconds: float) -> int:
+        """Who was killed since :meth:`arm`. The client may have its answer before: some calls are made after it.
+
+        :raises AssertionError: nobody was, within these seconds
+        """
+        assert self._struck.wait(seconds), "the call that somebody dies at has no end"
+        return self.kills[-1]

@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 _TABLE = Path("/proc/net/tcp")
@@ -16,10 +17,23 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def holder(port: int, candidates: Iterable[int]) -> int | None:
-    """The process among these whose end of a connection has this port; None when it is none of them."""
-    wanted = {f"socket:[{inode}]" for inode in _inodes(port)}
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A connection by its ports, as its caller has them: one port of its own can lead to several places at once."""
+
+    own: int
+    other: int
+
+
+def holder(line: Line, candidates: Iterable[int]) -> int | None:
+    """The process among these whose connection it is; None when it is none of theirs."""
+    wanted = {f"socket:[{inode}]" for inode in _inodes(f":{line.own:04X}", f":{line.other:04X}")}
     return next((pid for pid in candidates if wanted & _open_files(pid)), None)
+
+
+def listeners(port: int) -> int:
+    """How many sockets listen on a port: processes that serve together have one each."""
+    return len(_inodes(f":{port:04X}", ":0000"))
 
 
 def is_gone(pid: int) -> bool:
@@ -32,13 +46,12 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def _inodes(port: int) -> set[str]:
-    """The sockets with this port of their own. One that has ended keeps its line for a minute, without a socket, and
-    its port may be another connection's by then.
+def _inodes(own: str, other: str) -> set[str]:
+    """The sockets with these ends of their addresses. One that has ended keeps its line for a minute, without a
+    socket.
     """
-    ending = f":{port:04X}"
     lines = (line.split() for line in _TABLE.read_text().splitlines()[1:])
-    return {fields[9] for fields in lines if fields[1].endswith(ending)} - {"0"}
+    return {fields[9] for fields in lines if fields[1].endswith(own) and fields[2].endswith(other)} - {"0"}
 
 
 def _open_files(pid: int) -> set[str]:

@@ -72,7 +72,8 @@ class Flock:
     def run(self) -> int:
         """Keep the members running until a signal ends them. Returns the exit code.
 
-        0: stopped as told; 1: a member could not start, or had to be killed.
+        0: stopped as told; 1: a member could not start, or had to be killed. Once all have been ready, one that dies
+        while it starts anew is started again: the others go on serving.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
         self._lifeline = os.pipe()
@@ -85,7 +86,7 @@ class Flock:
                 LOG.info("Stopping: requests in flight have %s s to end", self.grace_s)
                 return self._stop()
             for child in self._ended():
-                if not child.is_ready:
+                if not (child.is_ready or is_announced):
                     LOG.error("%s could not start", child.member.name)
                     self._stop()
                     return 1

@@ -7,7 +7,7 @@ brought stays, unbound, as in a single cloud.
 
 Order matters. The copy goes first, its routing second, the centre last: while the centre still names the server no
 other boot takes the port, so nobody is given the copy that is being deleted. A run that was interrupted finds the
-port again by what the centre says.
+port again by what the centre says, and of a server that lives by the job's payload.
 """
 
 import time
@@ -104,7 +104,8 @@ class ServerPorts:
 
     async def _release_unattached(self, pod: Pod, run: JobRun, server: Body, copies: list[Routing]) -> None:
         """The server stays. A port that it was given and does not show was detached, unless it is still building."""
-        if not copies:
+        uncopied = _asked(run.payload) - {copy.central_id for copy in copies}
+        if not (copies or uncopied):
             return
         if text(server, "status") in {"BUILD", "DELETED"} or server.get(_TASK_STATE):
             # A server can be stuck in any state but this one for days.
@@ -112,13 +113,29 @@ class ServerPorts:
             raise RetryLaterError("The server is changing.", after_s=_SOON_S if is_ending else _CHANGING_S)
         path = f"/v2.1/servers/{run.resource_id}/os-interface"
         answer = await self._reach.compute(pod, _VERSION).get(path, deadline=run.deadline)
-        attached = {text(row, "port_id") for row in rows(answer, "interfaceAttachments")}
+        shown = rows(answer, "interfaceAttachments")
+        attached = {text(row, "port_id") for row in shown}
+        for port_id in sorted(uncopied):
+            await self._release_uncopied(pod, port_id, {text(row, "mac_addr") for row in shown}, run)
         for copy in copies:
             if copy.pod_resource_id not in attached:
                 await self._release(pod, copy, run)
         leaving = {copy.central_id for copy in copies if copy.pod_resource_id in attached} & _leaving(run.payload)
         if leaving:
             raise RetryLaterError("An interface is being detached.", after_s=_SOON_S)
+
+    async def _release_uncopied(self, pod: Pod, port_id: str, attached_macs: set[str], run: JobRun) -> None:
+        """A port that was to be detached and has neither copy nor routing, and the centre gives it to the server still:
+        a run ended in between. One whose routing was lost is in the server, and left to a sweep.
+        """
+        try:
+            port = await self._reach.central.port(port_id, deadline=run.deadline)
+        except NotFoundError:
+            return
+        if port.get("device_id") != run.resource_id or text(port, "mac_address") in attached_macs:
+            return
+        if await self._reach.routings.copy_in(Kind.PORT, port_id, pod.id) is None:
+            await (self._delete_ours if kept(port).get("origin") == GATEWAY else self._clear)(port, run.deadline)
 
     async def _sort_out(self, pod: Pod, client: ServiceClient, run: JobRun) -> tuple[list[Routing], list[Body]]:
         """Give to other servers what is theirs. The rest: copies that are written down for this one, and ports that
@@ -264,9 +281,19 @@ def _moment(written: str, otherwise: datetime) -> datetime:
 
 
 def _leaving(payload: Mapping[str, object]) -> set[str]:
+    """The ports that a pod may still let go of."""
     now = time.time()
+    return {port_id for port_id, until in _detachments(payload).items() if until > now}
+
+
+def _asked(payload: Mapping[str, object]) -> set[str]:
+    """The ports that somebody wanted to be detached, whenever that was."""
+    return set(_detachments(payload))
+
+
+def _detachments(payload: Mapping[str, object]) -> dict[str, float]:
     return {
-        name.removeprefix(_DETACHED)
+        name.removeprefix(_DETACHED): until
         for name, until in payload.items()
-        if name.startswith(_DETACHED) and isinstance(until, int | float) and until > now
+        if name.startswith(_DETACHED) and isinstance(until, int | float)
     }

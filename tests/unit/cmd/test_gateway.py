@@ -164,6 +164,25 @@ def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
         assert running.stop() == 0
 
 
+def test_a_process_that_dies_again_as_it_starts_takes_nobody_along(tmp_path: Path) -> None:
+    away = tmp_path / "database-is-away"
+    with gateway(tmp_path, "workers = 2\n", environment={"STUB_FAILS": str(away)}) as running:
+        started(running)
+        running.wait_for("Ready: ")
+        away.touch()
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+            running.ask("/die")
+        running.wait_for("no database")
+        assert running.ask("/pid").isdigit()
+        away.unlink()
+        seen: set[str] = set()
+        until = time.monotonic() + PATIENCE_S
+        while len(seen) < 2:
+            seen.add(running.ask("/pid"))
+            assert time.monotonic() < until
+        assert running.stop() == 0
+
+
 def test_the_numbers_of_all_processes_are_shown_as_one_to_operators_only(tmp_path: Path) -> None:
     with gateway(tmp_path, "workers = 2\n") as running:
         started(running)
@@ -217,7 +236,7 @@ def test_without_a_parent_nobody_stays(tmp_path: Path) -> None:
 
 
 def test_what_cannot_start_says_so_and_ends(tmp_path: Path) -> None:
-    with gateway(tmp_path, environment={"STUB_FAILS": "1"}) as running:
+    with gateway(tmp_path, environment={"STUB_FAILS": str(tmp_path)}) as running:
         assert running.process.wait(PATIENCE_S) == 1
     assert "no database" in running.log.read_text()
 

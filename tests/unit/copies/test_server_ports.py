@@ -11,7 +11,7 @@ import pytest
 
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.origins import GATEWAY, USER, profile_of
-from tricircle.copies.server_ports import CLAIMED, PERHAPS_CLAIMED, ServerPorts
+from tricircle.copies.server_ports import CLAIMED, PERHAPS_CLAIMED, ServerPorts, detached
 from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
@@ -280,3 +280,50 @@ async def test_what_the_pod_writes_while_the_job_looks_at_servers_counts(claim: 
     await ServerPorts(reach, removed).agree(claims_job(claim))  # type: ignore[arg-type]
     assert central.written == {"device_id": "server2", "device_owner": "compute:az1"}
     assert (central.deleted, in_pod.deleted, removed.ports) == ([], [], [])
+
+
+class Living:
+    """A Nova with the server, and what it shows of its interfaces."""
+
+    target = SimpleNamespace(url="")
+
+    def __init__(self, *macs: str) -> None:
+        self.macs = macs
+
+    async def get(self, path: str, **_given: object) -> dict[str, object]:
+        if path.endswith("/os-interface"):
+            return {"interfaceAttachments": [{"port_id": f"in-pod-{mac}", "mac_addr": mac} for mac in self.macs]}
+        return {"server": {"id": "server1", "status": "ACTIVE", "OS-EXT-STS:task_state": None}}
+
+
+@pytest.mark.parametrize(
+    ("holder", "macs", "has_copy", "is_cleared"),
+    [
+        ("server1", (), False, True),
+        ("server1", ("fa:16:3e:00:00:01",), False, False),
+        ("server1", (), True, False),
+        ("server2", (), False, False),
+    ],
+)
+async def test_what_a_run_left_at_the_centre_after_a_detach_is_let_go(
+    holder: str, macs: tuple[str, ...], *, has_copy: bool, is_cleared: bool
+) -> None:
+    """Copy and routing are gone, and the centre was not told. What is in a server, or copied anew, is not touched."""
+    central = Neutron({"id": "port1", "device_id": holder, "mac_address": "fa:16:3e:00:00:01"})
+    in_pod = Neutron({"id": "copy1", "device_id": "server1"})
+    reach = reach_of(Living(*macs), in_pod, central)  # type: ignore[arg-type]
+    reach.routings.ports_of_server = _nothing
+    if not has_copy:
+        reach.routings.copy_in = _nobody
+    run = claims_job("server1", {**detached("port1"), "other": 1})
+    await ServerPorts(reach, Removed()).agree(run)  # type: ignore[arg-type]
+    assert (central.port["device_id"] == "") is is_cleared
+    assert (central.deleted, in_pod.deleted) == ([], [])
+
+
+async def _nothing(*_given: object) -> list[Routing]:
+    return []
+
+
+async def _nobody(*_given: object) -> None:
+    return None
