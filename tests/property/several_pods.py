@@ -18,7 +18,7 @@ import msgspec
 
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.doors.block_storage.lists import SNAPSHOTS, VOLUMES
-from tricircle.doors.compute.server_lists import DETAILED
+from tricircle.doors.compute.servers.server_lists import DETAILED
 from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service

@@ -4,28 +4,28 @@
 from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
-from tricircle.doors.block_storage.backup_records import BackupRecords
-from tricircle.doors.block_storage.derived import Derived
-from tricircle.doors.block_storage.everywhere import Everywhere
-from tricircle.doors.block_storage.group_rows import Grouping
-from tricircle.doors.block_storage.groups import Groups
-from tricircle.doors.block_storage.handovers import Handovers
-from tricircle.doors.block_storage.host_calls import HostCalls
-from tricircle.doors.block_storage.hosts import Hosts
-from tricircle.doors.block_storage.limits import Limits
-from tricircle.doors.block_storage.manage import Manage
-from tricircle.doors.block_storage.operator_rows import Operating
-from tricircle.doors.block_storage.qos import QosSpecs
-from tricircle.doors.block_storage.quota import Quota, VolumeCounts
-from tricircle.doors.block_storage.server_storage import ServerStorage
-from tricircle.doors.block_storage.somewhere import Somewhere
-from tricircle.doors.block_storage.sources import Sources
-from tricircle.doors.block_storage.type_changes import TypeChanges
-from tricircle.doors.block_storage.types import CentralTypes
+from tricircle.doors.block_storage.declared.qos import QosSpecs
+from tricircle.doors.block_storage.declared.type_changes import TypeChanges
+from tricircle.doors.block_storage.declared.types import CentralTypes
+from tricircle.doors.block_storage.operators.backup_records import BackupRecords
+from tricircle.doors.block_storage.operators.everywhere import Everywhere
+from tricircle.doors.block_storage.operators.host_calls import HostCalls
+from tricircle.doors.block_storage.operators.hosts import Hosts
+from tricircle.doors.block_storage.operators.manage import Manage
+from tricircle.doors.block_storage.operators.operator_rows import Operating
+from tricircle.doors.block_storage.operators.somewhere import Somewhere
+from tricircle.doors.block_storage.quotas.limits import Limits
+from tricircle.doors.block_storage.quotas.quota import Quota, VolumeCounts
+from tricircle.doors.block_storage.quotas.server_storage import ServerStorage
 from tricircle.doors.block_storage.versions import Versions
-from tricircle.doors.block_storage.volume_actions import VolumeActions
-from tricircle.doors.block_storage.volume_images import VolumeImages
-from tricircle.doors.block_storage.volumes import Needs, Volumes
+from tricircle.doors.block_storage.volumes.derived import Derived
+from tricircle.doors.block_storage.volumes.group_rows import Grouping
+from tricircle.doors.block_storage.volumes.groups import Groups
+from tricircle.doors.block_storage.volumes.handovers import Handovers
+from tricircle.doors.block_storage.volumes.sources import Sources
+from tricircle.doors.block_storage.volumes.volume_actions import VolumeActions
+from tricircle.doors.block_storage.volumes.volume_images import VolumeImages
+from tricircle.doors.block_storage.volumes.volumes import Needs, Volumes
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door

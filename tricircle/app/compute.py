@@ -6,49 +6,49 @@ from dataclasses import dataclass
 from tricircle.app.block_storage import server_storage
 from tricircle.app.rooms import Copies, Rooms, allowance_of
 from tricircle.doors.compute import rows
-from tricircle.doors.compute.address_actions import AddressActions
-from tricircle.doors.compute.aggregate_copies import AggregateCopies
-from tricircle.doors.compute.aggregate_zones import AggregateZones
-from tricircle.doors.compute.aggregates import Aggregates
-from tricircle.doors.compute.assisted_snapshots import AssistedSnapshots
-from tricircle.doors.compute.attachments import Attachments
-from tricircle.doors.compute.audit_logs import AuditLogs
-from tricircle.doors.compute.availability_zones import AvailabilityZones
-from tricircle.doors.compute.boot import Boot, BootCopies
-from tricircle.doors.compute.checks import Checks
-from tricircle.doors.compute.choice import Choice
-from tricircle.doors.compute.consoles import ConsoleCalls
-from tricircle.doors.compute.declared import Declared
-from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
-from tricircle.doors.compute.departures import Departures
-from tricircle.doors.compute.down_cells import DownCells
-from tricircle.doors.compute.external_events import ExternalEvents
-from tricircle.doors.compute.group_actions import GroupActions
-from tricircle.doors.compute.hosts import Hosts
-from tricircle.doors.compute.hypervisors import Hypervisors
-from tricircle.doors.compute.image_links import ImageLinks
-from tricircle.doors.compute.interfaces import Interfaces
-from tricircle.doors.compute.item_limits import ItemLimits
-from tricircle.doors.compute.launches import Launches
-from tricircle.doors.compute.limits import Limits
-from tricircle.doors.compute.machines import Machines
+from tricircle.doors.compute.boots.boot import Boot, BootCopies
+from tricircle.doors.compute.boots.checks import Checks
+from tricircle.doors.compute.boots.choice import Choice
+from tricircle.doors.compute.boots.launches import Launches
+from tricircle.doors.compute.boots.nic_ports import NicPorts
+from tricircle.doors.compute.boots.nics import Nics
+from tricircle.doors.compute.boots.places import Places
+from tricircle.doors.compute.declared.declared_changes import KeypairChanges, ServerGroupChanges
+from tricircle.doors.compute.declared.lookups import Declared
 from tricircle.doors.compute.needs import ServerStorage
 from tricircle.doors.compute.networks import Networks
-from tricircle.doors.compute.nic_ports import NicPorts
-from tricircle.doors.compute.nics import Nics
-from tricircle.doors.compute.operator_rows import OperatorSpecials
-from tricircle.doors.compute.pinning import Pinning
-from tricircle.doors.compute.places import Places
-from tricircle.doors.compute.quota import Quota, ServerCounts
-from tricircle.doors.compute.server_actions import ServerActions
-from tricircle.doors.compute.server_images import ServerImages
-from tricircle.doors.compute.server_lists import ServerLists
-from tricircle.doors.compute.server_rows import ServerSpecials, action_row
-from tricircle.doors.compute.servers import ServerEnds, Servers
-from tricircle.doors.compute.services import Services
-from tricircle.doors.compute.sizes import Sizes
-from tricircle.doors.compute.storage_proxies import StorageProxies
-from tricircle.doors.compute.usage import Usage
+from tricircle.doors.compute.operators.aggregate_copies import AggregateCopies
+from tricircle.doors.compute.operators.aggregate_zones import AggregateZones
+from tricircle.doors.compute.operators.aggregates import Aggregates
+from tricircle.doors.compute.operators.audit_logs import AuditLogs
+from tricircle.doors.compute.operators.availability_zones import AvailabilityZones
+from tricircle.doors.compute.operators.hosts import Hosts
+from tricircle.doors.compute.operators.hypervisors import Hypervisors
+from tricircle.doors.compute.operators.machines import Machines
+from tricircle.doors.compute.operators.operator_rows import OperatorSpecials
+from tricircle.doors.compute.operators.services import Services
+from tricircle.doors.compute.proxies.address_actions import AddressActions
+from tricircle.doors.compute.proxies.assisted_snapshots import AssistedSnapshots
+from tricircle.doors.compute.proxies.external_events import ExternalEvents
+from tricircle.doors.compute.proxies.image_links import ImageLinks
+from tricircle.doors.compute.proxies.storage_proxies import StorageProxies
+from tricircle.doors.compute.quotas.limits import Limits
+from tricircle.doors.compute.quotas.quota import Quota, ServerCounts
+from tricircle.doors.compute.quotas.usage import Usage
+from tricircle.doors.compute.servers.attachments import Attachments
+from tricircle.doors.compute.servers.consoles import ConsoleCalls
+from tricircle.doors.compute.servers.departures import Departures
+from tricircle.doors.compute.servers.down_cells import DownCells
+from tricircle.doors.compute.servers.group_actions import GroupActions
+from tricircle.doors.compute.servers.interfaces import Interfaces
+from tricircle.doors.compute.servers.item_limits import ItemLimits
+from tricircle.doors.compute.servers.pinning import Pinning
+from tricircle.doors.compute.servers.server_actions import ServerActions
+from tricircle.doors.compute.servers.server_images import ServerImages
+from tricircle.doors.compute.servers.server_lists import ServerLists
+from tricircle.doors.compute.servers.server_rows import ServerSpecials, action_row
+from tricircle.doors.compute.servers.servers import ServerEnds, Servers
+from tricircle.doors.compute.servers.sizes import Sizes
 from tricircle.doors.compute.versions import Versions
 from tricircle.http.message import Handler
 from tricircle.pods.health import Health

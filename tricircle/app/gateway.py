@@ -16,8 +16,8 @@ from tricircle.doors.admin.pods import PodCalls
 from tricircle.doors.admin.routings import RoutingCalls
 from tricircle.doors.admin.topologies import TopologyCalls
 from tricircle.doors.admin.versions import VersionCalls
-from tricircle.doors.block_storage.volume_views import FAULT as VOLUME_FAULT
-from tricircle.doors.compute.server_views import FAULT as SERVER_FAULT
+from tricircle.doors.block_storage.volumes.volume_views import FAULT as VOLUME_FAULT
+from tricircle.doors.compute.servers.server_views import FAULT as SERVER_FAULT
 from tricircle.doors.identity import rows as identity_rows
 from tricircle.doors.identity.passage import Passage
 from tricircle.doors.image import rows as image_rows

@@ -8,8 +8,8 @@ from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
 from tricircle.copies.group_types import GroupTypes
-from tricircle.copies.image_homes import ImageHomes
-from tricircle.copies.images import Images
+from tricircle.copies.image.homes import ImageHomes
+from tricircle.copies.image.images import Images
 from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner

@@ -13,8 +13,8 @@ from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import Settings
 from tricircle.copies.lost_ports import LostPorts
 from tricircle.copies.server_ports import ServerPorts
-from tricircle.doors.block_storage.quota import VolumeCounts
-from tricircle.doors.compute.quota import ServerCounts
+from tricircle.doors.block_storage.quotas.quota import VolumeCounts
+from tricircle.doors.compute.quotas.quota import ServerCounts
 from tricircle.jobs.desk import Desk
 from tricircle.jobs.worker import Body, Chore, Worker
 from tricircle.ledger.positions import Positions

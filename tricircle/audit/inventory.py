@@ -16,9 +16,10 @@ from urllib.parse import quote
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies import image_content, server_groups
+from tricircle.copies import server_groups
 from tricircle.copies.bodies import marked, text
-from tricircle.copies.image_glances import show_image
+from tricircle.copies.image import content as image_content
+from tricircle.copies.image.glances import show_image
 from tricircle.copies.reach import show
 from tricircle.copies.spoken import spoken
 from tricircle.model.pod import Pod, Service

@@ -16,7 +16,7 @@ from tricircle.audit.findings import REPORTED, Finding, What
 from tricircle.audit.inventory import Inventory
 from tricircle.context import Deadline
 from tricircle.copies.bodies import text
-from tricircle.copies.image_homes import ImageHomes
+from tricircle.copies.image.homes import ImageHomes
 from tricircle.copies.reach import Reach
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import UpstreamStatusError

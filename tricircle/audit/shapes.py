@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from tricircle.audit.findings import Holding
 from tricircle.audit.seen import Seen
-from tricircle.copies import flavors, image_content, networks, ports, security_groups, subnets, volume_types
+from tricircle.copies import flavors, networks, ports, security_groups, subnets, volume_types
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, rows, text, words
+from tricircle.copies.image import content as image_content
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Routing
 

@@ -31,7 +31,7 @@ from tricircle.audit.shapes import (
 )
 from tricircle.copies.addresses import Slice, slice_of
 from tricircle.copies.bodies import Body, text, words
-from tricircle.copies.image_glances import Glances
+from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import remote_groups
 from tricircle.errors import (

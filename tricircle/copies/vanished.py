@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from tricircle.context import Deadline
-from tricircle.copies.image_glances import show_image
+from tricircle.copies.image.glances import show_image
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
 from tricircle.model.pod import Pod, Service

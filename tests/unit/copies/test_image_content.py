@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tricircle.copies import image_content as content
+from tricircle.copies.image import content
 from tricircle.errors import UpstreamStatusError
 
 ID = "c0ffee00-0000-4000-8000-000000000001"

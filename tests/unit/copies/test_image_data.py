@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from tricircle.context import Deadline
-from tricircle.copies.image_data import Side, transfer
+from tricircle.copies.image.data import Side, transfer
 from tricircle.errors import BadUpstreamAnswerError, UnavailableError, UpstreamStatusError
 from tricircle.model.pod import Service
 from tricircle.upstream.reply import Headers, Reply, Target

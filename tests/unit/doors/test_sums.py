@@ -12,12 +12,12 @@ import pytest
 from tests.unit.road.scripted import World, json_reply, pod, request
 from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import Deadline, ProjectId
-from tricircle.doors.block_storage.limits import Limits as VolumeLimits
-from tricircle.doors.block_storage.quota import VolumeCounts
-from tricircle.doors.compute.hypervisors import Hypervisors
-from tricircle.doors.compute.limits import Limits as ServerLimits
-from tricircle.doors.compute.quota import ServerCounts
-from tricircle.doors.compute.usage import Usage
+from tricircle.doors.block_storage.quotas.limits import Limits as VolumeLimits
+from tricircle.doors.block_storage.quotas.quota import VolumeCounts
+from tricircle.doors.compute.operators.hypervisors import Hypervisors
+from tricircle.doors.compute.quotas.limits import Limits as ServerLimits
+from tricircle.doors.compute.quotas.quota import ServerCounts
+from tricircle.doors.compute.quotas.usage import Usage
 from tricircle.http.message import Answer, Request
 from tricircle.ledger.reservations import Reservations, Wanted
 from tricircle.model.pod import PodState, Service

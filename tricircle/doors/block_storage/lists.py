@@ -4,9 +4,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tricircle.doors.block_storage.derived import Derivation, Derived
-from tricircle.doors.block_storage.hosts import adapting
-from tricircle.doors.block_storage.volume_views import VOLUME, ZONED
+from tricircle.doors.block_storage.operators.hosts import adapting
+from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
+from tricircle.doors.block_storage.volumes.volume_views import VOLUME, ZONED
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.merge import Listing, Order, Paging, Query

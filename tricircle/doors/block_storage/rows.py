@@ -4,13 +4,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tricircle.doors.block_storage import central_rows, group_rows, operator_rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
-from tricircle.doors.block_storage.backup_records import BackupRecords
-from tricircle.doors.block_storage.derived import Derivation, Derived
-from tricircle.doors.block_storage.group_rows import Grouping
-from tricircle.doors.block_storage.handovers import Handovers
-from tricircle.doors.block_storage.limits import Limits
+from tricircle.doors.block_storage.declared import central_rows
+from tricircle.doors.block_storage.declared.qos import QosSpecs
+from tricircle.doors.block_storage.declared.type_changes import TypeChanges
 from tricircle.doors.block_storage.lists import (
     ATTACHMENTS,
     BACKUPS,
@@ -21,15 +18,20 @@ from tricircle.doors.block_storage.lists import (
     made,
     transfers,
 )
-from tricircle.doors.block_storage.manage import Manage
-from tricircle.doors.block_storage.operator_rows import Operating
-from tricircle.doors.block_storage.qos import QosSpecs
-from tricircle.doors.block_storage.quota import of_backup, of_snapshot
-from tricircle.doors.block_storage.type_changes import TypeChanges
+from tricircle.doors.block_storage.operators import operator_rows
+from tricircle.doors.block_storage.operators.backup_records import BackupRecords
+from tricircle.doors.block_storage.operators.manage import Manage
+from tricircle.doors.block_storage.operators.operator_rows import Operating
+from tricircle.doors.block_storage.quotas.limits import Limits
+from tricircle.doors.block_storage.quotas.quota import of_backup, of_snapshot
 from tricircle.doors.block_storage.versions import Versions
-from tricircle.doors.block_storage.volume_actions import VolumeActions
-from tricircle.doors.block_storage.volume_views import VOLUME, ZONED
-from tricircle.doors.block_storage.volumes import Volumes
+from tricircle.doors.block_storage.volumes import group_rows
+from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
+from tricircle.doors.block_storage.volumes.group_rows import Grouping
+from tricircle.doors.block_storage.volumes.handovers import Handovers
+from tricircle.doors.block_storage.volumes.volume_actions import VolumeActions
+from tricircle.doors.block_storage.volumes.volume_views import VOLUME, ZONED
+from tricircle.doors.block_storage.volumes.volumes import Volumes
 from tricircle.http.dialects import Dialect
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind

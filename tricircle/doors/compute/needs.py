@@ -218,7 +218,7 @@ class FlavorCopies(Protocol):
 
 
 class ImageCopies(Protocol):
-    """Images in pods that have a Glance of their own (``copies/images.py``)."""
+    """Images in pods that have a Glance of their own (``copies/image/images.py``)."""
 
     def has_own(self, pod: Pod) -> bool:
         """Whether the pod may have one."""
@@ -234,7 +234,7 @@ class ImageCopies(Protocol):
 
 
 class ImageHomes(Protocol):
-    """Images that pods make (``copies/image_homes.py``)."""
+    """Images that pods make (``copies/image/homes.py``)."""
 
     async def announce(
         self, context: RequestContext, pod: Pod, image_id: str, payload: Mapping[str, object] | None = None
@@ -292,7 +292,7 @@ class VolumeTypeCopies(Protocol):
 
 
 class ServerStorage(Protocol):
-    """What servers may take of the limits of storage (``doors/block_storage/server_storage.py``)."""
+    """What servers may take of the limits of storage (``doors/block_storage/quotas/server_storage.py``)."""
 
     async def take(
         self, context: RequestContext, pod: Pod, volumes: Sequence[NewVolume], counts: tuple[int, int]

@@ -4,20 +4,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tricircle.doors.compute.aggregate_rows import aggregate_rows
-from tricircle.doors.compute.aggregates import Aggregates
-from tricircle.doors.compute.audit_logs import AuditLogs
-from tricircle.doors.compute.availability_zones import AvailabilityZones
-from tricircle.doors.compute.declared_changes import KeypairChanges, ServerGroupChanges
-from tricircle.doors.compute.declared_rows import declared_rows, flavor_rows
-from tricircle.doors.compute.external_events import ExternalEvents
-from tricircle.doors.compute.image_links import ImageLinks
-from tricircle.doors.compute.limits import Limits
-from tricircle.doors.compute.operator_rows import OperatorSpecials, operator_rows
-from tricircle.doors.compute.proxy_rows import gone_rows, proxy_rows
-from tricircle.doors.compute.server_rows import ServerSpecials, server_rows
-from tricircle.doors.compute.storage_proxies import StorageProxies
-from tricircle.doors.compute.usage import Usage
+from tricircle.doors.compute.declared.declared_changes import KeypairChanges, ServerGroupChanges
+from tricircle.doors.compute.declared.declared_rows import declared_rows, flavor_rows
+from tricircle.doors.compute.operators.aggregate_rows import aggregate_rows
+from tricircle.doors.compute.operators.aggregates import Aggregates
+from tricircle.doors.compute.operators.audit_logs import AuditLogs
+from tricircle.doors.compute.operators.availability_zones import AvailabilityZones
+from tricircle.doors.compute.operators.operator_rows import OperatorSpecials, operator_rows
+from tricircle.doors.compute.proxies.external_events import ExternalEvents
+from tricircle.doors.compute.proxies.image_links import ImageLinks
+from tricircle.doors.compute.proxies.proxy_rows import gone_rows, proxy_rows
+from tricircle.doors.compute.proxies.storage_proxies import StorageProxies
+from tricircle.doors.compute.quotas.limits import Limits
+from tricircle.doors.compute.quotas.usage import Usage
+from tricircle.doors.compute.servers.server_rows import ServerSpecials, server_rows
 from tricircle.doors.compute.versions import Versions
 from tricircle.http.dialects import Dialect
 from tricircle.model.pod import Service

@@ -18,7 +18,7 @@ _NEEDLES = tuple(f'"{key}"'.encode() for key in HIDDEN)
 
 
 class Glances(Protocol):
-    """Which pods have a Glance of their own (``copies/images.py``)."""
+    """Which pods have a Glance of their own (``copies/image/images.py``)."""
 
     def has_own(self, pod: Pod) -> bool:
         """Whether the pod may have one."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.doors.block_storage.test_handovers import Script, request
 from tricircle.context import PodId
-from tricircle.doors.block_storage.backup_records import BackupRecords, decoded, encoded
+from tricircle.doors.block_storage.operators.backup_records import BackupRecords, decoded, encoded
 from tricircle.errors import InvalidRequestError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind

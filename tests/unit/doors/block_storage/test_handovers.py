@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
-from tricircle.doors.block_storage.derived import Derivation, Derived
-from tricircle.doors.block_storage.handovers import Handovers
-from tricircle.doors.block_storage.quota import of_backup, of_snapshot, of_volume
-from tricircle.doors.block_storage.volume_views import ZONED
-from tricircle.doors.block_storage.volumes import Needs
+from tricircle.doors.block_storage.quotas.quota import of_backup, of_snapshot, of_volume
+from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
+from tricircle.doors.block_storage.volumes.handovers import Handovers
+from tricircle.doors.block_storage.volumes.volume_views import ZONED
+from tricircle.doors.block_storage.volumes.volumes import Needs
 from tricircle.errors import InvalidRequestError, NotFoundError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod

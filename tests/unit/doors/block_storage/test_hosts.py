@@ -4,7 +4,7 @@
 import pytest
 
 from tricircle.context import PodId
-from tricircle.doors.block_storage.hosts import adapting, show
+from tricircle.doors.block_storage.operators.hosts import adapting, show
 from tricircle.model.host_names import full_name, name_in, pod_named
 from tricircle.model.pod import Pod
 

@@ -6,8 +6,8 @@ from unittest.mock import create_autospec
 import msgspec
 
 from tests.unit.road.scripted import World, json_reply, pod, request
-from tricircle.doors.block_storage.derived import Derivation, Derived
-from tricircle.doors.block_storage.quota import Quota
+from tricircle.doors.block_storage.quotas.quota import Quota
+from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
 from tricircle.http.message import Answer
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind

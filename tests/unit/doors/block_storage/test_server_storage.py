@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from tricircle.context import Deadline
-from tricircle.doors.block_storage.quota import VolumeCounts
-from tricircle.doors.block_storage.server_storage import _is_root
+from tricircle.doors.block_storage.quotas.quota import VolumeCounts
+from tricircle.doors.block_storage.quotas.server_storage import _is_root
 
 
 class Nova:

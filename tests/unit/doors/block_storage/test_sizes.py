@@ -3,8 +3,8 @@
 
 import pytest
 
-from tricircle.doors.block_storage.volumes import _wanted_size
-from tricircle.doors.compute.devices import _size
+from tricircle.doors.block_storage.volumes.volumes import _wanted_size
+from tricircle.doors.compute.boots.devices import _size
 from tricircle.errors import InvalidRequestError
 
 UNREADABLE = ["9" * 5000, "\u0663", "\u00b2", "", " 1", "-1", "1.5", "x"]

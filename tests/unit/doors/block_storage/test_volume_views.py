@@ -8,7 +8,8 @@ import pytest
 
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies import volume_types
-from tricircle.doors.block_storage import quota, volume_views
+from tricircle.doors.block_storage.quotas import quota
+from tricircle.doors.block_storage.volumes import volume_views
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.rewrite import Facts, Shape

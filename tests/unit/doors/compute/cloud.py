@@ -18,14 +18,14 @@ from tricircle.conf.settings import CentralSettings, ConsoleSettings, DatabaseSe
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
-from tricircle.copies.image_homes import ImageHomes
-from tricircle.copies.images import Images
+from tricircle.copies.image.homes import ImageHomes
+from tricircle.copies.image.images import Images
 from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.owner import Owner
 from tricircle.copies.reach import Reach
 from tricircle.copies.server_groups import ServerGroups
 from tricircle.copies.vanished import Vanished
-from tricircle.doors.compute.server_views import FAULT
+from tricircle.doors.compute.servers.server_views import FAULT
 from tricircle.errors import NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.jobs.queue import Queue

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tricircle.doors.compute.boot_request import Networking, NicWish, PodNaming, Zone, parse, pod_document
-from tricircle.doors.compute.devices import new_volumes
+from tricircle.doors.compute.boots.boot_request import Networking, NicWish, PodNaming, Zone, parse, pod_document
+from tricircle.doors.compute.boots.devices import new_volumes
 from tricircle.errors import InvalidRequestError
 from tricircle.model.device import NewVolume
 

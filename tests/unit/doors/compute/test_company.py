@@ -5,8 +5,8 @@ import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, Cloud, json_of
 from tricircle.context import PodId
-from tricircle.doors.compute.checks import _beside, _company
-from tricircle.doors.compute.choice import Company
+from tricircle.doors.compute.boots.checks import _beside, _company
+from tricircle.doors.compute.boots.choice import Company
 
 ONE, TWO = PodId("pod1"), PodId("pod2")
 NONE: frozenset[PodId] = frozenset()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.doors.compute.cloud import CONSOLES, Cloud
 from tests.unit.doors.compute.test_boot import boot
-from tricircle.doors.compute.consoles import pod_may_be_asked
+from tricircle.doors.compute.servers.consoles import pod_may_be_asked
 from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError, NotFoundError, NotImplementedByUsError
 from tricircle.model.console import SPICE_DIRECT
 

@@ -4,8 +4,8 @@
 import pytest
 
 from tests.unit.road.scripted import caller, pod
-from tricircle.doors.compute.operator_views import HYPERVISOR, MIGRATION, RESOURCE, SERVICE, by_host
-from tricircle.doors.compute.server_views import SERVER
+from tricircle.doors.compute.operators.operator_views import HYPERVISOR, MIGRATION, RESOURCE, SERVICE, by_host
+from tricircle.doors.compute.servers.server_views import SERVER
 from tricircle.doors.compute.zones import zone_in, zone_of
 from tricircle.model.host_names import full_name, name_in, pod_named
 from tricircle.road.rewrite import Facts, Item, Shape

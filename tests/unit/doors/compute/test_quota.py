@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, Cloud, json_of
 from tricircle.context import Deadline
-from tricircle.doors.compute.quota import Amounts, fitting
-from tricircle.doors.compute.usage import summed
+from tricircle.doors.compute.quotas.quota import Amounts, fitting
+from tricircle.doors.compute.quotas.usage import summed
 from tricircle.errors import QuotaExceededError
 from tricircle.model.routing import Kind
 from tricircle.store.engine import transaction

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tricircle.doors.compute.down_cells import DownCells
-from tricircle.doors.compute.interfaces import Interfaces
-from tricircle.doors.compute.servers import ServerEnds
+from tricircle.doors.compute.servers.down_cells import DownCells
+from tricircle.doors.compute.servers.interfaces import Interfaces
+from tricircle.doors.compute.servers.servers import ServerEnds
 from tricircle.errors import OutcomeUnknownError, TricircleError, UnavailableError
 from tricircle.http.message import Answer
 from tricircle.upstream.reply import Reply

@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.road.scripted import caller, pod
 from tricircle.context import PodId, ProjectId
-from tricircle.doors.compute.operator_views import SERVICE
-from tricircle.doors.compute.server_views import FAULT, INSTANCE_ACTION, INTERFACE, PROXIED_VOLUME, SERVER
+from tricircle.doors.compute.operators.operator_views import SERVICE
+from tricircle.doors.compute.servers.server_views import FAULT, INSTANCE_ACTION, INTERFACE, PROXIED_VOLUME, SERVER
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.rewrite import Facts, Shape
 

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do operators see and do with the storage of all pods?
+
+Lists are gathered; what names one host goes to the pod that its name says (0030); the rest is done in all pods.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tricircle.doors.block_storage.lists import by_version
+from tricircle.doors.block_storage.operators.everywhere import Everywhere
+from tricircle.doors.block_storage.operators.host_calls import HostCalls
+from tricircle.doors.block_storage.operators.hosts import NAMED, SERVICE, USAGE, adapting
+from tricircle.doors.block_storage.operators.somewhere import Somewhere
+from tricircle.doors.block_storage.volumes.volume_views import MESSAGE
+from tricircle.road.merge import Listing, Paging
+from tricircle.road.row import Behaviour, Row
+
+#: A list that comes whole.
+_WHOLE = Listing(paging=Paging.NONE, zone_filter=None, adapt=adapting("host"))
+#: As that, of things that are named as hosts are.
+_NAMED = Listing(paging=Paging.NONE, zone_filter=None, adapt=adapting("name"))
+_ZONED = Listing(paging=Paging.NONE, zone_filter="zone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operating:
+    """The special cases of operators."""
+
+    calls: HostCalls
+    everywhere: Everywhere
+    somewhere: Somewhere
+
+
+def rows(operating: Operating) -> Iterator[Row]:
+    """Services, hosts, clusters, pools, workers and messages."""
+    yield from _service_rows(operating)
+    yield from _host_rows(operating.calls)
+    yield from by_version(_cluster_rows(operating.calls), "3.7")
+    cleanup = operating.everywhere.cleanup
+    yield Row(("POST",), "/workers/cleanup", Behaviour.OURS, handler=cleanup, min_version="3.24")
+    yield from by_version(_message_rows(operating.somewhere), "3.3")
+
+
+def _service_rows(operating: Operating) -> Iterator[Row]:
+    yield Row(("GET",), "/os-services", Behaviour.GATHER, collection="services", listing=_WHOLE, shape=SERVICE)
+    for action in ("enable", "disable", "disable-log-reason", "freeze", "thaw", "failover_host"):
+        yield Row(("PUT",), f"/os-services/{action}", Behaviour.OURS, handler=operating.calls.service)
+    yield Row(("PUT",), "/os-services/failover", Behaviour.OURS, handler=operating.calls.service, min_version="3.26")
+    for action in ("get-log", "set-log"):
+        logs = operating.everywhere.logs
+        yield Row(("PUT",), f"/os-services/{action}", Behaviour.OURS, handler=logs, min_version="3.32")
+
+
+def _host_rows(calls: HostCalls) -> Iterator[Row]:
+    pools = "/scheduler-stats/get_pools"
+    yield Row(("GET",), pools, Behaviour.GATHER, collection="pools", listing=_NAMED, shape=NAMED)
+    yield Row(("GET",), "/capabilities/{host}", Behaviour.OURS, handler=calls.at("capabilities"))
+    yield Row(("GET",), "/os-hosts", Behaviour.GATHER, collection="hosts", listing=_ZONED, shape=SERVICE)
+    # Cinder has this path, and a refusal for whoever asks.
+    yield Row(("PUT",), "/os-hosts", Behaviour.CENTRAL)
+    yield Row(("GET", "PUT"), "/os-hosts/{host}", Behaviour.OURS, handler=calls.at("os-hosts", listed=USAGE))
+
+
+def _cluster_rows(calls: HostCalls) -> Iterator[Row]:
+    for path in ("/clusters", "/clusters/detail"):
+        yield Row(("GET",), path, Behaviour.GATHER, collection="clusters", listing=_NAMED, shape=NAMED)
+    yield Row(("GET",), "/clusters/{host}", Behaviour.OURS, handler=calls.at("clusters", is_cluster=True))
+    for action in ("enable", "disable"):
+        yield Row(("PUT",), f"/clusters/{action}", Behaviour.OURS, handler=calls.cluster)
+
+
+def _message_rows(somewhere: Somewhere) -> Iterator[Row]:
+    # No routing is kept for a message: a marker must come from a page of ours.
+    listing = Listing(paging=Paging.CINDER, ties=("created_at", "id"), noun="Message", links="messages_links")
+    yield Row(("GET",), "/messages", Behaviour.GATHER, collection="messages", listing=listing, shape=MESSAGE)
+    one = "/messages/{message_id}"
+    yield Row(("GET",), one, Behaviour.OURS, handler=somewhere.showing("message", MESSAGE))
+    yield Row(("DELETE",), one, Behaviour.OURS, handler=somewhere.delete)

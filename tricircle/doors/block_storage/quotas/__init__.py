@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much storage may a project have, and how much has it?"""

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does a boot come about in the chosen pod, and how is it as if it had never been when the pod refuses?
+
+Copies of what the boot names are made at once, together with the ports; then the pod is asked with the user's own
+token. What is not sent or refused is undone. What was sent without an answer keeps its ports until their claim's job
+has seen what came of it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tricircle.context import Deadline, RequestContext
+from tricircle.copies.keypairs import routing_id
+from tricircle.copies.vanished import NAMES_UNKNOWN
+from tricircle.doors.compute.boots.boot_request import BootRequest, PodNaming, pod_document
+from tricircle.doors.compute.boots.checks import Parts
+from tricircle.doors.compute.boots.nic_ports import Claim, NicPorts
+from tricircle.doors.compute.needs import (
+    FlavorCopies,
+    ImageCopies,
+    JobFiles,
+    KeypairCopies,
+    KnownRoutings,
+    ProjectBindings,
+    ServerGroupCopies,
+    VanishedCopies,
+    VolumeTypeCopies,
+)
+from tricircle.doors.compute.pod_faults import check_answered, refused, rename
+from tricircle.doors.compute.quotas.quota import Share
+from tricircle.doors.compute.servers.down_cells import booted
+from tricircle.doors.compute.together import caught, settled, value, with_own_time
+from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
+from tricircle.http.message import Answer, Request
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
+from tricircle.road.carrier import Carrier
+from tricircle.upstream.reply import Reply
+
+LOG = logging.getLogger(__name__)
+
+#: ``networks: none`` exists from here on.
+_NONE_VERSION = (2, 37)
+_VERSION_HEADERS = (b"openstack-api-version", b"x-openstack-nova-api-version")
+#: From here on a server's description is not its name unless the request says so.
+_DESCRIPTION_VERSION = (2, 19)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One boot that is known to be good.
+
+    :ivar share: how many servers are made, and what is reserved for them; ``wanted.min_count`` must succeed
+    """
+
+    request: Request
+    wanted: BootRequest
+    parts: Parts
+    pod: Pod
+    share: Share
+
+    @property
+    def count(self) -> int:
+        """How many servers are made."""
+        return self.share.count
+
+    @property
+    def context(self) -> RequestContext:
+        """Who boots."""
+        return self.request.context
+
+    @property
+    def deadline(self) -> Deadline:
+        """Until when."""
+        return self.request.context.deadline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootCopies:
+    """The copies that a boot needs beside ports."""
+
+    flavors: FlavorCopies
+    keypairs: KeypairCopies
+    server_groups: ServerGroupCopies
+    volume_types: VolumeTypeCopies
+    images: ImageCopies
+    vanished: VanishedCopies
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A server that a pod has accepted.
+
+    :ivar others: those that were made after it by the same call
+    """
+
+    server_id: str
+    reply: Reply
+    others: tuple[str, ...] = ()
+
+
+class Boot:
+    """Makes servers in pods."""
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier,
+        bindings: ProjectBindings,
+        copies: BootCopies,
+        ports: NicPorts,
+        routings: KnownRoutings,
+        jobs: JobFiles,
+    ) -> None:
+        self._carrier = carrier
+        self._bindings = bindings
+        self._copies = copies
+        self._ports = ports
+        self._routings = routings
+        self._jobs = jobs
+
+    async def run(self, order: Order) -> Made | Answer:
+        """The first server that was made, or the pod's refusal.
+
+        :raises UnavailableError: not sent; nothing is left behind
+        :raises OutcomeUnknownError: sent without an answer
+        """
+        started = time.perf_counter()
+        naming, claim = await self._prepare(order)
+        order.request.timings["copies"] = (time.perf_counter() - started) * 1000
+        made: list[Made] = []
+        outcome = await caught(self._one(order, naming, claim, 0))
+        if isinstance(outcome, Reply) and outcome.status in NAMES_UNKNOWN and await self._forget_vanished(order):
+            # An operator had deleted in the pod what the boot names: it is made anew.
+            naming, claim = await self._prepare(order)
+            outcome = await caught(self._one(order, naming, claim, 0))
+        while isinstance(outcome, Made):
+            made.append(outcome)
+            if len(made) == order.count:
+                return _first(made)
+            outcome = await caught(self._another(order, naming, len(made)))
+        if len(made) >= order.wanted.min_count:
+            LOG.info("%d of %d servers were made", len(made), order.count)
+            return _first(made)
+        await self._take_back(order, made)
+        if isinstance(outcome, Reply):
+            return await refused(self._carrier, order.request, order.pod, outcome)
+        raise outcome
+
+    async def _forget_vanished(self, order: Order) -> bool:
+        """Whether copies that the boot names are gone in the pod; they are forgotten then."""
+        parts = order.parts
+        named = [(Kind.FLAVOR, str(parts.flavor["id"]))]
+        if parts.keypair is not None:
+            named.append((Kind.KEYPAIR, routing_id(order.context.user_id, str(parts.keypair["name"]))))
+        if parts.server_group is not None:
+            named.append((Kind.SERVER_GROUP, str(parts.server_group["id"])))
+        named += [(Kind.VOLUME_TYPE, str(one["id"])) for one in parts.volume_types.values()]
+        named += [(Kind.IMAGE, str(one["id"])) for one in parts.images.values()]
+        found = await caught(self._copies.vanished.forget(order.pod, named, order.deadline))
+        return found is True
+
+    async def _prepare(self, order: Order) -> tuple[PodNaming, Claim]:
+        """Copies, binding and the ports of the first server, at once; the ports are released if anything fails."""
+        async with asyncio.TaskGroup() as group:
+            naming = group.create_task(caught(self._named(order)))
+            claim = group.create_task(caught(self._realised(order)))
+        claimed, named = claim.result(), naming.result()
+        if isinstance(named, TricircleError) and isinstance(claimed, Claim):
+            await self._ports.release(claimed)
+        return value(named), value(claimed)
+
+    async def _named(self, order: Order) -> PodNaming:
+        """What is named differently in the pod, after copies of everything were made there."""
+        pod, parts, context, deadline = order.pod, order.parts, order.context, order.deadline
+        await self._bindings.ensure(context.project_id, pod, deadline)
+        async with asyncio.TaskGroup() as group:
+            flavor = group.create_task(
+                caught(self._copies.flavors.ensure(pod, parts.flavor, project_id=context.project_id, deadline=deadline))
+            )
+            keypair = group.create_task(caught(self._keypair(order)))
+            server_group = group.create_task(caught(self._server_group(order)))
+            types = group.create_task(caught(self._volume_types(order)))
+            images = group.create_task(caught(self._images(order)))
+        value(keypair.result())
+        return PodNaming(
+            flavor_id=value(flavor.result()),
+            networks=None,
+            zone=order.wanted.zone.at(pod.pod_az_name),
+            server_group_id=value(server_group.result()),
+            volume_types=value(types.result()),
+            images=value(images.result()),
+        )
+
+    async def _keypair(self, order: Order) -> None:
+        if order.parts.keypair is not None:
+            await self._copies.keypairs.ensure(order.pod, order.context, order.parts.keypair, order.deadline)
+
+    async def _server_group(self, order: Order) -> str | None:
+        if order.parts.server_group is None:
+            return None
+        return await self._copies.server_groups.ensure(
+            order.pod, order.context, order.parts.server_group, order.deadline
+        )
+
+    async def _volume_types(self, order: Order) -> Mapping[str, str]:
+        return {
+            asked: await self._copies.volume_types.ensure(order.pod, volume_type, order.deadline)
+            for asked, volume_type in order.parts.volume_types.items()
+        }
+
+    async def _images(self, order: Order) -> Mapping[str, str]:
+        """Ids in the pod that differ from those that the request names."""
+        found: dict[str, str] = {}
+        for asked, image in order.parts.images.items():
+            project_id = order.context.project_id
+            pod_id = await self._copies.images.ensure(order.pod, image, project_id=project_id, deadline=order.deadline)
+            if pod_id != asked:
+                found[asked] = pod_id
+        return found
+
+    async def _realised(self, order: Order) -> Claim:
+        claim = await self._ports.claim(
+            order.context, order.pod, order.parts.nics, order.deadline, asked_az=order.wanted.zone.name
+        )
+        try:
+            await self._ports.realise(claim, order.deadline)
+        except TricircleError:
+            await self._ports.release(claim)
+            raise
+        return claim
+
+    async def _another(self, order: Order, naming: PodNaming, index: int) -> Made | Reply:
+        return await self._one(order, naming, await self._realised(order), index)
+
+    async def _one(self, order: Order, naming: PodNaming, claim: Claim, index: int) -> Made | Reply:
+        """Ask the pod for one server. A reply is its refusal; the ports are released then."""
+        name = f"{order.wanted.name}-{index + 1}" if order.count > 1 else None
+        naming = replace(naming, networks=claim.pod_networks() or "none", name=name)
+        request, body = _versioned(order.request, pod_document(order.wanted, naming), has_nics=bool(claim.ports))
+        try:
+            reply = await order.share.send(self._sent(request, order.pod, body))
+        except (OutcomeUnknownError, BadUpstreamAnswerError):
+            raise  # a server may have come to be, and it has the ports: the claim's job sees what came of it
+        except TricircleError:
+            await self._ports.release(claim)
+            raise
+        if reply.status >= 300:
+            rename(reply, claim.names())
+            await self._ports.release(claim)
+            return reply
+        if request is not order.request:
+            # It was sent at another version than the client's: the road names the client's instead.
+            reply.headers = [pair for pair in reply.headers if pair[0] not in _VERSION_HEADERS]
+        server_id = _server_id(reply)
+        await self._note(order, server_id)
+        await self._ports.give(claim, server_id, order.deadline)
+        return Made(server_id, reply)
+
+    async def _sent(self, request: Request, pod: Pod, body: dict[str, object]) -> Reply:
+        reply = await self._carrier.to_pod(request, pod, method="POST", path="/servers", query=b"", body=body)
+        check_answered(reply)
+        return reply
+
+    async def _note(self, order: Order, server_id: str) -> None:
+        """Write the routing. Without it the server is looked for in the pods, so a database that is away fails no
+        boot."""
+        parts, wanted = order.parts, order.wanted
+        details = dict(booted(parts.flavor, wanted.server.get("imageRef"), order.context, wanted.server_group_id))
+        if wanted.zone.name:
+            details["asked_az"] = wanted.zone.name
+        try:
+            await self._routings.record(Kind.SERVER, server_id, order.pod.id, order.context.project_id, details=details)
+        except TricircleError as error:
+            LOG.warning("server %s has no routing: %s", server_id, error)
+
+    async def _take_back(self, order: Order, made: list[Made]) -> None:
+        """Delete servers of a call that could not make as many as were asked for at least."""
+        request = with_own_time(order.request)
+        for one in made:
+            job = self._jobs.append(
+                JobType.SERVER_PORTS, one.server_id, order.context.project_id, pod_id=order.pod.id, delay_s=5
+            )
+            path = f"/servers/{one.server_id}"
+            deletion = self._carrier.to_pod(request, order.pod, method="DELETE", path=path, query=b"", body=b"")
+            # Neither waits for the other: without the job the server goes all the same.
+            for outcome in await settled([job, deletion]):
+                if isinstance(outcome, TricircleError):
+                    LOG.warning("server %s of an unfinished call may be left: %s", one.server_id, outcome)
+
+
+def _first(made: list[Made]) -> Made:
+    return replace(made[0], others=tuple(one.server_id for one in made[1:]))
+
+
+def _versioned(request: Request, body: dict[str, object], *, has_nics: bool) -> tuple[Request, dict[str, object]]:
+    """A server without a network must say so, or the pod picks one of its own; old versions have no word for that.
+
+    Such a boot is sent at the first version that has: between the two, only the default description differs.
+    """
+    version = request.microversion or (2, 0)
+    if has_nics or version >= _NONE_VERSION:
+        return request, body
+    server = body["server"]
+    if version < _DESCRIPTION_VERSION and isinstance(server, dict):
+        body = {**body, "server": {**server, "description": server.get("name")}}
+    return replace(request, root="/v2.1", microversion=_NONE_VERSION), body
+
+
+def _server_id(reply: Reply) -> str:
+    server = reply.json().get("server")
+    if not isinstance(server, Mapping) or not isinstance(server.get("id"), str):
+        raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+    return str(server["id"])

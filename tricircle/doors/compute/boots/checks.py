@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is everything that a boot names there, and what is it? Read only, all at once; nothing is made before all is good."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tricircle.context import Deadline, PodId, RequestContext
+from tricircle.doors.compute.boots.boot_request import BootRequest
+from tricircle.doors.compute.boots.choice import Choice, Company
+from tricircle.doors.compute.boots.nics import Nic, Nics
+from tricircle.doors.compute.declared.lookups import Body, Declared
+from tricircle.doors.compute.needs import KnownRoutings
+from tricircle.doors.compute.together import caught, value
+from tricircle.errors import InvalidRequestError
+from tricircle.model.routing import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a boot is made of, as the centre has it.
+
+    :ivar images: by id: what is booted from, and what block devices are made from
+    :ivar volume_types: by what the request calls them
+    :ivar held_by: the pods that hold all that the request refers to; None: it refers to nothing that runs
+    :ivar company: where members of its group are, and servers that hints name
+    """
+
+    flavor: Body
+    keypair: Body | None = None
+    server_group: Body | None = None
+    images: Mapping[str, Body] = field(default_factory=dict)
+    volume_types: Mapping[str, Body] = field(default_factory=dict)
+    nics: tuple[Nic, ...] = ()
+    held_by: frozenset[PodId] | None = None
+    company: Company = field(default_factory=Company)
+
+
+class Checks:
+    """Looks up what boots name."""
+
+    def __init__(self, *, declared: Declared, nics: Nics, choice: Choice, routings: KnownRoutings) -> None:
+        self._declared = declared
+        self._nics = nics
+        self._choice = choice
+        self._routings = routings
+
+    async def parts(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Parts:
+        """All parts of a boot. Of several mistakes the one is told that Nova would find first.
+
+        :raises InvalidRequestError, ConflictError, ForbiddenError: in Nova's words
+        """
+        refuse_several(wanted)
+        await self._choice.check_zone(wanted)
+        async with asyncio.TaskGroup() as group:
+            flavor = group.create_task(caught(self._declared.flavor(context, wanted.flavor_id, deadline)))
+            images = group.create_task(caught(self._images(wanted, context, deadline)))
+            nics = group.create_task(
+                caught(self._nics.of_boot(context, wanted.networking, wanted.nics, wanted.group_names, deadline))
+            )
+            keypair = group.create_task(caught(self._keypair(wanted, context, deadline)))
+            held_by = group.create_task(caught(self._choice.held_by(wanted, context)))
+            apart = group.create_task(caught(self._choice.apart(wanted, context)))
+            server_group = group.create_task(caught(self._server_group(wanted, context, deadline)))
+            volume_types = group.create_task(caught(self._volume_types(wanted, context, deadline)))
+        found_flavor = value(flavor.result())
+        found_images = value(images.result())
+        group_of = value(server_group.result())
+        members = await self._members(group_of)
+        return Parts(
+            flavor=found_flavor,
+            images=found_images,
+            nics=value(nics.result()),
+            keypair=value(keypair.result()),
+            held_by=_beside(value(held_by.result()), group_of, members),
+            company=_company(group_of, members, value(apart.result())),
+            server_group=group_of,
+            volume_types=value(volume_types.result()),
+        )
+
+    async def _images(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Mapping[str, Body]:
+        found: dict[str, Body] = {}
+        if wanted.image_id is not None:
+            found[wanted.image_id] = await self._declared.boot_image(context, wanted.image_id, deadline)
+        for image_id in wanted.device_image_ids:
+            if image_id not in found:
+                found[image_id] = await self._declared.device_image(context, image_id, deadline)
+        return found
+
+    async def _keypair(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Body | None:
+        return None if wanted.key_name is None else await self._declared.keypair(context, wanted.key_name, deadline)
+
+    async def _server_group(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Body | None:
+        if wanted.server_group_id is None:
+            return None
+        return await self._declared.server_group(context, wanted.server_group_id, deadline)
+
+    async def _volume_types(
+        self, wanted: BootRequest, context: RequestContext, deadline: Deadline
+    ) -> Mapping[str, Body]:
+        return {asked: await self._declared.volume_type(context, asked, deadline) for asked in wanted.volume_types}
+
+    async def _members(self, group: Body | None) -> frozenset[PodId]:
+        """The pods in which a group has had members."""
+        if group is None:
+            return frozenset()
+        copies = await self._routings.copies_of(Kind.SERVER_GROUP, str(group["id"]))
+        return frozenset(copy.pod_id for copy in copies if copy.is_bound)
+
+
+def _beside(held_by: frozenset[PodId] | None, group: Body | None, members: frozenset[PodId]) -> frozenset[PodId] | None:
+    """Servers of an affinity group share a host, so they share a pod: where the group has its first copy."""
+    if group is None or group.get("policy") != "affinity" or not members:
+        return held_by
+    return members if held_by is None else members & held_by
+
+
+def _company(group: Body | None, members: frozenset[PodId], apart: frozenset[PodId]) -> Company:
+    """Members of an anti-affinity group that are in different pods share no host; the softer policies are wishes."""
+    policy = None if group is None else group.get("policy")
+    if policy == "soft-affinity":
+        return Company(near=members, apart=apart)
+    return Company(apart=apart | members if policy in ("anti-affinity", "soft-anti-affinity") else apart)
+
+
+def refuse_several(wanted: BootRequest) -> None:
+    """What several servers by one call cannot have.
+
+    :raises InvalidRequestError: Nova's words
+    """
+    if wanted.max_count <= 1:
+        return
+    if any(nic.fixed_ip for nic in wanted.nics):
+        raise InvalidRequestError(
+            "Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified."
+        )
+    if any(nic.port_id for nic in wanted.nics):
+        raise InvalidRequestError(
+            "Failed to launch instances: Unable to launch multiple instances with a single configured port ID. "
+            "Please launch your instance one by one with different ports."
+        )
+    if wanted.server.get("hostname"):
+        raise InvalidRequestError("Unable to allocate a single hostname to multiple instances")
+    if wanted.volume_ids:
+        raise InvalidRequestError("Cannot attach one or more volumes to multiple instances")

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does Nova's API do for other services, or they through it?"""

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How is the list of servers gathered, sorted and filtered across pods?"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tricircle.context import PodId
+from tricircle.doors.compute.boots.launches import Launches
+from tricircle.doors.compute.needs import KnownRoutings
+from tricircle.doors.compute.operators.operator_views import by_host
+from tricircle.doors.compute.servers.down_cells import DownCells, is_listed
+from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
+from tricircle.road.carrier import Carrier
+from tricircle.road.merge import Item, Listing, Paging, Query
+from tricircle.road.row import Row
+
+#: Sort keys that the JSON of a server calls otherwise.
+_FIELDS: Mapping[str, str] = {
+    "access_ip_v4": "accessIPv4",
+    "access_ip_v6": "accessIPv6",
+    "auto_disk_config": "OS-DCF:diskConfig",
+    "created_at": "created",
+    "display_description": "description",
+    "display_name": "name",
+    "host": "OS-EXT-SRV-ATTR:host",
+    "hostname": "OS-EXT-SRV-ATTR:hostname",
+    "image_ref": "image/id",
+    "instance_type_id": "flavor/id",
+    "kernel_id": "OS-EXT-SRV-ATTR:kernel_id",
+    "launch_index": "OS-EXT-SRV-ATTR:launch_index",
+    "launched_at": "OS-SRV-USG:launched_at",
+    "node": "OS-EXT-SRV-ATTR:hypervisor_hostname",
+    "power_state": "OS-EXT-STS:power_state",
+    "project_id": "tenant_id",
+    "ramdisk_id": "OS-EXT-SRV-ATTR:ramdisk_id",
+    "root_device_name": "OS-EXT-SRV-ATTR:root_device_name",
+    "task_state": "OS-EXT-STS:task_state",
+    "terminated_at": "OS-SRV-USG:terminated_at",
+    "updated_at": "updated",
+    "uuid": "id",
+    "vm_state": "OS-EXT-STS:vm_state",
+}
+
+
+def _rank(server: Item) -> int:
+    """Nova lists servers that were not handed to a cell yet before all others, whatever the sort key."""
+    return 0 if server.get("OS-EXT-STS:task_state") == "scheduling" and not server.get("hostId") else 1
+
+
+#: The filters of administrators.
+_by_host = by_host("host", "node", "hypervisor_hostname")
+#: Sort keys that Nova takes below 2.75, and does not sort by.
+_IGNORED = frozenset(
+    (
+        "architecture",
+        "cell_name",
+        "cleaned",
+        "default_ephemeral_device",
+        "default_swap_device",
+        "deleted",
+        "deleted_at",
+        "disable_terminate",
+        "ephemeral_gb",
+        "ephemeral_key_uuid",
+        "id",
+        "key_data",
+        "launched_on",
+        "memory_mb",
+        "os_type",
+        "reservation_id",
+        "root_gb",
+        "shutdown_terminate",
+        "user_data",
+        "vcpus",
+        "vm_mode",
+    )
+)
+#: ``/servers/detail``
+DETAILED = Listing(
+    paging=Paging.NOVA,
+    ties=(),
+    unique="uuid",
+    ignored=_IGNORED,
+    fields=_FIELDS,
+    links="servers_links",
+    noun="Instance",
+    rank=_rank,
+    adapt=_by_host,
+)
+#: ``/servers``: made of the same items, since only they carry what is sorted by.
+BRIEF = replace(DETAILED, brief=("id", "name", "links"))
+
+
+class ServerLists:
+    """``GET /servers`` and ``GET /servers/detail``."""
+
+    def __init__(self, *, carrier: Carrier, routings: KnownRoutings, down: DownCells, launches: Launches) -> None:
+        self._carrier = carrier
+        self._routings = routings
+        self._down = down
+        self._launches = launches
+
+    async def gather(self, request: Request, row: Row) -> Answer:
+        """The list of ``row``. A filter by flavor is asked of each pod by the flavor's id there."""
+        flavor_id = next((value for name, value in request.query_pairs() if name == "flavor"), None)
+        if flavor_id is not None and row.listing is not None:
+            copies = await self._routings.copies_of(Kind.FLAVOR, flavor_id)
+            ids = {copy.pod_id: str(copy.pod_resource_id) for copy in copies if copy.is_bound}
+            listing = replace(row.listing, adapt=lambda query, pod: _by_flavor(_by_host(query, pod), pod, ids))
+            row = replace(row, listing=listing)
+        if is_listed(request):
+            row = replace(row, stand_ins=self._down.listed)
+        answer = await self._launches.gathered(request, row) or await self._carrier.gather(request, row)
+        if answer.status == 403 and row.listing is not None and row.listing.brief and isinstance(answer.body, bytes):
+            # Pods were asked for details, which other rules guard: the refusal is of what the user asked.
+            answer.body = answer.body.replace(b"api:servers:detail", b"api:servers:index")
+        return answer
+
+
+def _by_flavor(query: Query, pod: Pod, ids: Mapping[PodId, str]) -> Query | None:
+    """The query for one pod. One that never had the flavor may hold servers of a flavor of its own by that id: none of
+    them is the caller's business."""
+    if pod.id not in ids:
+        return None
+    return [(name, ids[pod.id] if name == "flavor" else value) for name, value in query]

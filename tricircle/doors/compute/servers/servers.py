@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do we do ourselves when a server is made or deleted?"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tricircle.context import RequestContext
+from tricircle.doors.compute.boots.boot import Boot, Made, Order
+from tricircle.doors.compute.boots.boot_request import BootRequest, parse
+from tricircle.doors.compute.boots.checks import Checks, Parts
+from tricircle.doors.compute.boots.choice import Choice
+from tricircle.doors.compute.boots.devices import new_volumes
+from tricircle.doors.compute.boots.launches import Launches
+from tricircle.doors.compute.boots.places import Places
+from tricircle.doors.compute.needs import JobFiles, ServerStorage
+from tricircle.doors.compute.quotas.quota import Amounts, Quota, Share
+from tricircle.doors.compute.rehearsal import rehearse_boot
+from tricircle.doors.compute.servers.down_cells import DownCells
+from tricircle.doors.compute.servers.item_limits import ItemLimits
+from tricircle.doors.compute.together import caught, value
+from tricircle.errors import TricircleError
+from tricircle.http.message import Answer, Request
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
+from tricircle.road.allowance import Hold
+from tricircle.road.carrier import Carrier
+from tricircle.road.row import Row
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds until the worker looks whether a deleted server's ports are free: at once, and if this process dies.
+_SOON_S, _LATER_S = 1.0, 60.0
+
+
+class Servers:
+    """``POST /servers`` and ``DELETE /servers/{server_id}``."""
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier,
+        checks: Checks,
+        quota: Quota,
+        items: ItemLimits,
+        storage: ServerStorage,
+        places: Places,
+        choice: Choice,
+        boot: Boot,
+        launches: Launches,
+    ) -> None:
+        self._carrier = carrier
+        self._checks = checks
+        self._quota = quota
+        self._items = items
+        self._storage = storage
+        self._places = places
+        self._choice = choice
+        self._boot = boot
+        self._launches = launches
+
+    async def create(self, request: Request) -> Answer:
+        """Boot a server: nothing is made before everything that the request says is known to be good."""
+        document = await request.json()
+        with _timed(request, "rehearse"):
+            refusal = await rehearse_boot(self._carrier, request, document)
+        if refusal is not None:
+            return refusal
+        wanted = await self._places.confined(request, parse(document))
+        context, deadline = request.context, request.context.deadline
+        with _timed(request, "check"):
+            parts = await self._checks.parts(wanted, context, deadline)
+        with _timed(request, "place"):
+            limits, pod = await self._limits_and_pod(request, wanted, parts)
+        with _timed(request, "reserve"):
+            counts = wanted.min_count, wanted.max_count
+            share = await self._quota.take(context, pod, parts.flavor, counts, limits)
+        async with share.hold:
+            with _timed(request, "reserve"):
+                volumes = await self._take_volumes(wanted, parts, context, pod, share)
+            async with volumes:
+                share = share.beside(volumes)
+                made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share))
+        return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
+
+    async def _take_volumes(
+        self, wanted: BootRequest, parts: Parts, context: RequestContext, pod: Pod, share: Share
+    ) -> Hold:
+        """What is reserved for the volumes that the pod makes for the servers. Nova refuses in Cinder's words, too."""
+        type_names = {asked: str(found["name"]) for asked, found in parts.volume_types.items()}
+        volumes = new_volumes(wanted.server, type_names)
+        return await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
+
+    async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Amounts, Pod]:
+        """What is allowed, and where. Reserving comes after both: a reservation names its pod."""
+        context = request.context
+        async with asyncio.TaskGroup() as group:
+            limits = group.create_task(caught(self._quota.limits(context)))
+            items = group.create_task(caught(self._items.check_server(context, wanted.server)))
+            pod = group.create_task(
+                caught(
+                    self._choice.pod(
+                        wanted,
+                        parts.flavor,
+                        context,
+                        held_by=parts.held_by,
+                        version=request.microversion,
+                        company=parts.company,
+                        deadline=context.deadline,
+                    )
+                )
+            )
+        value(items.result())
+        return value(limits.result()), value(pod.result())
+
+    async def _answer(self, request: Request, pod: Pod, wanted: BootRequest, made: Made) -> Answer:
+        if wanted.wants_reservation_id:
+            made.reply.headers = [pair for pair in made.reply.headers if pair[0] != b"location"]
+            launched = (made.server_id, *made.others)
+            body: dict[str, object] = {"reservation_id": await self._launches.reserved(request.context, pod, launched)}
+            return await self._carrier.answer_json(request, pod, made.reply, body)
+        body = made.reply.json()
+        if isinstance(server := body.get("server"), dict):
+            # Nova repeats what was asked for; it was not passed on, because the ports carry the groups.
+            server["security_groups"] = wanted.server.get("security_groups", [{"name": "default"}])
+        return await self._carrier.answer_json(request, pod, made.reply, body)
+
+
+@contextmanager
+def _timed(request: Request, stage: str) -> Iterator[None]:
+    """Note how long a stage took, for ``Server-Timing``."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        request.timings[stage] = request.timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000
+
+
+class ServerEnds:
+    """Whatever ends a server: its ports are looked after by a job.
+
+    The job is filed before the call as well, for later, in case this process does not live to file it afterwards.
+    """
+
+    def __init__(self, *, carrier: Carrier, jobs: JobFiles, down: DownCells) -> None:
+        self._carrier = carrier
+        self._jobs = jobs
+        self._down = down
+
+    async def end(self, request: Request, row: Row) -> Answer:
+        """Carry out ``row`` (a call that ends the server of the path, or takes something from it)."""
+        server_id = request.params["server_id"]
+        located = await self._carrier.locate(Kind.SERVER, server_id, request.context)
+        project_id = located.routing.project_id
+        for_pod = located.pod.id
+        await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
+        answer = await self._carrier.route(request, row)
+        if answer.status < 300:
+            if request.method == "DELETE" and request.path.endswith("/" + server_id):
+                await self._down.note_end(located)
+            soon = self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
+            # The pod has done it, whatever becomes of the database: the other job comes a little later.
+            if isinstance(error := await caught(soon), TricircleError):
+                LOG.warning("ports of server %s are looked after later: %s", server_id, error)
+        return answer
