@@ -23,7 +23,12 @@ _SCRIPT = Path(__file__).with_name("upstream.py")
 _WORDS = {"compute": "compute", "block-storage": "volume"}
 _DEFAULTS = {"compute": "2.1", "block-storage": "3.0"}
 #: Answers of the real services themselves that the schemas of others do not allow: whose, which, and what they say.
-KNOWN: Mapping[tuple[str, str], str] = {}
+KNOWN: Mapping[tuple[str, str], str] = {
+    # Cinder tells the reason only to who disables.
+    ("tempest", "PUT /os-services/enable"): "'disabled_reason' is a required property",
+    # Nova tells it from 2.88 on, for which Tempest has no schema.
+    ("tempest", "GET /os-hypervisors/{hypervisor_id}"): "'uptime' was unexpected",
+}
 
 
 class Judge:
