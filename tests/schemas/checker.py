@@ -23,7 +23,19 @@ _SCRIPT = Path(__file__).with_name("upstream.py")
 _WORDS = {"compute": "compute", "block-storage": "volume"}
 _DEFAULTS = {"compute": "2.1", "block-storage": "3.0"}
 #: Answers of the real services themselves that the schemas of others do not allow: whose, which, and what they say.
-KNOWN: Mapping[tuple[str, str], str] = {}
+KNOWN: Mapping[tuple[str, str], str] = {
+    # Cinder tells the reason only to who disables.
+    ("tempest", "PUT /os-services/enable"): "'disabled_reason' is a required property",
+    # Tempest knows no consoles of VMware.
+    ("tempest", "POST /servers/{server_id}/remote-consoles"): "'webmks' is not one of",
+    # Nova says so when an event was not taken.
+    ("tempest", "POST /os-server-external-events"): "status 207, not [200]",
+    # What Nova lists here are names of hosts.
+    ("nova", "GET /os-instance_usage_audit_log"): "is not a 'uuid'",
+    ("nova", "GET /os-instance_usage_audit_log/{id}"): "is not a 'uuid'",
+    # Nova tells it from 2.88 on, for which Tempest has no schema.
+    ("tempest", "GET /os-hypervisors/{hypervisor_id}"): "'uptime' was unexpected",
+}
 
 
 class Judge:
@@ -100,6 +112,8 @@ class Checker:
             "body": json.loads(content) if content and "json" in lower.get("content-type", "") else None,
         }
         for judge in self.judges:
+            if judge.name == "tempest" and _is_of_a_down_cell(call["body"]):
+                continue
             said = judge.verdict(call)
             if said["route"] is None:
                 continue
@@ -127,6 +141,14 @@ class Checker:
         """End all processes."""
         for judge in self.judges:
             judge.close()
+
+
+def _is_of_a_down_cell(body: object) -> bool:
+    """Whether a server is in Nova's form for cells that are down (2.69). Nova has schemas for it, Tempest has none."""
+    if not isinstance(body, dict):
+        return False
+    servers = [*body.get("servers", ()), body.get("server")]
+    return any(isinstance(one, dict) and one.get("status") == "UNKNOWN" for one in servers)
 
 
 def _below(url: str) -> str:
