@@ -35,6 +35,7 @@ KNOWN: Mapping[tuple[str, str], str] = {
     ("nova", "GET /os-instance_usage_audit_log/{id}"): "is not a 'uuid'",
     # Nova tells it from 2.88 on, for which Tempest has no schema.
     ("tempest", "GET /os-hypervisors/{hypervisor_id}"): "'uptime' was unexpected",
+    ("tempest", "GET /os-hypervisors/detail"): "'uptime' was unexpected",
 }
 
 
