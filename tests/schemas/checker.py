@@ -26,6 +26,8 @@ _DEFAULTS = {"compute": "2.1", "block-storage": "3.0"}
 KNOWN: Mapping[tuple[str, str], str] = {
     # Cinder tells the reason only to who disables.
     ("tempest", "PUT /os-services/enable"): "'disabled_reason' is a required property",
+    # Tempest has no schema of 3.45, from which on Cinder counts.
+    ("tempest", "GET /volumes"): "'count' was unexpected",
     # Tempest has another schema for who asks for a reservation id, and only a caller knows which.
     ("tempest", "POST /servers"): "'reservation_id' was unexpected",
     # Tempest knows no consoles of VMware.
