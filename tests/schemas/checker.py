@@ -26,6 +26,10 @@ _DEFAULTS = {"compute": "2.1", "block-storage": "3.0"}
 KNOWN: Mapping[tuple[str, str], str] = {
     # Cinder tells the reason only to who disables.
     ("tempest", "PUT /os-services/enable"): "'disabled_reason' is a required property",
+    # Tempest has no schema of 3.45, from which on Cinder counts.
+    ("tempest", "GET /volumes"): "'count' was unexpected",
+    # Tempest has another schema for who asks for a reservation id, and only a caller knows which.
+    ("tempest", "POST /servers"): "'reservation_id' was unexpected",
     # Tempest knows no consoles of VMware.
     ("tempest", "POST /servers/{server_id}/remote-consoles"): "'webmks' is not one of",
     # Nova says so when an event was not taken.
@@ -110,7 +114,8 @@ class Checker:
             or _DEFAULTS[service],
             "status": status,
             "headers": lower,
-            "body": json.loads(content) if content and "json" in lower.get("content-type", "") else None,
+            # Whatever it is called: Cinder calls a volume's metadata text/html.
+            "body": json.loads(content) if content[:1] == b"{" else None,
         }
         for judge in self.judges:
             if judge.name == "tempest" and _is_of_a_down_cell(call["body"]):
