@@ -66,7 +66,9 @@ class LabStorage(fake_driver.FakeLoggingVolumeDriver):
 
     def get_manageable_volumes(self, cinder_volumes, marker, limit, offset, sort_keys, sort_dirs):
         entries = [_entry(volume.name, volume.size, volume.id) for volume in cinder_volumes]
-        entries += [_entry(name, size) for name, size in self._left_volumes.items()]
+        # Cinder forgets a volume only after the driver has left it: until then it is "already managed".
+        is_known = {volume.name for volume in cinder_volumes}
+        entries += [_entry(name, size) for name, size in self._left_volumes.items() if name not in is_known]
         return volume_utils.paginate_entries_list(entries, marker, limit, offset, sort_keys, sort_dirs)
 
     def unmanage_snapshot(self, snapshot):
@@ -85,9 +87,11 @@ class LabStorage(fake_driver.FakeLoggingVolumeDriver):
             _entry("_" + one.name, one.volume_size, one.id, source_reference={"source-name": one.volume.name})
             for one in cinder_snapshots
         ]
+        is_known = {"_" + one.name for one in cinder_snapshots}
         entries += [
             _entry(name, size, source_reference={"source-name": volume})
             for name, (size, volume) in self._left_snapshots.items()
+            if name not in is_known
         ]
         return volume_utils.paginate_entries_list(entries, marker, limit, offset, sort_keys, sort_dirs)
 

@@ -90,3 +90,12 @@ async def test_a_pod_that_goes_takes_its_bindings_along(api: Api, pod_id: str) -
     await post(api, tenant_id="p1", pod_id=pod_id)
     assert (await api.admin.ask("DELETE", f"/v1.0/pods/{pod_id}")).status == 200
     assert (await api.admin.ask("GET", "/v1.0/bindings")).json() == {"pod_bindings": []}
+
+
+async def test_what_no_id_can_be_is_nothing(api: Api, pod_id: str) -> None:
+    """Ids are ASCII in the database, which fails a comparison with anything else."""
+    assert (await api.admin.ask("GET", "/v1.0/bindings/%F0%9F%98%80")).status == 404
+    assert (await api.admin.ask("DELETE", "/v1.0/bindings/%F0%9F%98%80")).status == 404
+    for field in ("tenant_id", "pod_id"):
+        said = await api.admin.ask("GET", f"/v1.0/bindings?{field}=%D1%8F")
+        assert (said.status, said.json()["pod_bindings"]) == (200, [])

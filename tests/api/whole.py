@@ -199,7 +199,10 @@ async def _register(operator: AsgiClient, plan: Plan) -> None:
         pod_zone = inside if region != "Pod1" else ""
         wanted.append({"pod_name": region, "az_name": zone, "pod_az_name": pod_zone})
     for pod in wanted:
-        said = await operator.ask("POST", "/v1.0/pods", {"pod": pod})
+        for _ in range(3):
+            said = await operator.ask("POST", "/v1.0/pods", {"pod": pod})
+            if said.status != 422 or b"does not answer" not in said.body:
+                break  # a machine that was busy for as long as a short deadline proves nothing
         assert said.status == 200, said.body
 
 

@@ -46,8 +46,10 @@ def test_actions_end_with_2_5(cloud: Cloud, server: str, action: str, type_: str
     assert set(answer.json()["console"]) == {"type", "url"}
     newer = {"OpenStack-API-Version": "compute 2.6"}
     assert cloud.tenant("POST", "compute", path, body, newer).status_code in (400, 404)
-    for wrong in ("x", "xvpvnc"):
-        assert cloud.tenant("POST", "compute", path, {action: {"type": wrong}}, OLDEST).status_code == 400
+    # The schema of VNC still takes the console of XenServer, and Nova does not expect what its computes then say.
+    xvpvnc = 500 if action == "os-getVNCConsole" else 400
+    for wrong, status in (("x", 400), ("xvpvnc", xvpvnc)):
+        assert cloud.tenant("POST", "compute", path, {action: {"type": wrong}}, OLDEST).status_code == status
 
 
 def test_what_a_token_stands_for_is_for_administrators(cloud: Cloud, server: str) -> None:

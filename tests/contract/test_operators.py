@@ -46,7 +46,7 @@ def test_a_host_is_in_an_aggregate_once(cloud: Cloud, path: str) -> None:
 def test_a_host_that_is_not_there(cloud: Cloud, path: str) -> None:
     answer = cloud.admin("POST", "compute", f"{path}/action", {"add_host": {"host": "nobody"}})
     assert answer.status_code == 404
-    assert answer.json()["itemNotFound"]["message"] == "Host 'nobody' is not mapped to any cell"
+    assert answer.json()["itemNotFound"]["message"] == "Compute host nobody could not be found."
 
 
 def test_metadata_is_merged(cloud: Cloud, path: str) -> None:
@@ -72,6 +72,8 @@ def test_a_service_is_enabled_by_id_and_by_host(cloud: Cloud) -> None:
     (one,) = cloud.admin("GET", "compute", query, headers=NEW).json()["services"]
     told = cloud.admin("PUT", "compute", f"/v2.1/os-services/{one['id']}", {"status": "enabled"}, NEW)
     # It is enabled: the pod's host goes on taking servers while this runs.
+    assert (told.status_code, told.json()["service"]["status"]) == (200, "enabled")
+    told = cloud.admin("PUT", "compute", f"/v2.1/os-services/{one['id']}", {}, NEW)
     assert told.status_code == 400
     assert told.json()["badRequest"]["message"] == (
         "No updates were requested. Fields 'status' or 'forced_down' should be specified."

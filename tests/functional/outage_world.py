@@ -101,7 +101,8 @@ def _configured(text: str, gates: dict[str, Gate], folder: Path) -> tuple[str, P
     old_front = re.search(r"^public_endpoint = (\S+)", text, re.MULTILINE)
     assert old_front is not None
     text = text.replace(old_front[1], front)
-    text = re.sub(r"^port = .*", f"port = {doors}\ntoken_cache_s = {TOKEN_CACHE_S}", text, flags=re.MULTILINE)
+    # The first port is that of [gateway].
+    text = re.sub(r"^port = .*", f"port = {doors}\ntoken_cache_s = {TOKEN_CACHE_S}", text, count=1, flags=re.MULTILINE)
     text = re.sub(r"^admin_port = .*", f"admin_port = {admin}", text, flags=re.MULTILINE)
     text = re.sub(
         r"^memcached_servers = .*", f"memcached_servers = 127.0.0.1:{gates['memcached'].port}", text, flags=re.M

@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
 #: What a service is called in the header of versions.
 _WORDS = {"compute": "compute", "block-storage": "volume"}
+#: The lab has no Ironic: Nova itself answers 500 to who asks it for one's machines.
+_WITHOUT_SERVICE = "/os-baremetal-nodes"
 _LATEST = {"compute": "2.104", "block-storage": "3.71"}
 
 
@@ -98,7 +100,7 @@ def reads(schemas: Checker, things: dict[str, dict[str, str]]) -> Iterator[tuple
     for route in [route for judge in schemas.judges for route in judge.routes]:
         service = route["service"]
         path = filled(route["path"], things[service])
-        if route["verb"] == "GET" and path is not None:
+        if route["verb"] == "GET" and path is not None and path != _WITHOUT_SERVICE:
             yield from ((service, path, version) for version in (*route["versions"], _LATEST[service]))
 
 

@@ -106,7 +106,7 @@ def test_a_pod_with_rabbitmq_has_a_process_for_every_service(lab: Lab) -> None:
         [service.name for family in (nova, neutron, cinder, glance) for service in family.pod_services(lab, pod)]
         for pod in lab.pods
     ]
-    assert names[0] == ["pod1-nova", "pod1-neutron", "pod1-cinder"]
+    assert names[0] == ["pod1-nova", "pod1-consoles", "pod1-neutron", "pod1-cinder"]
     assert "pod2-glance" in names[1]
     assert {"pod2-nova-conductor", "pod2-nova-scheduler", "pod2-nova-compute"} < set(names[1])
     assert {"pod2-cinder-scheduler", "pod2-cinder-volume", "pod2-placement"} < set(names[1])

@@ -113,7 +113,7 @@ def test_all_services_of_the_pod_are_up(pod: Connection) -> None:
     compute = {service.binary: service.state for service in pod.compute.services()}
     assert compute == {"nova-conductor": "up", "nova-scheduler": "up", "nova-compute": "up"}
     storage = {service.binary: service.state for service in pod.block_storage.services()}
-    assert storage == {"cinder-scheduler": "up", "cinder-volume": "up"}
+    assert storage == {"cinder-backup": "up", "cinder-scheduler": "up", "cinder-volume": "up"}
     assert all(agent.is_alive for agent in pod.network.agents())
 
 

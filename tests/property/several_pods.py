@@ -165,7 +165,8 @@ class SeveralPods:
             kind = next(iter(self.oracle.cinder.types.stored))
             for fake in self.fakes.values():
                 fake.cinder.types.stored.setdefault(kind, self.oracle.cinder.types.stored[kind])
-            return made | {"created_at": born.strftime("%Y-%m-%dT%H:%M:%S.000000"), "volume_id": "v", "_type": kind}
+            made |= {"created_at": born.strftime("%Y-%m-%dT%H:%M:%S.000000"), "volume_id": "v"}
+            return made | {"_type": kind, "_group": None}
         flavor = {"id": "m1", "name": "m1", "vcpus": 1, "ram": 1, "disk": 1}
         times = {"created": born.strftime("%Y-%m-%dT%H:%M:%SZ"), "updated": born.strftime("%Y-%m-%dT%H:%M:%SZ")}
         made |= {"status": "BUILD" if thing.is_queued else "ACTIVE", "_is_queued": thing.is_queued}

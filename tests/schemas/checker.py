@@ -23,7 +23,24 @@ _SCRIPT = Path(__file__).with_name("upstream.py")
 _WORDS = {"compute": "compute", "block-storage": "volume"}
 _DEFAULTS = {"compute": "2.1", "block-storage": "3.0"}
 #: Answers of the real services themselves that the schemas of others do not allow: whose, which, and what they say.
-KNOWN: Mapping[tuple[str, str], str] = {}
+KNOWN: Mapping[tuple[str, str], str] = {
+    # Cinder tells the reason only to who disables.
+    ("tempest", "PUT /os-services/enable"): "'disabled_reason' is a required property",
+    # Tempest has no schema of 3.45, from which on Cinder counts.
+    ("tempest", "GET /volumes"): "'count' was unexpected",
+    # Tempest has another schema for who asks for a reservation id, and only a caller knows which.
+    ("tempest", "POST /servers"): "'reservation_id' was unexpected",
+    # Tempest knows no consoles of VMware.
+    ("tempest", "POST /servers/{server_id}/remote-consoles"): "'webmks' is not one of",
+    # Nova says so when an event was not taken.
+    ("tempest", "POST /os-server-external-events"): "status 207, not [200]",
+    # What Nova lists here are names of hosts.
+    ("nova", "GET /os-instance_usage_audit_log"): "is not a 'uuid'",
+    ("nova", "GET /os-instance_usage_audit_log/{id}"): "is not a 'uuid'",
+    # Nova tells it from 2.88 on, for which Tempest has no schema.
+    ("tempest", "GET /os-hypervisors/{hypervisor_id}"): "'uptime' was unexpected",
+    ("tempest", "GET /os-hypervisors/detail"): "'uptime' was unexpected",
+}
 
 
 class Judge:
@@ -97,9 +114,12 @@ class Checker:
             or _DEFAULTS[service],
             "status": status,
             "headers": lower,
-            "body": json.loads(content) if content and "json" in lower.get("content-type", "") else None,
+            # Whatever it is called: Cinder calls a volume's metadata text/html.
+            "body": json.loads(content) if content[:1] == b"{" else None,
         }
         for judge in self.judges:
+            if judge.name == "tempest" and _is_of_a_down_cell(call["body"]):
+                continue
             said = judge.verdict(call)
             if said["route"] is None:
                 continue
@@ -127,6 +147,14 @@ class Checker:
         """End all processes."""
         for judge in self.judges:
             judge.close()
+
+
+def _is_of_a_down_cell(body: object) -> bool:
+    """Whether a server is in Nova's form for cells that are down (2.69). Nova has schemas for it, Tempest has none."""
+    if not isinstance(body, dict):
+        return False
+    servers = [*body.get("servers", ()), body.get("server")]
+    return any(isinstance(one, dict) and one.get("status") == "UNKNOWN" for one in servers)
 
 
 def _below(url: str) -> str:

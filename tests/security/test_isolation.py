@@ -4,6 +4,7 @@
 import json
 import re
 import uuid
+from urllib.parse import unquote
 
 import pytest
 
@@ -79,11 +80,14 @@ def test_a_project_in_the_path_must_be_the_callers(gateway: Front) -> None:
 
 @pytest.mark.parametrize("identifier", [f"{SERVER}%3Fa=b", f"{SERVER}%23", "..%3B", "a%20b", f"{SERVER}%26", "a" * 300])
 def test_an_id_that_could_mean_something_else_is_no_id(gateway: Front, identifier: str) -> None:
-    """Neither is a query added to what is asked of a pod, nor is a pod asked at all."""
+    """No pod is asked. The centre, which holds none, may be asked to refuse it, and with no query added."""
     gateway.pod.say = absent
     answer = gateway.talk(head(f"GET /compute/v2.1/servers/{identifier} HTTP/1.1"), wait_s=0.3)
     assert statuses(answer) in ([404], [400])
-    assert gateway.heard() == 0
+    assert not gateway.pod.heard
+    targets = [heard.target for heard in gateway.centre.heard]
+    assert [unquote(target) for target in targets] in ([], [unquote(f"/central-compute/v2.1/servers/{identifier}")])
+    assert not [target for target in targets if "?" in target or "#" in target]
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz?detail", "/v1.0/pods", "/v1.0/bindings"])

@@ -55,7 +55,8 @@ REFUSED = {
     "TRACE": head(SHOW.replace("GET", "TRACE")),
     "unknown verb": head(SHOW.replace("GET", "SMUGGLE")),
     "300 headers": head(SHOW, *[f"X-H{number}: a" for number in range(300)]),
-    "a huge header": head(SHOW, "X-Big: " + "a" * 200_000),
+    # The listener bounds its buffer, which grows by doubling: what is a little too large may still be read.
+    "a huge header": head(SHOW, "X-Big: " + "a" * 1_000_000),
     "a huge path": head(f"GET /compute/v2.1/servers/{'a' * 100_000} HTTP/1.1"),
     "a path outside": head("GET /compute/v2.1/../../v2.1/servers HTTP/1.1"),
     "another door": head("GET evil.example:443 HTTP/1.1"),

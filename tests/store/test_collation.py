@@ -42,7 +42,8 @@ def test_letters_of_names(weights: dict[str, str]) -> None:
     letters = [chr(code) for alphabet in _ALPHABETS for code in alphabet if chr(code).isalpha() or code < 0x80]
     wrong = [char for char in letters if _ours(char) != weights[char]]
     assert len(letters) > 1000
-    assert "".join(wrong) == "ƞʹϙϲϵҋӆӊӎӏ"
+    # Escaped: some of them are other characters after a normalisation of this file.
+    assert "".join(wrong) == "\u019e\u0374\u03d9\u03f2\u03f5\u048b\u04c6\u04ca\u04ce\u04cf"
 
 
 def test_everything_else_but_rare_signs(weights: dict[str, str]) -> None:

@@ -139,6 +139,16 @@ async def test_the_ports_of_a_server(engine: Engine) -> None:
     assert [r.central_id for r in await routings.ports_of_server("s1", _POD1)] == ["port2"]
 
 
+async def test_the_servers_of_a_reservation(engine: Engine) -> None:
+    routings = Routings(engine)
+    first = await _copy(engine, Kind.SERVER, "s1", _POD1, "s1", reservation_id="r1")
+    await routings.update(first.id, details={"seen": []})
+    assert [r.central_id for r in await routings.of_reservation("r1")] == ["s1"]
+    await routings.update(first.id, details={"reservation_id": "r2"})
+    assert [r.central_id for r in await routings.of_reservation("r1")] == []
+    assert [r.central_id for r in await routings.of_reservation("r2")] == ["s1"]
+
+
 async def test_keypairs_have_ids_of_their_own_kind(engine: Engine) -> None:
     central_id = f"{'u' * 64}/{'ключ' * 60}"
     bound = await _copy(engine, Kind.KEYPAIR, central_id, _POD1, "ключ" * 60)

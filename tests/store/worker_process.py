@@ -14,6 +14,7 @@ from oslo_config import cfg
 from tricircle.cmd import worker as command
 from tricircle.conf.settings import (
     CentralSettings,
+    ConsoleSettings,
     DatabaseSettings,
     GatewaySettings,
     Settings,
@@ -54,6 +55,7 @@ def main() -> int:
         gateway=GatewaySettings(),
         central=CentralSettings(compute_url="", block_storage_url="", image_url="", network_url="", identity_url=""),
         upstream=UpstreamSettings(),
+        console=ConsoleSettings(),
         worker=WorkerSettings(poll_s=0.05, lease_s=2, stop_timeout_s=_GRACE_S),
         raw=cfg.ConfigOpts(),
     )

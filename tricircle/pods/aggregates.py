@@ -165,7 +165,7 @@ class Aggregates:
         except (UnavailableError, OutcomeUnknownError) as error:
             # Every step may be repeated, so the operator need not know whether it was carried out.
             raise UnavailableError(
-                f"The central compute service does not answer: {error.__cause__ or error}"
+                f"The central compute service does not answer: {str(error.__cause__ or '') or error}"
             ) from error
 
 

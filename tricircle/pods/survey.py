@@ -168,7 +168,7 @@ class Surveyor:
                 again = await _versions(self._clients.as_service(target), f"{prefix}/", deadline)
                 said = again if isinstance(again, Versions) else said
         except _Failure as error:
-            return f"{service} at {place.root} does not answer: {error.__cause__ or error}"
+            return f"{service} at {place.root} does not answer: {str(error.__cause__ or '') or error}"
         if not isinstance(said, Versions):
             return f"{service} at {place.root} answers, but {said}"
         return Endpoint(
@@ -191,7 +191,7 @@ class Surveyor:
             except UpstreamStatusError as error:
                 return _refused(service, url, error)
             except _Failure as error:
-                return f"{service} at {url} does not answer: {error.__cause__ or error}"
+                return f"{service} at {url} does not answer: {str(error.__cause__ or '') or error}"
             return None
 
         calls = [refusal(service, path) for service, path in _ADMIN_CALLS.items() if service in endpoints]

@@ -337,8 +337,9 @@ def _held(routing_id: int, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _detail_columns(details: Mapping[str, object]) -> dict[str, object]:
-    named = details.get("server_id") or details.get("reservation_id")
-    return {"server_id": named} if named else {}
+    # One column is looked up for both: a port's server, and the call in which a server was booted.
+    named = [details[name] for name in ("server_id", "reservation_id") if name in details]
+    return {"server_id": named[0]} if named else {}
 
 
 def _facts(

@@ -7,7 +7,9 @@ every INSERT made from these tables, also in those of the driver inside the cent
 only its facts.
 """
 
+import string
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -22,10 +24,34 @@ PREFIX = "tricircle_"
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 #: Ids and names compare byte by byte, whatever the server's default collation.
 _ASCII = {"charset": "ascii", "collation": "ascii_bin"}
+_PRINTABLE = string.punctuation + " "
+
+
+class Ident(sa.types.TypeDecorator[str]):
+    """ASCII text. Ids come from paths and queries too: MariaDB fails a comparison with what no ASCII column can hold,
+    where the answer is that there is no such row. So other characters are percent-encoded, here and in what is written.
+    """
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[str]:
+        """The column type of this dialect."""
+        if dialect.name in {"mysql", "mariadb"}:
+            return dialect.type_descriptor(mysql.VARCHAR(self.length, **_ASCII))
+        return dialect.type_descriptor(sa.String(self.length))
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """What is ASCII stays as it is."""
+        return value if value is None or value.isascii() else quote(value, safe=_PRINTABLE, errors="replace")
 
 
 def _ident(length: int) -> sa.types.TypeEngine[str]:
-    return sa.String(length).with_variant(mysql.VARCHAR(length, **_ASCII), "mysql", "mariadb")
+    return Ident(length)
 
 
 def _text(length: int) -> sa.types.TypeEngine[str]:

@@ -49,10 +49,12 @@ class Consoles:
         if asked.version > _ACTIONS_END:
             raise Refusal(400, f"There is no such action: {action}")
         type_ = str(asked.part(action).get("type"))
-        if type_ == "xvpvnc" and not self.is_old:
-            raise Refusal(400, "Invalid console type xvpvnc")
-        if type_ not in (ACTIONS[action], "xvpvnc"):
+        is_xvpvnc = (action, type_) == ("os-getVNCConsole", "xvpvnc")
+        if type_ != ACTIONS[action] and not is_xvpvnc:
             raise Refusal(400, f"Invalid input for field/attribute type. Value: {type_}.")
+        if is_xvpvnc and not self.is_old:
+            # The schema still takes it, and nothing in Nova catches what its computes then say.
+            raise Refusal(500, "Unexpected API Error.")
         return Said(body={"console": {"type": type_, "url": self._url(type_, server_id)}})
 
     def _create(self, asked: Asked, server_id: str) -> Said:

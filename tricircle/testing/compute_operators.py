@@ -61,7 +61,7 @@ class Services:
         found = next((one for one in self._all(asked) if one["id"] == service_id), None)
         if found is None:
             raise Refusal(404, f"Service {service_id} could not be found.")
-        if given.get("status", found["status"]) == found["status"]:
+        if not given.keys() & {"status", "forced_down"}:
             raise Refusal(400, "No updates were requested. Fields 'status' or 'forced_down' should be specified.")
         self._set(found["host"], str(given.get("status", found["status"])), given.get("disabled_reason"))
         return Said(body={"service": next(one for one in self._all(asked) if one["id"] == service_id)})
@@ -150,7 +150,7 @@ class Aggregates:
 
     def _add(self, asked: Asked, aggregate_id: str, host: str) -> Said:
         if host not in self._hosts():
-            raise Refusal(404, f"Host '{host}' is not mapped to any cell")
+            raise Refusal(404, f"Compute host {host} could not be found.")
         found = self._get(asked, aggregate_id)
         if host in found["hosts"]:
             raise Refusal(409, f"Aggregate {aggregate_id} already has host {host}.")

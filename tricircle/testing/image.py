@@ -173,7 +173,7 @@ class Glance:
 
     def _act(self, asked: Asked, image_id: str, action: str) -> Said:
         image = self._get(asked, image_id)
-        if not asked.caller.is_admin:
+        if not asked.sees(image["owner"]):
             raise Refusal(403, f"You are not authorized to complete {action} action.")
         if image["status"] not in ("active", "deactivated"):
             raise Refusal(403, f"Not allowed to {action} image in status '{image['status']}'")

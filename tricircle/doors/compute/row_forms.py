@@ -4,7 +4,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from tricircle.errors import NotImplementedByUsError
 from tricircle.http.message import Answer, Handler, Request
 from tricircle.model.routing import Kind
 from tricircle.road.merge import Listing, Order, Paging
@@ -79,12 +78,3 @@ def bound(special: Callable[[Request, Row], Awaitable[Answer]], row: Row) -> Han
         return await special(request, row)
 
     return handler
-
-
-def later(method: str, path: str, text: str | None = None) -> Row:
-    """A documented call that nobody carries yet: said clearly, in Nova's form."""
-
-    async def handler(request: Request) -> Answer:
-        raise NotImplementedByUsError(text or f"{request.method} {path} is not available in this cloud.")
-
-    return Row((method,), path, Behaviour.OURS, handler=handler)

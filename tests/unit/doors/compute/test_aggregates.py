@@ -91,7 +91,7 @@ async def test_refusals_are_about_the_aggregate_of_the_centre(sky: Cloud, admin:
     assert json_of(answer)["conflictingRequest"]["message"] == "Aggregate 3 already has host canaryhost-1."
     with pytest.raises(InvalidRequestError, match=r"Pod1\.canaryhost-1, Pod2\.canaryhost-1"):
         await act(sky, admin, aggregate_id, add_host={"host": "canaryhost-1"})
-    with pytest.raises(NotFoundError, match="Host 'nobody' is not mapped to any cell"):
+    with pytest.raises(NotFoundError, match="Compute host nobody could not be found"):
         await act(sky, admin, aggregate_id, add_host={"host": "nobody"})
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.unit.doors.compute.cloud import Cloud, json_of
-from tricircle.errors import NotImplementedByUsError
 from tricircle.model.job import JobType
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.table import DoorTable, Match, Split
@@ -61,11 +60,6 @@ async def test_behaviours(sky: Cloud, method: str, path: str, behaviour: Behavio
     row = row_of(sky, method, path)
     assert row is not None
     assert row.behaviour is behaviour
-
-
-async def test_what_is_not_carried_yet_is_said(sky: Cloud) -> None:
-    with pytest.raises(NotImplementedByUsError):
-        await sky.ask("POST", "/os-assisted-volume-snapshots", {})
 
 
 async def test_deleting_what_is_declared_files_jobs(sky: Cloud) -> None:

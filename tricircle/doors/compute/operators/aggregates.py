@@ -187,7 +187,7 @@ class Aggregates:
 
     async def _add(self, request: Request, aggregate: Body, machine: Machine | None, host: str) -> Answer | None:
         if machine is None:
-            raise NotFoundError(f"Host '{host}' is not mapped to any cell")
+            raise NotFoundError(f"Compute host {host} could not be found.")
         if aggregate.get(ZONE) in set(await self._pods.az_names()) - {machine.pod.az_name}:
             reason = f"One or more hosts already in availability zone(s) ['{machine.pod.az_name}']"
             raise ConflictError(f"Cannot add host to aggregate {aggregate['id']}. Reason: {reason}.")

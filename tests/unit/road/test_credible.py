@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do we take for a service's success, and what for something broken in its place?"""
+
+import pytest
+
+from tricircle.errors import OutcomeUnknownError, UnavailableError
+from tricircle.road.credible import believed
+from tricircle.upstream.reply import Reply
+
+
+def reply(kind: str, body: bytes) -> Reply:
+    return Reply(status=200, headers=[(b"content-type", kind.encode())], body=body)
+
+
+def test_json_is_believed_whatever_it_is_called() -> None:
+    """Cinder calls a volume's metadata so, from 3.15 on."""
+    said = reply("text/html; charset=UTF-8", b'{"metadata": {}}')
+    assert believed(said, "GET") is said
+
+
+@pytest.mark.parametrize("body", [b"<html>welcome</html>", b'{"metadata": ', b"{ not json }", b"[]"])
+def test_pages_are_not(body: bytes) -> None:
+    with pytest.raises(UnavailableError):
+        believed(reply("text/html", body), "GET")
+    with pytest.raises(OutcomeUnknownError):
+        believed(reply("text/html", body), "POST")
