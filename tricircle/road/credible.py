@@ -103,13 +103,13 @@ def _is_whole(reply: Reply, method: str) -> bool:
         # To look whether something is there, Nova answers without a body: tags of servers.
         return method != "GET" or reply.status == _NOTHING
     # Cinder calls a volume's metadata text/html, from the version on in which it has an ETag.
-    is_called_json = b"json" in (reply.header(b"content-type") or b"")
-    if method not in SAFE or not is_called_json:
+    is_marked = method == "GET" and bool(reply.header(b"etag"))
+    if method not in SAFE or is_marked:
         try:
             reply.json()
         except BadUpstreamAnswerError:
             return False
-    return _is_object(reply) or not is_called_json
+    return _is_object(reply) or is_marked
 
 
 def _pause_s(reply: Reply) -> int:
