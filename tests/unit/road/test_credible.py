@@ -8,19 +8,22 @@ from tricircle.road.credible import believed
 from tricircle.upstream.reply import Reply
 
 
-def reply(kind: str, body: bytes) -> Reply:
-    return Reply(status=200, headers=[(b"content-type", kind.encode())], body=body)
+def reply(kind: str, body: bytes, *, etag: bytes = b"") -> Reply:
+    headers = [(b"content-type", kind.encode())] + ([(b"etag", etag)] if etag else [])
+    return Reply(status=200, headers=headers, body=body)
 
 
-def test_json_is_believed_whatever_it_is_called() -> None:
+def test_json_with_an_etag_is_believed_whatever_it_is_called() -> None:
     """Cinder calls a volume's metadata so, from 3.15 on."""
-    said = reply("text/html; charset=UTF-8", b'{"metadata": {}}')
+    said = reply("text/html; charset=UTF-8", b'{"metadata": {}}', etag=b"d41d8cd98f00b204e9800998ecf8427e")
     assert believed(said, "GET") is said
+    with pytest.raises(UnavailableError):
+        believed(reply("text/html", b'{"metadata": {}}'), "GET")
 
 
 @pytest.mark.parametrize("body", [b"<html>welcome</html>", b'{"metadata": ', b"{ not json }", b"[]"])
 def test_pages_are_not(body: bytes) -> None:
     with pytest.raises(UnavailableError):
-        believed(reply("text/html", body), "GET")
+        believed(reply("text/html", body, etag=b"x"), "GET")
     with pytest.raises(OutcomeUnknownError):
         believed(reply("text/html", body), "POST")
