@@ -66,6 +66,13 @@ async def test_what_was_lost_is_written_once(engine: Engine) -> None:
     assert dict(report.counts) == {("Pod1", "port", Did.KEPT): 1}
 
 
+async def test_servers_of_one_call_are_found_by_it_again(engine: Engine) -> None:
+    real, _ = await keeper(engine)
+    await real.put(_POD, Kind.SERVER, [fact("s1", Kind.SERVER, reservation_id="r-1"), fact("s2", Kind.SERVER)])
+    async with transaction(engine) as connection:
+        assert [one.central_id for one in await RoutingRows.of_reservation(connection, "r-1")] == ["s1"]
+
+
 async def test_an_older_row_is_corrected_and_an_attempt_bound(engine: Engine) -> None:
     first, _ = await keeper(engine)
     await first.put(_POD, Kind.PORT, [fact("a", origin="gateway", server_id="gone")])

@@ -17,7 +17,7 @@ from tricircle.model.routing import Kind, Routing
 from tricircle.store.bindings import BindingRows
 from tricircle.store.clock import now
 from tricircle.store.pods import PodRows
-from tricircle.store.routings import RoutingRows
+from tricircle.store.routings import RoutingRows, detail_columns
 from tricircle.store.tables import job_keys, quarantine, routings
 from tricircle.store.upsert import upsert
 
@@ -27,12 +27,12 @@ _KEY = ("central_id", "kind", "pod_id")
 async def write(connection: AsyncConnection, wanted: Sequence[Routing]) -> None:
     """Write routings as they are given: details and revision replace what is there; id, owner and times do not."""
     for routing in wanted:
-        server_id = routing.details.get("server_id")
         changed = {
             "project_id": routing.project_id,
             "pod_resource_id": routing.pod_resource_id,
             "revision": routing.revision,
-            "server_id": server_id if isinstance(server_id, str) else None,
+            "server_id": None,
+            **detail_columns(routing.details),
             "details": dict(routing.details),
         }
         fresh: dict[str, object] = {

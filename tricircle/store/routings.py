@@ -125,7 +125,7 @@ class RoutingRows:
             kind=routing.kind.value,
             pod_id=routing.pod_id,
             project_id=routing.project_id,
-            **_detail_columns(routing.details),
+            **detail_columns(routing.details),
             details=dict(routing.details),
         )
         await connection.execute(statement)
@@ -193,14 +193,14 @@ class RoutingRows:
             "pod_id": routing.pod_id,
             "project_id": routing.project_id,
             "pod_resource_id": routing.pod_resource_id,
-            **_detail_columns(routing.details),
+            **detail_columns(routing.details),
             "details": dict(routing.details),
         }
         changed: dict[str, object] = {"project_id": routing.project_id, "updated_at": now()}
         if routing.created_at is not None:
             values["created_at"] = changed["created_at"] = routing.created_at
         if routing.details:
-            changed |= _detail_columns(routing.details)
+            changed |= detail_columns(routing.details)
             changed["details"] = _merged(connection, routing.details)
         await upsert(
             connection,
@@ -336,8 +336,11 @@ def _held(routing_id: int, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (routings.c.id == routing_id, routings.c.owner == owner)
 
 
-def _detail_columns(details: Mapping[str, object]) -> dict[str, object]:
-    # One column is looked up for both: a port's server, and the call in which a server was booted.
+def detail_columns(details: Mapping[str, object]) -> dict[str, object]:
+    """The columns that details fill, by name.
+
+    One is looked up for both: the server that a port belongs to, and the call in which a server was booted.
+    """
     named = [details[name] for name in ("server_id", "reservation_id") if name in details]
     return {"server_id": named[0]} if named else {}
 
@@ -347,7 +350,7 @@ def _facts(
 ) -> dict[str, object]:
     changed: dict[str, object] = {} if revision is None else {"revision": revision}
     if details:
-        changed |= {"details": _merged(connection, details), **_detail_columns(details)}
+        changed |= {"details": _merged(connection, details), **detail_columns(details)}
     return changed
 
 
