@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from lab.topology import load_lab
-from tests.functional.region_world import ROOT, WATCHES, Json, Region, unique
+from tests.functional.region_world import ROOT, WATCHES, ZONES, Json, Region, unique
 from tests.functional.tenants import Tenant
 from tests.schemas.checker import Checker
 
@@ -64,3 +64,12 @@ def flavor(region: Region) -> Iterator[Json]:
 def image_id(region: Region) -> str:
     """The image that the lab puts at the centre."""
     return region.image_id()
+
+
+@pytest.fixture(scope="module")
+def servers(tenant: Tenant, flavor: Json, image_id: str) -> dict[str, str]:
+    """A server in every pod."""
+    made = {pod: tenant.booted(zone, flavorRef=flavor["id"], imageRef=image_id) for pod, zone in ZONES.items()}
+    for server_id in made.values():
+        assert tenant.active(server_id)["status"] == "ACTIVE"
+    return made

@@ -21,21 +21,28 @@ _STOP_S = 20
 @contextmanager
 def gateway(folder: Path, **options: str) -> Iterator[str]:
     """Where its doors are, once they answer. ``options``: of the section ``[gateway]``."""
-    doors = _free_port()
+    doors = free_port()
     front = f"http://127.0.0.1:{doors}"
-    chosen = {"port": str(doors), "admin_port": str(_free_port()), "public_endpoint": front, **options}
+    chosen = {"port": str(doors), "admin_port": str(free_port()), "public_endpoint": front, **options}
     text = CONF.read_text()
     for name in chosen:
         text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE)
     lines = "".join(f"{name} = {value}\n" for name, value in chosen.items())
     file = folder / "tricircle.conf"
     file.write_text(text.replace("[gateway]\n", f"[gateway]\n{lines}"))
-    with (folder / "gateway.log").open("ab") as log:
-        command = [sys.executable, "-m", "tricircle.cmd.gateway", "--config-file", str(file)]
+    with running("tricircle.cmd.gateway", file, folder):
+        eventually(lambda: is_healthy(front), lambda good: good, "the gateway answers")
+        yield front
+
+
+@contextmanager
+def running(module: str, file: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A program of ours with these settings; its log is ``folder/<module>.log``."""
+    with (folder / f"{module}.log").open("ab") as log:
+        command = [sys.executable, "-m", module, "--config-file", str(file)]
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:
-        eventually(lambda: _answers(front), lambda good: good, "the gateway answers")
-        yield front
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -44,7 +51,8 @@ def gateway(folder: Path, **options: str) -> Iterator[str]:
         process.wait()
 
 
-def _answers(front: str) -> bool:
+def is_healthy(front: str) -> bool:
+    """Whether the doors there answer."""
     try:
         return ask("GET", f"{front}/healthz").status_code == 200
     except requests.ConnectionError:
@@ -52,7 +60,8 @@ def _answers(front: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -6,23 +6,18 @@ stopped: everybody finds it in its own catalog.
 """
 
 import re
-import signal
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import requests
 
 from lab.process import Supervisor
 from lab.services import keystone as lab_keystone
 from lab.services import tricircle as lab_tricircle
 from lab.topology import load_lab
-from tests.functional.region_world import CONF, ROOT, ask, eventually
+from tests.functional.other_gateway import free_port, is_healthy, running
+from tests.functional.region_world import CONF, ROOT, eventually
 from tests.gates import Gate, gate_loop
 
 #: What has a gate: name in this module -> what the lab calls the service.
@@ -63,8 +58,8 @@ def outages(folder: Path) -> Iterator[Outages]:
             supervisor.stop([record])
             stack.callback(supervisor.start, worker)
         programs = {"gateway": "tricircle.cmd.gateway", "worker": "tricircle.cmd.worker"}
-        processes = {name: stack.enter_context(_running(module, file, folder)) for name, module in programs.items()}
-        eventually(lambda: _healthy(front), lambda good: good, "the gateway answers")
+        processes = {name: stack.enter_context(running(module, file, folder)) for name, module in programs.items()}
+        eventually(lambda: is_healthy(front), lambda good: good, "the gateway answers")
         yield Outages(front=front, gates=gates, processes=processes, folder=folder)
         for gate in gates.values():
             gate.open()
@@ -95,7 +90,7 @@ def _target(text: str, name: str, unix_socket: str) -> str | tuple[str, int]:
 
 
 def _configured(text: str, gates: dict[str, Gate], folder: Path) -> tuple[str, Path]:
-    doors, admin = _free_port(), _free_port()
+    doors, admin = free_port(), free_port()
     front = f"http://127.0.0.1:{doors}"
     text = re.sub(r"@localhost/(\w+)\?unix_socket=\S+", rf"@127.0.0.1:{gates['database'].port}/\1", text)
     old_front = re.search(r"^public_endpoint = (\S+)", text, re.MULTILINE)
@@ -112,32 +107,3 @@ def _configured(text: str, gates: dict[str, Gate], folder: Path) -> tuple[str, P
     file = folder / "tricircle.conf"
     file.write_text(text)
     return front, file
-
-
-@contextmanager
-def _running(module: str, file: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / f"{module}.log").open("ab") as log:
-        command = [sys.executable, "-m", module, "--config-file", str(file)]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        process.kill()
-        process.wait()
-
-
-def _healthy(front: str) -> bool:
-    try:
-        return ask("GET", f"{front}/healthz").status_code == 200
-    except requests.ConnectionError:
-        time.sleep(0.1)
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

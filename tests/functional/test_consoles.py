@@ -34,15 +34,6 @@ OLDEST = {"OpenStack-API-Version": "compute 2.1"}
 
 
 @pytest.fixture(scope="module")
-def servers(tenant: Tenant, flavor: Json, image_id: str) -> dict[str, str]:
-    """A server in every pod."""
-    made = {pod: tenant.booted(zone, flavorRef=flavor["id"], imageRef=image_id) for pod, zone in ZONES.items()}
-    for server_id in made.values():
-        assert tenant.active(server_id)["status"] == "ACTIVE"
-    return made
-
-
-@pytest.fixture(scope="module")
 def words() -> list[str]:
     """What no tenant may read."""
     return list(json.loads((ROOT / ".lab" / "canaries.json").read_text())["words"])

@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional.region_world import Caller, Json, Region, at_once, eventually, ids, unique
+from tests.functional.region_world import ZONES, Caller, Json, Region, at_once, eventually, ids, unique
 from tests.functional.tenants import Tenant
 
 pytestmark = pytest.mark.lab
 
-ZONES = {"Pod1": "az1", "Pod2": "az2"}
 LIMITS = {
     "compute": ("/os-quota-sets", "quota_set", {"instances": 40, "cores": 40}),
     "block-storage": ("/os-quota-sets", "quota_set", {"volumes": 40}),

@@ -5,22 +5,13 @@ import uuid
 
 import pytest
 
-from tests.functional.region_world import ZONES, Json, Region
+from tests.functional.region_world import Region
 from tests.functional.tenants import Tenant
 
 pytestmark = [pytest.mark.lab, pytest.mark.pending]
 
 NEWEST = {"OpenStack-API-Version": "compute 2.93"}
 PATH = "/os-server-external-events"
-
-
-@pytest.fixture(scope="module")
-def servers(tenant: Tenant, flavor: Json, image_id: str) -> dict[str, str]:
-    """A server in every pod."""
-    made = {pod: tenant.booted(zone, flavorRef=flavor["id"], imageRef=image_id) for pod, zone in ZONES.items()}
-    for server_id in made.values():
-        assert tenant.active(server_id)["status"] == "ACTIVE"
-    return made
 
 
 def test_servers_of_two_pods_and_of_none(region: Region, servers: dict[str, str]) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.generated import generated
 from tests.fuzz.hostile_words import HEADERS, METHODS, ODD, QUERIES, TYPES, UP, broken
 
 TAG = "fuzztag"
@@ -172,28 +172,17 @@ _PIECE = st.sampled_from((*UP, *ODD[:48], *_KNOWN)) | _ANY_TEXT.map(lambda text:
 def _drawn(door: str, count: int, seed_number: int) -> list[Hostile]:
     """Paths that hypothesis puts together."""
     many = PLACES[door][0]
-    found: list[Hostile] = []
-
-    @seed(seed_number)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(
+    parts = st.tuples(
         st.sampled_from(("{V}", "{P}", f"{{V}}{many}")),
         st.lists(_PIECE, min_size=1, max_size=6),
         st.sampled_from(("GET", "POST", "PUT", "DELETE")),
         st.sampled_from(("", f"?{TAG}", "?limit=%", "?a=b&a=c")),
     )
-    def collect(root: str, pieces: list[str], method: str, query: str) -> None:
+    found: list[Hostile] = []
+    for root, pieces, method, query in generated(parts, count, seed_number):
         target = root + "/" + "/".join(pieces) + query
         # What would really end something is none of this table's business.
         if method != "DELETE" or "@" not in target:
             body = b"{}" if method[0] == "P" else b""
             found.append(Hostile(how="drawn path", method=method, target=target, body=body))
-
-    collect()
-    return found[:count]
+    return found

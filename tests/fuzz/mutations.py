@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.calls import Call
+from tests.fuzz.generated import generated
 
 Where = tuple[str | int, ...]
 _ABSENT = object()
@@ -190,22 +190,7 @@ def mutations(call: Call, service: str) -> Iterator[Case]:
 def drawn(calls: list[Call], service: str, count: int, seed_number: int) -> list[Case]:
     """Cases in which hypothesis chooses places and values, several at once; always the same ones for one seed."""
     with_body = [call for call in calls if call.body is not None]
-    found: list[Case] = []
-
-    @seed(seed_number)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(_case(with_body, service))
-    def collect(case: Case) -> None:
-        found.append(case)
-
-    collect()
-    return found[:count]
+    return generated(_case(with_body, service), count, seed_number)
 
 
 _JSON = st.recursive(

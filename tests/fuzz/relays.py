@@ -17,11 +17,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.process import Supervisor
-from lab.services import tricircle as lab_tricircle
 from lab.topology import CENTRAL_REGION, HOST, Lab, load_lab
-from tests.functional.region_world import ROOT, Region
-from tests.kill.stage import SHIFT, _await_doors, _point_endpoints, _survey
+from tests.functional.region_world import ROOT
+from tests.kill.stage import SHIFT, in_place_of_the_labs
 from tests.kill.wires import Message, read_answer, read_request
 
 _CENTRAL = {
@@ -199,22 +197,6 @@ class Watched:
 def watched() -> Iterator[Watched]:
     """The running lab with a gateway that is watched; afterwards it is as it was before."""
     lab = load_lab(ROOT)
-    Region().registered()
-    supervisor = Supervisor(lab.run, lab.logs)
-    supervisor.stop([record for record in supervisor.records() if record.group == "tricircle"])
     made = Watched(lab)
-    try:
-        _point_endpoints(lab, SHIFT)
-        made.start()
-        _await_doors(lab)
-        _survey(Region())
+    with in_place_of_the_labs(lab, made):
         yield made
-    finally:
-        made.stop()
-        _point_endpoints(lab, 0)
-        ours = lab_tricircle.services(lab)
-        for service in ours:
-            supervisor.start(service)
-        supervisor.wait_ready(ours)
-        _await_doors(lab)
-        _survey(Region())

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pymysql
 
@@ -164,16 +165,33 @@ class Stage:
 def stage(trigger: Trigger, delays: Delays) -> Iterator[Stage]:
     """The stage, set up in the running lab; afterwards the lab is as it was before."""
     lab = load_lab(ROOT)
+    made = Stage(lab, trigger, delays)
+    with in_place_of_the_labs(lab, made):
+        yield made
+
+
+class Programs(Protocol):
+    """Programs of a test's own, behind relays."""
+
+    def start(self) -> None:
+        """Open the relays and start everything."""
+
+    def stop(self) -> None:
+        """End everything that was started."""
+
+
+@contextmanager
+def in_place_of_the_labs(lab: Lab, made: Programs) -> Iterator[None]:
+    """These programs run while the lab's own rest, and pods are reached through relays; afterwards it is as before."""
     Region().registered()
     supervisor = Supervisor(lab.run, lab.logs)
     supervisor.stop([record for record in supervisor.records() if record.group == "tricircle"])
-    made = Stage(lab, trigger, delays)
     try:
         _point_endpoints(lab, SHIFT)
         made.start()
         _await_doors(lab)
         _survey(Region())
-        yield made
+        yield
     finally:
         made.stop()
         _point_endpoints(lab, 0)

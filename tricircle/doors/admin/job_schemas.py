@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tricircle.context import PodId, ProjectId
-from tricircle.doors.admin.schemas import Json, Listing, instant, text_fields
+from tricircle.doors.admin.schemas import Json, Listing, instant, pods_of, text_fields
 from tricircle.errors import InvalidRequestError
 from tricircle.model.job import JobStatus, JobType
 from tricircle.model.job_view import JobFilter, JobView, joined, parted, resource_fields
@@ -88,21 +88,6 @@ def job_status(word: str) -> JobStatus:
     return status
 
 
-def job_id(word: str) -> int | None:
-    """The id that a word spells; None when it can be the id of no job."""
-    return int(word) if word.isascii() and word.isdigit() and len(word) < 20 else None
-
-
-def marker(listing: Listing) -> int | None:
-    """The marker of a list. :raises InvalidRequestError: it can be the id of no job."""
-    if listing.marker is None:
-        return None
-    found = job_id(listing.marker)
-    if found is None:
-        raise InvalidRequestError(f"marker '{listing.marker}' was not found.")
-    return found
-
-
 def job_filter(listing: Listing, pods: Mapping[str, PodId]) -> JobFilter:
     """What a list's filters mean.
 
@@ -110,17 +95,11 @@ def job_filter(listing: Listing, pods: Mapping[str, PodId]) -> JobFilter:
     :raises InvalidRequestError: an unknown type, status or name of a pod
     """
     given = listing.filters
-    pod_ids = given.get("pod_id")
-    if names := given.get("pod_name"):
-        for name in sorted(names - set(pods)):
-            raise InvalidRequestError(f"There is no pod '{name}'.")
-        named = {pods[name] for name in names}
-        pod_ids = frozenset(named if pod_ids is None else named & pod_ids)
     return JobFilter(
         statuses={job_status(word) for word in given["status"]} if "status" in given else None,
         types={job_type(word).value for word in given["type"]} if "type" in given else None,
         project_ids=given.get("project_id"),
-        pod_ids=pod_ids,
+        pod_ids=pods_of(listing, pods),
         resource_ids=given.get("resource_id"),
     )
 

@@ -34,7 +34,7 @@ class JobCalls:
         listing = self._collection.listing(request.query_pairs())
         pods = await self._pods()
         wanted = job_schemas.job_filter(listing, {name: pod.id for name, pod in pods.items()})
-        page = await self._desk.find(wanted, marker=job_schemas.marker(listing), limit=listing.limit)
+        page = await self._desk.find(wanted, marker=schemas.number_marker(listing), limit=listing.limit)
         shown = [job_schemas.show_job(job, _names(pods)) for job in page.jobs]
         return Answer.json(200, self._collection.body(shown, listing, has_more=page.has_more))
 
@@ -100,7 +100,7 @@ def _names(pods: Mapping[str, Pod]) -> dict[PodId, str]:
 
 def _job_id(request: Request) -> int:
     word = request.params["job_id"]
-    job_id = job_schemas.job_id(word)
+    job_id = schemas.number(word)
     if job_id is None:
         raise NotFoundError(f"Job {word} could not be found.")
     return job_id

@@ -5,30 +5,11 @@ words for the id at the centre and the id in the pod."""
 from collections.abc import Mapping
 
 from tricircle.context import PodId
-from tricircle.doors.admin.schemas import Listing, instant
+from tricircle.doors.admin.schemas import Listing, instant, pods_of
 from tricircle.errors import InvalidRequestError
 from tricircle.model.routing import Kind, RoutingFilter, RoutingView
 
 FILTERS = frozenset({"top_id", "bottom_id", "pod_id", "pod_name", "project_id", "resource_type"})
-#: Ids are BIGINT in the tables; a greater number is the id of nothing.
-_GREATEST_ID = 2**63 - 1
-
-
-def routing_id(word: str) -> int | None:
-    """The id that a word spells; None when it can be the id of no routing."""
-    if not (word.isascii() and word.isdigit() and len(word) < 20):
-        return None
-    return int(word) if 0 < int(word) <= _GREATEST_ID else None
-
-
-def marker(listing: Listing) -> int | None:
-    """The marker of a list. :raises InvalidRequestError: it can be the id of no routing."""
-    if listing.marker is None:
-        return None
-    found = routing_id(listing.marker)
-    if found is None:
-        raise InvalidRequestError(f"marker '{listing.marker}' was not found.")
-    return found
 
 
 def routing_filter(listing: Listing, pods: Mapping[str, PodId]) -> RoutingFilter:
@@ -38,16 +19,10 @@ def routing_filter(listing: Listing, pods: Mapping[str, PodId]) -> RoutingFilter
     :raises InvalidRequestError: an unknown type of resource, or name of a pod
     """
     given = listing.filters
-    pod_ids = given.get("pod_id")
-    if names := given.get("pod_name"):
-        for name in sorted(names - set(pods)):
-            raise InvalidRequestError(f"There is no pod '{name}'.")
-        named = frozenset(pods[name] for name in names)
-        pod_ids = named if pod_ids is None else named & pod_ids
     return RoutingFilter(
         central_ids=given.get("top_id"),
         pod_resource_ids=given.get("bottom_id"),
-        pod_ids=pod_ids,
+        pod_ids=pods_of(listing, pods),
         project_ids=given.get("project_id"),
         kinds={_kind(word) for word in given["resource_type"]} if "resource_type" in given else None,
     )

@@ -29,7 +29,7 @@ class RoutingCalls:
     async def list(self, request: Request) -> Answer:
         """GET /routings: newest first."""
         listing = self._collection.listing(request.query_pairs())
-        marker = routing_schemas.marker(listing)
+        marker = schemas.number_marker(listing)
         async with transaction(self._engine) as connection:
             names = await _names(connection)
             wanted = routing_schemas.routing_filter(listing, {name: pod_id for pod_id, name in names.items()})
@@ -42,7 +42,7 @@ class RoutingCalls:
     async def show(self, request: Request) -> Answer:
         """GET /routings/{routing_id}: with its details, and who works on it."""
         word = request.params["routing_id"]
-        routing_id = routing_schemas.routing_id(word)
+        routing_id = schemas.number(word)
         async with transaction(self._engine) as connection:
             view = None if routing_id is None else await RoutingViews.get(connection, routing_id)
             names = await _names(connection)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from tricircle.context import PodId
 from tricircle.errors import InvalidRequestError, UnprocessableError
 from tricircle.model.binding import Binding
 from tricircle.model.pod import Pod, PodState
@@ -20,6 +21,8 @@ R = TypeVar("R")
 
 #: Length of names in the tables.
 _LONGEST = 255
+#: Numbers of rows are BIGINT in the tables; a greater one is the id of nothing.
+_GREATEST_ID = 2**63 - 1
 #: Items of a page when no limit is asked for, and at most.
 PAGE_LIMIT = 1000
 
@@ -158,6 +161,39 @@ class Collection:
     def _next(self, listing: Listing, last: Mapping[str, object]) -> str:
         query = [(name, value) for name, values in sorted(listing.filters.items()) for value in sorted(values)]
         return f"{self.href}?{urlencode([*query, ('limit', listing.limit), ('marker', last[self.id_field])])}"
+
+
+def number(word: str) -> int | None:
+    """The number of a row that a word spells; None when it can be that of none."""
+    # Python refuses to read numbers of thousands of digits.
+    if not (word.isascii() and word.isdigit() and len(word) < 20):
+        return None
+    return int(word) if 0 < int(word) <= _GREATEST_ID else None
+
+
+def number_marker(listing: Listing) -> int | None:
+    """The marker of a list whose items have numbers. :raises InvalidRequestError: it can be that of none"""
+    if listing.marker is None:
+        return None
+    found = number(listing.marker)
+    if found is None:
+        raise InvalidRequestError(f"marker '{listing.marker}' was not found.")
+    return found
+
+
+def pods_of(listing: Listing, pods: Mapping[str, PodId]) -> frozenset[str] | None:
+    """The ids of the pods that the filters ``pod_id`` and ``pod_name`` leave; None: any.
+
+    :param pods: ids by name
+    :raises InvalidRequestError: an unknown name of a pod
+    """
+    pod_ids, names = listing.filters.get("pod_id"), listing.filters.get("pod_name")
+    if not names:
+        return pod_ids
+    for name in sorted(names - set(pods)):
+        raise InvalidRequestError(f"There is no pod '{name}'.")
+    named: frozenset[str] = frozenset(pods[name] for name in names)
+    return named if pod_ids is None else named & pod_ids
 
 
 def _passes(item: Mapping[str, object], filters: Mapping[str, frozenset[str]]) -> bool:

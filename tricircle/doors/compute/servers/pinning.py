@@ -4,21 +4,19 @@
 Users see the AZ that they asked for, whatever their pod calls it; so an update is translated and written down.
 """
 
-import logging
 from collections.abc import Mapping
 
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
+from tricircle.doors.compute.servers.notes import note
 from tricircle.doors.compute.servers.server_views import SERVER
-from tricircle.errors import ConflictError, TricircleError
+from tricircle.errors import ConflictError
 from tricircle.http.message import Answer, Request
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 from tricircle.road.route import Located
 from tricircle.road.row import Row
-
-LOG = logging.getLogger(__name__)
 
 _KEY = "pinned_availability_zone"
 _VERSION = (2, 104)
@@ -59,19 +57,8 @@ class Pinning:
         reply = await self._carrier.to_pod(request, pod, body={"server": change})
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
-        await self._note(located, request.params["server_id"], asked)
+        await note(self._routings, located, request.params["server_id"], {_ASKED: asked}, "the AZ that was asked for")
         return await self._carrier.answer(request, pod, reply, singular="server", shape=SERVER)
-
-    async def _note(self, server: Located, server_id: str, asked: object) -> None:
-        """Write the AZ down. The pod has done it, whatever becomes of the database."""
-        routing, details = server.routing, {_ASKED: asked}
-        try:
-            if routing.id:
-                await self._routings.update(routing.id, details=details)
-            else:
-                await self._routings.record(Kind.SERVER, server_id, server.pod.id, routing.project_id, details=details)
-        except TricircleError as error:
-            LOG.warning("the AZ that server %s is pinned to is not written down: %s", server_id, error)
 
 
 def _may_pin(server: Located, asked: object) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.quotas.quota import Amounts
+from tricircle.doors.compute.servers.notes import note
 from tricircle.errors import TricircleError
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.route import Located
@@ -40,14 +41,7 @@ class Sizes:
 
     async def note(self, server: Located, server_id: str, size: Amounts) -> None:
         """The server had this size and is being resized."""
-        routing, details = server.routing, {_KEY: size.named()}
-        try:
-            if routing.id:
-                await self._routings.update(routing.id, details=details)
-            else:
-                await self._routings.record(Kind.SERVER, server_id, server.pod.id, routing.project_id, details=details)
-        except TricircleError as error:
-            LOG.warning("the former size of server %s is not known: %s", server_id, error)
+        await note(self._routings, server, server_id, {_KEY: size.named()}, "the former size")
 
     async def forget(self, server: Located) -> None:
         """There is no way back any more."""
