@@ -107,7 +107,9 @@ async def listed(listener: Listener, pod: FakePod, token: str, lie: Lie, query: 
 
 
 async def test_lies(listener: Listener, pod: FakePod, token: str) -> None:
-    ids = list(reversed(pod.cinder.volumes))
+    stored = pod.cinder.volumes.values()
+    newest_first = sorted(stored, key=lambda one: (one["created_at"], one["id"]), reverse=True)  # as Cinder orders
+    ids = [str(one["id"]) for one in newest_first]
     first = f"?limit=1&marker={ids[0]}"
     truth = await listed(listener, pod, token, Lie(), first)
     assert [one["id"] for one in truth["volumes"]] == ids[1:]
