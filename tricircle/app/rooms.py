@@ -3,7 +3,8 @@
 
 from dataclasses import dataclass
 
-from tricircle.conf.settings import Settings
+from tricircle.conf.settings import NetworkingSettings, Settings
+from tricircle.copies.address_groups import AddressGroups
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
@@ -48,6 +49,7 @@ class Copies:
     image_homes: ImageHomes
     networks: Networks
     subnets: Subnets
+    address_groups: AddressGroups
     groups: SecurityGroups
     ports: Ports
     vanished: Vanished
@@ -111,7 +113,7 @@ def open_rooms(settings: Settings) -> Rooms:
         reservations=Reservations(engine),
         consoles=Consoles(engine, ttl_s=settings.console.token_ttl_s, uses=settings.console.token_uses),
         reach=reach,
-        copies=_copies(reach),
+        copies=_copies(reach, settings.networking),
     )
 
 
@@ -126,10 +128,11 @@ def allowance_of(rooms: Rooms, counts: Counts) -> Allowance:
     )
 
 
-def _copies(reach: Reach) -> Copies:
+def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
     networks = Networks(reach)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
-    groups = SecurityGroups(reach)
+    address_groups = AddressGroups(reach, rules_at_most=settings.rules_per_remote_group)
+    groups = SecurityGroups(reach, address_groups)
     return Copies(
         flavors=Flavors(reach),
         keypairs=Keypairs(reach),
@@ -140,6 +143,7 @@ def _copies(reach: Reach) -> Copies:
         image_homes=ImageHomes(reach),
         networks=networks,
         subnets=subnets,
+        address_groups=address_groups,
         groups=groups,
         ports=Ports(reach, networks=networks, subnets=subnets, groups=groups),
         vanished=Vanished(reach),

@@ -17,6 +17,7 @@ from tricircle.audit.findings import Holding, Part
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies import server_groups
+from tricircle.copies.address_groups import has_address_groups
 from tricircle.copies.bodies import marked, text
 from tricircle.copies.image import content as image_content
 from tricircle.copies.image.glances import show_image
@@ -46,6 +47,7 @@ COPIED: tuple[Kind | Part, ...] = (
     Kind.NETWORK,
     Kind.SUBNET,
     Kind.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP,
     Kind.PORT,
     Kind.FLAVOR,
     Kind.VOLUME_TYPE,
@@ -81,6 +83,7 @@ LISTINGS: Mapping[Kind | Part, Listing] = {
     Kind.NETWORK: _network("networks"),
     Kind.SUBNET: _network("subnets"),
     Kind.SECURITY_GROUP: _network("security-groups"),
+    Kind.ADDRESS_GROUP: _network("address-groups"),
     Kind.PORT: _network("ports", {"fields": _PORT_FIELDS}),
     Kind.FLAVOR: Listing(
         service=Service.COMPUTE, path="/v2.1/flavors/detail", key="flavors", params={"is_public": "None"}
@@ -135,7 +138,7 @@ class Inventory:
         """Whether the pod's services have such a list at all."""
         listing = LISTINGS[kind]
         endpoint = pod.endpoints.get(listing.service)
-        if endpoint is None:
+        if endpoint is None or (kind is Kind.ADDRESS_GROUP and not has_address_groups(pod)):
             return False
         if listing.microversion is None or not endpoint.max_version:
             return True

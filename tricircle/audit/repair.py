@@ -38,11 +38,16 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.SUBNET: JobType.SUBNET,
     Kind.PORT: JobType.PORT,
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP: JobType.ADDRESS_GROUP,
     Kind.FLAVOR: JobType.FLAVOR,
     Kind.KEYPAIR: JobType.KEYPAIR,
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,
     Kind.IMAGE: JobType.IMAGE,
 }
+
+
+#: Kinds of which a late POST can make a second copy, and where they are.
+_SECOND = {Kind.SECURITY_GROUP: "security-groups", Kind.ADDRESS_GROUP: "address-groups"}
 
 
 class Repair:
@@ -160,22 +165,23 @@ class Repair:
         return any(text(port, "device_owner").startswith("compute:") for port in ports)
 
     async def _delete_duplicate(self, finding: Finding) -> Finding | None:
-        """The copy that is written down stays: ports that have the other one are changed by their own jobs, and the
-        next sweep finds it unused.
+        """The copy that is written down stays: ports and rules that have the other one are changed by their own jobs,
+        and the next sweep finds it unused.
         """
-        if finding.kind is not Kind.SECURITY_GROUP:
+        collection = _SECOND.get(finding.kind)
+        if collection is None:
             return replace(finding, what=What.FOREIGN)
         copy = await self._reach.routings.copy_in(finding.kind, finding.central_id, self._pod.id)
         lease = await self._reach.leases.hold(copy, owner=_OWNER, ttl_s=_LEASE_S) if copy is not None else None
         if lease is None:
             return None
-        path = f"/v2.0/security-groups/{finding.pod_resource_id}"
+        path = f"/v2.0/{collection}/{finding.pod_resource_id}"
         try:
             await self._reach.network(self._pod).delete(path, deadline=self._deadline.within(_CALL_S), ok=(404,))
         except UpstreamStatusError as error:
             if error.status != 409:
                 raise
-            return replace(finding, what=What.IN_USE, note=f"{finding.note}, and ports have it")
+            return replace(finding, what=What.IN_USE, note=f"{finding.note}, and ports or rules have it")
         finally:
             await self._reach.leases.release(lease)
         return finding

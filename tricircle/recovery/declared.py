@@ -32,6 +32,7 @@ _KINDS = (
     Kind.NETWORK,
     Kind.SUBNET,
     Kind.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP,
     Kind.FLAVOR,
     Kind.SERVER_GROUP,
     Kind.VOLUME_TYPE,
@@ -54,6 +55,7 @@ class Declared:
     networks: Bodies = field(default_factory=dict)
     subnets: Bodies = field(default_factory=dict)
     groups: Bodies = field(default_factory=dict)
+    address_groups: Bodies = field(default_factory=dict)
     ports: Bodies = field(default_factory=dict)
     slices: Mapping[tuple[str, str], Body] = field(default_factory=dict)
     addresses: frozenset[tuple[str, str]] = frozenset()
@@ -116,6 +118,7 @@ class Centre:
             networks=found[Kind.NETWORK],
             subnets=found[Kind.SUBNET],
             groups=found[Kind.SECURITY_GROUP],
+            address_groups=found[Kind.ADDRESS_GROUP],
             ports=others,
             slices=slices,
             addresses=addresses,

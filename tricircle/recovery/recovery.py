@@ -38,6 +38,7 @@ _LIST_S = 900.0
 _PODS_AT_ONCE = 4
 #: Rows that are written while a long list is still being read.
 _PORTION = 1000
+_NETWORKING = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP)
 #: Copies that only a project that used the pod has there.
 _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
@@ -92,7 +93,7 @@ class Recovery:
 
     async def _read(self, contents: Contents) -> None:
         """What networks consist of, with all ports."""
-        for kind in (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY):
+        for kind in (*_NETWORKING, Kind.PORT, Part.RBAC_POLICY):
             await self._listed(contents, kind)
 
     async def _listed(self, contents: Contents, kind: Kind | Part) -> Sequence[Holding] | None:
@@ -150,8 +151,10 @@ class Recovery:
         if contents.has(Kind.NETWORK, Part.RBAC_POLICY):
             shares = shares_of(lists[Part.RBAC_POLICY])
             await self._settle(contents, Kind.NETWORK, recoverable.networks(pod, lists[Kind.NETWORK], shares, declared))
-        if contents.has(Kind.SECURITY_GROUP):
-            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared)
+        if contents.has(Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP):
+            remotes = recoverable.address_groups(pod, lists[Kind.ADDRESS_GROUP], declared)
+            await self._settle(contents, Kind.ADDRESS_GROUP, remotes)
+            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes)
             await self._settle(contents, Kind.SECURITY_GROUP, groups)
 
     async def _ports(self, contents: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
