@@ -25,6 +25,7 @@ from tricircle.copies.ensure import Ensure
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
 from tricircle.copies.ports import Ports
+from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_ports import ServerPorts
@@ -122,6 +123,7 @@ class World:
     networks: Networks
     subnets: Subnets
     groups: SecurityGroups
+    policies: QosPolicies
     ports: Ports
     server_ports: ServerPorts
     pods: list[Pod]
@@ -172,7 +174,7 @@ class World:
 
     async def settled(self, seconds: float = 120) -> None:
         """Wait until no job of networking waits; one that met a pod that was switched off comes again in a minute."""
-        ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP}
+        ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP, JobType.QOS_POLICY}
         end = time.monotonic() + seconds
         while [job for job in await self.reach.queue.waiting() if job.type in ours]:
             assert time.monotonic() < end, "jobs are left"
@@ -224,15 +226,17 @@ async def open_world(*, conf: Path = CONF) -> AsyncIterator[World]:
 
 def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
     keystone, network = settings.central.identity_url, settings.central.network_url + "/v2.0"
-    networks, groups = Networks(reach), SecurityGroups(reach)
+    policies = QosPolicies(reach)
+    networks, groups = Networks(reach, policies), SecurityGroups(reach)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
-    ports = Ports(reach, networks=networks, subnets=subnets, groups=groups)
+    ports = Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=policies)
     return World(
         settings=settings,
         reach=reach,
         networks=networks,
         subnets=subnets,
         groups=groups,
+        policies=policies,
         ports=ports,
         server_ports=ServerPorts(reach, ports),
         pods=pods,
@@ -249,6 +253,7 @@ def _bodies(world: World) -> Mapping[JobType, Callable[..., Awaitable[None]]]:
         JobType.SUBNET: world.subnets.agree,
         JobType.PORT: world.ports.agree,
         JobType.SECURITY_GROUP: world.groups.agree,
+        JobType.QOS_POLICY: world.policies.agree,
         JobType.SERVER_PORTS: world.server_ports.agree,
     }
 

@@ -14,6 +14,7 @@ from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
 from tricircle.copies.ports import Ports
+from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_groups import ServerGroups
@@ -49,6 +50,7 @@ class Copies:
     networks: Networks
     subnets: Subnets
     groups: SecurityGroups
+    qos_policies: QosPolicies
     ports: Ports
     vanished: Vanished
 
@@ -127,7 +129,8 @@ def allowance_of(rooms: Rooms, counts: Counts) -> Allowance:
 
 
 def _copies(reach: Reach) -> Copies:
-    networks = Networks(reach)
+    qos_policies = QosPolicies(reach)
+    networks = Networks(reach, qos_policies)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
     groups = SecurityGroups(reach)
     return Copies(
@@ -141,6 +144,7 @@ def _copies(reach: Reach) -> Copies:
         networks=networks,
         subnets=subnets,
         groups=groups,
-        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups),
+        qos_policies=qos_policies,
+        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies),
         vanished=Vanished(reach),
     )

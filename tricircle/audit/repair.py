@@ -38,11 +38,14 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.SUBNET: JobType.SUBNET,
     Kind.PORT: JobType.PORT,
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
+    Kind.QOS_POLICY: JobType.QOS_POLICY,
     Kind.FLAVOR: JobType.FLAVOR,
     Kind.KEYPAIR: JobType.KEYPAIR,
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,
     Kind.IMAGE: JobType.IMAGE,
 }
+#: Kinds without a natural key, of which a second copy can come to be, and where they are.
+_DOUBLED: Mapping[Kind, str] = {Kind.SECURITY_GROUP: "/v2.0/security-groups", Kind.QOS_POLICY: "/v2.0/qos/policies"}
 
 
 class Repair:
@@ -163,13 +166,13 @@ class Repair:
         """The copy that is written down stays: ports that have the other one are changed by their own jobs, and the
         next sweep finds it unused.
         """
-        if finding.kind is not Kind.SECURITY_GROUP:
+        if finding.kind not in _DOUBLED:
             return replace(finding, what=What.FOREIGN)
         copy = await self._reach.routings.copy_in(finding.kind, finding.central_id, self._pod.id)
         lease = await self._reach.leases.hold(copy, owner=_OWNER, ttl_s=_LEASE_S) if copy is not None else None
         if lease is None:
             return None
-        path = f"/v2.0/security-groups/{finding.pod_resource_id}"
+        path = f"{_DOUBLED[finding.kind]}/{finding.pod_resource_id}"
         try:
             await self._reach.network(self._pod).delete(path, deadline=self._deadline.within(_CALL_S), ok=(404,))
         except UpstreamStatusError as error:

@@ -16,6 +16,7 @@ class JobType(StrEnum):
     SUBNET = "subnet"
     PORT = "port"
     SECURITY_GROUP = "security_group"  # the group and all of its rules
+    QOS_POLICY = "qos_policy"  # the policy and all of its rules
     FLAVOR = "flavor"
     KEYPAIR = "keypair"
     VOLUME_TYPE = "volume_type"

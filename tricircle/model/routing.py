@@ -32,6 +32,7 @@ class Kind(StrEnum):
     SUBNET = "subnet"
     PORT = "port"
     SECURITY_GROUP = "security_group"
+    QOS_POLICY = "qos_policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
