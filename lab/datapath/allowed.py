@@ -10,7 +10,9 @@ from pathlib import Path
 _NET_ADMIN, _SYS_ADMIN = 12, 21
 _TUN = Path("/dev/net/tun")
 _TRIAL = (
-    "ip link add trial0 type bridge && ip link add trial1 type veth peer name trial2 && ip tuntap add dev trial3 mode tap"
+    "ip link add trial0 type bridge",
+    "ip link add trial1 type veth peer name trial2",
+    "ip tuntap add dev trial3 mode tap",
 )
 
 
@@ -20,10 +22,9 @@ def obstacle() -> str | None:
         return "it needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN"
     if not _TUN.exists():
         return f"there is no {_TUN}"
+    command = ["unshare", "--net", "--mount", "sh", "-c", " && ".join(_TRIAL)]
     try:
-        done = subprocess.run(
-            ["unshare", "--net", "--mount", "sh", "-c", _TRIAL], capture_output=True, text=True, check=False, timeout=20
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"namespaces cannot be tried: {error}"
     if done.returncode:
