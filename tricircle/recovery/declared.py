@@ -113,7 +113,7 @@ class Centre:
     async def declared(self, deadline: Deadline) -> Declared:
         """Everything. Raises as ``paging.pages``: without the whole of it nothing can be told from nothing."""
         listings = (_PORTS, *(LISTINGS[kind] for kind in _KINDS))
-        ports, *lists = await at_once([self._all(one, deadline) for one in listings], limit=len(listings))
+        ports, *lists = await at_once([self.all(one, deadline) for one in listings], limit=len(listings))
         found = dict(zip(_KINDS, lists, strict=True))
         others, slices, addresses = of_ports(ports)
         return Declared(
@@ -131,12 +131,13 @@ class Centre:
             volume_types=found[Kind.VOLUME_TYPE],
         )
 
-    async def _owner(self, deadline: Deadline) -> ProjectId:
-        answer = await self.client(Service.NETWORK).get("/v2.0/quotas/project", deadline=deadline)
-        return ProjectId(text(member(answer, "project"), "project_id"))
-
-    async def _all(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
+    async def all(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
+        """All of one list, by id. Raises as ``paging.pages``."""
         found: dict[str, Body] = {}
         async for page in pages(self.client(listing.service), listing, size=PAGE, deadline=deadline):
             found |= {str(item["id"]): item for item in page}
         return found
+
+    async def _owner(self, deadline: Deadline) -> ProjectId:
+        answer = await self.client(Service.NETWORK).get("/v2.0/quotas/project", deadline=deadline)
+        return ProjectId(text(member(answer, "project"), "project_id"))
