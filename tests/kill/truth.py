@@ -16,9 +16,21 @@ MARK = "tricircle:"
 #: What counts as used although no pod has said so.
 RESERVED = "SELECT * FROM tricircle_reservations WHERE bound_at IS NULL AND until > UTC_TIMESTAMP()"
 CENTRE = "RegionOne"
-_NETWORKING = {"ports": "ports", "networks": "networks", "subnets": "subnets", "groups": "security-groups"}
+_NETWORKING = {
+    "ports": "ports",
+    "networks": "networks",
+    "subnets": "subnets",
+    "groups": "security-groups",
+    "address_groups": "address-groups",
+}
 #: Kinds of routings, and where their objects are kept here.
-_COPIES = {"port": "ports", "network": "networks", "subnet": "subnets", "security_group": "groups"}
+_COPIES = {
+    "port": "ports",
+    "network": "networks",
+    "subnet": "subnets",
+    "security_group": "groups",
+    "address_group": "address_groups",
+}
 _RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
 
 
@@ -46,6 +58,7 @@ class Truth:
     networks: dict[str, list[Json]]
     subnets: dict[str, list[Json]]
     groups: dict[str, list[Json]]
+    address_groups: dict[str, list[Json]]
     seen: dict[str, Seen]
     routings: list[Json] = field(default_factory=list)
     jobs: list[Json] = field(default_factory=list)
@@ -64,6 +77,11 @@ class Truth:
     def ports_in_pods(self, *, device_id: str) -> list[Json]:
         """The ports of a server, in pods."""
         return [port for place in self.pods for port in self.ports[place] if port["device_id"] == device_id]
+
+    def originals(self, kind: str) -> set[str]:
+        """What copies of a kind may be copies of; address groups hold members of groups, too."""
+        kinds = ("address_groups", "groups") if kind == "address_groups" else (kind,)
+        return {thing["id"] for one in kinds for thing in getattr(self, one)[CENTRE]}
 
     def group(self, group_id: str) -> Json:
         """A group of the centre."""
@@ -138,6 +156,7 @@ def contradictions(truth: Truth, kept: frozenset[str]) -> Iterator[str]:
         yield from _ports(truth, place)
         yield from _orphans(truth, place)
         yield from _groups(truth, place)
+        yield from _members(truth, place)
     yield from _books(truth)
 
 
@@ -211,7 +230,7 @@ def _addresses(port: Json) -> list[str]:
 def _orphans(truth: Truth, place: str) -> Iterator[str]:
     """Whatever has a mark has an original."""
     for kind in _NETWORKING:
-        known = {thing["id"] for thing in getattr(truth, kind)[CENTRE]}
+        known = truth.originals(kind)
         for thing in getattr(truth, kind)[place]:
             mark = str(thing.get("description", ""))
             if mark.startswith(MARK) and mark.removeprefix(MARK) not in known:
@@ -235,11 +254,26 @@ def _groups(truth: Truth, place: str) -> Iterator[str]:
             yield f"{place} has group {group['id']} with other rules than its original"
 
 
+def _members(truth: Truth, place: str) -> Iterator[str]:
+    """An address group of a remote group has the addresses of all ports that have the group."""
+    groups = {group["id"]: group for group in truth.groups[CENTRE] if group["project_id"] in truth.projects}
+    for found in truth.address_groups[place]:
+        group_id = str(found["description"]).removeprefix(MARK)
+        if group_id not in groups:
+            continue
+        ports = [port for port in truth.ports[CENTRE] if group_id in port["security_groups"]]
+        pairs = {pair["ip_address"].partition("/")[0] for port in ports for pair in port["allowed_address_pairs"]}
+        wanted = pairs.union(*(_addresses(port) for port in ports))
+        if {address.partition("/")[0] for address in found["addresses"]} != wanted:
+            yield f"{place} has an address group of {group_id} with {found['addresses']}, not {sorted(wanted)}"
+
+
 def _rules(group: Json) -> Counter[tuple[str, ...]]:
     found: Counter[tuple[str, ...]] = Counter()
     for rule in group["security_group_rules"]:
-        remote = "self" if rule["remote_group_id"] == group["id"] else str(bool(rule["remote_group_id"]))
-        found[(*(str(rule[key]) for key in _RULE), remote)] += 1
+        # In pods the members of a remote group are in an address group.
+        remote = bool(rule["remote_group_id"] or rule["remote_address_group_id"])
+        found[(*(str(rule[key]) for key in _RULE), str(remote))] += 1
     return found
 
 
@@ -274,7 +308,7 @@ def _routing(truth: Truth, routing: Json) -> Iterator[str]:
     if kind not in _COPIES:
         return
     places: dict[str, list[Json]] = getattr(truth, _COPIES[kind])
-    if central_id not in ids(places[CENTRE]):
+    if central_id not in truth.originals(_COPIES[kind]):
         yield f"the books have {kind} {central_id}, which is gone at the centre"
     if there and not any(there in ids(places[place]) for place in truth.pods):
         yield f"the books have {kind} {central_id} as {there}, which is nowhere"
