@@ -54,6 +54,23 @@ EXCUSES: tuple[Excuse, ...] = (
         theirs="^409",
     ),
     Excuse(
+        why="both refuse: JSON that is no object is refused before an action is looked for",
+        door="block-storage",
+        kind="status",
+        call="/action ",
+        ours="^400 .*Malformed request body",
+        theirs="^404",
+    ),
+    Excuse(
+        why="both refuse: a type that nobody has is looked for before the form of the others",
+        door="block-storage",
+        kind="status",
+        call="^POST /groups$",
+        ours="^404",
+        theirs="^400",
+    ),
+    Excuse(why="an administrator cleans up in all pods at once", kind="wrong pod", call="^POST /workers/cleanup$"),
+    Excuse(
         why="both refuse: whether somebody may is looked at before the form of a query",
         kind="status",
         ours="^403 .*Policy",
