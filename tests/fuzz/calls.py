@@ -101,7 +101,8 @@ def compute() -> Iterator[Call]:
         version = "2.35" if next(iter(action)) in ("addFixedIp", "removeFixedIp", "addFloatingIp") else new
         if "os-getVNCConsole" in action:
             version = "2.5"
-        yield Call(method="POST", path="/servers/@victim/action", body=action, version=version)
+        path = "/servers/@deleted-server/action" if "forceDelete" in action else "/servers/@victim/action"
+        yield Call(method="POST", path=path, body=action, version=version)
     for action in _ADMIN_ACTIONS:
         yield Call(method="POST", path="/servers/@victim/action", body=action, version=new, who="admin")
     yield from _below_servers(new)

@@ -85,6 +85,8 @@ IDS = (
     "*",
     "00000000-0000-0000-0000-00000000000g",
 )
+#: Of these, what all others name too.
+_LIVING = frozenset({"@server", "@volume", "@network", "@image", "@project", "@foreign-server", "@foreign-volume"})
 #: What may stand in place of a query's value.
 QUERIES = (
     "",
@@ -217,12 +219,19 @@ def _ids(good: Case) -> Iterator[Case]:
         if not segment.startswith("@") and not segment.startswith("nobodys") and not segment.isdigit():
             continue
         for other in IDS:
+            if _ends(good.call) and other in _LIVING:
+                continue
             changed = "/".join([*segments[:index], other, *segments[index + 1 :]])
             yield replace(good, how=f"id {other[:24]}", path=changed)
         if segment.startswith("@"):
             for how, form in (("upper case", f"{segment}!upper"), ("no dashes", f"{segment}!plain")):
                 changed = "/".join([*segments[:index], form, *segments[index + 1 :]])
                 yield replace(good, how=f"id {how}", path=changed)
+
+
+def _ends(call: Call) -> bool:
+    """Whether what it names is gone afterwards: then everything that follows would be about nothing."""
+    return call.method == "DELETE" or (isinstance(call.body, dict) and "forceDelete" in call.body)
 
 
 def _queries(good: Case) -> Iterator[Case]:

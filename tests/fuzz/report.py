@@ -24,7 +24,8 @@ class Report:
     answered_by: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     excused: Counter[str] = field(default_factory=Counter)
-    texts: int = 0
+    compared: int = 0
+    same_class: int = 0
     seconds: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -36,6 +37,12 @@ class Report:
             self.answered_by[who] += 1
             self.mutated += is_mutation
             self.hostile += not is_mutation
+
+    def compare(self, *, is_same_class: bool) -> None:
+        """A good request made bad has been sent to both sides."""
+        with self.lock:
+            self.compared += 1
+            self.same_class += is_same_class
 
     def find(self, finding: Finding, excuse: str | None) -> None:
         """Something is not as it should be, or differs for a reason that is written down."""
@@ -55,6 +62,7 @@ class Report:
             ),
             "  answered by " + _counts(self.answered_by),
             "  statuses    " + _counts(self.statuses),
+            f"  same class  {self.same_class} of {self.compared} compared",
             f"  findings    {len(self.findings)}",
         ]
         for reason, number in sorted(self.excused.items()):
@@ -73,6 +81,8 @@ class Report:
             "door": self.door,
             "mutated": self.mutated,
             "hostile": self.hostile,
+            "compared": self.compared,
+            "same_class": self.same_class,
             "statuses": dict(self.statuses),
             "answered_by": dict(self.answered_by),
             "excused": dict(self.excused),

@@ -66,11 +66,13 @@ class Run:
         kind = None if direct is None else differs(heard, direct)
         for pause in _AGAIN:
             if kind is None or theirs is None:
-                return
+                break
             time.sleep(pause)
             sent, heard, _ = self._ask(case, ours)
             direct = self._exchange(case, theirs, THEIRS)[1]
             kind = differs(heard, direct)
+        if direct is not None:
+            self.report.compare(is_same_class=kind != "class")
         if kind is not None:
             self._find(kind, case.call.name, case.how, sent, said(heard), said(direct))
 

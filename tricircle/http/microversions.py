@@ -6,7 +6,7 @@ of range a 406.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ NAMES = {Service.COMPUTE: "compute", Service.BLOCK_STORAGE: "volume", Service.PL
 DEFAULTS = {Service.COMPUTE: "2.1", Service.BLOCK_STORAGE: "3.0", Service.PLACEMENT: "1.0"}
 #: Cinder's versions before there were microversions: a refusal of one is not marked with it.
 _WITHOUT_HEADERS = ("1.0", "2.0")
+#: Cinder takes no header that names other services only; Nova and Placement pass over it.
+_OF_ANOTHER = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 #: Python refuses to read numbers of thousands of digits.
 _FORM = re.compile(r"([1-9]\d{0,999})\.([1-9]\d{0,999}|0)")
 
@@ -72,7 +74,7 @@ def requested(headers: Iterable[tuple[bytes, bytes]], service: Service) -> str |
 
 
 def negotiate(
-    headers: Iterable[tuple[bytes, bytes]],
+    headers: Sequence[tuple[bytes, bytes]],
     service: Service,
     minimum: Version,
     maximum: Version,
@@ -84,11 +86,13 @@ def negotiate(
     :param minimum: lowest version served
     :param maximum: highest version served
     :param latest: what ``latest`` means: the maximum, unless not all who may have to answer serve it
-    :raises InvalidRequestError: the header is malformed
+    :raises InvalidRequestError: the header is malformed, or names other services only (Cinder)
     :raises NotAcceptableError: out of range; the text names our range, never a pod's
     """
     text = requested(headers, service)
     if text is None:
+        if service is Service.BLOCK_STORAGE and any(key == HEADER for key, _ in headers):
+            raise InvalidRequestError(_OF_ANOTHER)
         return parse(DEFAULTS[service])
     if text == "latest":
         return maximum if latest is None else latest

@@ -439,7 +439,8 @@ class Carrier:
         """
         context = request.context
         resource_id = request.params[row.id_param or ""]
-        is_about_it = request.path.rstrip("/").endswith("/" + resource_id) and request.method in ("GET", "DELETE")
+        # With a slash behind the id it is no path of the service's, which says so in other words.
+        is_about_it = request.path.endswith("/" + resource_id) and request.method in ("GET", "DELETE")
         if is_about_it and not is_absent(reply):
             raise UnavailableError(UNKNOWABLE)
         is_owners = located.routing.project_id == context.project_id or context.is_admin

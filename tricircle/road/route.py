@@ -43,6 +43,8 @@ SEARCH_BURST, SEARCH_PER_S = 60.0, 20.0
 _REMEMBERED = 10_000
 #: Ids of owned resources are UUIDs. What could mean something else in a path or a query is never one.
 _PLAUSIBLE = re.compile(r"[A-Za-z0-9_-]{1,255}")
+#: Words that stand where ids do in these APIs: a service answers them with a list, or a sum.
+_WORDS = frozenset({"detail", "summary"})
 _DISABLED = "The availability zone of this resource is switched off. Please try again later."
 UNKNOWABLE = "It cannot be known now whether this resource exists, because an availability zone does not answer."
 _TOO_MANY = "Too many requests for resources that do not exist. Please try again later."
@@ -132,7 +134,7 @@ class Locator:
         """
         text = _ABSENT.get(kind, "The resource {id} could not be found.").format(id=resource_id)
         absent = AbsentError(text, resource_id)
-        if kind not in PROBES or _PLAUSIBLE.fullmatch(resource_id) is None:
+        if kind not in PROBES or not _is_plausible(resource_id):
             raise absent
         pods = await self._pods.pods()
         routing = await self._routings.owned(kind, resource_id)
@@ -237,6 +239,10 @@ class Locator:
             routing = _unwritten(kind, resource_id, pod, context)
         LOG.info("found %s %s in pod %s without a routing", kind, resource_id, pod.name)
         return Located(pod, routing)
+
+
+def _is_plausible(resource_id: str) -> bool:
+    return _PLAUSIBLE.fullmatch(resource_id) is not None and resource_id not in _WORDS
 
 
 def is_absent(reply: Reply) -> bool:

@@ -51,6 +51,27 @@ async def test_growing_is_measured_too(cloud: Whole) -> None:
     assert said.message.endswith("Requested 2G, quota is 4G and 3G has been consumed.")
 
 
+async def test_what_an_administrator_makes_grow_counts_on_its_owner(cloud: Whole) -> None:
+    """As in Cinder: the owner's limits, and the administrator's own for the size of one volume."""
+    await limit(cloud, gigabytes=2)
+    made = await create(cloud.tenant)
+    path = f"{VOLUMES}/{made['id']}/action"
+    said = await cloud.admin.ask("POST", path, {"os-extend": {"new_size": 3}})
+    assert said.message.endswith("Requested 2G, quota is 2G and 1G has been consumed.")
+    own = f"/volume/v3/os-quota-sets/{cloud.project_id('admin')}"
+    await cloud.admin.ask("PUT", own, {"quota_set": {"gigabytes": 0}})
+    assert (await cloud.admin.ask("POST", path, {"os-extend": {"new_size": 2}})).status == 202
+
+
+async def test_a_new_type_by_an_administrator_counts_on_its_owner(cloud: Whole) -> None:
+    await make_type(cloud, "gold")
+    await limit(cloud, volumes_gold=0)
+    made = await create(cloud.tenant)
+    path = f"{VOLUMES}/{made['id']}/action"
+    said = await cloud.admin.ask("POST", path, {"os-retype": {"new_type": "gold", "migration_policy": "never"}})
+    assert (said.status, "(0) exceeded for quota 'volumes_gold'" in said.message) == (413, True)
+
+
 async def test_a_type_has_limits_of_its_own(cloud: Whole) -> None:
     await make_type(cloud, "gold")
     await limit(cloud, volumes_gold=1)

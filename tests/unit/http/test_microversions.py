@@ -45,6 +45,12 @@ def test_what_is_given() -> None:
         negotiate(asked(b"2.97"), Service.COMPUTE, LOW, HIGH)
 
 
+def test_cinder_takes_no_header_of_other_services_only() -> None:
+    with pytest.raises(InvalidRequestError, match="malformed or otherwise incorrect"):
+        negotiate([(b"openstack-api-version", b"compute 2.1")], Service.BLOCK_STORAGE, Version(3, 0), Version(3, 71))
+    assert negotiate([(b"openstack-api-version", b"volume 3.1")], Service.COMPUTE, LOW, HIGH) == Version(2, 1)
+
+
 @pytest.mark.parametrize(
     "text", ["2.latest", "2", "2.01", "0.1", "-1.2", "2.1.1", "", "zz", "2.1\n", f"2.{'9' * 5000}"]
 )

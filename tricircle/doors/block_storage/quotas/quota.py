@@ -105,22 +105,31 @@ class Quota:
         *,
         largest_gib: int | None = None,
         counts: tuple[int, int] = (1, 1),
+        owner: ProjectId | None = None,
     ) -> Hold:
         """What is reserved for calls to ``pod``, as far as the project has limits; nothing when it has none.
 
         :param asked: GiB and numbers by quota name, in any order, for one call
         :param largest_gib: the size of the volume that is asked for
         :param counts: how many such calls at least, and at most
+        :param owner: whose limits, when an administrator changes what is another project's; the size of one volume is
+            bounded by the caller's own all the same, as in Cinder
         :raises QuotaExceededError: not even the least; Cinder's words for the limit that Cinder would name
         """
-        limits = await self._limits(context)
+        limits = await self._limits(context, context.project_id)
         most = limits.get(PER_VOLUME, -1)
         if largest_gib is not None and 0 <= most < largest_gib:
             raise words.too_big(largest_gib, most)
+        if owner not in (None, context.project_id):
+            limits = await self._limits(context, owner)
         bounded = {name: limits[name] for name in sorted(asked) if limits.get(name, -1) >= 0 and asked[name] > 0}
         if not bounded:
             return Hold()
-        return await self._allowance.take(context, pod, lambda taken: fitting(bounded, taken, asked, counts))
+
+        def fit(taken: Amounts) -> list[Amounts]:
+            return fitting(bounded, taken, asked, counts)
+
+        return await self._allowance.take(context, pod, fit, project_id=owner)
 
     async def take_transfer(self, context: RequestContext, pod: Pod, transfer_id: str) -> Hold:
         """What is reserved for taking over a volume with its snapshots. Only the service user sees them before they are
@@ -143,10 +152,10 @@ class Quota:
         parts = [of_volume(size, type_name), *(of_snapshot(size_of(one), type_name) for one in snapshots)]
         return await self.take(context, pod, added(parts), largest_gib=size)
 
-    async def _limits(self, context: RequestContext) -> Amounts:
-        """What the centre allows the caller's project, by quota name; -1 is no limit."""
+    async def _limits(self, context: RequestContext, project_id: ProjectId | None) -> Amounts:
+        """What the centre allows a project, by quota name; -1 is no limit. Administrators may ask for any."""
         client = self._clients.as_user(context, self._registry.central(Service.BLOCK_STORAGE))
-        answer = await client.get(f"/v3/os-quota-sets/{context.project_id}", deadline=context.deadline)
+        answer = await client.get(f"/v3/os-quota-sets/{project_id}", deadline=context.deadline)
         return {name: value for name, value in member(answer, "quota_set").items() if isinstance(value, int)}
 
 

@@ -11,8 +11,9 @@ from tricircle.context import RequestContext
 from tricircle.copies.image.homes import ImageHomes
 from tricircle.copies.image.images import Images
 from tricircle.doors.block_storage.volumes.sources import Sources
-from tricircle.errors import InvalidRequestError
+from tricircle.errors import InvalidRequestError, NotFoundError
 from tricircle.model.pod import Pod
+from tricircle.road.route import ID
 from tricircle.upstream.reply import Reply
 
 #: Names of the image that a new volume is made of, and of the one that it is filled anew with.
@@ -32,7 +33,8 @@ class VolumeImages:
     ) -> dict[str, object]:
         """What is asked for as the pod is to be asked, after a copy of the image that is named was made there.
 
-        :raises InvalidRequestError: there is no such image for the caller, or it is not ready (Cinder's words)
+        :raises InvalidRequestError, NotFoundError: there is no such image for the caller; or it is not ready
+            (Cinder's words)
         :raises UnavailableError: the copy is not there yet
         """
         made = dict(asked)
@@ -42,12 +44,22 @@ class VolumeImages:
             reference = asked.get(name)
             if not isinstance(reference, str) or not reference:
                 continue
-            image = await self._sources.image(context, reference)
+            if names is ANEW and not ID.match(reference):
+                continue  # only ids are taken here; the pod says so
+            image = await self._image(context, reference, names)
             if image.get("status") != "active":
                 raise InvalidRequestError(f"Invalid input received: Image {image['id']} is not active.")
             deadline = context.deadline
             made[name] = await self._copies.ensure(pod, image, project_id=context.project_id, deadline=deadline)
         return made
+
+    async def _image(self, context: RequestContext, reference: str, names: tuple[str, ...]) -> Mapping[str, object]:
+        try:
+            return await self._sources.image(context, reference)
+        except InvalidRequestError as error:
+            if names is not ANEW:
+                raise
+            raise NotFoundError(f"Image {reference} could not be found.") from error
 
     async def uploaded(self, context: RequestContext, pod: Pod, reply: Reply, key: str) -> None:
         """Announce the image that a volume is uploaded to.

@@ -16,9 +16,10 @@ from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, zone
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-#: host@backend#pool, as Cinder writes places.
-_WORD = r"[\w-]+(?:\.[\w-]+)*"
-_PLACE = re.compile(rf"{_WORD}@{_WORD}(?:#{_WORD})?")
+#: host@backend#pool, as Cinder writes places. Nothing is looked at twice: pods repeat to us whatever a client said, and
+#: in 70,000 letters each could be where a name begins.
+_WORD = r"[\w-]++(?:\.[\w-]++)*+"
+_PLACE = re.compile(rf"(?<![\w.-])[\w.-]++@{_WORD}(?:#{_WORD})?")
 
 
 #: Fields of a volume that name a host or a cluster.

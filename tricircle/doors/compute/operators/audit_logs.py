@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from tricircle.errors import UnavailableError
 from tricircle.http.message import Answer, Request
+from tricircle.model.host_names import full_name
+from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
 from tricircle.road.gather import marks
 
@@ -33,7 +35,7 @@ class AuditLogs:
         if fan.refusal is not None:
             return await self._carrier.answer(request, *fan.refusal)
         parts = [
-            (pod.name, part)
+            (pod, part)
             for pod, reply in fan.replies
             if reply.status < 300 and isinstance(part := reply.json().get(key), Mapping)
         ]
@@ -42,28 +44,27 @@ class AuditLogs:
         return Answer.json(200, {key: together(parts)}, marks(fan.lacking))
 
 
-def together(parts: Iterable[tuple[str, Mapping[str, object]]]) -> dict[str, object]:
-    """One report of those of several pods, in Nova's words. Where two pods have a host of one name, it is named with
-    its pod.
+def together(parts: Iterable[tuple[Pod, Mapping[str, object]]]) -> dict[str, object]:
+    """One report of those of several pods, in Nova's words; hosts are named with their pods.
 
     >>> one = {"num_hosts": 1, "num_hosts_done": 0, "total_errors": 0, "log": {}, "hosts_not_run": ["a"]}
-    >>> together([("Pod1", one), ("Pod2", one)])["overall_status"]
-    '0 of 2 hosts done. 0 errors.'
+    >>> whole = together([(Pod(id="1", name="P1", az_name="x"), one), (Pod(id="2", name="P2", az_name="x"), one)])
+    >>> whole["overall_status"], whole["hosts_not_run"]
+    ('0 of 2 hosts done. 0 errors.', ['P1.a', 'P2.a'])
     """
     whole: dict[str, object] = {}
     totals = dict.fromkeys(_NUMBERS, 0)
     log: dict[str, object] = {}
-    waiting: list[str] = []
-    for pod_name, part in parts:
+    waiting: list[object] = []
+    for pod, part in parts:
         whole = whole or {name: value for name, value in part.items() if name.startswith("period_")}
         for name in _NUMBERS:
             value = part.get(name)
             totals[name] += value if isinstance(value, int) else 0
         entries, hosts = part.get("log"), part.get("hosts_not_run")
         for host, entry in entries.items() if isinstance(entries, Mapping) else ():
-            log[f"{host} ({pod_name})" if host in log else host] = entry
-        for host in hosts if isinstance(hosts, list) else ():
-            waiting.append(f"{host} ({pod_name})" if host in waiting else host)
+            log[str(full_name(pod, host))] = entry
+        waiting.extend(full_name(pod, host) for host in (hosts if isinstance(hosts, list) else ()))
     done, hosts_in_all = totals["num_hosts_done"], totals["num_hosts"]
     how_many = "ALL" if done == hosts_in_all else f"{done} of {hosts_in_all}"
     words = f"{how_many} hosts done. {totals['total_errors']} errors."

@@ -6,7 +6,10 @@ name an AZ need it translated; those that end the server look after its ports. A
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
+
+import msgspec
 
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.places import Places, host_in
@@ -23,7 +26,7 @@ from tricircle.doors.compute.servers.server_images import ServerImages
 from tricircle.doors.compute.servers.server_views import SERVER
 from tricircle.doors.compute.servers.servers import ServerEnds
 from tricircle.doors.compute.servers.sizes import Sizes
-from tricircle.errors import InvalidRequestError
+from tricircle.errors import InvalidRequestError, NotFoundError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -106,7 +109,7 @@ class ServerActions:
 
     async def act(self, request: Request) -> Answer:
         """Carry out whatever action the body names."""
-        document = await request.json() if await request.body() else {}
+        document = await _action_of(request)
         special = self._special.get(next(iter(document), ""))
         return await (special(request, document) if special else self._carrier.route(request, self._row))
 
@@ -262,3 +265,20 @@ class ServerActions:
 
     async def _locate(self, request: Request) -> Located:
         return await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)
+
+
+async def _action_of(request: Request) -> Document:
+    """The body; empty when there is none.
+
+    :raises NotFoundError: JSON that cannot be looked into for the name of an action, as Nova takes it
+    :raises InvalidRequestError: it is otherwise no object
+    """
+    body = await request.body()
+    try:
+        return await request.json() if body else {}
+    except InvalidRequestError as error:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            value = msgspec.json.decode(body)
+            if not isinstance(value, str | list) or len(value) == 1:
+                raise NotFoundError("The resource could not be found.") from error
+        raise
