@@ -5,7 +5,7 @@ A snapshot, taken once when all has come to rest, and the rules that hold betwee
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.functional.region_world import Caller, Json, Region, ids
@@ -16,7 +16,13 @@ MARK = "tricircle:"
 #: What counts as used although no pod has said so.
 RESERVED = "SELECT * FROM tricircle_reservations WHERE bound_at IS NULL AND until > UTC_TIMESTAMP()"
 CENTRE = "RegionOne"
-_NETWORKING = {"ports": "ports", "networks": "networks", "subnets": "subnets", "groups": "security-groups"}
+_NETWORKING = {
+    "ports": "ports",
+    "networks": "networks",
+    "subnets": "subnets",
+    "groups": "security-groups",
+    "members": "address-groups",
+}
 #: Kinds of routings, and where their objects are kept here.
 _COPIES = {"port": "ports", "network": "networks", "subnet": "subnets", "security_group": "groups"}
 _RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
@@ -46,6 +52,7 @@ class Truth:
     networks: dict[str, list[Json]]
     subnets: dict[str, list[Json]]
     groups: dict[str, list[Json]]
+    members: dict[str, list[Json]]
     seen: dict[str, Seen]
     routings: list[Json] = field(default_factory=list)
     jobs: list[Json] = field(default_factory=list)
@@ -138,6 +145,7 @@ def contradictions(truth: Truth, kept: frozenset[str]) -> Iterator[str]:
         yield from _ports(truth, place)
         yield from _orphans(truth, place)
         yield from _groups(truth, place)
+        yield from _members(truth, place)
     yield from _books(truth)
 
 
@@ -212,6 +220,8 @@ def _orphans(truth: Truth, place: str) -> Iterator[str]:
     """Whatever has a mark has an original."""
     for kind in _NETWORKING:
         known = {thing["id"] for thing in getattr(truth, kind)[CENTRE]}
+        if kind == "members":  # of security groups, beside tenants' address groups
+            known |= {group["id"] for group in truth.groups[CENTRE]}
         for thing in getattr(truth, kind)[place]:
             mark = str(thing.get("description", ""))
             if mark.startswith(MARK) and mark.removeprefix(MARK) not in known:
@@ -231,14 +241,32 @@ def _groups(truth: Truth, place: str) -> Iterator[str]:
         original = central.get(str(group["description"]).removeprefix(MARK))
         if original is None or group["id"] not in used or group["project_id"] not in truth.projects:
             continue
-        if _rules(group) != _rules(original):
+        names = {one["id"]: str(one["description"]).removeprefix(MARK) for one in truth.members[place]}
+        if _rules(group, names) != _rules(original, {}):
             yield f"{place} has group {group['id']} with other rules than its original"
 
 
-def _rules(group: Json) -> Counter[tuple[str, ...]]:
+def _members(truth: Truth, place: str) -> Iterator[str]:
+    """What a pod knows of the members of a group is what the centre says, and some rule there asks."""
+    named = {rule["remote_address_group_id"] for group in truth.groups[place] for rule in group["security_group_rules"]}
+    for known in truth.members[place]:
+        mark = str(known["description"])
+        if not mark.startswith(MARK):
+            continue
+        carriers = [port for port in truth.ports[CENTRE] if mark.removeprefix(MARK) in port["security_groups"]]
+        wanted = {fixed["ip_address"] for port in carriers for fixed in port["fixed_ips"]}
+        if {str(address).partition("/")[0] for address in known["addresses"]} != wanted:
+            yield f"{place} knows members {known['addresses']} of {mark}, the centre {sorted(wanted)}"
+        if known["id"] not in named:
+            yield f"{place} has address group {known['id']} ({mark}), which no rule names"
+
+
+def _rules(group: Json, names: Mapping[str, str]) -> Counter[tuple[str, ...]]:
+    """The rules, their remote as the centre calls it. ``names``: central ids by those of address groups in a pod."""
     found: Counter[tuple[str, ...]] = Counter()
     for rule in group["security_group_rules"]:
-        remote = "self" if rule["remote_group_id"] == group["id"] else str(bool(rule["remote_group_id"]))
+        tenants = rule["remote_address_group_id"]
+        remote = str(rule["remote_group_id"] or names.get(tenants, tenants))
         found[(*(str(rule[key]) for key in _RULE), remote)] += 1
     return found
 
