@@ -29,6 +29,7 @@ from tricircle_neutron import (
     memberships,
     network_zones,
     plugin_view,
+    qos_driver,
     quarantine,
     slices,
     trunk_driver,
@@ -49,6 +50,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
     def initialize(self) -> None:
         """Subscribe to what ML2 has no hook for; called once per process, after the database is there."""
         self._trunk_driver = trunk_driver.TrunkDriver()
+        self._qos_driver = qos_driver.QosDriver()
         registry.subscribe(self._security_group_changed, resources.SECURITY_GROUP, events.PRECOMMIT_UPDATE)
         registry.subscribe(self._security_group_deleted, resources.SECURITY_GROUP, events.PRECOMMIT_DELETE)
         registry.subscribe(self._rule_created, resources.SECURITY_GROUP_RULE, events.PRECOMMIT_CREATE)

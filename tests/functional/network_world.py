@@ -26,6 +26,7 @@ from tricircle.copies.ensure import Ensure
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
 from tricircle.copies.ports import Ports
+from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach
 from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.security_groups import SecurityGroups
@@ -125,6 +126,7 @@ class World:
     subnets: Subnets
     groups: SecurityGroups
     remote_groups: RemoteGroups
+    policies: QosPolicies
     ports: Ports
     server_ports: ServerPorts
     pods: list[Pod]
@@ -175,7 +177,8 @@ class World:
 
     async def settled(self, seconds: float = 120) -> None:
         """Wait until no job of networking waits; one that met a pod that was switched off comes again in a minute."""
-        ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP, JobType.ADDRESS_GROUP}
+        ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP}
+        ours |= {JobType.ADDRESS_GROUP, JobType.QOS_POLICY}
         end = time.monotonic() + seconds
         while [job for job in await self.reach.queue.waiting() if job.type in ours]:
             assert time.monotonic() < end, "jobs are left"
@@ -227,11 +230,12 @@ async def open_world(*, conf: Path = CONF) -> AsyncIterator[World]:
 
 def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
     keystone, network = settings.central.identity_url, settings.central.network_url + "/v2.0"
-    networks = Networks(reach)
+    policies = QosPolicies(reach)
+    networks = Networks(reach, policies)
     address_groups = AddressGroups(reach, rules_at_most=settings.networking.rules_per_remote_group)
     groups = SecurityGroups(reach, address_groups)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
-    ports = Ports(reach, networks=networks, subnets=subnets, groups=groups)
+    ports = Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=policies)
     return World(
         settings=settings,
         reach=reach,
@@ -239,6 +243,7 @@ def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
         subnets=subnets,
         groups=groups,
         remote_groups=RemoteGroups(reach, address_groups, groups),
+        policies=policies,
         ports=ports,
         server_ports=ServerPorts(reach, ports),
         pods=pods,
@@ -256,6 +261,7 @@ def _bodies(world: World) -> Mapping[JobType, Callable[..., Awaitable[None]]]:
         JobType.PORT: world.ports.agree,
         JobType.SECURITY_GROUP: world.groups.agree,
         JobType.ADDRESS_GROUP: world.remote_groups.agree,
+        JobType.QOS_POLICY: world.policies.agree,
         JobType.SERVER_PORTS: world.server_ports.agree,
     }
 

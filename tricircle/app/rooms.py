@@ -15,6 +15,7 @@ from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
 from tricircle.copies.ports import Ports
+from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_groups import ServerGroups
@@ -51,6 +52,7 @@ class Copies:
     subnets: Subnets
     address_groups: AddressGroups
     groups: SecurityGroups
+    qos_policies: QosPolicies
     ports: Ports
     vanished: Vanished
 
@@ -129,7 +131,8 @@ def allowance_of(rooms: Rooms, counts: Counts) -> Allowance:
 
 
 def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
-    networks = Networks(reach)
+    qos_policies = QosPolicies(reach)
+    networks = Networks(reach, qos_policies)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
     address_groups = AddressGroups(reach, rules_at_most=settings.rules_per_remote_group)
     groups = SecurityGroups(reach, address_groups)
@@ -145,6 +148,7 @@ def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
         subnets=subnets,
         address_groups=address_groups,
         groups=groups,
-        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups),
+        qos_policies=qos_policies,
+        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies),
         vanished=Vanished(reach),
     )

@@ -11,7 +11,16 @@ from datetime import datetime
 from tricircle.audit.compare import is_young
 from tricircle.audit.findings import Holding
 from tricircle.audit.seen import Seen
-from tricircle.copies import address_groups, flavors, networks, ports, security_groups, subnets, volume_types
+from tricircle.copies import (
+    address_groups,
+    flavors,
+    networks,
+    ports,
+    qos_policies,
+    security_groups,
+    subnets,
+    volume_types,
+)
 from tricircle.copies.address_groups import Remote
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, rows, text, words
@@ -31,15 +40,23 @@ class NetworkShape:
 
     :ivar owner: the service user's project in the pod
     :ivar shares: ``<id in the pod>/<project>`` of every policy that shares a network
+    :ivar policies: bound routings of QoS policies in the pod, by central id
     """
 
     pod: Pod
     owner: str
     shares: Seen
+    policies: Mapping[str, Routing]
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        found = list(networks.difference(central, self.pod, present))
+        policy_id = text(central, "qos_policy_id")
+        if policy_id and policy_id not in self.policies:
+            return ["qos_policy_id"]
+        policy = self.policies.get(policy_id)
+        found = list(
+            networks.difference(central, self.pod, present, None if policy is None else policy.pod_resource_id)
+        )
         if any(f"{copy.pod_resource_id}/{project}" not in self.shares for project in words(copy.details, "projects")):
             found.append("shares")
         return found
@@ -90,12 +107,13 @@ class SubnetShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortShape:
-    """Ports. ``networks``, ``subnets``, ``groups``: bound routings in the pod, by central id."""
+    """Ports. ``networks``, ``subnets``, ``groups``, ``policies``: bound routings in the pod, by central id."""
 
     pod: Pod
     networks: Mapping[str, Routing]
     subnets: Mapping[str, Routing]
     groups: Mapping[str, Routing]
+    policies: Mapping[str, Routing]
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
@@ -106,7 +124,9 @@ class PortShape:
             return ["fixed_ips"]
         if set(words(central, "security_groups")) - self.groups.keys():
             return ["security_groups"]
-        return ports.difference(ports.wanted_port(central, self.subnets, self.groups), present)
+        if {text(central, "qos_policy_id")} - {""} - self.policies.keys():
+            return ["qos_policy_id"]
+        return ports.difference(ports.wanted_port(central, self.subnets, self.groups, self.policies), present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -179,6 +199,25 @@ class AddressGroupShape:
 
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Rules of a group that is gone go with it."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyShape:
+    """QoS policies. ``owner``: the service user's project in the pod."""
+
+    owner: str
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        return qos_policies.difference(central, present)
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        return "" if holding.project_id == self.owner else _NOT_OWNERS
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Neutron deletes no policy that something has."""
         return False
 
 

@@ -26,6 +26,7 @@ from tricircle.audit.shapes import (
     GroupShape,
     ImageShape,
     NetworkShape,
+    PolicyShape,
     PortShape,
     SubnetShape,
     VolumeTypeShape,
@@ -52,7 +53,7 @@ from tricircle.observe.events import SweepIncomplete, happened
 #: What makes a part incomplete; anything else is a defect, and fails the job.
 _FAILURES = (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError, UpstreamStatusError)
 _COPIED = (
-    *(Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.PORT),
+    *(Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.PORT),
     *(Kind.FLAVOR, Kind.VOLUME_TYPE, Kind.IMAGE),
 )
 _CENTRE = "central_ports"
@@ -251,6 +252,7 @@ class _Tour:
             return GroupShape(
                 remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()}
             )
+        policy_ids = {text(body, "qos_policy_id") for body in bodies} - {""}
         networks = await self._bound(Kind.NETWORK, {text(body, "network_id") for body in bodies} - {""})
         if kind is Kind.PORT:
             subnet_ids = {one for body in bodies for one in compare.subnet_ids(body)}
@@ -260,6 +262,7 @@ class _Tour:
                 networks=networks,
                 subnets=await self._bound(Kind.SUBNET, subnet_ids),
                 groups=await self._bound(Kind.SECURITY_GROUP, group_ids),
+                policies=await self._bound(Kind.QOS_POLICY, policy_ids),
             )
         owner = await self._reach.owner.project(self._reach.network(self._pod), self._deadline)
         if kind is Kind.ADDRESS_GROUP:
@@ -267,7 +270,10 @@ class _Tour:
             return AddressGroupShape(owner=owner, named=named, before=before)
         if kind is Kind.SUBNET:
             return SubnetShape(owner=owner, slices=self._slices, networks=networks)
-        return NetworkShape(pod=self._pod, owner=owner, shares=self._shares)
+        if kind is Kind.QOS_POLICY:
+            return PolicyShape(owner=owner)
+        policies = await self._bound(Kind.QOS_POLICY, policy_ids)
+        return NetworkShape(pod=self._pod, owner=owner, shares=self._shares, policies=policies)
 
     async def _read_slices(self) -> None:
         """Which addresses of which subnet the pod may use by itself."""

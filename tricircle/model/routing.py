@@ -34,6 +34,7 @@ class Kind(StrEnum):
     SECURITY_GROUP = "security_group"
     # central id is that of a security group, whose members it holds, or of a tenant's address group
     ADDRESS_GROUP = "address_group"
+    QOS_POLICY = "qos_policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ LEFT_BEHIND = frozenset(
         Kind.IMAGE,
         Kind.SECURITY_GROUP,
         Kind.ADDRESS_GROUP,
+        Kind.QOS_POLICY,
     }
 )
 

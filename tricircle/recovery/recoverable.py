@@ -10,9 +10,11 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from tricircle.audit.findings import Holding
 from tricircle.context import PodId, ProjectId
+from tricircle.copies import qos_policies
 from tricircle.copies.address_groups import WRITTEN, Remote, members, shape_difference
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, changed, mark, revision, rows, text, words
@@ -36,6 +38,7 @@ _JOBS = {
     Kind.SUBNET: JobType.SUBNET,
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
     Kind.PORT: JobType.PORT,
+    Kind.QOS_POLICY: JobType.QOS_POLICY,
 }
 
 
@@ -131,8 +134,16 @@ def owned(pod: Pod, kind: Kind, holding: Holding, details: Mapping[str, object] 
     )
 
 
-def networks(pod: Pod, holdings: Iterable[Holding], shares: Mapping[str, frozenset[str]], declared: Declared) -> Sorted:
-    """:param shares: the projects that each network of the pod is shared with, by its id there"""
+def networks(
+    pod: Pod,
+    holdings: Iterable[Holding],
+    shares: Mapping[str, frozenset[str]],
+    declared: Declared,
+    policies: Mapping[str, Routing] = MappingProxyType({}),
+) -> Sorted:
+    """:param shares: the projects that each network of the pod is shared with, by its id there
+    :param policies: bound routings of QoS policies, by central id
+    """
     physical = pod.facts.get("physical_networks")
     names = physical if isinstance(physical, Mapping) else {}
 
@@ -141,7 +152,8 @@ def networks(pod: Pod, holdings: Iterable[Holding], shares: Mapping[str, frozens
         return holding.project_id == declared.owner_id and is_same
 
     def make(holding: Holding, network: Body) -> Fact:
-        wanted = wanted_network(network, names)
+        policy = policies.get(text(network, "qos_policy_id"))
+        wanted = wanted_network(network, names, None if policy is None else policy.pod_resource_id)
         projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
         details: dict[str, object] = {"projects": projects} if projects else {}
         return _copy(pod, Kind.NETWORK, holding, network, details, agrees=not changed(wanted, holding.body, wanted))
@@ -256,13 +268,27 @@ def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared, remotes: S
     return found
 
 
+def policies(pod: Pod, holdings: Iterable[Holding], declared: Declared) -> Sorted:
+    """QoS policies."""
+
+    def judge(holding: Holding, policy: Body) -> bool:
+        return holding.project_id == declared.owner_id
+
+    def make(holding: Holding, policy: Body) -> Fact:
+        agrees = not qos_policies.difference(policy, holding.body)
+        return _copy(pod, Kind.QOS_POLICY, holding, policy, {}, agrees=agrees)
+
+    return sort(pod, holdings, declared.policies, judge, make)
+
+
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What ports in a pod stand on."""
+    """What ports in a pod stand on; policies: bound routings by central id."""
 
     networks: Sorted
     subnets: Sorted
     groups: Sorted
+    policies: Mapping[str, Routing] = field(default_factory=dict)
 
 
 def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Declared) -> Sorted:
@@ -280,7 +306,10 @@ def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Decla
     def make(holding: Holding, port: Body) -> Fact:
         named = {text(ip, "subnet_id") for ip in rows(port, "fixed_ips")}
         is_known = named <= subnet_copies.keys() and set(words(port, "security_groups")) <= group_copies.keys()
-        agrees = is_known and not difference(wanted_port(port, subnet_copies, group_copies), holding.body)
+        is_known = is_known and {text(port, "qos_policy_id")} - {""} <= copies.policies.keys()
+        agrees = is_known and not difference(
+            wanted_port(port, subnet_copies, group_copies, copies.policies), holding.body
+        )
         details: dict[str, object] = {}
         if server_id := text(holding.body, "device_id") or text(port, "device_id"):
             details["server_id"] = server_id
