@@ -231,3 +231,72 @@ def test_agents_are_for_operators(cloud: Cloud) -> None:
     assert cloud.tenant.good("GET", "network", "/v2.0/agents")["agents"] == []
     agents = cloud.admin.good("GET", "network", "/v2.0/agents")["agents"]
     assert all(agent["alive"] and agent["host"] for agent in agents)
+
+
+def test_what_may_be_done_to_an_address_group(cloud: Cloud, undo: Undo) -> None:
+    body = {"address_group": {"name": "a", "description": "tricircle:g", "addresses": ["10.0.0.5/32", "fd00::5/128"]}}
+    group = cloud.admin.good("POST", "network", "/v2.0/address-groups", body)["address_group"]
+    path = f"/v2.0/address-groups/{group['id']}"
+    undo(cloud.admin, "network", path)
+    assert sorted(group["addresses"]) == ["10.0.0.5/32", "fd00::5/128"]
+    found = cloud.admin.good("GET", "network", "/v2.0/address-groups?description=tricircle:g")["address_groups"]
+    assert group["id"] in {one["id"] for one in found}
+    # The body is not wrapped, and neither call may be repeated: all or none.
+    added = cloud.admin.good("PUT", "network", f"{path}/add_addresses", {"addresses": ["10.0.0.6"]})["address_group"]
+    assert sorted(added["addresses"]) == ["10.0.0.5/32", "10.0.0.6/32", "fd00::5/128"]
+    again = cloud.admin("PUT", "network", f"{path}/add_addresses", {"addresses": ["10.0.0.6/32", "10.0.0.7/32"]})
+    assert (again.status_code, again.json()["NeutronError"]["type"]) == (400, "AddressesAlreadyExist")
+    gone = cloud.admin("PUT", "network", f"{path}/remove_addresses", {"addresses": ["10.0.0.6/32", "10.0.0.7/32"]})
+    assert (gone.status_code, gone.json()["NeutronError"]["type"]) == (404, "AddressesNotFound")
+    left = cloud.admin.good("PUT", "network", f"{path}/remove_addresses", {"addresses": ["10.0.0.6/32"]})
+    assert sorted(left["address_group"]["addresses"]) == ["10.0.0.5/32", "fd00::5/128"]
+    wrong = cloud.admin("PUT", "network", f"{path}/add_addresses", {"addresses": ["nowhere"]})
+    assert wrong.status_code == 400
+
+
+def test_an_operators_rule_names_an_address_group_of_another_project(cloud: Cloud, undo: Undo) -> None:
+    body = {"security_group": {"name": unique("remote"), "project_id": cloud.tenant.project_id}}
+    group = cloud.admin.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+    wanted = {"address_group": {"name": "b", "addresses": ["10.0.0.5/32"]}}
+    members = cloud.admin.good("POST", "network", "/v2.0/address-groups", wanted)["address_group"]
+    path = f"/v2.0/address-groups/{members['id']}"
+    undo(cloud.admin, "network", path)
+    undo(cloud.admin, "network", f"/v2.0/security-groups/{group['id']}")
+    assert members["project_id"] != group["project_id"]
+    assert cloud.tenant("GET", "network", path).status_code == 404
+    rule = {
+        "security_group_id": group["id"], "project_id": group["project_id"], "direction": "ingress",
+        "ethertype": "IPv6", "remote_address_group_id": members["id"],
+    }  # fmt: skip
+    made = cloud.admin.good("POST", "network", "/v2.0/security-group-rules", {"security_group_rule": rule})
+    assert made["security_group_rule"]["remote_address_group_id"] == members["id"]
+    query = f"/v2.0/security-group-rules?remote_address_group_id={members['id']}"
+    assert len(cloud.admin.good("GET", "network", query)["security_group_rules"]) == 1
+    used = cloud.admin("DELETE", "network", path)
+    assert (used.status_code, used.json()["NeutronError"]["type"]) == (409, "AddressGroupInUse")
+    unknown = cloud.admin(
+        "POST", "network", "/v2.0/security-group-rules",
+        {"security_group_rule": {**rule, "ethertype": "IPv4", "remote_address_group_id": group["id"]}},
+    )  # fmt: skip
+    assert (unknown.status_code, unknown.json()["NeutronError"]["type"]) == (404, "AddressGroupNotFound")
+
+
+def test_ports_are_found_by_their_groups(cloud: Cloud, port: Port, undo: Undo) -> None:
+    groups = []
+    for name in ("one", "two", "none"):
+        body = {"security_group": {"name": unique(name), "project_id": cloud.tenant.project_id}}
+        group = cloud.admin.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+        undo(cloud.admin, "network", f"/v2.0/security-groups/{group['id']}")
+        groups.append(group["id"])
+    both, first = port(security_groups=groups[:2])["id"], port(security_groups=groups[:1])["id"]
+
+    def carriers(*asked: str) -> set[str]:
+        query = "&".join(f"security_groups={one}" for one in asked)
+        found = cloud.admin.good("GET", "network", f"/v2.0/ports?{query}&fields=id&fields=fixed_ips")["ports"]
+        assert all(set(one) == {"id", "fixed_ips"} for one in found)
+        return {one["id"] for one in found}
+
+    assert carriers(groups[0]) == {both, first}
+    assert carriers(groups[1]) == {both}
+    assert carriers(*groups) == {both, first}
+    assert carriers(groups[2]) == set()

@@ -117,7 +117,9 @@ async def test_address_and_mac_of_a_port_wait_for_the_pod(world: World) -> None:
         _refused(_ask_port(world, network, mac_address=mac.upper()), "MacAddressInUse")
         wanted = {"ports": [{"network_id": network["id"], "mac_address": mac}]}
         _refused(world.service("POST", "/ports", wanted), "MacAddressInUse")
-        assert len(_listed(address)) == len(_listed(mac)) == 1
+        # The address waits for the port, and for what the pod knows of the members of the port's group.
+        assert [" port " in line for line in _listed(address)] == [True, False]
+        assert len(_listed(mac)) == 1
         # Another tenant, and many at once: of the five addresses one is the slice's, one is held.
         with ThreadPoolExecutor(8) as pool:
             body = {"port": {"network_id": network["id"]}}

@@ -514,3 +514,42 @@ def test_operators_ask_for_sweeps_and_see_what_was_found(sweeper: Sweeper, serve
     code, said = sweeper.command("sweep", "Pod99")
     assert code == 1
     assert "There is no pod Pod99. Registered are: Pod1, Pod2" in said
+
+
+def test_what_a_pod_knows_of_members_is_mended(
+    sweeper: Sweeper, region: Region, pod: Caller, tenant: Tenant, passing: Any
+) -> None:
+    """An operator's edit, one whose routing is lost, and one that no rule names any more."""
+    (port,) = central_ports(region, passing())
+    (group_id,) = port["security_groups"]
+    address = f"{port['fixed_ips'][0]['ip_address']}/32"
+
+    def known() -> list[Json]:
+        return pod.list("network", "address-groups", description=f"tricircle:{group_id}")
+
+    def knows(what: str) -> None:
+        eventually(known, lambda seen: len(seen) == 1 and address in seen[0]["addresses"], what)
+
+    knows("the server's address is there")
+    (members,) = known()
+    path = f"/address-groups/{members['id']}"
+    assert pod("PUT", "network", f"{path}/remove_addresses", {"addresses": [address]}).status_code == 200
+    assert pod("PUT", "network", f"{path}/add_addresses", {"addresses": ["198.51.100.0/24"]}).status_code == 200
+    assert sweeper.found(sweeper.sweep(POD), group_id) == ["differs address_group"]
+    knows("what was taken out is back")
+    assert "198.51.100.0/24" not in known()[0]["addresses"]
+    sweeper.forget(group_id, POD)
+    assert "adoptable address_group" in sweeper.found(sweeper.sweep(POD), group_id)
+    eventually(lambda: sweeper.rows(group_id, POD), lambda rows: len(rows) == 2, "both are written down again")
+    assert known()[0]["id"] == members["id"]
+    sweeper.quiet()
+    # What no rule names: made, and never used.
+    spare = tenant.here.make("network", "security-groups", "security_group", name=unique())
+    owner = members["project_id"]
+    wanted = {"name": "x", "description": f"tricircle:{spare['id']}", "project_id": owner, "addresses": []}
+    planted = pod.make("network", "address-groups", "address_group", **wanted)
+    assert sweeper.found(sweeper.sweep(POD), spare["id"]) == ["adoptable address_group"]
+    eventually(lambda: sweeper.rows(spare["id"], POD), lambda rows: rows and rows[0]["pod_resource_id"], "adopted")
+    assert sweeper.found(sweeper.sweep(POD), spare["id"]) == ["differs address_group"]
+    eventually(lambda: sweeper.rows(spare["id"], POD), lambda rows: not rows, "forgotten")
+    assert pod("GET", "network", f"/address-groups/{planted['id']}").status_code == 404

@@ -5,7 +5,7 @@ A snapshot, taken once when all has come to rest, and the rules that hold betwee
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.functional.region_world import Caller, Json, Region, ids
@@ -21,16 +21,10 @@ _NETWORKING = {
     "networks": "networks",
     "subnets": "subnets",
     "groups": "security-groups",
-    "address_groups": "address-groups",
+    "members": "address-groups",
 }
 #: Kinds of routings, and where their objects are kept here.
-_COPIES = {
-    "port": "ports",
-    "network": "networks",
-    "subnet": "subnets",
-    "security_group": "groups",
-    "address_group": "address_groups",
-}
+_COPIES = {"port": "ports", "network": "networks", "subnet": "subnets", "security_group": "groups"}
 _RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
 
 
@@ -58,7 +52,7 @@ class Truth:
     networks: dict[str, list[Json]]
     subnets: dict[str, list[Json]]
     groups: dict[str, list[Json]]
-    address_groups: dict[str, list[Json]]
+    members: dict[str, list[Json]]
     seen: dict[str, Seen]
     routings: list[Json] = field(default_factory=list)
     jobs: list[Json] = field(default_factory=list)
@@ -77,11 +71,6 @@ class Truth:
     def ports_in_pods(self, *, device_id: str) -> list[Json]:
         """The ports of a server, in pods."""
         return [port for place in self.pods for port in self.ports[place] if port["device_id"] == device_id]
-
-    def originals(self, kind: str) -> set[str]:
-        """What copies of a kind may be copies of; address groups hold members of groups, too."""
-        kinds = ("address_groups", "groups") if kind == "address_groups" else (kind,)
-        return {thing["id"] for one in kinds for thing in getattr(self, one)[CENTRE]}
 
     def group(self, group_id: str) -> Json:
         """A group of the centre."""
@@ -230,7 +219,9 @@ def _addresses(port: Json) -> list[str]:
 def _orphans(truth: Truth, place: str) -> Iterator[str]:
     """Whatever has a mark has an original."""
     for kind in _NETWORKING:
-        known = truth.originals(kind)
+        known = {thing["id"] for thing in getattr(truth, kind)[CENTRE]}
+        if kind == "members":  # of security groups, beside tenants' address groups
+            known |= {group["id"] for group in truth.groups[CENTRE]}
         for thing in getattr(truth, kind)[place]:
             mark = str(thing.get("description", ""))
             if mark.startswith(MARK) and mark.removeprefix(MARK) not in known:
@@ -250,30 +241,34 @@ def _groups(truth: Truth, place: str) -> Iterator[str]:
         original = central.get(str(group["description"]).removeprefix(MARK))
         if original is None or group["id"] not in used or group["project_id"] not in truth.projects:
             continue
-        if _rules(group) != _rules(original):
+        names = {one["id"]: str(one["description"]).removeprefix(MARK) for one in truth.members[place]}
+        if _rules(group, names) != _rules(original, {}):
             yield f"{place} has group {group['id']} with other rules than its original"
 
 
 def _members(truth: Truth, place: str) -> Iterator[str]:
-    """An address group of a remote group has the addresses of all ports that have the group."""
-    groups = {group["id"]: group for group in truth.groups[CENTRE] if group["project_id"] in truth.projects}
-    for found in truth.address_groups[place]:
-        group_id = str(found["description"]).removeprefix(MARK)
-        if group_id not in groups:
+    """What a pod knows of the members of a group is what the centre says, and some rule there asks."""
+    named = {rule["remote_address_group_id"] for group in truth.groups[place] for rule in group["security_group_rules"]}
+    for known in truth.members[place]:
+        mark = str(known["description"])
+        if not mark.startswith(MARK):
             continue
-        ports = [port for port in truth.ports[CENTRE] if group_id in port["security_groups"]]
-        pairs = {pair["ip_address"].partition("/")[0] for port in ports for pair in port["allowed_address_pairs"]}
-        wanted = pairs.union(*(_addresses(port) for port in ports))
-        if {address.partition("/")[0] for address in found["addresses"]} != wanted:
-            yield f"{place} has an address group of {group_id} with {found['addresses']}, not {sorted(wanted)}"
+        carriers = [port for port in truth.ports[CENTRE] if mark.removeprefix(MARK) in port["security_groups"]]
+        wanted = {pair["ip_address"].partition("/")[0] for port in carriers for pair in port["allowed_address_pairs"]}
+        wanted |= {fixed["ip_address"] for port in carriers for fixed in port["fixed_ips"]}
+        if {str(address).partition("/")[0] for address in known["addresses"]} != wanted:
+            yield f"{place} knows members {known['addresses']} of {mark}, the centre {sorted(wanted)}"
+        if known["id"] not in named:
+            yield f"{place} has address group {known['id']} ({mark}), which no rule names"
 
 
-def _rules(group: Json) -> Counter[tuple[str, ...]]:
+def _rules(group: Json, names: Mapping[str, str]) -> Counter[tuple[str, ...]]:
+    """The rules, their remote as the centre calls it. ``names``: central ids by those of address groups in a pod."""
     found: Counter[tuple[str, ...]] = Counter()
     for rule in group["security_group_rules"]:
-        # In pods the members of a remote group are in an address group.
-        remote = bool(rule["remote_group_id"] or rule["remote_address_group_id"])
-        found[(*(str(rule[key]) for key in _RULE), str(remote))] += 1
+        tenants = rule["remote_address_group_id"]
+        remote = str(rule["remote_group_id"] or names.get(tenants, tenants))
+        found[(*(str(rule[key]) for key in _RULE), remote)] += 1
     return found
 
 
@@ -308,7 +303,7 @@ def _routing(truth: Truth, routing: Json) -> Iterator[str]:
     if kind not in _COPIES:
         return
     places: dict[str, list[Json]] = getattr(truth, _COPIES[kind])
-    if central_id not in truth.originals(_COPIES[kind]):
+    if central_id not in ids(places[CENTRE]):
         yield f"the books have {kind} {central_id}, which is gone at the centre"
     if there and not any(there in ids(places[place]) for place in truth.pods):
         yield f"the books have {kind} {central_id} as {there}, which is nowhere"

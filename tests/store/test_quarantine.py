@@ -124,3 +124,27 @@ async def test_a_copy_that_nobody_works_on_gets_a_job(engine: Engine) -> None:
     assert await store.nudge(older_than_s=-1) == 0
     filed = sorted((job.type.value, job.resource_id, job.pod_id) for job in await queue.waiting())
     assert filed == [("network", "p1", "pod1"), ("port", "p2", "pod1"), ("port", "p2", "pod2")]
+
+
+async def test_an_address_of_a_member_is_held_until_no_job_is_left(engine: Engine) -> None:
+    """Members have no revision: the job that was written with the change says whether pods have followed."""
+    await _leave(engine, What.ADDRESS, "10.0.0.5", kind=Kind.ADDRESS_GROUP.value, central_id="g1")
+    queue = Queue(engine)
+    everywhere = await queue.append(JobType.ADDRESS_GROUP, "g1", _DEMO)
+    assert await _values(engine, What.ADDRESS) == set(), "no pod knows the group"
+    for pod in (_POD1, _POD2):
+        await _copy(engine, pod, "1", kind=Kind.ADDRESS_GROUP, central_id="g1")
+    assert await _values(engine, What.ADDRESS) == {"10.0.0.5"}
+    each = [await queue.append(JobType.ADDRESS_GROUP, "g1", _DEMO, pod_id=pod) for pod in (_POD1, _POD2)]
+    await queue.withdraw(everywhere)
+    (held,) = await Quarantine(engine).held(10)
+    assert set(held.pods) == {_POD1, _POD2}
+    await queue.withdraw(each[0])
+    (held,) = await Quarantine(engine).held(10)
+    assert set(held.pods) == {_POD2}
+    # Jobs of other groups and of other types keep nothing back.
+    await queue.append(JobType.ADDRESS_GROUP, "g2", _DEMO)
+    await queue.append(JobType.SECURITY_GROUP, "g1", _DEMO)
+    await queue.withdraw(each[1])
+    assert await _values(engine, What.ADDRESS) == set()
+    assert await Quarantine(engine).purge(older_than_s=-1) == 1

@@ -50,6 +50,7 @@ class Neutron:
         #: Type and physical network of a network for which none are named.
         self.provider: tuple[str, str | None] = ("vxlan", None)
         self.agent_id = new_id()
+        self.aliases = list(_ALIASES)
         self._numbers = itertools.count(1)
         self._vlans = itertools.count(1001)
         self._macs = itertools.count(1)
@@ -127,7 +128,9 @@ class Neutron:
         return Said(body={"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]})
 
     def _extensions(self, asked: Asked) -> Said:
-        made = [{"alias": alias, "name": alias, "description": "", "updated": "", "links": []} for alias in _ALIASES]
+        made = [
+            {"alias": alias, "name": alias, "description": "", "updated": "", "links": []} for alias in self.aliases
+        ]
         return Said(body={"extensions": made})
 
     def _zones(self, asked: Asked) -> Said:
@@ -152,7 +155,10 @@ class Neutron:
             raise Refusal(400, "The number of sort_keys and sort_dirs must be same")
         mine = [one for one in self.resources[collection].values() if self._sees(asked, one)]
         fields = {key for one in mine for key in one} | {"id"}
-        found = matching(mine, asked, sorted(fields))
+        # Of a list it is asked what is in it.
+        groups = {value for name, value in asked.query if name == "security_groups" and collection == "ports"}
+        mine = [one for one in mine if not groups or groups & set(one["security_groups"])]
+        found = matching(mine, asked, sorted(fields - {"security_groups"}))
         if keys:
             sort_keys = {name: name for name in fields}
             manner = Manner(sort_keys=sort_keys, marker_refusal=lambda marker: Refusal(404, marker))
