@@ -30,6 +30,7 @@ from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.copies.subnets import Subnets
+from tricircle.copies.trunks import Trunks
 from tricircle.jobs.queue import Queue
 from tricircle.jobs.worker import Worker
 from tricircle.keystone.session import ServiceTokens
@@ -124,6 +125,7 @@ class World:
     subnets: Subnets
     groups: SecurityGroups
     policies: QosPolicies
+    trunks: Trunks
     ports: Ports
     server_ports: ServerPorts
     pods: list[Pod]
@@ -174,7 +176,14 @@ class World:
 
     async def settled(self, seconds: float = 120) -> None:
         """Wait until no job of networking waits; one that met a pod that was switched off comes again in a minute."""
-        ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP, JobType.QOS_POLICY}
+        ours = {
+            JobType.NETWORK,
+            JobType.SUBNET,
+            JobType.PORT,
+            JobType.SECURITY_GROUP,
+            JobType.QOS_POLICY,
+            JobType.TRUNK,
+        }
         end = time.monotonic() + seconds
         while [job for job in await self.reach.queue.waiting() if job.type in ours]:
             assert time.monotonic() < end, "jobs are left"
@@ -237,6 +246,7 @@ def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
         subnets=subnets,
         groups=groups,
         policies=policies,
+        trunks=Trunks(reach, ports),
         ports=ports,
         server_ports=ServerPorts(reach, ports),
         pods=pods,
@@ -254,6 +264,7 @@ def _bodies(world: World) -> Mapping[JobType, Callable[..., Awaitable[None]]]:
         JobType.PORT: world.ports.agree,
         JobType.SECURITY_GROUP: world.groups.agree,
         JobType.QOS_POLICY: world.policies.agree,
+        JobType.TRUNK: world.trunks.agree,
         JobType.SERVER_PORTS: world.server_ports.agree,
     }
 

@@ -19,6 +19,7 @@ from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_groups import ServerGroups
 from tricircle.copies.subnets import Subnets
+from tricircle.copies.trunks import Trunks
 from tricircle.copies.vanished import Vanished
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.jobs.queue import Queue
@@ -52,6 +53,7 @@ class Copies:
     groups: SecurityGroups
     qos_policies: QosPolicies
     ports: Ports
+    trunks: Trunks
     vanished: Vanished
 
 
@@ -133,6 +135,7 @@ def _copies(reach: Reach) -> Copies:
     networks = Networks(reach, qos_policies)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
     groups = SecurityGroups(reach)
+    ports = Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies)
     return Copies(
         flavors=Flavors(reach),
         keypairs=Keypairs(reach),
@@ -145,6 +148,7 @@ def _copies(reach: Reach) -> Copies:
         subnets=subnets,
         groups=groups,
         qos_policies=qos_policies,
-        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies),
+        ports=ports,
+        trunks=Trunks(reach, ports),
         vanished=Vanished(reach),
     )

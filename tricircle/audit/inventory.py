@@ -16,7 +16,7 @@ from urllib.parse import quote
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies import qos_policies, server_groups
+from tricircle.copies import qos_policies, server_groups, trunks
 from tricircle.copies.bodies import marked, text, words
 from tricircle.copies.image import content as image_content
 from tricircle.copies.image.glances import show_image
@@ -48,6 +48,7 @@ COPIED: tuple[Kind | Part, ...] = (
     Kind.SECURITY_GROUP,
     Kind.QOS_POLICY,
     Kind.PORT,
+    Kind.TRUNK,
     Kind.FLAVOR,
     Kind.VOLUME_TYPE,
     Kind.SERVER_GROUP,
@@ -84,6 +85,7 @@ LISTINGS: Mapping[Kind | Part, Listing] = {
     Kind.SECURITY_GROUP: _network("security-groups"),
     Kind.QOS_POLICY: Listing(service=Service.NETWORK, path=qos_policies.PATH, key="policies"),
     Kind.PORT: _network("ports", {"fields": _PORT_FIELDS}),
+    Kind.TRUNK: _network("trunks"),
     Kind.FLAVOR: Listing(
         service=Service.COMPUTE, path="/v2.1/flavors/detail", key="flavors", params={"is_public": "None"}
     ),
@@ -114,7 +116,7 @@ _SHOWN: Mapping[Kind | Part, tuple[str, str]] = {
     Kind.QOS_POLICY: (qos_policies.PATH, "policy"),
 }
 #: Kinds that only some pods' Neutrons know.
-_EXTENSIONS: Mapping[Kind | Part, str] = {Kind.QOS_POLICY: qos_policies.EXTENSION}
+_EXTENSIONS: Mapping[Kind | Part, str] = {Kind.QOS_POLICY: qos_policies.EXTENSION, Kind.TRUNK: trunks.EXTENSION}
 _CALL_S = 60.0
 #: Where services write who owns an object.
 _OWNERS = (

@@ -39,6 +39,7 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.PORT: JobType.PORT,
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
     Kind.QOS_POLICY: JobType.QOS_POLICY,
+    Kind.TRUNK: JobType.TRUNK,
     Kind.FLAVOR: JobType.FLAVOR,
     Kind.KEYPAIR: JobType.KEYPAIR,
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,

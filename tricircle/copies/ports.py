@@ -17,9 +17,10 @@ from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
 from tricircle.copies.origins import kept
 from tricircle.copies.qos_policies import QosPolicies
-from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.reach import Reach, show
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.subnets import Subnets
+from tricircle.copies.trunked import remove_port
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
@@ -150,7 +151,7 @@ class Ports:
     async def remove_copy(self, pod: Pod, copy: Routing, *, deadline: Deadline) -> None:
         """The same for a bound routing."""
         # Also without the lease: a bound row is never made again, and the pod has the last word.
-        await remove(self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}", deadline)
+        await remove_port(self._reach, pod, str(copy.pod_resource_id), deadline)
         await self._reach.routings.forget(copy.id)
 
     async def agree(self, run: JobRun) -> None:

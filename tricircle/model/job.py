@@ -17,6 +17,7 @@ class JobType(StrEnum):
     PORT = "port"
     SECURITY_GROUP = "security_group"  # the group and all of its rules
     QOS_POLICY = "qos_policy"  # the policy and all of its rules
+    TRUNK = "trunk"  # the trunk and its sub-ports
     FLAVOR = "flavor"
     KEYPAIR = "keypair"
     VOLUME_TYPE = "volume_type"

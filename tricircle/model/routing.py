@@ -33,6 +33,7 @@ class Kind(StrEnum):
     PORT = "port"
     SECURITY_GROUP = "security_group"
     QOS_POLICY = "qos_policy"
+    TRUNK = "trunk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.addresses import SLICE_OWNER, SLICE_PREFIX, device_id
 from tricircle.copies.bodies import Body, member, rows, text
+from tricircle.errors import UpstreamStatusError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.pods.registry import Registry
@@ -34,10 +35,13 @@ _KINDS = (
     Kind.SUBNET,
     Kind.SECURITY_GROUP,
     Kind.QOS_POLICY,
+    Kind.TRUNK,
     Kind.FLAVOR,
     Kind.SERVER_GROUP,
     Kind.VOLUME_TYPE,
 )
+#: Lists of extensions that a central Neutron may be without.
+_OPTIONAL = (LISTINGS[Kind.QOS_POLICY], LISTINGS[Kind.TRUNK])
 
 Bodies = Mapping[str, Body]
 
@@ -58,6 +62,7 @@ class Declared:
     groups: Bodies = field(default_factory=dict)
     policies: Bodies = field(default_factory=dict)
     ports: Bodies = field(default_factory=dict)
+    trunks: Bodies = field(default_factory=dict)
     slices: Mapping[tuple[str, str], Body] = field(default_factory=dict)
     addresses: frozenset[tuple[str, str]] = frozenset()
     flavors: Bodies = field(default_factory=dict)
@@ -111,7 +116,7 @@ class Centre:
     async def declared(self, deadline: Deadline) -> Declared:
         """Everything. Raises as ``paging.pages``: without the whole of it nothing can be told from nothing."""
         listings = (_PORTS, *(LISTINGS[kind] for kind in _KINDS))
-        ports, *lists = await at_once([self._all(one, deadline) for one in listings], limit=len(listings))
+        ports, *lists = await at_once([self._listed(one, deadline) for one in listings], limit=len(listings))
         found = dict(zip(_KINDS, lists, strict=True))
         others, slices, addresses = of_ports(ports)
         return Declared(
@@ -121,6 +126,7 @@ class Centre:
             groups=found[Kind.SECURITY_GROUP],
             policies=found[Kind.QOS_POLICY],
             ports=others,
+            trunks=found[Kind.TRUNK],
             slices=slices,
             addresses=addresses,
             flavors=found[Kind.FLAVOR],
@@ -131,6 +137,15 @@ class Centre:
     async def _owner(self, deadline: Deadline) -> ProjectId:
         answer = await self.client(Service.NETWORK).get("/v2.0/quotas/project", deadline=deadline)
         return ProjectId(text(member(answer, "project"), "project_id"))
+
+    async def _listed(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
+        """The same as ``_all``; nothing where the centre's Neutron has no such extension."""
+        try:
+            return await self._all(listing, deadline)
+        except UpstreamStatusError as error:
+            if error.status != 404 or listing not in _OPTIONAL:
+                raise
+            return {}
 
     async def _all(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
         found: dict[str, Body] = {}

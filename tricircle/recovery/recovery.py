@@ -39,6 +39,7 @@ _PODS_AT_ONCE = 4
 #: Rows that are written while a long list is still being read.
 _PORTION = 1000
 #: Copies that only a project that used the pod has there.
+_NETWORKING = (Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Kind.TRUNK)
 _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
 
@@ -92,7 +93,7 @@ class Recovery:
 
     async def _read(self, contents: Contents) -> None:
         """What networks consist of, with all ports."""
-        for kind in (Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY):
+        for kind in (*_NETWORKING, Part.RBAC_POLICY):
             await self._listed(contents, kind)
 
     async def _listed(self, contents: Contents, kind: Kind | Part) -> Sequence[Holding] | None:
@@ -172,6 +173,8 @@ class Recovery:
             copies = recoverable.Copies(made[Kind.NETWORK], made[Kind.SUBNET], made[Kind.SECURITY_GROUP], policies)
             ports = recoverable.ports(pod, lists[Kind.PORT], copies, declared)
             await self._settle(contents, Kind.PORT, ports)
+            if contents.has(Kind.TRUNK):
+                await self._settle(contents, Kind.TRUNK, recoverable.trunks(pod, lists[Kind.TRUNK], ports, declared))
             if contents.servers is not None:
                 for server_id, project in recoverable.lost_ends(pod, contents.servers, ports, declared).items():
                     await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project, dict(PERHAPS_CLAIMED))
