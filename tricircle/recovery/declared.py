@@ -25,7 +25,7 @@ _HOST = "binding:host_id"
 _PORT_FIELDS = (
     *("id", "project_id", "network_id", "name", "admin_state_up", "mac_address", "fixed_ips", "security_groups"),
     *("port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "device_id", "device_owner"),
-    "qos_policy_id",
+    *("qos_policy_id", "numa_affinity_policy"),
     *(_HOST, "binding:profile", "revision_number"),
 )
 _PORTS = Listing(service=Service.NETWORK, path="/v2.0/ports", key="ports", params={"fields": _PORT_FIELDS})
