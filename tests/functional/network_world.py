@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from tricircle.conf.load import load
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline, PodId
+from tricircle.copies.address_groups import EXTENSION, AddressGroups
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.networks import Networks
@@ -27,6 +28,7 @@ from tricircle.copies.owner import Owner
 from tricircle.copies.ports import Ports
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach
+from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.copies.subnets import Subnets
@@ -124,6 +126,7 @@ class World:
     networks: Networks
     subnets: Subnets
     groups: SecurityGroups
+    remote_groups: RemoteGroups
     policies: QosPolicies
     trunks: Trunks
     ports: Ports
@@ -176,14 +179,8 @@ class World:
 
     async def settled(self, seconds: float = 120) -> None:
         """Wait until no job of networking waits; one that met a pod that was switched off comes again in a minute."""
-        ours = {
-            JobType.NETWORK,
-            JobType.SUBNET,
-            JobType.PORT,
-            JobType.SECURITY_GROUP,
-            JobType.QOS_POLICY,
-            JobType.TRUNK,
-        }
+        ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP}
+        ours |= {JobType.ADDRESS_GROUP, JobType.QOS_POLICY, JobType.TRUNK}
         end = time.monotonic() + seconds
         while [job for job in await self.reach.queue.waiting() if job.type in ours]:
             assert time.monotonic() < end, "jobs are left"
@@ -236,7 +233,9 @@ async def open_world(*, conf: Path = CONF) -> AsyncIterator[World]:
 def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
     keystone, network = settings.central.identity_url, settings.central.network_url + "/v2.0"
     policies = QosPolicies(reach)
-    networks, groups = Networks(reach, policies), SecurityGroups(reach)
+    networks = Networks(reach, policies)
+    address_groups = AddressGroups(reach, rules_at_most=settings.networking.rules_per_remote_group)
+    groups = SecurityGroups(reach, address_groups)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
     ports = Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=policies)
     return World(
@@ -245,6 +244,7 @@ def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
         networks=networks,
         subnets=subnets,
         groups=groups,
+        remote_groups=RemoteGroups(reach, address_groups, groups),
         policies=policies,
         trunks=Trunks(reach, ports),
         ports=ports,
@@ -263,6 +263,7 @@ def _bodies(world: World) -> Mapping[JobType, Callable[..., Awaitable[None]]]:
         JobType.SUBNET: world.subnets.agree,
         JobType.PORT: world.ports.agree,
         JobType.SECURITY_GROUP: world.groups.agree,
+        JobType.ADDRESS_GROUP: world.remote_groups.agree,
         JobType.QOS_POLICY: world.policies.agree,
         JobType.TRUNK: world.trunks.agree,
         JobType.SERVER_PORTS: world.server_ports.agree,
@@ -282,7 +283,8 @@ async def _pods(engine: Engine, settings: Settings) -> tuple[list[Pod], list[Pod
                 service: Endpoint(service=service, url=f"http://127.0.0.1:{base + 1000 * number + offset}")
                 for service, offset in _OFFSETS.items()
             }
-            pod = Pod(id=PodId(str(uuid.uuid4())), name=name, az_name=az_name, endpoints=endpoints)
+            facts = {"network_extensions": [EXTENSION]}
+            pod = Pod(id=PodId(str(uuid.uuid4())), name=name, az_name=az_name, endpoints=endpoints, facts=facts)
             await PodRows.insert(connection, pod)
             added.append(pod.id)
             known[name] = pod
@@ -297,6 +299,9 @@ async def _forget(engine: Engine, world: World, added: list[PodId]) -> None:
         for group in await world.call(inside.list, "security-groups"):
             if str(group["description"]).startswith("tricircle:"):
                 await world.call(inside.delete, "security-groups", group["id"])
+        for group in await world.call(inside.list, "address-groups"):
+            if str(group["description"]).startswith("tricircle:"):
+                await world.call(inside.delete, "address-groups", group["id"])
         async with transaction(engine) as connection:
             await connection.execute(sa.delete(tables.routings).where(tables.routings.c.pod_id == pod.id))
             await PodRows.delete(connection, pod.id)

@@ -3,7 +3,8 @@
 
 from dataclasses import dataclass
 
-from tricircle.conf.settings import Settings
+from tricircle.conf.settings import NetworkingSettings, Settings
+from tricircle.copies.address_groups import AddressGroups
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
@@ -50,6 +51,7 @@ class Copies:
     image_homes: ImageHomes
     networks: Networks
     subnets: Subnets
+    address_groups: AddressGroups
     groups: SecurityGroups
     qos_policies: QosPolicies
     ports: Ports
@@ -115,7 +117,7 @@ def open_rooms(settings: Settings) -> Rooms:
         reservations=Reservations(engine),
         consoles=Consoles(engine, ttl_s=settings.console.token_ttl_s, uses=settings.console.token_uses),
         reach=reach,
-        copies=_copies(reach),
+        copies=_copies(reach, settings.networking),
     )
 
 
@@ -130,11 +132,12 @@ def allowance_of(rooms: Rooms, counts: Counts) -> Allowance:
     )
 
 
-def _copies(reach: Reach) -> Copies:
+def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
     qos_policies = QosPolicies(reach)
     networks = Networks(reach, qos_policies)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
-    groups = SecurityGroups(reach)
+    address_groups = AddressGroups(reach, rules_at_most=settings.rules_per_remote_group)
+    groups = SecurityGroups(reach, address_groups)
     ports = Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies)
     return Copies(
         flavors=Flavors(reach),
@@ -146,6 +149,7 @@ def _copies(reach: Reach) -> Copies:
         image_homes=ImageHomes(reach),
         networks=networks,
         subnets=subnets,
+        address_groups=address_groups,
         groups=groups,
         qos_policies=qos_policies,
         ports=ports,

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies import qos_policies, server_groups, trunks
+from tricircle.copies import address_groups, qos_policies, server_groups, trunks
 from tricircle.copies.bodies import marked, text, words
 from tricircle.copies.image import content as image_content
 from tricircle.copies.image.glances import show_image
@@ -46,6 +46,7 @@ COPIED: tuple[Kind | Part, ...] = (
     Kind.NETWORK,
     Kind.SUBNET,
     Kind.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP,
     Kind.QOS_POLICY,
     Kind.PORT,
     Kind.TRUNK,
@@ -84,6 +85,7 @@ LISTINGS: Mapping[Kind | Part, Listing] = {
     Kind.NETWORK: _network("networks"),
     Kind.SUBNET: _network("subnets"),
     Kind.SECURITY_GROUP: _network("security-groups"),
+    Kind.ADDRESS_GROUP: _network("address-groups"),
     Kind.QOS_POLICY: Listing(service=Service.NETWORK, path=qos_policies.PATH, key="policies"),
     Kind.PORT: _network("ports", {"fields": _PORT_FIELDS}),
     Kind.TRUNK: _network("trunks"),
@@ -117,7 +119,11 @@ _SHOWN: Mapping[Kind | Part, tuple[str, str]] = {
     Kind.QOS_POLICY: (qos_policies.PATH, "policy"),
 }
 #: Kinds that only some pods' Neutrons know.
-_EXTENSIONS: Mapping[Kind | Part, str] = {Kind.QOS_POLICY: qos_policies.EXTENSION, Kind.TRUNK: trunks.EXTENSION}
+_EXTENSIONS: Mapping[Kind | Part, str] = {
+    Kind.QOS_POLICY: qos_policies.EXTENSION,
+    Kind.ADDRESS_GROUP: address_groups.EXTENSION,
+    Kind.TRUNK: trunks.EXTENSION,
+}
 _CALL_S = 60.0
 #: Where services write who owns an object.
 _OWNERS = (

@@ -38,6 +38,7 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.SUBNET: JobType.SUBNET,
     Kind.PORT: JobType.PORT,
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP: JobType.ADDRESS_GROUP,
     Kind.QOS_POLICY: JobType.QOS_POLICY,
     Kind.TRUNK: JobType.TRUNK,
     Kind.FLAVOR: JobType.FLAVOR,
@@ -45,8 +46,12 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,
     Kind.IMAGE: JobType.IMAGE,
 }
-#: Kinds without a natural key, of which a second copy can come to be, and where they are.
-_DOUBLED: Mapping[Kind, str] = {Kind.SECURITY_GROUP: "/v2.0/security-groups", Kind.QOS_POLICY: "/v2.0/qos/policies"}
+#: Kinds without a natural key, of which a late POST can make a second copy, and where they are.
+_DOUBLED: Mapping[Kind, str] = {
+    Kind.SECURITY_GROUP: "/v2.0/security-groups",
+    Kind.ADDRESS_GROUP: "/v2.0/address-groups",
+    Kind.QOS_POLICY: "/v2.0/qos/policies",
+}
 
 
 class Repair:
@@ -164,8 +169,8 @@ class Repair:
         return any(text(port, "device_owner").startswith("compute:") for port in ports)
 
     async def _delete_duplicate(self, finding: Finding) -> Finding | None:
-        """The copy that is written down stays: ports that have the other one are changed by their own jobs, and the
-        next sweep finds it unused.
+        """The copy that is written down stays: ports and rules that have the other one are changed by their own jobs,
+        and the next sweep finds it unused.
         """
         if finding.kind not in _DOUBLED:
             return replace(finding, what=What.FOREIGN)
@@ -179,7 +184,7 @@ class Repair:
         except UpstreamStatusError as error:
             if error.status != 409:
                 raise
-            return replace(finding, what=What.IN_USE, note=f"{finding.note}, and ports have it")
+            return replace(finding, what=What.IN_USE, note=f"{finding.note}, and ports or rules have it")
         finally:
             await self._reach.leases.release(lease)
         return finding

@@ -14,6 +14,7 @@ _RESOURCE_FIELDS: Mapping[JobType, tuple[str, ...]] = {
     JobType.SUBNET: ("subnet_id",),
     JobType.PORT: ("port_id",),
     JobType.SECURITY_GROUP: ("security_group_id",),
+    JobType.ADDRESS_GROUP: ("group_id",),
     JobType.QOS_POLICY: ("qos_policy_id",),
     JobType.TRUNK: ("trunk_id",),
     JobType.FLAVOR: ("flavor_id",),

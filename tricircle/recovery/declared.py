@@ -34,6 +34,7 @@ _KINDS = (
     Kind.NETWORK,
     Kind.SUBNET,
     Kind.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP,
     Kind.QOS_POLICY,
     Kind.TRUNK,
     Kind.FLAVOR,
@@ -60,6 +61,7 @@ class Declared:
     networks: Bodies = field(default_factory=dict)
     subnets: Bodies = field(default_factory=dict)
     groups: Bodies = field(default_factory=dict)
+    address_groups: Bodies = field(default_factory=dict)
     policies: Bodies = field(default_factory=dict)
     ports: Bodies = field(default_factory=dict)
     trunks: Bodies = field(default_factory=dict)
@@ -124,6 +126,7 @@ class Centre:
             networks=found[Kind.NETWORK],
             subnets=found[Kind.SUBNET],
             groups=found[Kind.SECURITY_GROUP],
+            address_groups=found[Kind.ADDRESS_GROUP],
             policies=found[Kind.QOS_POLICY],
             ports=others,
             trunks=found[Kind.TRUNK],
@@ -134,21 +137,22 @@ class Centre:
             volume_types=found[Kind.VOLUME_TYPE],
         )
 
-    async def _owner(self, deadline: Deadline) -> ProjectId:
-        answer = await self.client(Service.NETWORK).get("/v2.0/quotas/project", deadline=deadline)
-        return ProjectId(text(member(answer, "project"), "project_id"))
-
     async def _listed(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
-        """The same as ``_all``; nothing where the centre's Neutron has no such extension."""
+        """The same as ``all``; nothing where the centre's Neutron has no such extension."""
         try:
-            return await self._all(listing, deadline)
+            return await self.all(listing, deadline)
         except UpstreamStatusError as error:
             if error.status != 404 or listing not in _OPTIONAL:
                 raise
             return {}
 
-    async def _all(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
+    async def all(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
+        """All of one list, by id. Raises as ``paging.pages``."""
         found: dict[str, Body] = {}
         async for page in pages(self.client(listing.service), listing, size=PAGE, deadline=deadline):
             found |= {str(item["id"]): item for item in page}
         return found
+
+    async def _owner(self, deadline: Deadline) -> ProjectId:
+        answer = await self.client(Service.NETWORK).get("/v2.0/quotas/project", deadline=deadline)
+        return ProjectId(text(member(answer, "project"), "project_id"))
