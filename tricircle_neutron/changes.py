@@ -31,6 +31,7 @@ _FIELDS: Mapping[Kind, tuple[str, ...]] = {
         "extra_dhcp_opts",
         "dns_name",
         "qos_policy_id",
+        "numa_affinity_policy",
     ),
     Kind.SECURITY_GROUP: ("name", "stateful"),
 }

@@ -32,6 +32,7 @@ from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.copies.subnets import Subnets
+from tricircle.copies.trunks import Trunks
 from tricircle.jobs.queue import Queue
 from tricircle.jobs.worker import Worker
 from tricircle.keystone.session import ServiceTokens
@@ -127,6 +128,7 @@ class World:
     groups: SecurityGroups
     remote_groups: RemoteGroups
     policies: QosPolicies
+    trunks: Trunks
     ports: Ports
     server_ports: ServerPorts
     pods: list[Pod]
@@ -178,7 +180,7 @@ class World:
     async def settled(self, seconds: float = 120) -> None:
         """Wait until no job of networking waits; one that met a pod that was switched off comes again in a minute."""
         ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP}
-        ours |= {JobType.ADDRESS_GROUP, JobType.QOS_POLICY}
+        ours |= {JobType.ADDRESS_GROUP, JobType.QOS_POLICY, JobType.TRUNK}
         end = time.monotonic() + seconds
         while [job for job in await self.reach.queue.waiting() if job.type in ours]:
             assert time.monotonic() < end, "jobs are left"
@@ -244,6 +246,7 @@ def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
         groups=groups,
         remote_groups=RemoteGroups(reach, address_groups, groups),
         policies=policies,
+        trunks=Trunks(reach, ports),
         ports=ports,
         server_ports=ServerPorts(reach, ports),
         pods=pods,
@@ -262,6 +265,7 @@ def _bodies(world: World) -> Mapping[JobType, Callable[..., Awaitable[None]]]:
         JobType.SECURITY_GROUP: world.groups.agree,
         JobType.ADDRESS_GROUP: world.remote_groups.agree,
         JobType.QOS_POLICY: world.policies.agree,
+        JobType.TRUNK: world.trunks.agree,
         JobType.SERVER_PORTS: world.server_ports.agree,
     }
 

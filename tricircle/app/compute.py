@@ -88,7 +88,7 @@ def compute_door(
     ports = NicPorts(
         clients=rooms.clients,
         pods=rooms.registry,
-        copies=rooms.copies.ports,
+        copies=rooms.copies.trunks,
         routings=rooms.routings,
         jobs=rooms.queue,
         grace_s=rooms.settings.gateway.in_flight_s,

@@ -20,6 +20,7 @@ from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_groups import ServerGroups
 from tricircle.copies.subnets import Subnets
+from tricircle.copies.trunks import Trunks
 from tricircle.copies.vanished import Vanished
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.jobs.queue import Queue
@@ -54,6 +55,7 @@ class Copies:
     groups: SecurityGroups
     qos_policies: QosPolicies
     ports: Ports
+    trunks: Trunks
     vanished: Vanished
 
 
@@ -136,6 +138,7 @@ def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
     address_groups = AddressGroups(reach, rules_at_most=settings.rules_per_remote_group)
     groups = SecurityGroups(reach, address_groups)
+    ports = Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies)
     return Copies(
         flavors=Flavors(reach),
         keypairs=Keypairs(reach),
@@ -149,6 +152,7 @@ def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
         address_groups=address_groups,
         groups=groups,
         qos_policies=qos_policies,
-        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies),
+        ports=ports,
+        trunks=Trunks(reach, ports),
         vanished=Vanished(reach),
     )

@@ -81,6 +81,7 @@ def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
         JobType.SECURITY_GROUP: copies.groups.agree,
         JobType.ADDRESS_GROUP: RemoteGroups(rooms.reach, copies.address_groups, copies.groups).agree,
         JobType.QOS_POLICY: copies.qos_policies.agree,
+        JobType.TRUNK: copies.trunks.agree,
         JobType.FLAVOR: copies.flavors.agree,
         JobType.KEYPAIR: copies.keypairs.agree,
         JobType.VOLUME_TYPE: copies.volume_types.agree,

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies import address_groups, qos_policies, server_groups
+from tricircle.copies import address_groups, qos_policies, server_groups, trunks
 from tricircle.copies.bodies import marked, text, words
 from tricircle.copies.image import content as image_content
 from tricircle.copies.image.glances import show_image
@@ -49,6 +49,7 @@ COPIED: tuple[Kind | Part, ...] = (
     Kind.ADDRESS_GROUP,
     Kind.QOS_POLICY,
     Kind.PORT,
+    Kind.TRUNK,
     Kind.FLAVOR,
     Kind.VOLUME_TYPE,
     Kind.SERVER_GROUP,
@@ -61,6 +62,7 @@ _PORT_FIELDS = (
     *("id", "description", "project_id", "created_at", "name", "admin_state_up", "mac_address", "network_id"),
     *("port_security_enabled", "allowed_address_pairs", "fixed_ips", "security_groups", "extra_dhcp_opts"),
     *("device_id", "device_owner", "binding:host_id", "status", "revision_number", "qos_policy_id"),
+    "numa_affinity_policy",
 )
 
 
@@ -86,6 +88,7 @@ LISTINGS: Mapping[Kind | Part, Listing] = {
     Kind.ADDRESS_GROUP: _network("address-groups"),
     Kind.QOS_POLICY: Listing(service=Service.NETWORK, path=qos_policies.PATH, key="policies"),
     Kind.PORT: _network("ports", {"fields": _PORT_FIELDS}),
+    Kind.TRUNK: _network("trunks"),
     Kind.FLAVOR: Listing(
         service=Service.COMPUTE, path="/v2.1/flavors/detail", key="flavors", params={"is_public": "None"}
     ),
@@ -119,6 +122,7 @@ _SHOWN: Mapping[Kind | Part, tuple[str, str]] = {
 _EXTENSIONS: Mapping[Kind | Part, str] = {
     Kind.QOS_POLICY: qos_policies.EXTENSION,
     Kind.ADDRESS_GROUP: address_groups.EXTENSION,
+    Kind.TRUNK: trunks.EXTENSION,
 }
 _CALL_S = 60.0
 #: Where services write who owns an object.

@@ -40,6 +40,7 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
     Kind.ADDRESS_GROUP: JobType.ADDRESS_GROUP,
     Kind.QOS_POLICY: JobType.QOS_POLICY,
+    Kind.TRUNK: JobType.TRUNK,
     Kind.FLAVOR: JobType.FLAVOR,
     Kind.KEYPAIR: JobType.KEYPAIR,
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,

@@ -19,6 +19,7 @@ from tricircle.copies import (
     qos_policies,
     security_groups,
     subnets,
+    trunks,
     volume_types,
 )
 from tricircle.copies.address_groups import Remote
@@ -218,6 +219,31 @@ class PolicyShape:
 
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Neutron deletes no policy that something has."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkShape:
+    """Trunks. ``ports``: bound routings of their ports in the pod, by central id."""
+
+    pod: Pod
+    ports: Mapping[str, Routing]
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        ids = {central_id: str(port.pod_resource_id) for central_id, port in self.ports.items()}
+        return trunks.difference(central, ids, present)
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        if central is None:
+            return ""
+        parent = self.ports.get(text(central, "port_id"))
+        is_other = parent is not None and parent.pod_resource_id != holding.body.get("port_id")
+        return _NOT_LIKE if is_other or holding.project_id != text(central, "project_id") else ""
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Neutron deletes no trunk that a server has, unless it can."""
         return False
 
 

@@ -29,6 +29,7 @@ from tricircle.audit.shapes import (
     PolicyShape,
     PortShape,
     SubnetShape,
+    TrunkShape,
     VolumeTypeShape,
 )
 from tricircle.copies.address_groups import Remote, has_address_groups
@@ -37,6 +38,7 @@ from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
+from tricircle.copies.trunks import tags
 from tricircle.errors import (
     BadUpstreamAnswerError,
     OutcomeUnknownError,
@@ -53,7 +55,7 @@ from tricircle.observe.events import SweepIncomplete, happened
 #: What makes a part incomplete; anything else is a defect, and fails the job.
 _FAILURES = (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError, UpstreamStatusError)
 _COPIED = (
-    *(Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.PORT),
+    *(Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.PORT, Kind.TRUNK),
     *(Kind.FLAVOR, Kind.VOLUME_TYPE, Kind.IMAGE),
 )
 _CENTRE = "central_ports"
@@ -245,6 +247,9 @@ class _Tour:
         if kind is Kind.IMAGE:
             return ImageShape()
         bodies = central.values()
+        if kind is Kind.TRUNK:
+            ports = {one for body in bodies for one in (text(body, "port_id"), *tags(body))}
+            return TrunkShape(pod=self._pod, ports=await self._bound(Kind.PORT, ports))
         if kind is Kind.SECURITY_GROUP:
             if not has_address_groups(self._pod):
                 return GroupShape(remotes=None)

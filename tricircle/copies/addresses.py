@@ -77,7 +77,10 @@ class Addresses:
         except UpstreamStatusError as error:
             if error.status == 409 and _EXHAUSTED in error.body:
                 network_id = text(subnet, "network_id")
-                raise ConflictError(f"No more IP addresses available on network {network_id}.") from error
+                raise ConflictError(
+                    f"No more IP addresses available on network {network_id}: availability zone {pod.az_name} needs "
+                    f"{len(more)} of subnet {subnet_id} for its own DHCP and gateway."
+                ) from error
             raise
         return slice_of(member(answer, "port"), subnet_id)
 

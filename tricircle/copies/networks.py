@@ -9,26 +9,32 @@ Natural key: physical network and VLAN id. A network that is no VLAN at the cent
 it can live in one pod only.
 """
 
+import logging
+import re
 from collections.abc import Mapping
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import Body, changed, mark, member, revision, text, words
+from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
-from tricircle.errors import ConflictError, NotFoundError
+from tricircle.errors import ConflictError, NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import collect
 
+LOG = logging.getLogger(__name__)
+
 _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
 #: Network types that name a place outside of the pod, and so can be the same in several.
 _STRETCHED = ("vlan", "flat")
 _POLICY = "qos_policy_id"
 _FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
+#: How Neutron says that a segment is taken, and which MTU it can carry at most.
+_VLAN_IN_USE, _MTU_TOO_BIG = "VlanIdInUse", re.compile(r"MTU is too big, maximum is (\d+)")
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
 
@@ -84,7 +90,7 @@ class Networks:
         """The routing of the copy, shared with ``project_id``, whose port is about to live there.
 
         :raises NotFoundError: the network is gone at the centre
-        :raises ConflictError: the network can live in one pod only, and that is another
+        :raises ConflictError: the network can live in other pods only, or the pod cannot carry it
         """
         routing = await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id)
         if routing is None or not routing.is_bound:
@@ -113,6 +119,7 @@ class Networks:
 
     async def _realise(self, pod: Pod, network_id: str, deadline: Deadline) -> Routing:
         seen = await self._reach.central.network(network_id, deadline=deadline)
+        _check_zone(pod, seen)
         if not is_stretched(seen):
             await self._refuse_second_pod(pod, network_id)
         wanted = Wanted(
@@ -131,13 +138,33 @@ class Networks:
             body = wanted_network(network, _physical_networks(pod), await self._policy(pod, network, deadline))
             if body[_POLICY] is None:
                 del body[_POLICY]  # a word that not every pod knows
-            answer = await client.post("/v2.0/networks", body={"network": body}, deadline=deadline)
-            made = member(answer, "network")
-            return Found(pod_resource_id=text(made, "id"), revision=revision(network))
+            try:
+                answer = await client.post("/v2.0/networks", body={"network": body}, deadline=deadline)
+            except UpstreamStatusError as error:
+                network = await self._lower_mtu(pod, network_id, error, deadline)
+                body["mtu"] = network["mtu"]
+                answer = await client.post("/v2.0/networks", body={"network": body}, deadline=deadline)
+            return Found(pod_resource_id=text(member(answer, "network"), "id"), revision=revision(network))
 
-        routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+        try:
+            routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
+        except UpstreamStatusError as error:
+            if refusal := _refusal(pod, seen, error):
+                raise refusal from error
+            raise
         await self._reach.recheck_adopted(routing, JobType.NETWORK)
         return routing
+
+    async def _lower_mtu(self, pod: Pod, network_id: str, error: UpstreamStatusError, deadline: Deadline) -> Body:
+        """The central network with the MTU that the pod can carry: everywhere the lowest on the way holds, and other
+        pods follow by the job that the change files. Raises the error when it speaks of something else.
+        """
+        largest = largest_mtu(error)
+        if largest is None:
+            raise error
+        LOG.warning("The MTU of network %s becomes %d: pod %s carries no more", network_id, largest, pod.name)
+        path, body = f"/v2.0/networks/{network_id}", {"network": {"mtu": largest}}
+        return member(await self._reach.central.networking.put(path, body=body, deadline=deadline), "network")
 
     async def _policy(self, pod: Pod, network: Body, deadline: Deadline) -> str | None:
         """The pod's id of the network's QoS policy; None when it has none."""
@@ -148,7 +175,9 @@ class Networks:
     async def _refuse_second_pod(self, pod: Pod, network_id: str) -> None:
         for copy in await self._reach.routings.copies_of(Kind.NETWORK, network_id):
             if copy.pod_id != pod.id:
-                raise ConflictError(f"Network {network_id} cannot span availability zones.")
+                home = await self._reach.registry.get(copy.pod_id)
+                where = f": it is in {home.az_name}" if home is not None else ""
+                raise ConflictError(f"Network {network_id} cannot span availability zones{where}.")
 
     async def _find(self, pod: Pod, network_id: str, network: Body | None, deadline: Deadline) -> Found | None:
         """What is ours by mark and project, and has the network's natural key as far as that is known."""
@@ -190,7 +219,11 @@ class Networks:
             await self._reach.routings.forget(copy.id)
             return
         if put := difference(network, pod, present, await self._policy(pod, network, deadline)):
-            await client.put(path, body={"network": put}, deadline=deadline)
+            try:
+                await client.put(path, body={"network": put}, deadline=deadline)
+            except UpstreamStatusError as error:
+                network = await self._lower_mtu(pod, copy.central_id, error, deadline)
+                await client.put(path, body={"network": {**put, "mtu": network["mtu"]}}, deadline=deadline)
         await self._share_again(pod, copy, deadline)
         await self._reach.routings.update(copy.id, revision=revision(network))
 
@@ -203,6 +236,36 @@ class Networks:
                 await remove(client, f"/v2.0/ports/{text(port, 'id')}", deadline)
         await remove(client, f"/v2.0/networks/{copy.pod_resource_id}", deadline)
         await self._reach.routings.forget(copy.id)
+
+
+def _check_zone(pod: Pod, network: Body) -> None:
+    """:raises ConflictError: the network is limited to other AZs, or it consists of several segments"""
+    network_id, hints = text(network, "id"), words(network, "availability_zone_hints")
+    if hints and pod.az_name not in hints:
+        raise ConflictError(f"Network {network_id} is limited to availability zones: {', '.join(sorted(hints))}.")
+    if rows(network, "segments"):
+        raise ConflictError(f"Network {network_id} has several segments and can be in no availability zone.")
+
+
+def largest_mtu(error: UpstreamStatusError) -> int | None:
+    """The largest MTU that a pod can carry, when it refused a larger one."""
+    found = _MTU_TOO_BIG.search(error.body) if error.status == 400 else None
+    return None if found is None else int(found[1])
+
+
+def _refusal(pod: Pod, network: Body, error: UpstreamStatusError) -> ConflictError | None:
+    """What a tenant is told of the pod's refusal to make the copy; operators find the rest in the log."""
+    network_id = text(network, "id")
+    if error.status == 409 and _VLAN_IN_USE in error.body:
+        LOG.error(
+            "Network %s cannot be made in pod %s: VLAN %s of physical network %s is used there for something else",
+            network_id,
+            pod.name,
+            network.get(_SEGMENT),
+            network.get(_PHYSNET),
+        )
+        return ConflictError(f"Network {network_id} cannot be in availability zone {pod.az_name}. Use another network.")
+    return None
 
 
 def _physical_networks(pod: Pod) -> Mapping[str, object]:

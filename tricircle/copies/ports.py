@@ -17,9 +17,10 @@ from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
 from tricircle.copies.origins import kept
 from tricircle.copies.qos_policies import QosPolicies
-from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.reach import Reach, show
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.subnets import Subnets
+from tricircle.copies.trunked import remove_port
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
@@ -28,8 +29,10 @@ from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import collect
 
+#: Fields of extensions that not every pod has: they are sent when they say something.
+_NUMA, _PROFILE = "numa_affinity_policy", "device_profile"
 _COPIED = ("name", "admin_state_up", "mac_address", "port_security_enabled", "allowed_address_pairs")
-_FOLLOWED = (*_COPIED, "fixed_ips", "security_groups", "extra_dhcp_opts", "description", "qos_policy_id")
+_FOLLOWED = (*_COPIED, "fixed_ips", "security_groups", "extra_dhcp_opts", "description", "qos_policy_id", _NUMA)
 _HOST, _VNIC = "binding:host_id", "binding:vnic_type"
 _POLICY = "qos_policy_id"
 _DNS_EXTENSION = "dns-integration"
@@ -52,6 +55,7 @@ def wanted_port(
     wanted["fixed_ips"] = [_fixed_ip(fixed_ip, subnets) for fixed_ip in rows(port, "fixed_ips")]
     wanted["security_groups"] = [groups[group_id].pod_resource_id for group_id in words(port, "security_groups")]
     wanted["extra_dhcp_opts"] = rows(port, "extra_dhcp_opts")
+    wanted[_NUMA] = port.get(_NUMA)
     policy_id = text(port, _POLICY)
     wanted[_POLICY] = policies[policy_id].pod_resource_id if policy_id else None
     return wanted
@@ -150,7 +154,7 @@ class Ports:
     async def remove_copy(self, pod: Pod, copy: Routing, *, deadline: Deadline) -> None:
         """The same for a bound routing."""
         # Also without the lease: a bound row is never made again, and the pod has the last word.
-        await remove(self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}", deadline)
+        await remove_port(self._reach, pod, str(copy.pod_resource_id), deadline)
         await self._reach.routings.forget(copy.id)
 
     async def agree(self, run: JobRun) -> None:
@@ -175,8 +179,11 @@ class Ports:
 
     async def _body(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
         body = await self._wanted(pod, port, network, deadline)
-        if body[_POLICY] is None:
-            del body[_POLICY]  # a word that not every pod knows
+        for field in (_POLICY, _NUMA):
+            if body[field] is None:
+                del body[field]  # a word that not every pod knows
+        if text(port, _PROFILE):
+            body[_PROFILE] = port[_PROFILE]
         body["network_id"] = network.pod_resource_id
         body["project_id"] = port["project_id"]
         if port.get(_VNIC, "normal") != "normal":

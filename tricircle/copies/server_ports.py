@@ -18,7 +18,8 @@ from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
 from tricircle.copies.origins import GATEWAY, kept
 from tricircle.copies.ports import Ports
-from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.reach import Reach, show
+from tricircle.copies.trunked import remove_port
 from tricircle.errors import NotFoundError, RetryLaterError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
@@ -222,7 +223,7 @@ class ServerPorts:
             # An attempt is under way, or it died. The port's own job finds out what the pod has.
             await self._reach.queue.append(JobType.PORT, copy.central_id, copy.project_id, pod_id=copy.pod_id)
             raise RetryLaterError("The port is not settled yet.", after_s=_SOON_S)
-        await remove(self._reach.network(pod), f"/v2.0/ports/{copy.pod_resource_id}", run.deadline)
+        await remove_port(self._reach, pod, str(copy.pod_resource_id), run.deadline)
         if copy.details.get("origin") == GATEWAY:
             await self._delete(copy.central_id, run.deadline)
             await self._reach.routings.forget(copy.id)

@@ -178,9 +178,11 @@ class Subnets:
     async def _refuse_second_pod(self, pod: Pod, subnet_id: str) -> None:
         for copy in await self._reach.routings.copies_of(Kind.SUBNET, subnet_id):
             if copy.pod_id != pod.id:
+                home = await self._reach.registry.get(copy.pod_id)
+                where = f": it is in {home.az_name}" if home is not None else ""
                 raise ConflictError(
                     f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span "
-                    "availability zones."
+                    f"availability zones{where}."
                 )
 
     async def _settle_home(self, routing: Routing) -> None:

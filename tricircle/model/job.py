@@ -18,6 +18,7 @@ class JobType(StrEnum):
     SECURITY_GROUP = "security_group"  # the group and all of its rules
     ADDRESS_GROUP = "address_group"  # the members of a security group, or a tenant's address group
     QOS_POLICY = "qos_policy"  # the policy and all of its rules
+    TRUNK = "trunk"  # the trunk and its sub-ports
     FLAVOR = "flavor"
     KEYPAIR = "keypair"
     VOLUME_TYPE = "volume_type"

@@ -16,6 +16,7 @@ _RESOURCE_FIELDS: Mapping[JobType, tuple[str, ...]] = {
     JobType.SECURITY_GROUP: ("security_group_id",),
     JobType.ADDRESS_GROUP: ("group_id",),
     JobType.QOS_POLICY: ("qos_policy_id",),
+    JobType.TRUNK: ("trunk_id",),
     JobType.FLAVOR: ("flavor_id",),
     JobType.KEYPAIR: ("user_id", "keypair_name"),
     JobType.VOLUME_TYPE: ("volume_type_id",),

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     # central id is that of a security group, whose members it holds, or of a tenant's address group
     ADDRESS_GROUP = "address_group"
     QOS_POLICY = "qos_policy"
+    TRUNK = "trunk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

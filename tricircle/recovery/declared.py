@@ -12,6 +12,7 @@ from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.addresses import SLICE_OWNER, SLICE_PREFIX, device_id
 from tricircle.copies.bodies import Body, member, rows, text
+from tricircle.errors import UpstreamStatusError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.pods.registry import Registry
@@ -24,7 +25,7 @@ _HOST = "binding:host_id"
 _PORT_FIELDS = (
     *("id", "project_id", "network_id", "name", "admin_state_up", "mac_address", "fixed_ips", "security_groups"),
     *("port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "device_id", "device_owner"),
-    "qos_policy_id",
+    *("qos_policy_id", "numa_affinity_policy"),
     *(_HOST, "binding:profile", "revision_number"),
 )
 _PORTS = Listing(service=Service.NETWORK, path="/v2.0/ports", key="ports", params={"fields": _PORT_FIELDS})
@@ -35,10 +36,13 @@ _KINDS = (
     Kind.SECURITY_GROUP,
     Kind.ADDRESS_GROUP,
     Kind.QOS_POLICY,
+    Kind.TRUNK,
     Kind.FLAVOR,
     Kind.SERVER_GROUP,
     Kind.VOLUME_TYPE,
 )
+#: Lists of extensions that a central Neutron may be without.
+_OPTIONAL = (LISTINGS[Kind.QOS_POLICY], LISTINGS[Kind.TRUNK])
 
 Bodies = Mapping[str, Body]
 
@@ -60,6 +64,7 @@ class Declared:
     address_groups: Bodies = field(default_factory=dict)
     policies: Bodies = field(default_factory=dict)
     ports: Bodies = field(default_factory=dict)
+    trunks: Bodies = field(default_factory=dict)
     slices: Mapping[tuple[str, str], Body] = field(default_factory=dict)
     addresses: frozenset[tuple[str, str]] = frozenset()
     flavors: Bodies = field(default_factory=dict)
@@ -113,7 +118,7 @@ class Centre:
     async def declared(self, deadline: Deadline) -> Declared:
         """Everything. Raises as ``paging.pages``: without the whole of it nothing can be told from nothing."""
         listings = (_PORTS, *(LISTINGS[kind] for kind in _KINDS))
-        ports, *lists = await at_once([self.all(one, deadline) for one in listings], limit=len(listings))
+        ports, *lists = await at_once([self._listed(one, deadline) for one in listings], limit=len(listings))
         found = dict(zip(_KINDS, lists, strict=True))
         others, slices, addresses = of_ports(ports)
         return Declared(
@@ -124,12 +129,22 @@ class Centre:
             address_groups=found[Kind.ADDRESS_GROUP],
             policies=found[Kind.QOS_POLICY],
             ports=others,
+            trunks=found[Kind.TRUNK],
             slices=slices,
             addresses=addresses,
             flavors=found[Kind.FLAVOR],
             server_groups=found[Kind.SERVER_GROUP],
             volume_types=found[Kind.VOLUME_TYPE],
         )
+
+    async def _listed(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
+        """The same as ``all``; nothing where the centre's Neutron has no such extension."""
+        try:
+            return await self.all(listing, deadline)
+        except UpstreamStatusError as error:
+            if error.status != 404 or listing not in _OPTIONAL:
+                raise
+            return {}
 
     async def all(self, listing: Listing, deadline: Deadline) -> dict[str, Body]:
         """All of one list, by id. Raises as ``paging.pages``."""

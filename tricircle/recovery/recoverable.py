@@ -24,6 +24,7 @@ from tricircle.copies.ports import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.copies.security_groups import difference as group_difference
 from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic, wanted_subnet
+from tricircle.copies.trunks import difference as trunk_difference
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
@@ -39,6 +40,7 @@ _JOBS = {
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
     Kind.PORT: JobType.PORT,
     Kind.QOS_POLICY: JobType.QOS_POLICY,
+    Kind.TRUNK: JobType.TRUNK,
 }
 
 
@@ -319,6 +321,20 @@ def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Decla
         return replace(fact, defaults={"origin": USER})
 
     return sort(pod, holdings, declared.ports, judge, make)
+
+
+def trunks(pod: Pod, holdings: Iterable[Holding], copies: Sorted, declared: Declared) -> Sorted:
+    """:param copies: the ports of the pod"""
+    ids = {central_id: str(copy.pod_resource_id) for central_id, copy in copies.routings().items()}
+
+    def judge(holding: Holding, trunk: Body) -> bool:
+        return ids.get(text(trunk, "port_id")) == holding.body.get("port_id")
+
+    def make(holding: Holding, trunk: Body) -> Fact:
+        agrees = not trunk_difference(trunk, ids, holding.body)
+        return _copy(pod, Kind.TRUNK, holding, trunk, {}, agrees=agrees)
+
+    return sort(pod, holdings, declared.trunks, judge, make)
 
 
 def lost_ends(pod: Pod, servers: frozenset[str], copies: Sorted, declared: Declared) -> dict[str, ProjectId]:

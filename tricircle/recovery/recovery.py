@@ -96,7 +96,7 @@ class Recovery:
 
     async def _read(self, contents: Contents) -> None:
         """What networks consist of, with all ports, and groups, of which servers are members."""
-        for kind in (*_NETWORKING, Kind.PORT, Part.RBAC_POLICY, Kind.SERVER_GROUP):
+        for kind in (*_NETWORKING, Kind.PORT, Kind.TRUNK, Part.RBAC_POLICY, Kind.SERVER_GROUP):
             await self._listed(contents, kind)
 
     async def _listed(self, contents: Contents, kind: Kind | Part) -> Sequence[Holding] | None:
@@ -180,6 +180,8 @@ class Recovery:
             copies = recoverable.Copies(made[Kind.NETWORK], made[Kind.SUBNET], made[Kind.SECURITY_GROUP], policies)
             ports = recoverable.ports(pod, lists[Kind.PORT], copies, declared)
             await self._settle(contents, Kind.PORT, ports)
+            if contents.has(Kind.TRUNK):
+                await self._settle(contents, Kind.TRUNK, recoverable.trunks(pod, lists[Kind.TRUNK], ports, declared))
             if contents.servers is not None:
                 for server_id, project in recoverable.lost_ends(pod, contents.servers, ports, declared).items():
                     await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project, dict(PERHAPS_CLAIMED))

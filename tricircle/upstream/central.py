@@ -76,6 +76,10 @@ class Central:
         """The QoS policy with its rules (``rules``). Raises as :meth:`port`."""
         return await self._read("qos/policies", "policy", policy_id, at_least, deadline)
 
+    async def trunk(self, trunk_id: str, *, at_least: int | None = None, deadline: Deadline) -> Body:
+        """The trunk with its sub-ports (``sub_ports``). Raises as :meth:`port`."""
+        return await self._read("trunks", "trunk", trunk_id, at_least, deadline)
+
     async def ports(self, filters: Params, *, deadline: Deadline) -> list[dict[str, object]]:
         """All ports that match, such as ``{"device_id": "..."}``."""
         return await collect(self.networking, "/v2.0/ports", "ports", deadline, filters)

@@ -188,7 +188,7 @@ class JobFiles(Protocol):
 
 
 class PortCopies(Protocol):
-    """Ports in pods (``copies/ports.py``)."""
+    """Ports in pods, with their trunks (``copies/trunks.py``)."""
 
     async def ensure(
         self, pod: Pod, port: Mapping[str, object], *, details: Mapping[str, object] | None = None, deadline: Deadline

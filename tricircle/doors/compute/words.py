@@ -122,6 +122,14 @@ def device_not_found(kind: str, identifier: str) -> InvalidRequestError:
     return InvalidRequestError(f"Block Device Mapping is Invalid: failed to get {kind} {identifier}.")
 
 
+def network_elsewhere(network_id: str, zones: Iterable[str]) -> InvalidRequestError:
+    """A network that is limited to other AZs than the server's."""
+    names = ", ".join(sorted(set(zones)))
+    return InvalidRequestError(
+        f"Network {network_id} is limited to availability zones by its hints. The server must be in: {names}."
+    )
+
+
 def volumes_elsewhere(server_zone: str, volume_zones: Iterable[str]) -> InvalidRequestError:
     """Volumes that are not in the AZ of the server."""
     zones = ", ".join(sorted(set(volume_zones)))

@@ -289,6 +289,7 @@ class Cloud:
             image_homes=ImageHomes(self.reach),
             vanished=Vanished(self.reach),
             ports=self.ports,
+            trunks=self.ports,
             groups=GroupStandIn(self.apps, self.ports),
         )
         image_base = PUBLIC + "/image/v2"

@@ -67,12 +67,14 @@ class Checks:
         found_images = value(images.result())
         group_of = value(server_group.result())
         members = await self._members(group_of)
+        found_nics = value(nics.result())
+        hinted = await self._choice.hinted(wanted, found_nics)
         return Parts(
             flavor=found_flavor,
             images=found_images,
-            nics=value(nics.result()),
+            nics=found_nics,
             keypair=value(keypair.result()),
-            held_by=_beside(value(held_by.result()), group_of, members),
+            held_by=_common(_beside(value(held_by.result()), group_of, members), hinted),
             company=_company(group_of, members, value(apart.result())),
             server_group=group_of,
             volume_types=value(volume_types.result()),
@@ -112,7 +114,14 @@ def _beside(held_by: frozenset[PodId] | None, group: Body | None, members: froze
     """Servers of an affinity group share a host, so they share a pod: where the group has its first copy."""
     if group is None or group.get("policy") != "affinity" or not members:
         return held_by
-    return members if held_by is None else members & held_by
+    return _common(held_by, members)
+
+
+def _common(one: frozenset[PodId] | None, other: frozenset[PodId] | None) -> frozenset[PodId] | None:
+    """What both allow; None allows everything."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
 
 
 def _company(group: Body | None, members: frozenset[PodId], apart: frozenset[PodId]) -> Company:

@@ -5,13 +5,14 @@ What the request refers to and what runs in a pod (volumes, snapshots, servers o
 decides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.boot_request import BootRequest
+from tricircle.doors.compute.boots.nics import Nic
 from tricircle.doors.compute.needs import ImageCopies, KnownPods, PodSelection
 from tricircle.errors import (
     InvalidRequestError,
@@ -89,6 +90,22 @@ class Choice:
                 "different places of the cloud and cannot be used by one server."
             )
         return frozenset(pod.id for pod in pods)
+
+    async def hinted(self, request: BootRequest, nics: Sequence[Nic]) -> frozenset[PodId] | None:
+        """The pods that all networks are limited to by their AZ hints; None when none is limited.
+
+        :raises InvalidRequestError: none of them is in the AZ that was asked for, or they have none in common
+        """
+        allowed: frozenset[str] | None = None
+        zone = request.zone
+        for nic in (nic for nic in nics if nic.zones):
+            allowed = nic.zones if allowed is None else allowed & nic.zones
+            is_elsewhere = zone.name is not None and zone.pod_zone is None and zone.name not in nic.zones
+            if is_elsewhere or not allowed:
+                raise words.network_elsewhere(nic.network_id, nic.zones)
+        if allowed is None:
+            return None
+        return frozenset(pod.id for pod in await self._pods.pods() if pod.az_name in allowed)
 
     async def apart(self, request: BootRequest, context: RequestContext) -> frozenset[PodId]:
         """The pods of servers that the new one shall share no host with: in another pod it certainly does not."""

@@ -22,6 +22,7 @@ class Nic:
     """One interface to be: a port of the user's, or a network on which we make a port.
 
     :ivar address: the fixed address that the user chose on the network
+    :ivar zones: the AZs that the network is limited to; empty: to none
     :ivar group_ids: central security groups for a port that we make; None: the network service's default
     """
 
@@ -30,6 +31,7 @@ class Nic:
     address: str | None = None
     group_ids: tuple[str, ...] | None = None
     tag: str | None = None
+    zones: frozenset[str] = frozenset()
 
 
 class Nics:
@@ -77,6 +79,7 @@ class Nics:
                 address=wish.fixed_ip,
                 group_ids=groups or None,
                 tag=wish.tag,
+                zones=_zones(networks[network_id]),
             )
             for wish, network_id in zip(wishes, wanted, strict=True)
         )
@@ -107,7 +110,7 @@ class Nics:
             holder = await self._networks.holder(context, network_id, wish.fixed_ip, deadline)
             if holder is not None:
                 raise ConflictError(words.address_in_use(wish.fixed_ip, holder))
-        return Nic(network_id=network_id, port=port, address=wish.fixed_ip, tag=wish.tag)
+        return Nic(network_id=network_id, port=port, address=wish.fixed_ip, tag=wish.tag, zones=_zones(network))
 
     async def _groups(self, context: RequestContext, names: Sequence[str], deadline: Deadline) -> tuple[str, ...]:
         """``default`` alone is what ports get anyway: none."""
@@ -137,6 +140,12 @@ class Nics:
             raise InvalidRequestError(words.port_not_found(port_id))
         _check_port(port, context, "")
         return port
+
+
+def _zones(network: Body) -> frozenset[str]:
+    """The AZs that a network is limited to."""
+    hints = network.get("availability_zone_hints")
+    return frozenset(map(str, hints)) if isinstance(hints, list) else frozenset()
 
 
 def _check_port(port: Body, context: RequestContext, server_id: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from tricircle.copies.server_ports import detached
+from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.boot_request import NicWish, network_id
 from tricircle.doors.compute.boots.nic_ports import NicPorts
 from tricircle.doors.compute.boots.nics import Nics
@@ -74,6 +75,8 @@ class Interfaces:
             return refusal
         wish = wish_of(document)
         nic = await self._nics.of_attach(context, wish, server_id, context.deadline)
+        if nic.zones and located.pod.az_name not in nic.zones:
+            raise words.network_elsewhere(nic.network_id, nic.zones)
         claim = await self._ports.claim(context, located.pod, [nic], context.deadline)
         try:
             await self._ports.realise(claim, context.deadline)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trunks of the centre, realised in a real pod with the port that is their parent."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.functional.network_world import Json, World, open_world
+from tricircle.model.routing import Kind
+
+pytestmark = [pytest.mark.lab, pytest.mark.pending]
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with open_world() as opened:
+        yield opened
+
+
+def _trunk(world: World, parent: Json, *sub_ports: Json, **values: object) -> Json:
+    trunk = world.demo.make("trunks", "trunk", port_id=parent["id"], sub_ports=list(sub_ports), **values)
+    world.made.append(("trunks", trunk["id"]))
+    return trunk
+
+
+def _sub_port(world: World, number: int) -> Json:
+    network = world.network()
+    world.subnet(network, cidr=f"10.{number}.0.0/24")
+    port = world.demo.make("ports", "port", network_id=network["id"])
+    return {"port_id": port["id"], "segmentation_type": "vlan", "segmentation_id": number}
+
+
+async def _boot(world: World, parent: Json, number: int) -> str:
+    """What the gateway does with a port for a server: bind it, and make it in the pod. Its id there."""
+    change = {"binding:host_id": world.pods[number].name, "device_id": f"claim-{uuid.uuid4()}"}
+    bound = world.service.change("ports", "port", parent["id"], **change, device_owner="compute:az")
+    routing = await world.trunks.ensure(
+        world.pods[number], bound, details={"origin": "user"}, deadline=world.deadline()
+    )
+    return str(routing.pod_resource_id)
+
+
+def _tags(world: World, number: int, trunk: Json) -> dict[str, int]:
+    """Segment of each sub-port of the copy, by the central id of the port."""
+    found: dict[str, int] = {}
+    for copy in world.marked(number, "trunks", trunk["id"]):
+        for row in copy["sub_ports"]:
+            port = world.inside[number].show("ports", "port", row["port_id"])
+            found[str(port["description"]).removeprefix("tricircle:")] = row["segmentation_id"]
+    return found
+
+
+async def test_a_trunk_lives_with_its_parent(world: World) -> None:
+    network = world.network()
+    world.subnet(network)
+    parent = world.demo.make("ports", "port", network_id=network["id"])
+    first, second = _sub_port(world, 101), _sub_port(world, 102)
+    trunk = _trunk(world, parent, first, name="t")
+    assert trunk["status"] == "DOWN"
+    pod_port = await _boot(world, parent, 0)
+
+    (copy,) = world.marked(0, "trunks", trunk["id"])
+    assert (copy["name"], copy["port_id"], copy["project_id"]) == ("t", pod_port, trunk["project_id"])
+    assert _tags(world, 0, trunk) == {first["port_id"]: 101}
+    seen = world.demo.show("ports", "port", first["port_id"])
+    assert (seen["status"], seen["device_owner"]) == ("ACTIVE", "trunk:subport")
+    assert world.demo.show("trunks", "trunk", trunk["id"])["status"] == "ACTIVE"
+    assert not world.marked(1, "trunks", trunk["id"])
+
+    # Sub-ports come and go while the server runs.
+    path = f"/trunks/{trunk['id']}"
+    assert world.demo("PUT", f"{path}/add_subports", {"sub_ports": [second]})[0] == 200
+    await world.until(lambda: _tags(world, 0, trunk) == {first["port_id"]: 101, second["port_id"]: 102})
+    await world.until(lambda: world.demo.show("trunks", "trunk", trunk["id"])["status"] == "ACTIVE")
+    assert world.demo("PUT", f"{path}/remove_subports", {"sub_ports": [{"port_id": first["port_id"]}]})[0] == 200
+    await world.until(lambda: _tags(world, 0, trunk) == {second["port_id"]: 102})
+    await world.until(lambda: not world.marked(0, "ports", first["port_id"]))
+    freed = world.service.show("ports", "port", first["port_id"])
+    assert (freed["status"], freed["device_owner"], freed["binding:host_id"]) == ("DOWN", "", "")
+    world.demo.change("trunks", "trunk", trunk["id"], name="renamed", admin_state_up=False)
+    await world.until(lambda: [one["name"] for one in world.marked(0, "trunks", trunk["id"])] == ["renamed"])
+    # As in a stock Neutron: neither a trunk of a running server goes, nor a port that is in one.
+    world.demo.change("trunks", "trunk", trunk["id"], admin_state_up=True)
+    assert world.demo.delete("trunks", trunk["id"]) == 409
+    assert world.demo.delete("ports", second["port_id"]) == 409
+
+    # The server ends: the copies go, what the tenant declared stays, and goes to another pod with its next server.
+    await world.trunks.remove(world.pods[0], str(parent["id"]), world.deadline())
+    released = {"binding:host_id": "", "device_id": "", "device_owner": ""}
+    world.service.change("ports", "port", parent["id"], **released)
+    await world.until(lambda: not world.marked(0, "ports", second["port_id"]))
+    assert not world.marked(0, "trunks", trunk["id"])
+    assert world.demo.show("trunks", "trunk", trunk["id"])["status"] == "DOWN"
+    await _boot(world, parent, 1)
+    assert _tags(world, 1, trunk) == {second["port_id"]: 102}
+
+    await world.trunks.remove(world.pods[1], str(parent["id"]), world.deadline())
+    world.service.change("ports", "port", parent["id"], **released)
+    assert world.demo.delete("trunks", trunk["id"]) == 204
+    for port in (parent["id"], first["port_id"], second["port_id"]):
+        assert world.demo.delete("ports", port) == 204
+    await world.settled()
+    for number in (0, 1):
+        assert not world.marked(number, "trunks", trunk["id"])
+        assert not world.marked(number, "ports", second["port_id"])
+    assert not await world.reach.routings.copies_of(Kind.TRUNK, str(trunk["id"]))
+
+
+async def test_a_trunk_that_was_lost_in_the_pod_is_made_again(world: World) -> None:
+    network = world.network()
+    world.subnet(network)
+    parent = world.demo.make("ports", "port", network_id=network["id"])
+    sub_port = _sub_port(world, 103)
+    trunk = _trunk(world, parent, sub_port)
+    await _boot(world, parent, 0)
+    (copy,) = world.marked(0, "trunks", trunk["id"])
+    assert world.inside[0].delete("trunks", copy["id"]) == 204
+    world.demo.change("trunks", "trunk", trunk["id"], name="again")
+    await world.until(lambda: _tags(world, 0, trunk) == {sub_port["port_id"]: 103})
+    released = {"binding:host_id": "", "device_id": "", "device_owner": ""}
+    await world.trunks.remove(world.pods[0], str(parent["id"]), world.deadline())
+    world.service.change("ports", "port", parent["id"], **released)
+    assert world.demo.delete("trunks", trunk["id"]) == 204
