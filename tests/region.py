@@ -53,6 +53,7 @@ class FakeRegion:
         self.zone = "nova"
         self.extensions = list(EXTENSIONS)
         self.projects = {"p1", "p2"}
+        self.lists_quotas = True
         self.has_unified_limits = False
         self.quotas: dict[tuple[str, str], dict[str, int]] = {}
         self.aggregates: dict[int, dict[str, Any]] = {}
@@ -102,6 +103,11 @@ class FakeRegion:
         if service == "network" and name in self.networking:
             return self._networking(name, path, request)
         if name in ("os-quota-sets", "quotas"):
+            if path.count("/") == 2 and self.lists_quotas:
+                listed = {project: limits for (one, project), limits in self.quotas.items() if one == service}
+                return self._said({"quotas": [{**limits, "project_id": one} for one, limits in listed.items()]})
+            if path.count("/") == 2:
+                return self._said({}, 500)
             return await self._quotas(service, path.split("/")[3], request)
         answers: dict[str, Any] = {
             "os-availability-zone": {"availabilityZoneInfo": [{"zoneName": self.zone}]},

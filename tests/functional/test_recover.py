@@ -242,7 +242,6 @@ def _clear(books: Books, network_id: str, pod: Caller) -> None:
 
 
 @pytest.mark.usefixtures("draining")
-@pytest.mark.pending
 def test_all_tables_are_lost(population: Population, books: Books, tmp_path: Path) -> None:
     books.drained()
     project_id = population.tenant.project_id
@@ -273,7 +272,6 @@ def test_all_tables_are_lost(population: Population, books: Books, tmp_path: Pat
     population.goes_on()
 
 
-@pytest.mark.pending
 def test_our_tables_are_older(tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path) -> None:
     """What was made since is written down, what is gone since is not any more, and the rest stays."""
     network = tenant.network("10.64.0.0/24")

@@ -5,6 +5,7 @@ from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.audit.inventory import Inventory
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
+from tricircle.copies.image.glances import Glances
 from tricircle.errors import TricircleError
 from tricircle.keystone.catalog import Catalog
 from tricircle.model.pod import Service
@@ -12,6 +13,7 @@ from tricircle.pods.aggregates import Aggregates
 from tricircle.pods.survey import Surveyor
 from tricircle.recovery.bindings import BindingRecovery
 from tricircle.recovery.declared import Centre
+from tricircle.recovery.images import ImageCopies
 from tricircle.recovery.importing import Importer
 from tricircle.recovery.kinds import Kinds
 from tricircle.recovery.pods import PodRecovery, RecoveredPod
@@ -69,6 +71,7 @@ async def _recovery(rooms: Rooms, report: Report, *, is_rehearsal: bool) -> Reco
             inventory=Inventory(rooms.clients, rooms.registry),
             centre=centre,
             kinds=Kinds(rooms.clients, rooms.registry, centre),
+            images=ImageCopies(Glances(rooms.reach), centre),
             keeper=keeper,
             bindings=BindingRecovery(rooms.engine, rooms.bindings, report, is_rehearsal=is_rehearsal),
             importer=Importer(centre, keeper, report),

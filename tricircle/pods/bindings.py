@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.errors import (
+    BadUpstreamAnswerError,
     ConflictError,
     DuplicateRowError,
     OutcomeUnknownError,
@@ -139,6 +140,17 @@ class Bindings:
                 path = limits.path.format(project=project_id)
                 found += [f"{service} {name}" for name in await self._finite(client, path, limits.key, deadline)]
         return found
+
+    async def lifted(self, pod: Pod, deadline: Deadline) -> frozenset[ProjectId]:
+        """The projects whose limits in the pod's Neutron somebody has set to unlimited, one and all; as good as always
+        that was their binding. Nova and Cinder have no such list. Empty where the pod has no network service."""
+        if Service.NETWORK not in pod.endpoints:
+            return frozenset()
+        answer = await self._client(pod, Service.NETWORK).get("/v2.0/quotas", deadline=deadline)
+        found = answer.get("quotas")
+        if not isinstance(found, list):
+            raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
+        return frozenset(ProjectId(str(one["project_id"])) for one in found if not _bounded_names(one))
 
     async def _of(self, project_id: ProjectId, pod_id: PodId) -> Binding | None:
         async with transaction(self._engine) as connection:

@@ -19,18 +19,20 @@ from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import TricircleError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind
+from tricircle.model.routing import Kind, Routing
 from tricircle.recovery import recoverable
 from tricircle.recovery.at_once import at_once
 from tricircle.recovery.bindings import BindingRecovery
 from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Centre, Declared
 from tricircle.recovery.holds import holds, leftovers
+from tricircle.recovery.images import ImageCopies
 from tricircle.recovery.importing import Importer
 from tricircle.recovery.kinds import Kinds, groups_of_servers, of_flavors
 from tricircle.recovery.record_keeper import RecordKeeper
 from tricircle.recovery.recoverable import Fact, Sorted
 from tricircle.recovery.report import Report
+from tricircle.recovery.servers import memberships, server
 from tricircle.recovery.slices import SliceRecovery
 
 #: Seconds for one list of one pod, all pages.
@@ -38,6 +40,7 @@ _LIST_S = 900.0
 _PODS_AT_ONCE = 4
 #: Rows that are written while a long list is still being read.
 _PORTION = 1000
+_NETWORKING = (Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP)
 #: Copies that only a project that used the pod has there.
 _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
@@ -49,6 +52,7 @@ class Means:
     inventory: Inventory
     centre: Centre
     kinds: Kinds
+    images: ImageCopies
     keeper: RecordKeeper
     bindings: BindingRecovery
     importer: Importer
@@ -87,12 +91,12 @@ class Recovery:
         await _each(read, lambda contents: self._hold(contents, declared))
         await _each(read, lambda contents: self._kinds(contents, declared))
         await self._keypairs(read, users)
-        ours = {declared.owner_id}
-        await _each(read, lambda contents: self._means.bindings.run(contents.pod, contents.projects - ours))
+        bind, owner_id = self._means.bindings.run, declared.owner_id
+        await _each(read, lambda contents: bind(contents.pod, contents.projects, owner_id=owner_id))
 
     async def _read(self, contents: Contents) -> None:
-        """What networks consist of, with all ports."""
-        for kind in (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY):
+        """What networks consist of, with all ports, and groups, of which servers are members."""
+        for kind in (*_NETWORKING, Kind.PORT, Part.RBAC_POLICY, Kind.SERVER_GROUP):
             await self._listed(contents, kind)
 
     async def _listed(self, contents: Contents, kind: Kind | Part) -> Sequence[Holding] | None:
@@ -122,14 +126,16 @@ class Recovery:
         """Write what runs while it is read: of these lists only ids are kept."""
         seen: set[str] = set()
         portion: list[Fact] = []
+        groups = memberships(contents.lists[Kind.SERVER_GROUP]) if contents.has(Kind.SERVER_GROUP) else None
         self._report.progress(f"{contents.pod.name}: {kind}")
         try:
             async for one in self._means.inventory.each(contents.pod, kind, deadline=Deadline.after(_LIST_S)):
                 seen.add(one.pod_resource_id)
-                zone = zones.get(one.pod_resource_id) if kind is Kind.SERVER else None
-                portion.append(
-                    recoverable.owned(contents.pod, kind, contents.learn(one), {"asked_az": zone} if zone else None)
-                )
+                learnt = contents.learn(one)
+                if kind is Kind.SERVER:
+                    portion.append(server(contents.pod, learnt, zones.get(one.pod_resource_id), groups))
+                else:
+                    portion.append(recoverable.owned(contents.pod, kind, learnt))
                 if len(portion) == _PORTION:
                     await self._keeper.put(contents.pod, kind, portion)
                     self._report.progress(f"{contents.pod.name}: {kind}, {len(seen)} so far")
@@ -145,13 +151,20 @@ class Recovery:
             contents.servers = frozenset(seen)
 
     async def _networks(self, contents: Contents, declared: Declared) -> None:
-        """Networks and security groups."""
+        """QoS policies, networks and security groups."""
         pod, lists = contents.pod, contents.lists
+        if contents.has(Kind.QOS_POLICY):
+            policies = recoverable.policies(pod, lists[Kind.QOS_POLICY], declared)
+            await self._settle(contents, Kind.QOS_POLICY, policies)
         if contents.has(Kind.NETWORK, Part.RBAC_POLICY):
             shares = shares_of(lists[Part.RBAC_POLICY])
-            await self._settle(contents, Kind.NETWORK, recoverable.networks(pod, lists[Kind.NETWORK], shares, declared))
-        if contents.has(Kind.SECURITY_GROUP):
-            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared)
+            copied = _routings_of(contents, Kind.QOS_POLICY)
+            networks = recoverable.networks(pod, lists[Kind.NETWORK], shares, declared, copied)
+            await self._settle(contents, Kind.NETWORK, networks)
+        if contents.has(Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP):
+            remotes = recoverable.address_groups(pod, lists[Kind.ADDRESS_GROUP], declared)
+            await self._settle(contents, Kind.ADDRESS_GROUP, remotes)
+            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes)
             await self._settle(contents, Kind.SECURITY_GROUP, groups)
 
     async def _ports(self, contents: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
@@ -163,7 +176,8 @@ class Recovery:
             subnets = recoverable.subnets(pod, lists[Kind.SUBNET], made[Kind.NETWORK], declared, home)
             await self._settle(contents, Kind.SUBNET, subnets)
         if contents.has(Kind.SUBNET, Kind.PORT):
-            copies = recoverable.Copies(made[Kind.NETWORK], made[Kind.SUBNET], made[Kind.SECURITY_GROUP])
+            policies = _routings_of(contents, Kind.QOS_POLICY)
+            copies = recoverable.Copies(made[Kind.NETWORK], made[Kind.SUBNET], made[Kind.SECURITY_GROUP], policies)
             ports = recoverable.ports(pod, lists[Kind.PORT], copies, declared)
             await self._settle(contents, Kind.PORT, ports)
             if contents.servers is not None:
@@ -183,10 +197,11 @@ class Recovery:
         await self._keeper.hold(contents.pod, list(holds(contents, declared)))
 
     async def _kinds(self, contents: Contents, declared: Declared) -> None:
-        """Server groups, flavors and volume types."""
+        """Server groups, flavors, volume types and images."""
         deadline, kinds, pod = Deadline.after(_LIST_S), self._means.kinds, contents.pod
-        if (found := await self._listed(contents, Kind.SERVER_GROUP)) is not None:
-            await self._settle(contents, Kind.SERVER_GROUP, groups_of_servers(pod, found, declared))
+        if contents.has(Kind.SERVER_GROUP):
+            groups = groups_of_servers(pod, contents.lists[Kind.SERVER_GROUP], declared)
+            await self._settle(contents, Kind.SERVER_GROUP, groups)
         try:
             if (found := await self._listed(contents, Kind.FLAVOR)) is not None:
                 access = await kinds.access(pod, found, deadline)
@@ -196,6 +211,18 @@ class Recovery:
                 await self._settle(contents, Kind.VOLUME_TYPE, types)
         except TricircleError as error:
             self._unread(contents, Kind.VOLUME_TYPE if Kind.FLAVOR in contents.made else Kind.FLAVOR, error)
+        await self._images(contents)
+
+    async def _images(self, contents: Contents) -> None:
+        """Images, where the pod has a Glance of its own."""
+        if not self._means.images.are_in(contents.pod):
+            return
+        try:
+            if (found := await self._listed(contents, Kind.IMAGE)) is not None:
+                images = await self._means.images.found(contents.pod, found, Deadline.after(_LIST_S))
+                await self._settle(contents, Kind.IMAGE, images)
+        except TricircleError as error:
+            self._unread(contents, Kind.IMAGE, error)
 
     async def _keypairs(self, pods: Sequence[Contents], users: Iterable[str]) -> None:
         """Key pairs, which no list of a pod shows without their user. Those of users that are not known stay written
@@ -230,6 +257,11 @@ class Recovery:
 async def _each(pods: Sequence[Contents], work: Work) -> None:
     """Do it for every pod, some at the same time."""
     await at_once([work(contents) for contents in pods], limit=_PODS_AT_ONCE)
+
+
+def _routings_of(contents: Contents, kind: Kind) -> Mapping[str, Routing]:
+    """The copies that were found, by central id; none of a kind that could not be read."""
+    return contents.made[kind].routings() if kind in contents.made else {}
 
 
 def shares_of(policies: Iterable[Holding]) -> dict[str, frozenset[str]]:

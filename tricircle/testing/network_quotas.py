@@ -19,6 +19,7 @@ class NetworkQuotas:
         """Paths of quotas; two of them are no projects but questions."""
         path = "/v2.0/quotas/{project_id}"
         return [
+            route("GET", "/v2.0/quotas", self._list),
             route("GET", "/v2.0/quotas/project", self._whose),
             route("GET", "/v2.0/quotas/tenant", self._whose),
             route("GET", path, self._show),
@@ -35,6 +36,11 @@ class NetworkQuotas:
     def _whose(self, asked: Asked) -> Said:
         word = asked.path.rstrip("/").rsplit("/", 1)[-1]
         return Said(body={word: {f"{word}_id": asked.caller.project_id}})
+
+    def _list(self, asked: Asked) -> Said:
+        asked.need_admin("get_quota")
+        quotas = [{**_DEFAULTS, **limits, "project_id": one, "tenant_id": one} for one, limits in self.stored.items()]
+        return Said(body={"quotas": quotas})
 
     def _show(self, asked: Asked, project_id: str) -> Said:
         return Said(body={"quota": {**_DEFAULTS, **self.stored.get(project_id, {})}})

@@ -76,7 +76,7 @@ class Glances:
 
     async def befriend(self, client: ServiceClient, image_id: str, deadline: Deadline) -> None:
         """Share an image at the centre with the projects that it is shared with in the pod where it was born."""
-        for member in sorted(await _members(client, image_id, deadline)):
+        for member in sorted(await self.members(client, image_id, deadline)):
             path = f"/v2/images/{image_id}/members"
             await self.central().post(path, body={"member": member}, deadline=deadline, ok=(409,))
 
@@ -85,14 +85,19 @@ class Glances:
         if source.get("visibility") != "shared":
             return []
         client, copy_id = copy
-        wanted = await _members(self.central(), str(source["id"]), deadline)
-        present = await _members(client, copy_id, deadline)
+        wanted = await self.members(self.central(), str(source["id"]), deadline)
+        present = await self.members(client, copy_id, deadline)
         path = f"/v2/images/{copy_id}/members"
         for member in sorted(wanted - present):
             await client.post(path, body={"member": member}, deadline=deadline, ok=(409,))
         for member in sorted(present - wanted):
             await client.delete(f"{path}/{member}", deadline=deadline, ok=(404,))
         return sorted(wanted)
+
+    async def members(self, client: ServiceClient, image_id: str, deadline: Deadline) -> AbstractSet[str]:
+        """The projects that an image is shared with; nobody when there is no such image."""
+        answer = await client.get(f"/v2/images/{image_id}/members", deadline=deadline, ok=(404,))
+        return {text(member, "member_id") for member in rows(answer, "members")}
 
 
 async def show_image(client: ServiceClient, image_id: str, deadline: Deadline) -> dict[str, object] | None:
@@ -106,11 +111,6 @@ async def show_image(client: ServiceClient, image_id: str, deadline: Deadline) -
     if not isinstance(found.get("id"), str):
         raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
     return found
-
-
-async def _members(client: ServiceClient, image_id: str, deadline: Deadline) -> AbstractSet[str]:
-    answer = await client.get(f"/v2/images/{image_id}/members", deadline=deadline, ok=(404,))
-    return {text(member, "member_id") for member in rows(answer, "members")}
 
 
 def _check(client: ServiceClient, reply: Reply) -> None:

@@ -91,6 +91,7 @@ _CONSOLES = [
         "Show where in a pod the console is that a token stands for.",
         "GET",
         "/compute/v2.1/os-console-auth-tokens/{token}",
+        scopes=_PROJECT,
     ),
 ]
 

@@ -9,7 +9,6 @@ import pytest
 from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.server_ports import CLAIMED
-from tricircle.doors.compute.servers.down_cells import SEEN
 from tricircle.errors import (
     BadUpstreamAnswerError,
     ConflictError,
@@ -21,6 +20,7 @@ from tricircle.errors import (
 from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobType
 from tricircle.model.pod import Service
+from tricircle.model.remembered import SEEN
 from tricircle.model.routing import Kind
 from tricircle.testing.exchange import Refusal
 from tricircle.upstream.reply import Call, Reply, Target

@@ -14,6 +14,7 @@ from tricircle.doors.compute.needs import ProjectRoutings
 from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
+from tricircle.model.remembered import ENDING, SEEN, is_kept, seen_in, seen_of
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.carrier import Carrier
 from tricircle.road.gather import marks
@@ -30,8 +31,6 @@ _UNKNOWN = "UNKNOWN"
 #: second, so by Nova's rule its users would see nothing of a pod that is down.
 _ALL, _DELETED, _PROJECTS, _ZONE = "all_tenants", "deleted", ("project_id", "tenant_id"), "availability_zone"
 _FALSE = frozenset(("0", "f", "false", "off", "n", "no"))
-#: Where a routing's details have what is shown of a server, and that it was deleted.
-SEEN, ENDING = "seen", "is_ending"
 #: What of an embedded flavor is shown.
 _FLAVOR = ("vcpus", "ram", "disk", "swap")
 _EPHEMERAL = "OS-FLV-EXT-DATA:ephemeral"
@@ -84,13 +83,13 @@ class DownCells:
         """Remember of a server that was shown what could not be said later, when it is not written down yet."""
         routing = located.routing
         known = seen_of(routing)
-        seen = _seen(server, known or {})
+        seen = seen_in(server, known or {})
         if not routing.id or seen is None:
             return
         changed: dict[str, object] = {}
         if known is None or any(known.get(key) != value for key, value in seen.items()):
             changed[SEEN] = [{**(known or {}), **seen}]
-        if routing.details.get(ENDING) and _is_kept(server):
+        if routing.details.get(ENDING) and is_kept(server):
             changed[ENDING] = None
         if not changed:
             return
@@ -146,32 +145,6 @@ def booted(
     groups = [server_group_id] if server_group_id else []
     # In a list: details are merged key by key, and what a flavor has no more must not stay.
     return {SEEN: [{"flavor": embedded, "image": image_id or "", "user_id": context.user_id, "server_groups": groups}]}
-
-
-def seen_of(routing: Routing) -> Mapping[str, Any] | None:
-    """What is remembered of a server; None when nothing is."""
-    seen = routing.details.get(SEEN)
-    return seen[0] if isinstance(seen, list) and seen and isinstance(seen[0], dict) else None
-
-
-def _seen(server: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What of a server's body is worth remembering; None below 2.47, where it does not embed its flavor.
-
-    What not everybody is shown (extra specs, by a policy) is not forgotten by being hidden once.
-    """
-    flavor, image = server.get("flavor"), server.get("image")
-    if not isinstance(flavor, dict) or "original_name" not in flavor:
-        return None
-    before = known.get("flavor") or {}
-    if before.get("original_name") == flavor["original_name"]:
-        flavor = {**before, **flavor}
-    seen: dict[str, Any] = {"image": image.get("id") if isinstance(image, dict) else "", "flavor": flavor}
-    return seen | {key: server[key] for key in ("user_id", "server_groups") if key in server}
-
-
-def _is_kept(server: Mapping[str, Any]) -> bool:
-    task = server.get("OS-EXT-STS:task_state")
-    return task not in ("deleting", "soft-deleting") and server.get("status") not in ("DELETED", "SOFT_DELETED")
 
 
 def _is_answered(name: str, value: str) -> bool:
