@@ -10,6 +10,7 @@ from pathlib import Path
 from lab import clouds, status
 from lab.database import SqlError
 from lab.datapath.namespaces import PathError
+from lab.datapath.plan import data_path
 from lab.down import down
 from lab.environment import EnvironmentFailedError
 from lab.packages import PackagesError
@@ -19,7 +20,7 @@ from lab.rest import RestError
 from lab.schemas import MigrationError
 from lab.services.tricircle import TricircleError
 from lab.topology import DEFAULT_BASE, DEFAULT_PODS, DataPathKind, Lab, load_choices, load_lab, make_lab
-from lab.up import prepare, up
+from lab.up import no_packets, prepare, up
 
 ROOT = Path(__file__).resolve().parent.parent
 FAILURES = (
@@ -56,11 +57,20 @@ def _up(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     lab = _chosen(options)
+    why = None if lab.has_packets or options.datapath else no_packets(lab)
+    if not lab.has_packets and not options.datapath and why is None:
+        options.datapath = DataPathKind.OVN
+        lab = _chosen(options)
+    if why:
+        print(f"The servers of this demo have no packets: {why}.", file=sys.stderr)
     up(lab)
     # Only this command needs the walk-through: the others work without it.
     from lab import demo
 
-    demo.show(lab.venv / "bin" / "python", lab.state / "clouds.yaml", lab.url("admin-api") + "/v1.0")
+    path = data_path(lab) if lab.has_packets else None
+    demo.show(lab.venv / "bin" / "python", lab.state / "clouds.yaml", lab.url("admin-api") + "/v1.0", path)
+    if why:
+        print(f"\nNo ping was sent, since the servers of this demo have no packets: {why}.")
     return 0
 
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lab.datapath.matrix import matrix
+from lab.datapath.plan import DataPath
 from lab.stock_client import StockClient
 from lab.walkthrough import ADMIN, OTHER_TENANT, TENANT, Names, Narrator, Walkthrough
 
@@ -97,8 +99,11 @@ def _fields(value: Mapping[str, object]) -> Sequence[str]:
     return [f"{key}: {_short(item)}"[:_WIDTH] for key, item in chosen] or [_short(value)[:_WIDTH]]
 
 
-def show(python: Path, clouds: Path, admin_url: str) -> None:
-    """Run the whole walk-through and leave everything running."""
+def show(python: Path, clouds: Path, admin_url: str, path: DataPath | None) -> None:
+    """Run the whole walk-through and leave everything running.
+
+    :param path: the data path of the lab; None: servers have no packets
+    """
     with StockClient(python, clouds) as client:
         client.warm(TENANT, ADMIN, OTHER_TENANT)
         walk = Walkthrough(client, admin_url, Names(), Talking())
@@ -111,5 +116,28 @@ def show(python: Path, clouds: Path, admin_url: str) -> None:
         walk.lists()
         walk.volume("az1")
         walk.actions("az2")
+        if path is not None:
+            pings(walk, path)
         walk.delete_servers()
         walk.clean()
+
+
+def pings(walk: Walkthrough, path: DataPath) -> list[dict[str, str]]:
+    """Let the servers of both pods ping each other, and show who answered whom."""
+    walk.narrator.chapter("Packets: each server pings the others, from inside")
+    names = walk.names
+    walk.ask(TENANT, "security", "group", "rule", "create", "--protocol", "icmp", names.group)
+    # The groups of a boot are not those of a port that existed before.
+    walk.do(TENANT, "port", "set", "--security-group", names.group, names.own_port)
+    inner, addresses = {}, {}
+    for zone, pod in zip(sorted(names.servers), path.pods, strict=False):
+        server = walk.client.json(TENANT, "server", "show", names.servers[zone])
+        label = f"{names.servers[zone]} ({zone})"
+        inner[label] = pod.guest(server["id"])
+        addresses[label] = [address for found in server["addresses"].values() for address in found]
+    first = next(iter(inner.values()))
+    walk.narrator.command(f"ip netns exec {first} ping -c 1 ...   # and so on")
+    started = time.monotonic()
+    rows = matrix(inner, addresses)
+    walk.narrator.answer(rows, time.monotonic() - started)
+    return rows

@@ -137,6 +137,15 @@ def check_data_path(lab: Lab) -> None:
         raise StartError(f"The lab's data was made with the data path {made!r}. Begin with no data: {begin} ...")
 
 
+def no_packets(lab: Lab) -> str | None:
+    """Why a lab that was not asked for one can have no data path, as the end of a sentence; None when it can."""
+    if lab.older_pods or lab.compute_hosts > 1:
+        return "pods of an older release and second compute hosts have none"
+    if made_by(lab) == DataPathKind.IMITATED:
+        return "the lab's data was made without them (python -m lab up --fresh --datapath ovn begins anew)"
+    return allowed.obstacle()
+
+
 def made_by(lab: Lab) -> str | None:
     """The data path by which the data was made; None where there is no data."""
     path = _data_path_of(lab)

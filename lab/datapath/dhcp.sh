@@ -8,6 +8,7 @@ ip address flush dev "$interface" scope global
 [ -n "${mtu:-}" ] && ip link set "$interface" mtu "$mtu"
 ip address add "$ip/$mask" dev "$interface"
 # RFC 3442: who is told static routes does not look at the router.
+# shellcheck disable=SC2086  (pairs of words)
 set -- ${staticroutes:-}
 [ $# -eq 0 ] && [ -n "${router:-}" ] && set -- 0.0.0.0/0 "${router%% *}"
 while [ $# -ge 2 ]; do
@@ -16,6 +17,14 @@ while [ $# -ge 2 ]; do
     *) ip route append "$1" via "$2" dev "$interface" ;;
     esac
     shift 2
+done
+# A machine with two ports on one network answers by the one that was asked: the other port may not use its address.
+table=$(ip -o link show dev "$interface" | cut -d: -f1)
+while ip rule del table "$table" 2>/dev/null; do :; done
+ip rule add from "$ip" table "$table"
+ip route show table main dev "$interface" | while read -r route; do
+    # shellcheck disable=SC2086  (a route is several words)
+    ip route append $route dev "$interface" table "$table"
 done
 cat > "$LAB_LEASE.new" <<END
 ip=$ip

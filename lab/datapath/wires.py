@@ -14,6 +14,11 @@ from lab.datapath.plan import OUTER_END, OUTSIDE, SPANNING, DataPath, PodPath, W
 def lay(path: DataPath) -> list[str]:
     """Make what is missing; the names of the namespaces that were made."""
     namespaces = Namespaces(path.records)
+    kept = (*path.namespaces, *(pod.guests for pod in path.pods))
+    for name in namespaces.recorded():
+        # Of a pod that the lab had before. A guest's name begins as those of its pod's guests.
+        if not any(name == one or (one.endswith("-vm-") and name.startswith(one)) for one in kept):
+            namespaces.delete(name)
     made = [name for name in path.namespaces if namespaces.add(name)]
     for physnet in SPANNING:
         if not _has_device(path.wan, bridge(physnet)):

@@ -10,7 +10,7 @@ import pytest
 from lab.topology import load_lab
 from tests.functional.region_world import ROOT, Json, Region, at_once, unique
 from tests.functional.tenants import Tenant
-from tests.packets.guests import Cases, Guest
+from tests.packets.guests import REPORT, Cases, Guest
 
 WRITE = "TRICIRCLE_PACKETS"  # "write": the run writes docs/packets.json
 
@@ -24,12 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cases() -> Iterator[Cases]:
+def cases() -> Cases:
     """All pings of the run."""
-    made = Cases()
-    yield made
-    if os.environ.get(WRITE) == "write":
-        made.write()
+    return Cases(REPORT if os.environ.get(WRITE) == "write" else None)
 
 
 @pytest.fixture(scope="session")

@@ -76,10 +76,14 @@ def until(look: Callable[[], object], what: str, seconds: float = SECONDS) -> No
 
 
 class Cases:
-    """All pings of a run, with what was expected and what was seen."""
+    """All pings of a run, with what was expected and what was seen.
 
-    def __init__(self) -> None:
+    :param report: where they are written after each ping, so that a run that is cut off leaves what it saw
+    """
+
+    def __init__(self, report: Path | None = None) -> None:
         self.rows: list[dict[str, str]] = []
+        self._report = report
 
     def passes(self, case: str, guest: Guest, to: str, address: str) -> None:
         """An answer comes within the time that a change may take."""
@@ -93,10 +97,13 @@ class Cases:
         other = {PASSES: SILENT, SILENT: PASSES}[expected]
         row = {"case": case, "from": guest.name, "to": to, "expected": expected, "seen": other}
         self.rows.append(row)
-        until(is_so, f"{case}: {guest.name} to {to} {expected}")
-        row["seen"] = expected
+        try:
+            until(is_so, f"{case}: {guest.name} to {to} {expected}")
+            row["seen"] = expected
+        finally:
+            self._write()
 
-    def write(self, file: Path = REPORT) -> None:
-        """Write all rows: a list of objects with case, from, to, expected and seen."""
-        lines = ",\n".join(f"  {json.dumps(row)}" for row in self.rows)
-        file.write_text(f"[\n{lines}\n]\n")
+    def _write(self) -> None:
+        if self._report is not None:
+            lines = ",\n".join(f"  {json.dumps(row)}" for row in self.rows)
+            self._report.write_text(f"[\n{lines}\n]\n")
