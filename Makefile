@@ -7,7 +7,7 @@ PYTEST := $(PYTHON) -m pytest
 # A second run of what failed tells a defect from a machine that was too busy for an hour of real services.
 AGAIN := --last-failed --last-failed-no-failures none
 
-.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status kill fuzz conformance bench sample-config lock clean
+.PHONY: help setup check test test-quick test-lab demo demo-down lab-up lab-down lab-status kill packets fuzz conformance bench sample-config lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,7 +41,7 @@ demo-down: setup ## end all that `make demo` started, and nothing else
 test: check packages ## run every test, those against the lab included; what failed is run once more, by itself
 	$(PYTEST) -m "not lab" || $(PYTEST) -m "not lab" $(AGAIN)
 	$(PYTHON) -m lab up --pods 2 --rabbit
-	$(PYTEST) -m "lab and not fuzz and not pending" || $(PYTEST) -m "lab and not fuzz and not pending" $(AGAIN)
+	$(PYTEST) -m "lab and not fuzz and not pending and not packets" || $(PYTEST) -m "lab and not fuzz and not pending and not packets" $(AGAIN)
 	$(PYTHON) -m lab up --rabbit pod2
 	$(PYTEST) -m "lab and not pending" tests/lab tests/e2e || $(PYTEST) -m "lab and not pending" tests/lab tests/e2e $(AGAIN)
 	$(PYTHON) -m lab up --rabbit
@@ -70,6 +70,11 @@ conformance: setup ## run Tempest directly on a pod and through tricircle; goes 
 kill: setup ## end processes of ours at every single call that they make (an hour and a half)
 	$(PYTHON) -m lab up --pods 2
 	TRICIRCLE_KILL=all $(PYTEST) -s -m kill tests/kill
+
+packets: setup packages ## ping between servers of several pods, with real switches (as root); writes docs/packets.json
+	$(PYTHON) -m lab up --fresh --pods 2 --rabbit --older --hosts 1 --datapath ovn
+	TRICIRCLE_PACKETS=write $(PYTEST) -m "packets and not pending" tests/packets
+	$(PYTHON) -m lab up --fresh --datapath imitated
 
 fuzz: setup ## send about 5,000 bad requests to every door
 	$(PYTHON) -m lab up --pods 2

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from benchmarks.stub_keystone import PROJECT, TOKEN
+from benchmarks.stub_keystone import PROJECT, SERVICE_TOKEN, TOKEN
 from tricircle.testing import lies, wire
 from tricircle.testing.ailments import Ailment, Symptom
 from tricircle.testing.identities import Identities, Identity
@@ -37,9 +37,9 @@ class OneTenant(Identities):
 
     def of(self, token: str | None) -> Identity | None:
         """Whose token it is."""
-        if token not in (TOKEN, "service"):
+        if token not in (TOKEN, SERVICE_TOKEN):
             return None
-        roles = frozenset({"admin"} if token == "service" else {"member", "reader"})
+        roles = frozenset({"admin"} if token == SERVICE_TOKEN else {"member", "reader"})
         never = float("inf")
         return Identity(
             user_id="u" * 32, user_name="u", project_id=PROJECT, project_name="p", roles=roles, expires_at=never

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab import clouds, status
 from lab.database import SqlError
+from lab.datapath.namespaces import PathError
 from lab.down import down
 from lab.environment import EnvironmentFailedError
 from lab.packages import PackagesError
@@ -17,7 +18,7 @@ from lab.progress import Progress
 from lab.rest import RestError
 from lab.schemas import MigrationError
 from lab.services.tricircle import TricircleError
-from lab.topology import DEFAULT_BASE, DEFAULT_PODS, Lab, load_choices, load_lab, make_lab
+from lab.topology import DEFAULT_BASE, DEFAULT_PODS, DataPathKind, Lab, load_choices, load_lab, make_lab
 from lab.up import prepare, up
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,7 @@ FAILURES = (
     EnvironmentFailedError,
     MigrationError,
     PackagesError,
+    PathError,
     RestError,
     SqlError,
     StartError,
@@ -110,6 +112,7 @@ def _chosen(options: argparse.Namespace) -> Lab:
             pod_glance=before.pod_glance if options.pod_glance is None else options.pod_glance,
             tricircle=before.tricircle if options.tricircle is None else options.tricircle,
             compute_hosts=options.hosts or before.compute_hosts,
+            datapath=options.datapath or before.datapath,
         )
     except ValueError as error:
         raise SystemExit(f"lab: {error}") from error
@@ -175,6 +178,11 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="POD",
         help="pods of an older OpenStack release, in an environment of their own (e.g. --older pod3; first: none)",
+    )
+    command.add_argument(
+        "--datapath",
+        choices=[str(kind) for kind in DataPathKind],
+        help="ovn: real Open vSwitch and OVN carry the servers' packets, as root (first: imitated)",
     )
     command.add_argument("--port-base", type=int, metavar="N", help=f"lowest port but one (first: {DEFAULT_BASE})")
     command.add_argument(

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import shutil
 
+from lab.datapath.namespaces import Namespaces
+from lab.datapath.plan import data_path
 from lab.process import Supervisor
 from lab.progress import Progress
 from lab.topology import Lab
@@ -29,6 +31,10 @@ def _down(lab: Lab, wipe: bool, progress: Progress) -> None:
         notes.append(_count(supervisor.stop([record for record in records if record.group != _LAST])))
     with progress.step("ending infrastructure") as notes:
         notes.append(_count(supervisor.stop([record for record in records if record.group == _LAST])))
+    namespaces = Namespaces(data_path(lab).records)
+    if namespaces.recorded():
+        with progress.step("deleting namespaces") as notes:
+            notes.append(f"{len(namespaces.delete_all())} deleted")
     if wipe:
         with progress.step("deleting data"):
             for path in (lab.etc, lab.var, lab.run, lab.logs):

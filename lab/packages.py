@@ -20,6 +20,17 @@ _PROGRAMS = {
     "pkg-config": "pkg-config",
     "gcc": "gcc",
 }
+# Only for a lab with real packets.
+_DATA_PATH_PROGRAMS = {
+    "ovs-vswitchd": "openvswitch-switch",
+    "ovn-northd": "ovn-central",
+    "ovn-controller": "ovn-host",
+    "udhcpc": "udhcpc",
+    "tcpdump": "tcpdump",
+    "ethtool": "ethtool",
+    "ping": "iputils-ping",
+    "ip": "iproute2",
+}
 _RABBIT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _DENY = "#!/bin/sh\nexit 101\n"
@@ -32,7 +43,8 @@ class PackagesError(Exception):
 def missing(lab: Lab) -> list[str]:
     """The names of the packages that have to be installed."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    names = [package for program, package in _PROGRAMS.items() if not shutil.which(program, path=path)]
+    programs = _PROGRAMS | (_DATA_PATH_PROGRAMS if lab.has_packets else {})
+    names = [package for program, package in programs.items() if not shutil.which(program, path=path)]
     if lab.rabbit_pods and not _RABBIT.exists():
         names.append("rabbitmq-server")
     return names

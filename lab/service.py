@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import socket
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,22 @@ class Started:
         return True
 
 
-Probe = PortOpen | HttpAnswers | Started
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSays:
+    """Ready when a command succeeds and prints a word."""
+
+    command: tuple[str, ...]
+    wanted: str
+
+    def ready(self) -> bool:
+        try:
+            done = subprocess.run(self.command, capture_output=True, text=True, check=False, timeout=5)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0 and self.wanted in done.stdout
+
+
+Probe = PortOpen | HttpAnswers | Started | CommandSays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

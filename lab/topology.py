@@ -59,6 +59,13 @@ class Mode(enum.StrEnum):
     RABBIT = "rabbit"  # every service on its own, RPC over RabbitMQ
 
 
+class DataPathKind(enum.StrEnum):
+    """Who carries the packets of servers."""
+
+    IMITATED = "imitated"  # nobody: agents are played, there are no packets
+    OVN = "ovn"  # real Open vSwitch and OVN in every pod (lab/datapath)
+
+
 class Release(enum.StrEnum):
     """Which OpenStack a place runs; the value stands in the names of its lock, environment and templates."""
 
@@ -128,6 +135,12 @@ class Lab:
     pod_glance: bool = True
     tricircle: bool = True
     compute_hosts: int = 1  # in every pod
+    datapath: DataPathKind = DataPathKind.IMITATED
+
+    @property
+    def has_packets(self) -> bool:
+        """Whether servers are plugged into real switches."""
+        return self.datapath is DataPathKind.OVN
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -237,11 +250,13 @@ def make_lab(
     pod_glance: bool = True,
     tricircle: bool = True,
     compute_hosts: int = 1,
+    datapath: str = DataPathKind.IMITATED,
 ) -> Lab:
     """The lab with this many pods; `rabbit` holds the names of those with real RPC, `older` of those that run the
     older release.
 
-    Raises ValueError for a name that is no pod of the lab, and for one that is in both sets.
+    Raises ValueError for a name that is no pod of the lab, for one that is in both sets, and for what has no real
+    data path: an older pod, a second compute host.
     """
     made = tuple(
         Pod(
@@ -257,6 +272,9 @@ def make_lab(
         raise ValueError(f"no such pod: {', '.join(sorted(strangers))}")
     if both := rabbit & older:
         raise ValueError(f"a pod of the older release is one process for each service: {', '.join(sorted(both))}")
+    kind = DataPathKind(datapath)
+    if kind is DataPathKind.OVN and (older or compute_hosts > 1):
+        raise ValueError("with --datapath ovn every pod has the newest release and one compute host")
     return Lab(
         root=root,
         base=base,
@@ -264,6 +282,7 @@ def make_lab(
         pod_glance=pod_glance,
         tricircle=tricircle,
         compute_hosts=compute_hosts,
+        datapath=kind,
     )
 
 
@@ -278,6 +297,7 @@ def save_lab(lab: Lab) -> None:
         "pod_glance": lab.pod_glance,
         "tricircle": lab.tricircle,
         "compute_hosts": lab.compute_hosts,
+        "datapath": lab.datapath,
     }
     (lab.state / "lab.json").write_text(json.dumps(choices, indent=2) + "\n")
 
@@ -303,6 +323,7 @@ def load_lab(root: Path) -> Lab:
         pod_glance=bool(choices.get("pod_glance", True)),
         tricircle=bool(choices.get("tricircle", True)),
         compute_hosts=_number(choices.get("compute_hosts"), 1),
+        datapath=str(choices.get("datapath", DataPathKind.IMITATED)),
     )
 
 

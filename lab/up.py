@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab import canaries, clouds, database, environment, identity, packages, schemas, seed
+from lab.datapath import allowed, switches, wires
+from lab.datapath.plan import data_path
 from lab.process import StartError, Supervisor
 from lab.progress import Progress
 from lab.service import Service
 from lab.services import central, cinder, glance, infrastructure, keystone, neutron, nova, tricircle
-from lab.topology import Lab, Pod, save_lab
+from lab.topology import DataPathKind, Lab, Pod, save_lab
 from lab.turn import turn
 
 COMPUTE_SECONDS = 90.0
@@ -37,7 +39,7 @@ def prepare(lab: Lab, progress: Progress) -> None:
 def up(lab: Lab) -> None:
     """Bring up the lab until everything answers.
 
-    Raises StartError, SqlError, RestError, MigrationError, PackagesError or EnvironmentFailedError,
+    Raises StartError, SqlError, RestError, MigrationError, PackagesError, PathError or EnvironmentFailedError,
     each with a text for the person who waits.
     """
     with turn(lab):
@@ -48,16 +50,19 @@ def _up(lab: Lab, progress: Progress) -> None:
     if len(str(lab.socket)) > SOCKET_PATH:
         raise StartError(f"{lab.socket}: the path of a Unix socket has at most {SOCKET_PATH} characters; move the lab")
     check_releases(lab)
+    check_data_path(lab)
     prepare(lab, progress)
     save_lab(lab)
     _make_directories(lab)
     keep_releases(lab)
+    keep_data_path(lab)
     supervisor = Supervisor(lab.run, lab.logs)
     _stop_strangers(lab, supervisor)
     if supervisor.running(keystone.service(lab).name) is None:
         lab.identity_ready.unlink(missing_ok=True)
     infra = infrastructure.services(lab)
     made = _bring_data(lab, supervisor, infra, progress)
+    _bring_data_path(lab, supervisor, progress)
     ours = tricircle.services(lab) if lab.tricircle else []
     changed = not all(supervisor.current(service) for service in ours)
     # Most of a start is the loading of Python: what can go on at the same time does.
@@ -117,6 +122,50 @@ def keep_releases(lab: Lab) -> None:
         _release_of(lab, pod).write_text(pod.release)
 
 
+def _data_path_of(lab: Lab) -> Path:
+    """Says by which data path the pods' data was made; absent where there is none yet."""
+    return lab.var / "datapath"
+
+
+def check_data_path(lab: Lab) -> None:
+    """:raises StartError: this machine has no data path, or another one made the data: their ports are bound by it"""
+    if lab.has_packets and (why := allowed.obstacle()):
+        raise StartError(f"No data path on this machine: {why}. Without one: python -m lab up --datapath imitated")
+    made = made_by(lab)
+    if made not in (None, lab.datapath):
+        begin = f"python -m lab up --fresh --datapath {lab.datapath}"
+        raise StartError(f"The lab's data was made with the data path {made!r}. Begin with no data: {begin} ...")
+
+
+def made_by(lab: Lab) -> str | None:
+    """The data path by which the data was made; None where there is no data."""
+    path = _data_path_of(lab)
+    if path.exists():
+        return path.read_text()
+    # Labs from before there was a choice say nothing.
+    return DataPathKind.IMITATED if lab.var.exists() else None
+
+
+def keep_data_path(lab: Lab) -> None:
+    """Remember by which data path the data was made."""
+    _data_path_of(lab).write_text(lab.datapath)
+
+
+def _bring_data_path(lab: Lab, supervisor: Supervisor, progress: Progress) -> None:
+    """Wires and switches of all pods. Where a switch is new, so are the ports of guests: its Nova plugs them anew."""
+    if not lab.has_packets:
+        return
+    path = data_path(lab)
+    with progress.step("wires and switches") as notes:
+        made = wires.lay(path)
+        started = switches.start(path, supervisor)
+        notes += _count(started)
+        for pod in lab.pods:
+            new = switches.switch(path.of(pod)).name in started or path.of(pod).hypervisor in made
+            record = supervisor.running(nova.compute_name(pod)) if new else None
+            supervisor.stop([record] if record else [])
+
+
 def _bring_data(lab: Lab, supervisor: Supervisor, infra: Sequence[Service], progress: Progress) -> list[str]:
     """MariaDB with all schemas; the names of the schemas that were missing."""
     with progress.step("MariaDB, memcached") as notes:
@@ -150,6 +199,8 @@ def openstack(lab: Lab) -> list[Service]:
 def everything(lab: Lab) -> list[Service]:
     """All processes that the lab consists of when it is up."""
     services = [*infrastructure.services(lab), keystone.service(lab), *openstack(lab)]
+    if lab.has_packets:
+        services += switches.services(data_path(lab))
     return services + (tricircle.services(lab) if lab.tricircle else [])
 
 

@@ -18,7 +18,7 @@ SLICE_PREFIX = "tricircle-"
 
 _HOST = "binding:host_id"
 _FIELDS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.NETWORK: ("name", "admin_state_up", "mtu", "port_security_enabled", "dns_domain"),
+    Kind.NETWORK: ("name", "admin_state_up", "mtu", "port_security_enabled", "dns_domain", "qos_policy_id"),
     Kind.SUBNET: ("name", "gateway_ip", "enable_dhcp", "dns_nameservers", "host_routes"),
     Kind.PORT: (
         "name",
@@ -30,6 +30,7 @@ _FIELDS: Mapping[Kind, tuple[str, ...]] = {
         "port_security_enabled",
         "extra_dhcp_opts",
         "dns_name",
+        "qos_policy_id",
     ),
     Kind.SECURITY_GROUP: ("name", "stateful"),
 }

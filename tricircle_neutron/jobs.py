@@ -21,8 +21,12 @@ def append(
     project_id: str | None,
     revision: int | None = None,
     payload: Mapping[str, object] | None = None,
+    delay_s: float = 0,
 ) -> None:
-    """Append "look at this object" for every pod that holds a copy, within the transaction that ``session`` is in."""
+    """Append "look at this object" for every pod that holds a copy, within the transaction that ``session`` is in.
+
+    :param delay_s: seconds for which more of the kind may gather
+    """
     session.execute(
         tables.jobs.insert().values(
             type=job_type.value,
@@ -31,6 +35,6 @@ def append(
             revision=revision,
             payload=dict(payload or {}),
             created_at=clock.now(),
-            not_before=clock.now(),
+            not_before=clock.now_plus(delay_s) if delay_s else clock.now(),
         )
     )

@@ -26,8 +26,10 @@ from tricircle_neutron import (
     facts,
     jobs,
     leaving,
+    memberships,
     network_zones,
     plugin_view,
+    qos_driver,
     quarantine,
     slices,
     trunk_driver,
@@ -48,6 +50,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
     def initialize(self) -> None:
         """Subscribe to what ML2 has no hook for; called once per process, after the database is there."""
         self._trunk_driver = trunk_driver.TrunkDriver()
+        self._qos_driver = qos_driver.QosDriver()
         registry.subscribe(self._security_group_changed, resources.SECURITY_GROUP, events.PRECOMMIT_UPDATE)
         registry.subscribe(self._security_group_deleted, resources.SECURITY_GROUP, events.PRECOMMIT_DELETE)
         registry.subscribe(self._rule_created, resources.SECURITY_GROUP_RULE, events.PRECOMMIT_CREATE)
@@ -55,6 +58,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
         _check_settings()
         slices.protect()
         quarantine.protect()
+        memberships.watch()
         network_zones.map_to_networks()
         # The core plugin is still under construction; it can be found when the process is.
         registry.subscribe(plugin_view.install, resources.PROCESS, events.AFTER_INIT)
@@ -85,14 +89,16 @@ class TricircleMechanismDriver(api.MechanismDriver):
         _deleted(context, JobType.SUBNET, network_id=context.current["network_id"])
 
     def create_port_precommit(self, context: Any) -> None:
-        """See that no pod has the MAC of another port."""
+        """See that no pod has the MAC of another port, and file jobs for the groups that it is a member of."""
         quarantine.check_mac(context.current)
+        memberships.port_changes(context.plugin_context.session, None, context.current)
 
     def update_port_precommit(self, context: Any) -> None:
         """File a job for a port that a pod carries; called for changes of status and binding too, which need none."""
         original, current, session = context.original, context.current, context.plugin_context.session
         if changes.port_concerns_pods(original, current):
             _changed(context, JobType.PORT, models_v2.Port)
+        memberships.port_changes(session, original, current)
         if leaving.mac_of(original) != leaving.mac_of(current):
             quarantine.check_mac(current)
         if left := leaving.by_change(original, current):
@@ -102,6 +108,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
         """File the removal of the copy when a pod carries the port; what it has waits until all pods let go."""
         port = context.current
         quarantine.port_leaves(context.plugin_context.session, port, leaving.by_deletion(port), None)
+        memberships.port_changes(context.plugin_context.session, port, None)
         if changes.is_carried(port) and not changes.is_slice(port):
             _deleted(context, JobType.PORT, network_id=port["network_id"])
 
@@ -138,7 +145,9 @@ class TricircleMechanismDriver(api.MechanismDriver):
             _group_job(payload, group["id"], group["project_id"])
 
     def _security_group_deleted(self, _resource: str, _event: str, _trigger: object, payload: Any) -> None:
-        _group_job(payload, payload.resource_id, payload.states[0]["project_id"], _DELETED)
+        project_id = payload.states[0]["project_id"]
+        _group_job(payload, payload.resource_id, project_id, _DELETED)
+        memberships.group_is_deleted(payload.context.session, payload.resource_id, project_id)
 
     def _rule_created(self, _resource: str, _event: str, _trigger: object, payload: Any) -> None:
         rule = payload.latest_state

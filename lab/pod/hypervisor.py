@@ -3,7 +3,7 @@
 
 It remembers its machines over a restart, its snapshots put a small image into Glance, and what a real hypervisor can
 and the fake one cannot, it says that it can: consoles are there. Several of them may be hosts
-in one process.
+in one process. Where the lab has a data path, its machines are network namespaces on a real switch (lab/pod/guests.py).
 """
 
 import io
@@ -20,6 +20,8 @@ from nova.scheduler.client import report
 from nova.servicegroup import api as servicegroup
 from nova.virt import fake, node
 
+from lab.pod import guests
+
 CONF = nova.conf.CONF
 HOST = "127.0.0.1"
 SNAPSHOT = bytes(64 * 1024)
@@ -31,6 +33,10 @@ class LabHypervisor(fake.FakeDriverWithoutFakeNodes):
 
     capabilities = fake.FakeDriver.capabilities | {"supports_bfv_rescue": True, "supports_image_type_qcow2": True}
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._guests = guests.from_environment()
+
     def init_host(self, host):
         super().init_host(host)
         self.host_status_base["hypervisor_hostname"] = host
@@ -40,6 +46,71 @@ class LabHypervisor(fake.FakeDriverWithoutFakeNodes):
         servers = objects.InstanceList.get_by_host(context, host, expected_attrs=["flavor", "info_cache"])
         for server in servers:
             self._remember(server)
+        if self._guests is not None:
+            self._guests.keep_only([server.uuid for server in servers])
+            for server in servers:
+                if server.info_cache is not None:
+                    self._plug(server, server.info_cache.network_info)
+
+    # --- ports of machines; without a data path nothing happens ------------------------------------
+
+    def _plug(self, instance, network_info):
+        """Plug what runs; what is off gets its ports when it is switched on."""
+        if self._guests is None or self.instances[instance.uuid].state != power_state.RUNNING:
+            return
+        for vif in network_info or ():
+            self._guests.plug(instance.uuid, vif)
+
+    def _end_guest(self, instance):
+        if self._guests is not None:
+            self._guests.remove(instance.uuid)
+
+    def spawn(self, context, instance, *args, **kwargs):
+        super().spawn(context, instance, *args, **kwargs)
+        self._plug(instance, kwargs.get("network_info"))
+
+    def finish_migration(self, context, migration, instance, disk_info, network_info, *args, **kwargs):
+        super().finish_migration(context, migration, instance, disk_info, network_info, *args, **kwargs)
+        self._plug(instance, network_info)
+
+    def finish_revert_migration(self, context, instance, network_info, *args, **kwargs):
+        super().finish_revert_migration(context, instance, network_info, *args, **kwargs)
+        self._plug(instance, network_info)
+
+    def migrate_disk_and_power_off(self, context, instance, *args, **kwargs):
+        self._end_guest(instance)
+        return super().migrate_disk_and_power_off(context, instance, *args, **kwargs)
+
+    def power_off(self, instance, *args, **kwargs):
+        super().power_off(instance, *args, **kwargs)
+        self._end_guest(instance)
+
+    def power_on(self, context, instance, network_info, *args, **kwargs):
+        super().power_on(context, instance, network_info, *args, **kwargs)
+        self._plug(instance, network_info)
+
+    def suspend(self, context, instance):
+        super().suspend(context, instance)
+        self._end_guest(instance)
+
+    def resume(self, context, instance, network_info, *args, **kwargs):
+        super().resume(context, instance, network_info, *args, **kwargs)
+        self._plug(instance, network_info)
+
+    def destroy(self, context, instance, *args, **kwargs):
+        self._end_guest(instance)
+        super().destroy(context, instance, *args, **kwargs)
+
+    def attach_interface(self, context, instance, image_meta, vif):
+        super().attach_interface(context, instance, image_meta, vif)
+        self._plug(instance, [vif])
+
+    def detach_interface(self, context, instance, vif):
+        super().detach_interface(context, instance, vif)
+        if self._guests is not None:
+            self._guests.unplug(vif)
+
+    # -----------------------------------------------------------------------------------------------
 
     def _remember(self, server):
         state = server.power_state

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab import ini
+from lab.datapath.plan import data_path
 from lab.service import HttpAnswers, Service
 from lab.services.processes import environment, pod_code, uwsgi, venv_of
 from lab.services.sections import credentials, database, shared
@@ -20,6 +21,15 @@ PLUGINS = (
     "auto_allocate",
     "metering",
     "lab.pod.neutron_agents.LabPlugin",
+)
+# With real packets: nothing of ours is inside.
+PLUGINS_OVN = (
+    "ovn-router",
+    "trunk",
+    "qos",
+    "port_forwarding",
+    "network_ip_availability",
+    "auto_allocate",
 )
 _LIFTED_QUOTAS = (
     "network",
@@ -39,7 +49,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
     server: dict[str, ini.Section] = {
         "DEFAULT": {
             "core_plugin": "ml2",
-            "service_plugins": PLUGINS,
+            "service_plugins": PLUGINS_OVN if lab.has_packets else PLUGINS,
             "api_paste_config": venv_of(lab, pod) / "etc" / "neutron" / "api-paste.ini",
             "host": COMPUTE_HOST,
             "state_path": lab.var / pod.name / "neutron",
@@ -60,23 +70,56 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
     server_file = directory / "neutron.conf"
     ml2_file = directory / "plugins" / "ml2" / "ml2_conf.ini"
     ini.write(server_file, ini.render(ini.merge(shared(lab, pod, "neutron"), server)))
-    ini.write(ml2_file, ini.render(_ml2(lab, pod)))
+    ini.write(ml2_file, ini.render(_ml2_ovn(lab, pod) if lab.has_packets else _ml2(lab, pod)))
     return server_file, ml2_file
 
 
 def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     api = "older/neutron_api" if pod.is_older else "neutron_api"
-    files = (*write_pod(lab, pod), *pod_code(lab, "bus", api, "neutron_agents"))
+    files = (*write_pod(lab, pod), *pod_code(lab, "bus", api, *(() if lab.has_packets else ("neutron_agents",))))
     return [
         Service(
             name=f"{pod.name}-neutron",
             command=uwsgi(lab, f"lab.pod.{api.replace('/', '.')}", pod.port("neutron"), pod=pod),
-            environment=environment(lab, pod, OS_NEUTRON_CONFIG_DIR=str(files[0].parent)),
+            environment=environment(
+                lab,
+                pod,
+                OS_NEUTRON_CONFIG_DIR=str(files[0].parent),
+                # ML2/OVN keeps the time of its start in a file that is named for the parent process: that of all pods.
+                TMPDIR=str(lab.var / pod.name / "neutron"),
+            ),
             probe=HttpAnswers(port=pod.port("neutron")),
             files=files,
             group=pod.name,
         )
     ]
+
+
+# What spans pods has no range: tenants of the pod get nothing from it, while an administrator may name a segment.
+_VLANS = {"network_vlan_ranges": "stretch,narrow,bridge:2001:2099,extern:3001:3099"}
+
+
+def _ml2_ovn(lab: Lab, pod: Pod) -> ini.Sections:
+    n, remote = pod.number, data_path(lab).of(pod).remote
+    return {
+        "ml2": {
+            "type_drivers": "local,flat,vlan,geneve",
+            "tenant_network_types": "geneve,vlan",
+            "mechanism_drivers": "ovn",
+            "extension_drivers": "port_security,qos,dns_domain_ports",
+            "path_mtu": 1500,
+        },
+        "ml2_type_flat": {"flat_networks": "*"},
+        "ml2_type_vlan": _VLANS,
+        "ml2_type_geneve": {"vni_ranges": f"{n}0001:{n}0199", "max_header_size": 38},
+        "securitygroup": {"enable_security_group": True},
+        "ovn": {
+            "ovn_nb_connection": remote,
+            "ovn_sb_connection": remote,
+            "ovn_metadata_enabled": False,
+            "enable_distributed_floating_ip": False,
+        },
+    }
 
 
 def _ml2(lab: Lab, pod: Pod) -> ini.Sections:
@@ -91,11 +134,7 @@ def _ml2(lab: Lab, pod: Pod) -> ini.Sections:
             "path_mtu": 1500,
         },
         "ml2_type_flat": {"flat_networks": "*"},
-        "ml2_type_vlan": {
-            # What spans pods has no range: tenants of the pod get nothing from it, while an administrator may name a
-            # segment.
-            "network_vlan_ranges": "stretch,narrow,bridge:2001:2099,extern:3001:3099",
-        },
+        "ml2_type_vlan": _VLANS,
         "ml2_type_vxlan": {"vni_ranges": f"{n}001:{n}199"},
         "ml2_type_geneve": {"vni_ranges": f"{n}0001:{n}0199", "max_header_size": 38},
         "securitygroup": {"enable_security_group": True, "firewall_driver": "openvswitch"},

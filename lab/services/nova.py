@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab import ini
+from lab.datapath.plan import data_path
 from lab.service import HttpAnswers, PortOpen, Service, Started
 from lab.services import placement
 from lab.services.processes import environment, pod_code, uwsgi, venv_of
@@ -100,6 +101,8 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     """The processes of Nova and Placement in one pod."""
     aio = "older/nova_aio" if pod.is_older else "nova_aio"
     files = (*write_pod(lab, pod), *pod_code(lab, "bus", aio, "nova_compute", "hypervisor"))
+    if lab.has_packets:
+        files = (*files, *pod_code(lab, "guests"), lab.root / "lab" / "datapath" / "dhcp.sh")
     consoles = _console_proxies(lab, pod)
     placement_files = placement.write_pod(lab, pod)
     if pod.mode is Mode.AIO:
@@ -172,6 +175,21 @@ def _console_ports(pod: Pod) -> dict[str, str]:
     return {f"LAB_{kind.upper()}_SERVER": str(pod.port(f"{kind}-server")) for kind in ("vnc", "spice", "serial")}
 
 
+def _hands(lab: Lab, pod: Pod) -> dict[str, str]:
+    """What nova-compute has to know of its surroundings."""
+    if not lab.has_packets:
+        return _console_ports(pod)
+    whole = data_path(lab)
+    path = whole.of(pod)
+    return _console_ports(pod) | {
+        "LAB_SWITCH": path.remote,
+        "LAB_SWITCH_NAMESPACE": path.hypervisor,
+        "LAB_GUESTS": path.guests,
+        "LAB_NAMESPACES": str(whole.records),
+        "LAB_LEASES": str(path.leases),
+    }
+
+
 def _console_proxies(lab: Lab, pod: Pod) -> Service:
     config = lab.etc / pod.name / "nova" / "nova.conf"
     kinds = (("novnc", "vnc-server"), ("serial", "serial-server"), ("spice", "spice-server"))
@@ -210,7 +228,7 @@ def _all_in_one(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
             OS_PLACEMENT_CONFIG_DIR=str(lab.etc / pod.name / "placement"),
             LAB_PLACEMENT_PORT=str(pod.port("placement")),
             LAB_HOSTS=",".join(lab.hosts),
-            **_console_ports(pod),
+            **_hands(lab, pod),
         ),
         probe=HttpAnswers(port=pod.port("nova")),
         files=files,
@@ -237,7 +255,7 @@ def _daemon(lab: Lab, pod: Pod, binary: str, files: tuple[Path, ...]) -> Service
     return Service(
         name=f"{pod.name}-nova-{binary}",
         command=(*program, "--config-file", str(files[0])),
-        environment=environment(lab, **(_console_ports(pod) if binary == "compute" else {})),
+        environment=environment(lab, **(_hands(lab, pod) if binary == "compute" else {})),
         probe=Started(),
         files=files,
         group=pod.name,

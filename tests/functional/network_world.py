@@ -20,12 +20,15 @@ import sqlalchemy as sa
 from tricircle.conf.load import load
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline, PodId
+from tricircle.copies.address_groups import EXTENSION, AddressGroups
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
 from tricircle.copies.ports import Ports
+from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach
+from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.copies.subnets import Subnets
@@ -122,6 +125,8 @@ class World:
     networks: Networks
     subnets: Subnets
     groups: SecurityGroups
+    remote_groups: RemoteGroups
+    policies: QosPolicies
     ports: Ports
     server_ports: ServerPorts
     pods: list[Pod]
@@ -173,6 +178,7 @@ class World:
     async def settled(self, seconds: float = 120) -> None:
         """Wait until no job of networking waits; one that met a pod that was switched off comes again in a minute."""
         ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP}
+        ours |= {JobType.ADDRESS_GROUP, JobType.QOS_POLICY}
         end = time.monotonic() + seconds
         while [job for job in await self.reach.queue.waiting() if job.type in ours]:
             assert time.monotonic() < end, "jobs are left"
@@ -224,15 +230,20 @@ async def open_world(*, conf: Path = CONF) -> AsyncIterator[World]:
 
 def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
     keystone, network = settings.central.identity_url, settings.central.network_url + "/v2.0"
-    networks, groups = Networks(reach), SecurityGroups(reach)
+    policies = QosPolicies(reach)
+    networks = Networks(reach, policies)
+    address_groups = AddressGroups(reach, rules_at_most=settings.networking.rules_per_remote_group)
+    groups = SecurityGroups(reach, address_groups)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
-    ports = Ports(reach, networks=networks, subnets=subnets, groups=groups)
+    ports = Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=policies)
     return World(
         settings=settings,
         reach=reach,
         networks=networks,
         subnets=subnets,
         groups=groups,
+        remote_groups=RemoteGroups(reach, address_groups, groups),
+        policies=policies,
         ports=ports,
         server_ports=ServerPorts(reach, ports),
         pods=pods,
@@ -249,6 +260,8 @@ def _bodies(world: World) -> Mapping[JobType, Callable[..., Awaitable[None]]]:
         JobType.SUBNET: world.subnets.agree,
         JobType.PORT: world.ports.agree,
         JobType.SECURITY_GROUP: world.groups.agree,
+        JobType.ADDRESS_GROUP: world.remote_groups.agree,
+        JobType.QOS_POLICY: world.policies.agree,
         JobType.SERVER_PORTS: world.server_ports.agree,
     }
 
@@ -266,7 +279,8 @@ async def _pods(engine: Engine, settings: Settings) -> tuple[list[Pod], list[Pod
                 service: Endpoint(service=service, url=f"http://127.0.0.1:{base + 1000 * number + offset}")
                 for service, offset in _OFFSETS.items()
             }
-            pod = Pod(id=PodId(str(uuid.uuid4())), name=name, az_name=az_name, endpoints=endpoints)
+            facts = {"network_extensions": [EXTENSION]}
+            pod = Pod(id=PodId(str(uuid.uuid4())), name=name, az_name=az_name, endpoints=endpoints, facts=facts)
             await PodRows.insert(connection, pod)
             added.append(pod.id)
             known[name] = pod
@@ -281,6 +295,9 @@ async def _forget(engine: Engine, world: World, added: list[PodId]) -> None:
         for group in await world.call(inside.list, "security-groups"):
             if str(group["description"]).startswith("tricircle:"):
                 await world.call(inside.delete, "security-groups", group["id"])
+        for group in await world.call(inside.list, "address-groups"):
+            if str(group["description"]).startswith("tricircle:"):
+                await world.call(inside.delete, "address-groups", group["id"])
         async with transaction(engine) as connection:
             await connection.execute(sa.delete(tables.routings).where(tables.routings.c.pod_id == pod.id))
             await PodRows.delete(connection, pod.id)

@@ -160,12 +160,12 @@ async def test_rules_follow_also_the_deleted_default_ones(world: World) -> None:
     def rules() -> set[tuple[object, ...]]:
         copy = world.inside[0].show("security-groups", "security_group", routing.pod_resource_id)
         return {
-            (rule["direction"], rule["protocol"], rule["port_range_min"], rule["remote_group_id"])
+            (rule["direction"], rule["protocol"], rule["port_range_min"], rule["remote_address_group_id"])
             for rule in copy["security_group_rules"]
         }
 
-    (other_copy,) = world.marked(0, "security-groups", other["id"])
-    assert rules() == {("ingress", None, None, other_copy["id"])}
+    (others,) = world.marked(0, "address-groups", other["id"])
+    assert rules() == {("ingress", None, None, others["id"])}
     world.demo.make(
         "security-group-rules",
         "security_group_rule",

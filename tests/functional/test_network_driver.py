@@ -85,7 +85,46 @@ async def test_security_groups_and_rules_file_jobs_for_the_group(world: World, t
     # A number that is too high would be waited for in vain.
     assert all(row["revision"] <= now for row in tables.jobs(group["id"]))
     assert world.demo.delete("security-groups", group["id"]) == 204
-    assert _types(tables, group)[3:] == [("security_group", True)]
+    assert _types(tables, group)[3:] == [("security_group", True), ("address_group", True)]
+
+
+async def test_changes_of_members_file_jobs_for_their_groups(world: World, tables: Tables) -> None:
+    network = world.network()
+    world.subnet(network)
+    groups = [world.demo.make("security-groups", "security_group", name=name) for name in ("one", "two")]
+    world.made += [("security-groups", group["id"]) for group in groups]
+    one, two = groups
+
+    def filed() -> tuple[int, int]:
+        found = [_types(tables, group) for group in groups]
+        assert all(set(types) <= {("address_group", False)} for types in found), found
+        return len(found[0]), len(found[1])
+
+    port = world.demo.make("ports", "port", network_id=network["id"], security_groups=[one["id"]])
+    assert filed() == (1, 0)
+    world.demo.change("ports", "port", port["id"], name="who has it is the same")
+    world.service.change("ports", "port", port["id"], **{"binding:host_id": world.pods[0].name})
+    assert filed() == (1, 0)
+    world.demo.change("ports", "port", port["id"], allowed_address_pairs=[{"ip_address": "10.20.0.99"}])
+    assert filed() == (2, 0)
+    world.demo.change("ports", "port", port["id"], security_groups=[two["id"]])
+    assert filed() == (3, 1)
+    world.demo.change("ports", "port", port["id"], fixed_ips=[{"ip_address": "10.20.0.77"}])
+    assert filed() == (3, 2)
+    assert world.demo.delete("ports", port["id"]) == 204
+    assert filed() == (3, 3)
+
+
+async def test_changes_of_a_tenants_address_group_file_jobs(world: World, tables: Tables) -> None:
+    group = world.demo.make("address-groups", "address_group", name="offices", addresses=["192.0.2.0/24"])
+    before = len(_types(tables, group))
+    status, answer = world.demo(
+        "PUT", f"/address-groups/{group['id']}/add_addresses", {"addresses": ["198.51.100.7/32"]}
+    )
+    assert status == 200, answer
+    assert _types(tables, group)[before:] == [("address_group", False)]
+    assert world.demo.delete("address-groups", group["id"]) == 204
+    assert _types(tables, group)[-1] == ("address_group", True)
 
 
 async def test_a_change_without_its_job_does_not_happen(world: World, tables: Tables) -> None:

@@ -180,7 +180,7 @@ class Company:
 def leave(tenant: Tenant) -> None:
     """Delete everything that the tenant sees, with the tenant's own hands, as often as it takes."""
     with suppress(AssertionError):
-        eventually(lambda: _delete_seen(tenant), lambda left: not left, f"{tenant.name} sees nothing", seconds=90)
+        eventually(lambda: _delete_seen(tenant), lambda left: not left, f"{tenant.name} sees nothing", seconds=300)
 
 
 def _delete_seen(tenant: Tenant) -> list[str]:

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tests.kill.changes import Change, RuleDelete, SubnetDelete
 from tests.kill.networks import NetworkDelete, PortDelete, RuleChange
 from tests.kill.operations import (
     Operation,
@@ -30,6 +31,43 @@ ON_NETWORK = Boot(name="boot", setting=set_network, fields=on_network)
 ON_PORT = Boot(name="boot, user's port", setting=set_port, fields=_on_port)
 BARE = Boot(name="boot, no network", nics=0)
 
+CHANGES: Sequence[Operation] = (
+    Change(
+        name="network change",
+        thing="network",
+        kind="networks",
+        collection="networks",
+        key="network",
+        value={"name": "renamed"},
+    ),
+    Change(
+        name="subnet change",
+        thing="subnet",
+        kind="subnets",
+        collection="subnets",
+        key="subnet",
+        value={"dns_nameservers": ["192.0.2.53"]},
+    ),
+    Change(
+        name="port change",
+        thing="port",
+        kind="ports",
+        collection="ports",
+        key="port",
+        value={"allowed_address_pairs": [{"ip_address": "192.0.2.7"}]},
+    ),
+    Change(
+        name="group change",
+        thing="group",
+        kind="groups",
+        collection="security-groups",
+        key="security_group",
+        value={"name": "renamed"},
+    ),
+    RuleDelete(),
+    SubnetDelete(),
+)
+
 OPERATIONS: Sequence[Operation] = (
     EVERYTHING,
     ON_NETWORK,
@@ -48,4 +86,5 @@ OPERATIONS: Sequence[Operation] = (
     VolumeDelete(),
     SnapshotCreate(),
     SnapshotDelete(),
+    *CHANGES,
 )

@@ -3,7 +3,8 @@
 
 from dataclasses import dataclass
 
-from tricircle.conf.settings import Settings
+from tricircle.conf.settings import NetworkingSettings, Settings
+from tricircle.copies.address_groups import AddressGroups
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
@@ -14,6 +15,7 @@ from tricircle.copies.keypairs import Keypairs
 from tricircle.copies.networks import Networks
 from tricircle.copies.owner import Owner
 from tricircle.copies.ports import Ports
+from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_groups import ServerGroups
@@ -48,7 +50,9 @@ class Copies:
     image_homes: ImageHomes
     networks: Networks
     subnets: Subnets
+    address_groups: AddressGroups
     groups: SecurityGroups
+    qos_policies: QosPolicies
     ports: Ports
     vanished: Vanished
 
@@ -111,7 +115,7 @@ def open_rooms(settings: Settings) -> Rooms:
         reservations=Reservations(engine),
         consoles=Consoles(engine, ttl_s=settings.console.token_ttl_s, uses=settings.console.token_uses),
         reach=reach,
-        copies=_copies(reach),
+        copies=_copies(reach, settings.networking),
     )
 
 
@@ -126,10 +130,12 @@ def allowance_of(rooms: Rooms, counts: Counts) -> Allowance:
     )
 
 
-def _copies(reach: Reach) -> Copies:
-    networks = Networks(reach)
+def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
+    qos_policies = QosPolicies(reach)
+    networks = Networks(reach, qos_policies)
     subnets = Subnets(reach, Addresses(reach.central, reach.owner))
-    groups = SecurityGroups(reach)
+    address_groups = AddressGroups(reach, rules_at_most=settings.rules_per_remote_group)
+    groups = SecurityGroups(reach, address_groups)
     return Copies(
         flavors=Flavors(reach),
         keypairs=Keypairs(reach),
@@ -140,7 +146,9 @@ def _copies(reach: Reach) -> Copies:
         image_homes=ImageHomes(reach),
         networks=networks,
         subnets=subnets,
+        address_groups=address_groups,
         groups=groups,
-        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups),
+        qos_policies=qos_policies,
+        ports=Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies),
         vanished=Vanished(reach),
     )

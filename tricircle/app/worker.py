@@ -12,6 +12,7 @@ from tricircle.audit.schedule import Schedule
 from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import Settings
 from tricircle.copies.lost_ports import LostPorts
+from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.server_ports import ServerPorts
 from tricircle.doors.block_storage.quotas.quota import VolumeCounts
 from tricircle.doors.compute.quotas.quota import ServerCounts
@@ -78,6 +79,8 @@ def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
         JobType.SUBNET: copies.subnets.agree,
         JobType.PORT: LostPorts(rooms.reach, copies.ports).agree,
         JobType.SECURITY_GROUP: copies.groups.agree,
+        JobType.ADDRESS_GROUP: RemoteGroups(rooms.reach, copies.address_groups, copies.groups).agree,
+        JobType.QOS_POLICY: copies.qos_policies.agree,
         JobType.FLAVOR: copies.flavors.agree,
         JobType.KEYPAIR: copies.keypairs.agree,
         JobType.VOLUME_TYPE: copies.volume_types.agree,

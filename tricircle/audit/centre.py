@@ -5,12 +5,14 @@ Networks and what is on them are asked for by their ids, as many as a query may 
 are few, and read whole.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tricircle.audit.inventory import LISTINGS
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline
+from tricircle.copies.address_groups import members
+from tricircle.copies.bodies import words
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 from tricircle.pods.registry import Registry
@@ -22,6 +24,8 @@ Body = Mapping[str, object]
 _IDS = 100
 #: Glance takes them in one word.
 _IMAGE_IDS = 50
+#: What is asked of ports to know who is a member of a group.
+_MEMBERS = ("id", "security_groups", "fixed_ips", "allowed_address_pairs")
 #: How many items the centre is asked for at once.
 _PAGE = 500
 #: Kinds that are read whole.
@@ -43,15 +47,33 @@ class Centre:
             whole = await self._all(kind, deadline)
             return {one: whole[one] for one in ids if one in whole}
         wanted = sorted(set(ids))
+        if kind is Kind.ADDRESS_GROUP:
+            return await self._remote_groups(wanted, deadline)
         found: dict[str, Body] = {}
         # Everything of a port is read: what it is bound to stands in fields that are not asked for in pods.
         listing = replace(LISTINGS[kind], params={})
         if kind is Kind.IMAGE:
             return await self._images(wanted, deadline)
-        for at in range(0, len(wanted), _IDS):
-            asked = replace(listing, params={"id": tuple(wanted[at : at + _IDS])})
+        for asked in _in_portions(listing, "id", wanted):
             async for page in self._pages(asked, deadline):
                 found.update({str(item["id"]): item for item in page})
+        return found
+
+    async def _remote_groups(self, wanted: Sequence[str], deadline: Deadline) -> dict[str, Body]:
+        """Security groups and tenants' address groups, with the ``addresses`` that pods should know of them."""
+        groups = await self.originals(Kind.SECURITY_GROUP, wanted, deadline=deadline)
+        ports: dict[str, list[Body]] = {group_id: [] for group_id in groups}
+        for asked in _in_portions(replace(LISTINGS[Kind.PORT], params={"fields": _MEMBERS}), "security_groups", groups):
+            async for page in self._pages(asked, deadline):
+                for port in page:
+                    for group_id in ports.keys() & set(words(port, "security_groups")):
+                        ports[group_id].append(port)
+        found: dict[str, Body] = {
+            group_id: {"id": group_id, "addresses": members(ports[group_id])} for group_id in groups
+        }
+        for asked in _in_portions(LISTINGS[Kind.ADDRESS_GROUP], "id", set(wanted) - groups.keys()):
+            async for page in self._pages(asked, deadline):
+                found.update({str(group["id"]): group for group in page})
         return found
 
     async def _images(self, wanted: Sequence[str], deadline: Deadline) -> dict[str, Body]:
@@ -89,3 +111,10 @@ class Centre:
 
     def _client(self, service: Service) -> ServiceClient:
         return self._clients.as_service(self._registry.central(service), _VERSIONS.get(service))
+
+
+def _in_portions(listing: Listing, field: str, values: Iterable[str]) -> Iterator[Listing]:
+    """The list of what has one of ``values`` in ``field``, in as many queries as it takes."""
+    wanted = sorted(values)
+    for at in range(0, len(wanted), _IDS):
+        yield replace(listing, params={**listing.params, field: tuple(wanted[at : at + _IDS])})

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies import server_groups
-from tricircle.copies.bodies import marked, text
+from tricircle.copies import address_groups, qos_policies, server_groups
+from tricircle.copies.bodies import marked, text, words
 from tricircle.copies.image import content as image_content
 from tricircle.copies.image.glances import show_image
 from tricircle.copies.reach import show
@@ -46,6 +46,8 @@ COPIED: tuple[Kind | Part, ...] = (
     Kind.NETWORK,
     Kind.SUBNET,
     Kind.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP,
+    Kind.QOS_POLICY,
     Kind.PORT,
     Kind.FLAVOR,
     Kind.VOLUME_TYPE,
@@ -58,7 +60,7 @@ _EVERYBODYS = {"all_tenants": "1"}
 _PORT_FIELDS = (
     *("id", "description", "project_id", "created_at", "name", "admin_state_up", "mac_address", "network_id"),
     *("port_security_enabled", "allowed_address_pairs", "fixed_ips", "security_groups", "extra_dhcp_opts"),
-    *("device_id", "device_owner", "binding:host_id", "status", "revision_number"),
+    *("device_id", "device_owner", "binding:host_id", "status", "revision_number", "qos_policy_id"),
 )
 
 
@@ -81,6 +83,8 @@ LISTINGS: Mapping[Kind | Part, Listing] = {
     Kind.NETWORK: _network("networks"),
     Kind.SUBNET: _network("subnets"),
     Kind.SECURITY_GROUP: _network("security-groups"),
+    Kind.ADDRESS_GROUP: _network("address-groups"),
+    Kind.QOS_POLICY: Listing(service=Service.NETWORK, path=qos_policies.PATH, key="policies"),
     Kind.PORT: _network("ports", {"fields": _PORT_FIELDS}),
     Kind.FLAVOR: Listing(
         service=Service.COMPUTE, path="/v2.1/flavors/detail", key="flavors", params={"is_public": "None"}
@@ -109,6 +113,12 @@ _SHOWN: Mapping[Kind | Part, tuple[str, str]] = {
     Kind.GROUP: ("/v3/groups", "group"),
     Kind.GROUP_SNAPSHOT: ("/v3/group_snapshots", "group_snapshot"),
     Kind.FLAVOR: ("/v2.1/flavors", "flavor"),
+    Kind.QOS_POLICY: (qos_policies.PATH, "policy"),
+}
+#: Kinds that only some pods' Neutrons know.
+_EXTENSIONS: Mapping[Kind | Part, str] = {
+    Kind.QOS_POLICY: qos_policies.EXTENSION,
+    Kind.ADDRESS_GROUP: address_groups.EXTENSION,
 }
 _CALL_S = 60.0
 #: Where services write who owns an object.
@@ -134,8 +144,8 @@ class Inventory:
     def holds(pod: Pod, kind: Kind | Part) -> bool:
         """Whether the pod's services have such a list at all."""
         listing = LISTINGS[kind]
-        endpoint = pod.endpoints.get(listing.service)
-        if endpoint is None:
+        endpoint, extension = pod.endpoints.get(listing.service), _EXTENSIONS.get(kind)
+        if endpoint is None or extension not in (None, *words(pod.facts, "network_extensions")):
             return False
         if listing.microversion is None or not endpoint.max_version:
             return True

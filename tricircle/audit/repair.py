@@ -38,10 +38,18 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.SUBNET: JobType.SUBNET,
     Kind.PORT: JobType.PORT,
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP: JobType.ADDRESS_GROUP,
+    Kind.QOS_POLICY: JobType.QOS_POLICY,
     Kind.FLAVOR: JobType.FLAVOR,
     Kind.KEYPAIR: JobType.KEYPAIR,
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,
     Kind.IMAGE: JobType.IMAGE,
+}
+#: Kinds without a natural key, of which a late POST can make a second copy, and where they are.
+_DOUBLED: Mapping[Kind, str] = {
+    Kind.SECURITY_GROUP: "/v2.0/security-groups",
+    Kind.ADDRESS_GROUP: "/v2.0/address-groups",
+    Kind.QOS_POLICY: "/v2.0/qos/policies",
 }
 
 
@@ -160,22 +168,22 @@ class Repair:
         return any(text(port, "device_owner").startswith("compute:") for port in ports)
 
     async def _delete_duplicate(self, finding: Finding) -> Finding | None:
-        """The copy that is written down stays: ports that have the other one are changed by their own jobs, and the
-        next sweep finds it unused.
+        """The copy that is written down stays: ports and rules that have the other one are changed by their own jobs,
+        and the next sweep finds it unused.
         """
-        if finding.kind is not Kind.SECURITY_GROUP:
+        if finding.kind not in _DOUBLED:
             return replace(finding, what=What.FOREIGN)
         copy = await self._reach.routings.copy_in(finding.kind, finding.central_id, self._pod.id)
         lease = await self._reach.leases.hold(copy, owner=_OWNER, ttl_s=_LEASE_S) if copy is not None else None
         if lease is None:
             return None
-        path = f"/v2.0/security-groups/{finding.pod_resource_id}"
+        path = f"{_DOUBLED[finding.kind]}/{finding.pod_resource_id}"
         try:
             await self._reach.network(self._pod).delete(path, deadline=self._deadline.within(_CALL_S), ok=(404,))
         except UpstreamStatusError as error:
             if error.status != 409:
                 raise
-            return replace(finding, what=What.IN_USE, note=f"{finding.note}, and ports have it")
+            return replace(finding, what=What.IN_USE, note=f"{finding.note}, and ports or rules have it")
         finally:
             await self._reach.leases.release(lease)
         return finding

@@ -6,13 +6,26 @@ The same functions build the bodies that are sent to pods (``copies/*``), so wha
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from tricircle.audit.compare import is_young
 from tricircle.audit.findings import Holding
 from tricircle.audit.seen import Seen
-from tricircle.copies import flavors, networks, ports, security_groups, subnets, volume_types
+from tricircle.copies import (
+    address_groups,
+    flavors,
+    networks,
+    ports,
+    qos_policies,
+    security_groups,
+    subnets,
+    volume_types,
+)
+from tricircle.copies.address_groups import Remote
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.image import content as image_content
+from tricircle.copies.security_group_rules import remote_groups
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Routing
 
@@ -27,15 +40,23 @@ class NetworkShape:
 
     :ivar owner: the service user's project in the pod
     :ivar shares: ``<id in the pod>/<project>`` of every policy that shares a network
+    :ivar policies: bound routings of QoS policies in the pod, by central id
     """
 
     pod: Pod
     owner: str
     shares: Seen
+    policies: Mapping[str, Routing]
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        found = list(networks.difference(central, self.pod, present))
+        policy_id = text(central, "qos_policy_id")
+        if policy_id and policy_id not in self.policies:
+            return ["qos_policy_id"]
+        policy = self.policies.get(policy_id)
+        found = list(
+            networks.difference(central, self.pod, present, None if policy is None else policy.pod_resource_id)
+        )
         if any(f"{copy.pod_resource_id}/{project}" not in self.shares for project in words(copy.details, "projects")):
             found.append("shares")
         return found
@@ -86,12 +107,13 @@ class SubnetShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortShape:
-    """Ports. ``networks``, ``subnets``, ``groups``: bound routings in the pod, by central id."""
+    """Ports. ``networks``, ``subnets``, ``groups``, ``policies``: bound routings in the pod, by central id."""
 
     pod: Pod
     networks: Mapping[str, Routing]
     subnets: Mapping[str, Routing]
     groups: Mapping[str, Routing]
+    policies: Mapping[str, Routing]
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
@@ -102,7 +124,9 @@ class PortShape:
             return ["fixed_ips"]
         if set(words(central, "security_groups")) - self.groups.keys():
             return ["security_groups"]
-        return ports.difference(ports.wanted_port(central, self.subnets, self.groups), present)
+        if {text(central, "qos_policy_id")} - {""} - self.policies.keys():
+            return ["qos_policy_id"]
+        return ports.difference(ports.wanted_port(central, self.subnets, self.groups, self.policies), present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -125,15 +149,21 @@ class PortShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupShape:
-    """Security groups. ``groups``: ids in the pod by central id, of these groups and of their remote groups."""
+    """Security groups.
 
-    groups: Mapping[str, str]
+    :ivar remotes: what the pod has for remote groups, by central id; None where rules hold the addresses of members,
+        which jobs follow
+    """
+
+    remotes: Mapping[str, Remote] | None
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``. A copy that is not whole is filled by its next use."""
         if copy.revision is None:
             return ()
-        return security_groups.difference(central, self.groups, present)
+        if self.remotes is None and remote_groups(central):
+            return security_groups.shape_difference(central, present)
+        return security_groups.difference(central, self.remotes or {}, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -141,6 +171,53 @@ class GroupShape:
 
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Neutron deletes no group that a port has."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressGroupShape:
+    """Address groups, which hold who belongs to a group.
+
+    :ivar owner: the service user's project in the pod
+    :ivar named: ids of those that rules in the pod name; None when not all rules were read
+    :ivar before: one that was made later may not be named yet
+    """
+
+    owner: str
+    named: Seen | None
+    before: datetime
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        found = address_groups.shape_difference(text(central, "id"), words(central, "addresses"), present)
+        is_named = self.named is None or copy.pod_resource_id in self.named or is_young(present, self.before)
+        return found if is_named else [*found, "rules"]
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        return "" if holding.project_id == self.owner else _NOT_OWNERS
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Rules of a group that is gone go with it."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyShape:
+    """QoS policies. ``owner``: the service user's project in the pod."""
+
+    owner: str
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        return qos_policies.difference(central, present)
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        return "" if holding.project_id == self.owner else _NOT_OWNERS
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Neutron deletes no policy that something has."""
         return False
 
 

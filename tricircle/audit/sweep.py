@@ -21,19 +21,22 @@ from tricircle.audit.inventory import OWNED, Inventory
 from tricircle.audit.repair import Repair
 from tricircle.audit.seen import Seen
 from tricircle.audit.shapes import (
+    AddressGroupShape,
     FlavorShape,
     GroupShape,
     ImageShape,
     NetworkShape,
+    PolicyShape,
     PortShape,
     SubnetShape,
     VolumeTypeShape,
 )
+from tricircle.copies.address_groups import Remote, has_address_groups
 from tricircle.copies.addresses import Slice, slice_of
-from tricircle.copies.bodies import Body, text, words
+from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
-from tricircle.copies.security_groups import remote_groups
+from tricircle.copies.security_group_rules import remote_groups
 from tricircle.errors import (
     BadUpstreamAnswerError,
     OutcomeUnknownError,
@@ -49,7 +52,10 @@ from tricircle.observe.events import SweepIncomplete, happened
 
 #: What makes a part incomplete; anything else is a defect, and fails the job.
 _FAILURES = (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError, UpstreamStatusError)
-_COPIED = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Kind.FLAVOR, Kind.VOLUME_TYPE, Kind.IMAGE)
+_COPIED = (
+    *(Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.PORT),
+    *(Kind.FLAVOR, Kind.VOLUME_TYPE, Kind.IMAGE),
+)
 _CENTRE = "central_ports"
 #: Seconds until a pod of which a part could not be read is swept again.
 _AGAIN_S = 120.0
@@ -98,6 +104,7 @@ class _Tour:
         self._alive: Seen | None = None
         self._shares = Seen()
         self._slices: dict[str, Slice] = {}
+        self._named = Seen()
 
     async def go(self) -> Mapping[str, object]:
         """Everything, in order; the report."""
@@ -219,14 +226,17 @@ class _Tour:
         wanted = {*marks, *(row.central_id for row in rows_there.values())}
         central = await self._centre.originals(kind, wanted, deadline=self._deadline) if wanted else {}
         known = compare.Known(rows=rows_there, others=others, central=central, before=self._before(started))
-        shape = await self._shape(kind, central)
+        if kind is Kind.SECURITY_GROUP:
+            rules = [rule for one in page for rule in rows(one.body, "security_group_rules")]
+            self._named.add({text(rule, "remote_address_group_id") for rule in rules} - {""})
+        shape = await self._shape(kind, central, known.before)
         await self._act(compare.copies(page, known, shape, kind))
         if kind is Kind.IMAGE and self._alive is not None:
             await self._act(compare.homeless(page, known, self._alive))
         if kind is Kind.PORT and self._alive is not None:
             await self._act(compare.let_go(page, known, self._alive))
 
-    async def _shape(self, kind: Kind, central: Mapping[str, Body]) -> compare.Shape:
+    async def _shape(self, kind: Kind, central: Mapping[str, Body], before: datetime) -> compare.Shape:
         """What copies of these originals look like."""
         if kind is Kind.FLAVOR:
             return FlavorShape()
@@ -236,9 +246,13 @@ class _Tour:
             return ImageShape()
         bodies = central.values()
         if kind is Kind.SECURITY_GROUP:
-            named = {one for body in bodies for one in remote_groups(body)} | central.keys()
-            copies = await self._bound(Kind.SECURITY_GROUP, named)
-            return GroupShape(groups={one: str(copy.pod_resource_id) for one, copy in copies.items()})
+            if not has_address_groups(self._pod):
+                return GroupShape(remotes=None)
+            copies = await self._bound(Kind.ADDRESS_GROUP, {one for body in bodies for one in remote_groups(body)})
+            return GroupShape(
+                remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()}
+            )
+        policy_ids = {text(body, "qos_policy_id") for body in bodies} - {""}
         networks = await self._bound(Kind.NETWORK, {text(body, "network_id") for body in bodies} - {""})
         if kind is Kind.PORT:
             subnet_ids = {one for body in bodies for one in compare.subnet_ids(body)}
@@ -248,11 +262,18 @@ class _Tour:
                 networks=networks,
                 subnets=await self._bound(Kind.SUBNET, subnet_ids),
                 groups=await self._bound(Kind.SECURITY_GROUP, group_ids),
+                policies=await self._bound(Kind.QOS_POLICY, policy_ids),
             )
         owner = await self._reach.owner.project(self._reach.network(self._pod), self._deadline)
+        if kind is Kind.ADDRESS_GROUP:
+            named = self._named if Kind.SECURITY_GROUP.value in self._seen else None
+            return AddressGroupShape(owner=owner, named=named, before=before)
         if kind is Kind.SUBNET:
             return SubnetShape(owner=owner, slices=self._slices, networks=networks)
-        return NetworkShape(pod=self._pod, owner=owner, shares=self._shares)
+        if kind is Kind.QOS_POLICY:
+            return PolicyShape(owner=owner)
+        policies = await self._bound(Kind.QOS_POLICY, policy_ids)
+        return NetworkShape(pod=self._pod, owner=owner, shares=self._shares, policies=policies)
 
     async def _read_slices(self) -> None:
         """Which addresses of which subnet the pod may use by itself."""

@@ -280,6 +280,17 @@ UPSTREAM = [
     ),
 ]
 
+NETWORKING = [
+    cfg.IntOpt(
+        "rules_per_remote_group",
+        default=64,
+        min=0,
+        help="In pods whose Neutron has no security-groups-remote-address-group (before Wallaby), a security group "
+        "rule that names a group becomes one rule for each address of its members, up to this number. Of a group with "
+        "more members such a rule knows those in its own pod only: traffic from others stays closed. 0: always.",
+    ),
+]
+
 WORKER = [
     cfg.IntOpt("concurrency", default=16, min=1, help="Jobs that one worker process carries out at the same time."),
     cfg.IntOpt(
@@ -462,6 +473,7 @@ SECTIONS: dict[str, list[cfg.Opt]] = {
     "gateway": GATEWAY,
     "central": CENTRAL,
     "upstream": UPSTREAM,
+    "networking": NETWORKING,
     "worker": WORKER,
     "console": CONSOLE,
 }

@@ -86,6 +86,13 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkingSettings:
+    """Section ``[networking]``."""
+
+    rules_per_remote_group: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
     """Section ``[worker]``."""
 
@@ -139,6 +146,7 @@ class Settings:
     gateway: GatewaySettings
     central: CentralSettings
     upstream: UpstreamSettings
+    networking: NetworkingSettings = field(default_factory=NetworkingSettings)
     worker: WorkerSettings
     console: ConsoleSettings
     raw: "cfg.ConfigOpts" = field(repr=False)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, member, revision, text, words
 from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError
@@ -26,19 +27,24 @@ from tricircle.upstream.client import collect
 _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
 #: Network types that name a place outside of the pod, and so can be the same in several.
 _STRETCHED = ("vlan", "flat")
+_POLICY = "qos_policy_id"
 _FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
 
 
-def wanted_network(network: Body, physical_networks: Mapping[str, object]) -> dict[str, object]:
+def wanted_network(
+    network: Body, physical_networks: Mapping[str, object], policy_id: str | None = None
+) -> dict[str, object]:
     """The copy's body.
 
     :param network: the central network as an administrator sees it
     :param physical_networks: the pod's names of the centre's physical networks; one that is missing has the same name
+    :param policy_id: the pod's id of the network's QoS policy
     """
     wanted: dict[str, object] = {field: network[field] for field in _FOLLOWED if field in network}
     wanted["description"] = mark(text(network, "id"))
+    wanted[_POLICY] = policy_id
     if is_stretched(network):
         physnet = text(network, _PHYSNET)
         wanted[_TYPE] = network[_TYPE]
@@ -48,9 +54,13 @@ def wanted_network(network: Body, physical_networks: Mapping[str, object]) -> di
     return wanted
 
 
-def difference(network: Body, pod: Pod, present: Body) -> dict[str, object]:
-    """What to PUT so that the copy ``present`` agrees with the central network; empty when it does."""
-    return changed(wanted_network(network, _physical_networks(pod)), present, (*_FOLLOWED, "description"))
+def difference(network: Body, pod: Pod, present: Body, policy_id: str | None = None) -> dict[str, object]:
+    """What to PUT so that the copy ``present`` agrees with the central network; empty when it does.
+
+    :param policy_id: the pod's id of the network's QoS policy
+    """
+    wanted = wanted_network(network, _physical_networks(pod), policy_id)
+    return changed(wanted, present, (*_FOLLOWED, "description", _POLICY))
 
 
 def has_key(network: Body, pod: Pod, present: Body) -> bool:
@@ -66,8 +76,9 @@ def is_stretched(network: Body) -> bool:
 class Networks:
     """Copies of networks."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, policies: QosPolicies) -> None:
         self._reach = reach
+        self._policies = policies
 
     async def ensure(self, pod: Pod, network_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
         """The routing of the copy, shared with ``project_id``, whose port is about to live there.
@@ -117,7 +128,9 @@ class Networks:
             network = await self._reach.central.network(network_id, deadline=deadline)
             client = self._reach.network(pod)
             await self._reach.owner.project(client, deadline)
-            body = wanted_network(network, _physical_networks(pod))
+            body = wanted_network(network, _physical_networks(pod), await self._policy(pod, network, deadline))
+            if body[_POLICY] is None:
+                del body[_POLICY]  # a word that not every pod knows
             answer = await client.post("/v2.0/networks", body={"network": body}, deadline=deadline)
             made = member(answer, "network")
             return Found(pod_resource_id=text(made, "id"), revision=revision(network))
@@ -125,6 +138,12 @@ class Networks:
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         await self._reach.recheck_adopted(routing, JobType.NETWORK)
         return routing
+
+    async def _policy(self, pod: Pod, network: Body, deadline: Deadline) -> str | None:
+        """The pod's id of the network's QoS policy; None when it has none."""
+        if policy_id := text(network, _POLICY):
+            return (await self._policies.ensure(pod, policy_id, deadline=deadline)).pod_resource_id
+        return None
 
     async def _refuse_second_pod(self, pod: Pod, network_id: str) -> None:
         for copy in await self._reach.routings.copies_of(Kind.NETWORK, network_id):
@@ -170,7 +189,7 @@ class Networks:
             # With everything on it. Ports of servers that live there are made anew by their jobs, with their network.
             await self._reach.routings.forget(copy.id)
             return
-        if put := difference(network, pod, present):
+        if put := difference(network, pod, present, await self._policy(pod, network, deadline)):
             await client.put(path, body={"network": put}, deadline=deadline)
         await self._share_again(pod, copy, deadline)
         await self._reach.routings.update(copy.id, revision=revision(network))

@@ -9,12 +9,14 @@ Natural key: MAC and address within the network's copy.
 
 import asyncio
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
 from tricircle.copies.origins import kept
+from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.subnets import Subnets
@@ -27,23 +29,31 @@ from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import collect
 
 _COPIED = ("name", "admin_state_up", "mac_address", "port_security_enabled", "allowed_address_pairs")
-_FOLLOWED = (*_COPIED, "fixed_ips", "security_groups", "extra_dhcp_opts", "description")
+_FOLLOWED = (*_COPIED, "fixed_ips", "security_groups", "extra_dhcp_opts", "description", "qos_policy_id")
 _HOST, _VNIC = "binding:host_id", "binding:vnic_type"
+_POLICY = "qos_policy_id"
 _DNS_EXTENSION = "dns-integration"
 #: What Neutron answers when a port names something that is not there: networks and groups 404, subnets 400.
 _NAMES_UNKNOWN = (400, 404)
 
 
-def wanted_port(port: Body, subnets: Mapping[str, Routing], groups: Mapping[str, Routing]) -> dict[str, object]:
+def wanted_port(
+    port: Body,
+    subnets: Mapping[str, Routing],
+    groups: Mapping[str, Routing],
+    policies: Mapping[str, Routing] = MappingProxyType({}),
+) -> dict[str, object]:
     """The copy's body as far as it may change.
 
-    :param subnets, groups: the bound routings of what the port names, by central id
+    :param subnets, groups, policies: the bound routings of what the port names, by central id
     """
     wanted: dict[str, object] = {field: port[field] for field in _COPIED if field in port}
     wanted["description"] = mark(text(port, "id"))
     wanted["fixed_ips"] = [_fixed_ip(fixed_ip, subnets) for fixed_ip in rows(port, "fixed_ips")]
     wanted["security_groups"] = [groups[group_id].pod_resource_id for group_id in words(port, "security_groups")]
     wanted["extra_dhcp_opts"] = rows(port, "extra_dhcp_opts")
+    policy_id = text(port, _POLICY)
+    wanted[_POLICY] = policies[policy_id].pod_resource_id if policy_id else None
     return wanted
 
 
@@ -73,11 +83,14 @@ def difference(wanted: Body, present: Body) -> dict[str, object]:
 class Ports:
     """Copies of ports."""
 
-    def __init__(self, reach: Reach, *, networks: Networks, subnets: Subnets, groups: SecurityGroups) -> None:
+    def __init__(
+        self, reach: Reach, *, networks: Networks, subnets: Subnets, groups: SecurityGroups, policies: QosPolicies
+    ) -> None:
         self._reach = reach
         self._networks = networks
         self._subnets = subnets
         self._groups = groups
+        self._policies = policies
 
     async def ensure(
         self, pod: Pod, port: Body, *, details: Mapping[str, object] | None = None, deadline: Deadline
@@ -162,6 +175,8 @@ class Ports:
 
     async def _body(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
         body = await self._wanted(pod, port, network, deadline)
+        if body[_POLICY] is None:
+            del body[_POLICY]  # a word that not every pod knows
         body["network_id"] = network.pod_resource_id
         body["project_id"] = port["project_id"]
         if port.get(_VNIC, "normal") != "normal":
@@ -181,7 +196,10 @@ class Ports:
         for group_id in sorted(group_ids):
             if group_id not in groups or groups[group_id].revision is None:
                 groups[group_id] = await self._groups.ensure(pod, group_id, deadline=deadline)
-        return wanted_port(port, subnets, groups)
+        policies: dict[str, Routing] = {}
+        if policy_id := text(port, _POLICY):
+            policies[policy_id] = await self._policies.ensure(pod, policy_id, deadline=deadline)
+        return wanted_port(port, subnets, groups, policies)
 
     async def _find(
         self, pod: Pod, port: Body, network: Routing | None, details: Mapping[str, object], deadline: Deadline
@@ -226,6 +244,7 @@ class Ports:
         """Forget copies of what the port names that are not in the pod any more; whether there were any."""
         named = (
             (Kind.SECURITY_GROUP, words(port, "security_groups"), "security-groups", "security_group"),
+            (Kind.QOS_POLICY, [text(port, _POLICY)], "qos/policies", "policy"),
             (Kind.SUBNET, [text(ip, "subnet_id") for ip in rows(port, "fixed_ips")], "subnets", "subnet"),
             (Kind.NETWORK, [text(port, "network_id")], "networks", "network"),
         )

@@ -5,20 +5,24 @@ The copy belongs to the tenant's project and has the central name, so that the p
 which a project can have but once, is named after its id. A new group comes with rules of its own: what the centre does
 not have is deleted, or a removed egress rule would stay open.
 
-A rule whose remote is a group refers to the copy of that group in the same pod, so it knows the members *in this pod*;
-members elsewhere follow with address groups, and until then such traffic between pods is closed, never open.
+A rule whose remote is a group, or a tenant's address group, names an address group in the pod that holds all members,
+wherever they are (``address_groups.py``). In a pod that knows no address groups there is a rule per address instead,
+and when those would be too many, the rule names the copy of the group there and knows the members *in this pod*:
+traffic from others is closed then, never open.
 
-Two groups may name each other as remote. So a copy is bound as soon as the empty group exists, and is *whole* (its
-routing has a revision) when its rules are there. Who fills it reads the centre once more afterwards: rules are written
-without a lease, and a change in between gets a job of its own.
+A copy is bound as soon as the empty group exists, and is *whole* (its routing has a revision) when its rules are there.
+Who fills it reads the centre once more afterwards: rules are written without a lease, and a change in between gets a
+job of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tricircle.context import Deadline, ProjectId
+from tricircle.copies.address_groups import AddressGroups, Remote
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach, show
+from tricircle.copies.security_group_rules import RuleKey, has_rules, remote_groups, remote_of, rule_key, wanted_rules
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
@@ -27,13 +31,15 @@ from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import ServiceClient, collect
 
-RuleKey = tuple[str, ...]
+#: What a job about an address group is told whose last rule may be gone.
+UNUSED = "perhaps_unused"
 
 _DEFAULT = "default"
 _PREFIX = "tricircle-"
-_RULE_FIELDS = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
-#: Neutron counts these as no prefix at all.
-_EVERYWHERE = ("0.0.0.0/0", "::/0")
+#: What Neutron answers when a rule names something that is not there.
+_NAMES_UNKNOWN = (400, 404)
+#: Seconds until somebody looks whether an address group is still named by a rule.
+_SOON_S = 2.0
 
 
 def name_in_pod(group: Body) -> str:
@@ -46,50 +52,19 @@ def name_in_pod(group: Body) -> str:
     return _PREFIX + text(group, "id") if name == _DEFAULT else name
 
 
-def rule_key(rule: Body, remote_group_id: str) -> RuleKey:
-    """What makes two rules of one group the same rule."""
-    fields = [text(rule, field) for field in _RULE_FIELDS]
-    return (*("" if value in _EVERYWHERE else value for value in fields), remote_group_id)
-
-
-def wanted_rules(group: Body, groups_in_pod: Mapping[str, str]) -> dict[RuleKey, dict[str, object]]:
-    """The copy's rules as bodies, by key.
-
-    :param groups_in_pod: the copies of the remote groups, by central id
-    """
-    wanted: dict[RuleKey, dict[str, object]] = {}
-    for rule in rows(group, "security_group_rules"):
-        if rule.get("remote_address_group_id"):
-            continue  # tenants' address groups have no copies yet: closed, not open
-        remote = text(rule, "remote_group_id")
-        if remote and remote not in groups_in_pod:
-            continue  # gone meanwhile; the change has a job of its own
-        body: dict[str, object] = {field: rule[field] for field in _RULE_FIELDS if rule.get(field) is not None}
-        body["description"] = mark(text(rule, "id"))
-        if remote:
-            body["remote_group_id"] = groups_in_pod[remote]
-        wanted[rule_key(rule, groups_in_pod.get(remote, ""))] = body
-    return wanted
-
-
-def remote_groups(group: Body) -> set[str]:
-    """The central ids of all groups that the group's rules name."""
-    return {text(rule, "remote_group_id") for rule in rows(group, "security_group_rules")} - {""}
-
-
-def difference(group: Body, groups_in_pod: Mapping[str, str], present: Body) -> list[str]:
+def difference(group: Body, remotes: Mapping[str, Remote | str], present: Body) -> list[str]:
     """In what the copy ``present`` does not agree with the central group: names of fields, and ``rules``.
 
-    :param groups_in_pod: the copies of this group and of its remote groups, by central id
+    :param remotes: what the pod has for remote groups, by central id
     """
-    found = list(_shape_difference(group, present))
-    there = {rule_key(rule, text(rule, "remote_group_id")) for rule in rows(present, "security_group_rules")}
-    if there != wanted_rules(group, groups_in_pod).keys():
+    found = list(shape_difference(group, present))
+    if not has_rules(group, remotes, present):
         found.append("rules")
     return found
 
 
-def _shape_difference(group: Body, present: Body) -> dict[str, object]:
+def shape_difference(group: Body, present: Body) -> dict[str, object]:
+    """What of the copy itself is to be changed, as a body for PUT."""
     shape: dict[str, object] = {
         "name": name_in_pod(group),
         "description": mark(text(group, "id")),
@@ -103,8 +78,9 @@ def _shape_difference(group: Body, present: Body) -> dict[str, object]:
 class SecurityGroups:
     """Copies of security groups."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, address_groups: AddressGroups) -> None:
         self._reach = reach
+        self._address_groups = address_groups
 
     async def ensure(self, pod: Pod, group_id: str, deadline: Deadline) -> Routing:
         """The routing of the whole copy. :raises NotFoundError: the group is gone at the centre"""
@@ -125,9 +101,7 @@ class SecurityGroups:
 
         async def work(pod: Pod, copy: Routing) -> None:
             if group is None:
-                path = f"/v2.0/security-groups/{copy.pod_resource_id}"
-                await self._reach.network(pod).delete(path, deadline=run.deadline, ok=(404,))
-                await self._reach.routings.forget(copy.id)
+                await self._remove(pod, copy, run.deadline)
             else:
                 await self._fill(pod, copy, group, run.deadline)
 
@@ -171,28 +145,84 @@ class SecurityGroups:
         oldest = min(found, key=lambda group: (text(group, "created_at"), text(group, "id")), default=None)
         return None if oldest is None else Found(pod_resource_id=text(oldest, "id"))
 
+    async def fill(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
+        """Write name and rules of a bound copy again, as the centre and its members are now."""
+        try:
+            group = await self._reach.central.security_group(copy.central_id, deadline=deadline)
+        except NotFoundError:
+            return  # the deletion has its job
+        await self._fill(pod, copy, group, deadline)
+
     async def _fill(self, pod: Pod, copy: Routing, group: Body, deadline: Deadline) -> None:
         client, path = self._reach.network(pod), f"/v2.0/security-groups/{copy.pod_resource_id}"
         present = await show(client, path, "security_group", deadline)
         if present is None:
             await self._reach.routings.forget(copy.id)
             return
-        if put := _shape_difference(group, present):
+        if put := shape_difference(group, present):
             await client.put(path, body={"security_group": put}, deadline=deadline)
-        remotes = await self._remote_copies(pod, copy, group, deadline)
-        await _write_rules(client, present, wanted_rules(group, remotes), deadline)
+        remotes = await self._remotes(pod, copy, group, deadline)
+        try:
+            await _write_rules(client, present, wanted_rules(group, remotes), deadline)
+        except UpstreamStatusError as error:
+            if error.status not in _NAMES_UNKNOWN:
+                raise
+            # An operator had deleted in the pod what rules name, or nobody had named it a moment ago.
+            await self._forget_gone(pod, group, deadline)
+            before, remotes = remotes, await self._remotes(pod, copy, group, deadline)
+            if remotes == before:
+                raise
+            present = await show(client, path, "security_group", deadline) or present
+            await _write_rules(client, present, wanted_rules(group, remotes), deadline)
+        named = {one.address_group_id for one in remotes.values() if isinstance(one, Remote)}
+        await self._let_go(pod, present, named)
         await self._reach.routings.update(copy.id, revision=revision(group))
         await self._recheck(copy, group, deadline)
 
-    async def _remote_copies(self, pod: Pod, copy: Routing, group: Body, deadline: Deadline) -> dict[str, str]:
-        found = {copy.central_id: str(copy.pod_resource_id)}
-        for remote_id in sorted(remote_groups(group) - set(found)):
+    async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
+        client, path = self._reach.network(pod), f"/v2.0/security-groups/{copy.pod_resource_id}"
+        present = await show(client, path, "security_group", deadline)
+        if present is not None:
+            # Filed before: nobody knows afterwards what the rules named.
+            await self._let_go(pod, present, set())
+            await client.delete(path, deadline=deadline, ok=(404,))
+        await self._reach.routings.forget(copy.id)
+
+    async def _let_go(self, pod: Pod, present: Body, named: Collection[str]) -> None:
+        """File a look at address groups that rules of ``present`` named and that are not among ``named``."""
+        former = {text(rule, "remote_address_group_id") for rule in rows(present, "security_group_rules")}
+        left = former - {""} - set(named)
+        copies = await self._reach.routings.by_pod_resource(pod.id, Kind.ADDRESS_GROUP, left) if left else {}
+        for one in copies.values():
+            await self._reach.queue.append(
+                JobType.ADDRESS_GROUP,
+                one.central_id,
+                one.project_id,
+                pod_id=pod.id,
+                payload={UNUSED: True},
+                delay_s=_SOON_S,
+            )
+
+    async def _remotes(self, pod: Pod, copy: Routing, group: Body, deadline: Deadline) -> dict[str, Remote | str]:
+        found: dict[str, Remote | str] = {}
+        for remote_id in sorted(remote_groups(group)):
             try:
-                routing = await self._bare(pod, remote_id, deadline)
+                remote = await self._address_groups.ensure(pod, remote_id, deadline=deadline)
+                found[remote_id] = remote
+                if remote.addresses is None:
+                    local = copy if remote_id == copy.central_id else await self._bare(pod, remote_id, deadline)
+                    found[remote_id] = str(local.pod_resource_id)
             except NotFoundError:
                 continue
-            found[remote_id] = str(routing.pod_resource_id)
         return found
+
+    async def _forget_gone(self, pod: Pod, group: Body, deadline: Deadline) -> None:
+        """Forget address groups that the pod does not have any more."""
+        client = self._reach.network(pod)
+        copies = await self._reach.routings.by_central(Kind.ADDRESS_GROUP, remote_groups(group), pod.id)
+        for copy in copies.values():
+            if await show(client, f"/v2.0/address-groups/{copy.pod_resource_id}", "address_group", deadline) is None:
+                await self._reach.routings.forget_free(copy.id)
 
     async def _recheck(self, copy: Routing, group: Body, deadline: Deadline) -> None:
         try:
@@ -209,7 +239,7 @@ async def _write_rules(
     """Delete what is too much, then create what is missing: Neutron takes some pairs of rules for duplicates."""
     missing = dict(wanted)
     for rule in rows(present, "security_group_rules"):
-        if missing.pop(rule_key(rule, text(rule, "remote_group_id")), None) is None:
+        if missing.pop(rule_key(rule, remote_of(rule)), None) is None:
             path = f"/v2.0/security-group-rules/{text(rule, 'id')}"
             await client.delete(path, deadline=deadline, ok=(404,))
     owner = {"security_group_id": text(present, "id"), "project_id": text(present, "project_id")}

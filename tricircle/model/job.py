@@ -16,6 +16,8 @@ class JobType(StrEnum):
     SUBNET = "subnet"
     PORT = "port"
     SECURITY_GROUP = "security_group"  # the group and all of its rules
+    ADDRESS_GROUP = "address_group"  # the members of a security group, or a tenant's address group
+    QOS_POLICY = "qos_policy"  # the policy and all of its rules
     FLAVOR = "flavor"
     KEYPAIR = "keypair"
     VOLUME_TYPE = "volume_type"

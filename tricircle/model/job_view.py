@@ -14,6 +14,8 @@ _RESOURCE_FIELDS: Mapping[JobType, tuple[str, ...]] = {
     JobType.SUBNET: ("subnet_id",),
     JobType.PORT: ("port_id",),
     JobType.SECURITY_GROUP: ("security_group_id",),
+    JobType.ADDRESS_GROUP: ("group_id",),
+    JobType.QOS_POLICY: ("qos_policy_id",),
     JobType.FLAVOR: ("flavor_id",),
     JobType.KEYPAIR: ("user_id", "keypair_name"),
     JobType.VOLUME_TYPE: ("volume_type_id",),

@@ -48,6 +48,8 @@ LEFT_BEHIND = frozenset(
         Kind.GROUP_TYPE,
         Kind.IMAGE,
         Kind.SECURITY_GROUP,
+        Kind.ADDRESS_GROUP,
+        Kind.QOS_POLICY,
     }
 )
 

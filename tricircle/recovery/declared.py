@@ -24,6 +24,7 @@ _HOST = "binding:host_id"
 _PORT_FIELDS = (
     *("id", "project_id", "network_id", "name", "admin_state_up", "mac_address", "fixed_ips", "security_groups"),
     *("port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "device_id", "device_owner"),
+    "qos_policy_id",
     *(_HOST, "binding:profile", "revision_number"),
 )
 _PORTS = Listing(service=Service.NETWORK, path="/v2.0/ports", key="ports", params={"fields": _PORT_FIELDS})
@@ -32,6 +33,8 @@ _KINDS = (
     Kind.NETWORK,
     Kind.SUBNET,
     Kind.SECURITY_GROUP,
+    Kind.ADDRESS_GROUP,
+    Kind.QOS_POLICY,
     Kind.FLAVOR,
     Kind.SERVER_GROUP,
     Kind.VOLUME_TYPE,
@@ -54,6 +57,8 @@ class Declared:
     networks: Bodies = field(default_factory=dict)
     subnets: Bodies = field(default_factory=dict)
     groups: Bodies = field(default_factory=dict)
+    address_groups: Bodies = field(default_factory=dict)
+    policies: Bodies = field(default_factory=dict)
     ports: Bodies = field(default_factory=dict)
     slices: Mapping[tuple[str, str], Body] = field(default_factory=dict)
     addresses: frozenset[tuple[str, str]] = frozenset()
@@ -116,6 +121,8 @@ class Centre:
             networks=found[Kind.NETWORK],
             subnets=found[Kind.SUBNET],
             groups=found[Kind.SECURITY_GROUP],
+            address_groups=found[Kind.ADDRESS_GROUP],
+            policies=found[Kind.QOS_POLICY],
             ports=others,
             slices=slices,
             addresses=addresses,

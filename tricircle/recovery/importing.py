@@ -43,9 +43,11 @@ class _Made:
     """New originals: their ids by those that marks name, and their bodies by id.
 
     :ivar before: ids of what was there already; an earlier attempt made it
+    :ivar address_groups: those of tenants' address groups among them
     """
 
     before: frozenset[str]
+    address_groups: frozenset[str]
     names: dict[Kind, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in _COLLECTIONS})
     bodies: dict[Kind, dict[str, Body]] = field(default_factory=lambda: {kind: {} for kind in _COLLECTIONS})
 
@@ -78,7 +80,7 @@ class Importer:
         if self._is_rehearsal:
             self._announce(wanted)
             return declared
-        made = _Made(before=frozenset((*declared.networks, *declared.subnets, *declared.groups, *declared.ports)))
+        made = _made(declared)
         for marked, copies in wanted.networks.items():
             await self._try(Kind.NETWORK, marked, copies, made, self._network(copies, pods, wanted, declared))
         for marked, copies in wanted.subnets.items():
@@ -91,6 +93,7 @@ class Importer:
         for contents in pods:
             for kind in (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP):
                 contents.rename(kind, made.names[kind])
+            contents.rename(Kind.ADDRESS_GROUP, made.names[Kind.SECURITY_GROUP])
         for marked, copies in wanted.ports.items():
             await self._try(Kind.PORT, marked, copies, made, self._port(copies, pods, declared))
         for contents in pods:
@@ -177,11 +180,11 @@ class Importer:
         contents = next(one for one in pods if one.pod.id == copies[0].pod.id)
         groups = {
             one.pod_resource_id: named.get(one.central_id, one.central_id)
-            for one in contents.lists[Kind.SECURITY_GROUP]
-            if one.central_id is not None
+            for one in (*contents.lists[Kind.SECURITY_GROUP], *contents.lists.get(Kind.ADDRESS_GROUP, ()))
+            if one.central_id in named or one.central_id in made.before
         }
         client, written = self._centre.client(Service.NETWORK), []
-        for body in rule_bodies(copies[0], str(group_id), groups):
+        for body in rule_bodies(copies[0], str(group_id), groups, made.address_groups):
             try:
                 answer = await client.post(
                     "/v2.0/security-group-rules", body={"security_group_rule": body}, deadline=Deadline.after(_CALL_S)
@@ -214,6 +217,13 @@ class Importer:
         client = self._centre.client(Service.NETWORK)
         answer = await client.post(f"/v2.0/{collection}", body={singular: body}, deadline=Deadline.after(_CALL_S))
         return member(answer, singular)
+
+
+def _made(declared: Declared) -> _Made:
+    known = (declared.networks, declared.subnets, declared.groups, declared.address_groups, declared.ports)
+    return _Made(
+        before=frozenset(one for bodies in known for one in bodies), address_groups=frozenset(declared.address_groups)
+    )
 
 
 def _central_ids(contents: Contents, kind: Kind) -> dict[str, str]:

@@ -6,13 +6,13 @@ networks, subnets and groups that these stand on, are *missing*: they have to be
 in the pod. A copy that no server uses is none of these: the centre does not know it, so nobody does, and it goes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.audit.findings import Holding, Part
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.networks import is_stretched
-from tricircle.copies.security_groups import rule_key
+from tricircle.copies.security_group_rules import remote_of, rule_key
 from tricircle.copies.subnets import is_automatic
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -147,18 +147,25 @@ def port_body(seen: Seen, network_id: str, subnets: Mapping[str, str], groups: M
     return wanted
 
 
-def rule_bodies(seen: Seen, group_id: str, groups: Mapping[str, str]) -> list[dict[str, object]]:
-    """The rules of a central group. One whose remote group the centre does not know is left out: closed, not open."""
+def rule_bodies(
+    seen: Seen, group_id: str, groups: Mapping[str, str], address_groups: Container[str] = ()
+) -> list[dict[str, object]]:
+    """The rules of a central group. One whose remote group the centre does not know is left out: closed, not open.
+
+    :param groups: central ids of remote groups by those in the pod
+    :param address_groups: which central ids are those of tenants' address groups
+    """
     wanted = {}
     for rule in rows(seen.body, "security_group_rules"):
-        remote = text(rule, "remote_group_id")
+        remote = remote_of(rule)
         if remote and remote not in groups:
             continue
         fields = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
         body: dict[str, object] = {name: rule[name] for name in fields if rule.get(name) is not None}
         body |= {"security_group_id": group_id, "project_id": text(seen.body, "project_id")}
         if remote:
-            body["remote_group_id"] = groups[remote]
+            is_tenants = groups[remote] in address_groups
+            body["remote_address_group_id" if is_tenants else "remote_group_id"] = groups[remote]
         wanted[rule_key(rule, remote)] = body
     return list(wanted.values())
 
@@ -175,7 +182,7 @@ def may_be_original(group: Body, copy: Body) -> bool:
 
 def _keys(group: Body) -> set[tuple[str, ...]]:
     rules = rows(group, "security_group_rules")
-    return {rule_key(rule, "any" if text(rule, "remote_group_id") else "") for rule in rules}
+    return {rule_key(rule, "any" if remote_of(rule) else "") for rule in rules}
 
 
 def own_addresses(subnet: Body, copy: Body) -> tuple[str, ...]:

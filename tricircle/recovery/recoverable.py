@@ -10,15 +10,19 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from tricircle.audit.findings import Holding
 from tricircle.context import PodId, ProjectId
+from tricircle.copies import qos_policies
+from tricircle.copies.address_groups import WRITTEN, Remote, members, shape_difference
 from tricircle.copies.addresses import Slice
-from tricircle.copies.bodies import Body, changed, revision, rows, text, words
+from tricircle.copies.bodies import Body, changed, mark, revision, rows, text, words
 from tricircle.copies.networks import wanted_network
 from tricircle.copies.origins import USER, kept
 from tricircle.copies.ports import difference, wanted_port
-from tricircle.copies.security_groups import name_in_pod, remote_groups, rule_key, wanted_rules
+from tricircle.copies.security_group_rules import remote_groups
+from tricircle.copies.security_groups import difference as group_difference
 from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic, wanted_subnet
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -34,6 +38,7 @@ _JOBS = {
     Kind.SUBNET: JobType.SUBNET,
     Kind.SECURITY_GROUP: JobType.SECURITY_GROUP,
     Kind.PORT: JobType.PORT,
+    Kind.QOS_POLICY: JobType.QOS_POLICY,
 }
 
 
@@ -129,8 +134,16 @@ def owned(pod: Pod, kind: Kind, holding: Holding, details: Mapping[str, object] 
     )
 
 
-def networks(pod: Pod, holdings: Iterable[Holding], shares: Mapping[str, frozenset[str]], declared: Declared) -> Sorted:
-    """:param shares: the projects that each network of the pod is shared with, by its id there"""
+def networks(
+    pod: Pod,
+    holdings: Iterable[Holding],
+    shares: Mapping[str, frozenset[str]],
+    declared: Declared,
+    policies: Mapping[str, Routing] = MappingProxyType({}),
+) -> Sorted:
+    """:param shares: the projects that each network of the pod is shared with, by its id there
+    :param policies: bound routings of QoS policies, by central id
+    """
     physical = pod.facts.get("physical_networks")
     names = physical if isinstance(physical, Mapping) else {}
 
@@ -139,7 +152,8 @@ def networks(pod: Pod, holdings: Iterable[Holding], shares: Mapping[str, frozens
         return holding.project_id == declared.owner_id and is_same
 
     def make(holding: Holding, network: Body) -> Fact:
-        wanted = wanted_network(network, names)
+        policy = policies.get(text(network, "qos_policy_id"))
+        wanted = wanted_network(network, names, None if policy is None else policy.pod_resource_id)
         projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
         details: dict[str, object] = {"projects": projects} if projects else {}
         return _copy(pod, Kind.NETWORK, holding, network, details, agrees=not changed(wanted, holding.body, wanted))
@@ -196,8 +210,40 @@ def subnets(
     return sort(pod, holdings, declared.subnets, judge, make)
 
 
-def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared) -> Sorted:
-    """Security groups. Those whose rules are not the centre's are not whole: a job, or the next use, fills them."""
+def address_groups(pod: Pod, holdings: Iterable[Holding], declared: Declared) -> Sorted:
+    """Address groups: of the members of security groups, and of tenants' own."""
+    ports: dict[str, list[Body]] = {}
+    for port in declared.ports.values():
+        for group_id in words(port, "security_groups"):
+            ports.setdefault(group_id, []).append(port)
+
+    def judge(holding: Holding, _group: Body) -> bool:
+        return holding.project_id == declared.owner_id
+
+    def make(holding: Holding, group: Body) -> Fact:
+        group_id = text(group, "id")
+        wanted = words(group, "addresses") if group_id in declared.address_groups else members(ports.get(group_id, ()))
+        agrees = not shape_difference(group_id, wanted, holding.body)
+        routing = Routing(
+            id=0,
+            central_id=group_id,
+            kind=Kind.ADDRESS_GROUP,
+            pod_id=pod.id,
+            project_id=ANYBODY,
+            pod_resource_id=holding.pod_resource_id,
+            revision=WRITTEN if agrees else None,
+            created_at=holding.created_at,
+        )
+        return Fact(routing=routing, job=None if agrees else JobType.ADDRESS_GROUP)
+
+    return sort(pod, holdings, {**declared.groups, **declared.address_groups}, judge, make)
+
+
+def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared, remotes: Sorted) -> Sorted:
+    """Security groups. Those whose rules are not the centre's are not whole: a job, or the next use, fills them.
+
+    :param remotes: the address groups of the pod
+    """
     bodies: dict[str, Body] = {}
 
     def judge(holding: Holding, group: Body) -> bool:
@@ -208,22 +254,41 @@ def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared) -> Sorted:
         return _copy(pod, Kind.SECURITY_GROUP, holding, group, {}, agrees=False)
 
     found = sort(pod, holdings, declared.groups, judge, make)
-    copies = {central_id: str(fact.routing.pod_resource_id) for central_id, fact in found.facts.items()}
+    named = {
+        central_id: Remote(address_group_id=str(fact.routing.pod_resource_id))
+        for central_id, fact in remotes.facts.items()
+    }
     for central_id, fact in found.facts.items():
         group = declared.groups[central_id]
-        if _has_rules(group, bodies[central_id], copies):
+        # The mark of a group that was made at the centre again still names the former one.
+        present = {**bodies[central_id], "description": mark(central_id)}
+        if remote_groups(group) <= named.keys() and not group_difference(group, named, present):
             routing = replace(fact.routing, revision=revision(group))
             found.facts[central_id] = replace(fact, routing=routing, job=None)
     return found
 
 
+def policies(pod: Pod, holdings: Iterable[Holding], declared: Declared) -> Sorted:
+    """QoS policies."""
+
+    def judge(holding: Holding, policy: Body) -> bool:
+        return holding.project_id == declared.owner_id
+
+    def make(holding: Holding, policy: Body) -> Fact:
+        agrees = not qos_policies.difference(policy, holding.body)
+        return _copy(pod, Kind.QOS_POLICY, holding, policy, {}, agrees=agrees)
+
+    return sort(pod, holdings, declared.policies, judge, make)
+
+
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What ports in a pod stand on."""
+    """What ports in a pod stand on; policies: bound routings by central id."""
 
     networks: Sorted
     subnets: Sorted
     groups: Sorted
+    policies: Mapping[str, Routing] = field(default_factory=dict)
 
 
 def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Declared) -> Sorted:
@@ -241,7 +306,10 @@ def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Decla
     def make(holding: Holding, port: Body) -> Fact:
         named = {text(ip, "subnet_id") for ip in rows(port, "fixed_ips")}
         is_known = named <= subnet_copies.keys() and set(words(port, "security_groups")) <= group_copies.keys()
-        agrees = is_known and not difference(wanted_port(port, subnet_copies, group_copies), holding.body)
+        is_known = is_known and {text(port, "qos_policy_id")} - {""} <= copies.policies.keys()
+        agrees = is_known and not difference(
+            wanted_port(port, subnet_copies, group_copies, copies.policies), holding.body
+        )
         details: dict[str, object] = {}
         if server_id := text(holding.body, "device_id") or text(port, "device_id"):
             details["server_id"] = server_id
@@ -303,15 +371,6 @@ def _copy(
         ),
         job=None if agrees else _JOBS[kind],
     )
-
-
-def _has_rules(group: Body, present: Body, copies: Mapping[str, str]) -> bool:
-    if text(present, "name") != name_in_pod(group) or not remote_groups(group) <= copies.keys():
-        return False
-    if "stateful" in present and present["stateful"] != group.get("stateful", True):
-        return False
-    there = {rule_key(rule, text(rule, "remote_group_id")) for rule in rows(present, "security_group_rules")}
-    return there == wanted_rules(group, copies).keys()
 
 
 def _slice_addresses(port: Body | None, subnet_id: str) -> tuple[str, ...]:

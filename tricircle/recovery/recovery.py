@@ -19,7 +19,7 @@ from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import TricircleError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind
+from tricircle.model.routing import Kind, Routing
 from tricircle.recovery import recoverable
 from tricircle.recovery.at_once import at_once
 from tricircle.recovery.bindings import BindingRecovery
@@ -40,6 +40,7 @@ _LIST_S = 900.0
 _PODS_AT_ONCE = 4
 #: Rows that are written while a long list is still being read.
 _PORTION = 1000
+_NETWORKING = (Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP)
 #: Copies that only a project that used the pod has there.
 _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
@@ -95,8 +96,7 @@ class Recovery:
 
     async def _read(self, contents: Contents) -> None:
         """What networks consist of, with all ports, and groups, of which servers are members."""
-        lists = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY, Kind.SERVER_GROUP)
-        for kind in lists:
+        for kind in (*_NETWORKING, Kind.PORT, Part.RBAC_POLICY, Kind.SERVER_GROUP):
             await self._listed(contents, kind)
 
     async def _listed(self, contents: Contents, kind: Kind | Part) -> Sequence[Holding] | None:
@@ -151,13 +151,20 @@ class Recovery:
             contents.servers = frozenset(seen)
 
     async def _networks(self, contents: Contents, declared: Declared) -> None:
-        """Networks and security groups."""
+        """QoS policies, networks and security groups."""
         pod, lists = contents.pod, contents.lists
+        if contents.has(Kind.QOS_POLICY):
+            policies = recoverable.policies(pod, lists[Kind.QOS_POLICY], declared)
+            await self._settle(contents, Kind.QOS_POLICY, policies)
         if contents.has(Kind.NETWORK, Part.RBAC_POLICY):
             shares = shares_of(lists[Part.RBAC_POLICY])
-            await self._settle(contents, Kind.NETWORK, recoverable.networks(pod, lists[Kind.NETWORK], shares, declared))
-        if contents.has(Kind.SECURITY_GROUP):
-            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared)
+            copied = _routings_of(contents, Kind.QOS_POLICY)
+            networks = recoverable.networks(pod, lists[Kind.NETWORK], shares, declared, copied)
+            await self._settle(contents, Kind.NETWORK, networks)
+        if contents.has(Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP):
+            remotes = recoverable.address_groups(pod, lists[Kind.ADDRESS_GROUP], declared)
+            await self._settle(contents, Kind.ADDRESS_GROUP, remotes)
+            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes)
             await self._settle(contents, Kind.SECURITY_GROUP, groups)
 
     async def _ports(self, contents: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
@@ -169,7 +176,8 @@ class Recovery:
             subnets = recoverable.subnets(pod, lists[Kind.SUBNET], made[Kind.NETWORK], declared, home)
             await self._settle(contents, Kind.SUBNET, subnets)
         if contents.has(Kind.SUBNET, Kind.PORT):
-            copies = recoverable.Copies(made[Kind.NETWORK], made[Kind.SUBNET], made[Kind.SECURITY_GROUP])
+            policies = _routings_of(contents, Kind.QOS_POLICY)
+            copies = recoverable.Copies(made[Kind.NETWORK], made[Kind.SUBNET], made[Kind.SECURITY_GROUP], policies)
             ports = recoverable.ports(pod, lists[Kind.PORT], copies, declared)
             await self._settle(contents, Kind.PORT, ports)
             if contents.servers is not None:
@@ -249,6 +257,11 @@ class Recovery:
 async def _each(pods: Sequence[Contents], work: Work) -> None:
     """Do it for every pod, some at the same time."""
     await at_once([work(contents) for contents in pods], limit=_PODS_AT_ONCE)
+
+
+def _routings_of(contents: Contents, kind: Kind) -> Mapping[str, Routing]:
+    """The copies that were found, by central id; none of a kind that could not be read."""
+    return contents.made[kind].routings() if kind in contents.made else {}
 
 
 def shares_of(policies: Iterable[Holding]) -> dict[str, frozenset[str]]:

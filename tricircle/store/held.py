@@ -5,24 +5,44 @@ A row in quarantine says that an object at the centre has let go of an identifie
 routings of that object at the moment when somebody asks: a row bound or not, in any pod (or in the one that the
 quarantine names), of which it is not written that it has realised the revision without the identifier. Nobody marks
 anything when a pod lets go: its routing is changed or removed, as it is anyway.
+
+What pods know of the members of a security group has no revision at the centre. There the job that was filed in the
+very transaction that took a member away says it: as long as one is left, a pod with the group may have the address.
 """
 
 from collections.abc import Collection
 
 import sqlalchemy as sa
 
+from tricircle.model.job import EVERY_POD
 from tricircle.model.quarantine import What
-from tricircle.store.tables import quarantine, routings
+from tricircle.model.routing import Kind
+from tricircle.store.tables import jobs, quarantine, routings
 
 
 def holding() -> sa.ColumnElement[bool]:
     """Joins a row in quarantine with each routing that keeps it there."""
     realised = sa.cast(routings.c.revision, sa.BigInteger)
+    is_behind = sa.or_(quarantine.c.revision.is_(None), routings.c.revision.is_(None), realised < quarantine.c.revision)
+    is_of_members = quarantine.c.kind == Kind.ADDRESS_GROUP.value
     return sa.and_(
         routings.c.central_id == quarantine.c.central_id,
         routings.c.kind == quarantine.c.kind,
         sa.or_(quarantine.c.pod_id.is_(None), quarantine.c.pod_id == routings.c.pod_id),
-        sa.or_(quarantine.c.revision.is_(None), routings.c.revision.is_(None), realised < quarantine.c.revision),
+        sa.or_(sa.and_(is_of_members, _is_filed()), sa.and_(~is_of_members, is_behind)),
+    )
+
+
+def _is_filed() -> sa.ColumnElement[bool]:
+    """Whether a job is left for a routing. A job for every pod ends after those for each of them are written."""
+    return (
+        sa.exists()
+        .where(
+            jobs.c.resource_id == routings.c.central_id,
+            jobs.c.type == Kind.ADDRESS_GROUP.value,
+            jobs.c.pod_id.in_([EVERY_POD, routings.c.pod_id]),
+        )
+        .correlate(routings)
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from tricircle.testing.address_groups import add_addresses, new_address_group, remove_addresses
 from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import Manner, in_order, matching
 from tricircle.testing.network_quotas import NetworkQuotas
@@ -21,6 +22,7 @@ _NOUNS = {
     "security_group_rules": (
         "security_group_rule", "SecurityGroupRuleNotFound", "Security group rule {0} does not exist",
     ),
+    "address_groups": ("address_group", "AddressGroupNotFound", "Address group {0} could not be found."),
     "rbac_policies": ("rbac_policy", "RbacPolicyNotFound", "RBAC policy of type network with ID {0} not found"),
 }  # fmt: skip
 _KINDS = {404: "HTTPNotFound", 405: "HTTPMethodNotAllowed", 403: "PolicyNotAuthorized"}
@@ -28,6 +30,7 @@ _KINDS = {404: "HTTPNotFound", 405: "HTTPMethodNotAllowed", 403: "PolicyNotAutho
 _HIDDEN = ("binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details", "provider:network_type",
            "provider:physical_network", "provider:segmentation_id", "_number")  # fmt: skip
 _ALIASES = (
+    "address-group", "security-groups-remote-address-group",
     "agent", "availability_zone", "binding", "default-subnetpools", "extra_dhcp_opt", "net-mtu", "net-mtu-writable",
     "port-security", "project-id", "provider", "quotas", "rbac-policies", "router", "security-group",
     "standard-attr-description", "standard-attr-revisions", "standard-attr-tag", "standard-attr-timestamp",
@@ -65,6 +68,10 @@ class Neutron:
                 route("PUT", path + "/{id}", self._bound(self._update, collection)),
                 route("DELETE", path + "/{id}", self._bound(self._delete, collection)),
             ]
+        verbs = {"add_addresses": add_addresses, "remove_addresses": remove_addresses}
+        made += [
+            route("PUT", f"/v2.0/address-groups/{{id}}/{verb}", self._verb(change)) for verb, change in verbs.items()
+        ]
         return made
 
     def understand(self, asked: Asked) -> str:
@@ -194,6 +201,7 @@ class Neutron:
             "ports": self._port,
             "security_groups": self._new_group,
             "security_group_rules": self._new_rule,
+            "address_groups": lambda given, _project: new_address_group(given),
             "rbac_policies": self._policy,
         }
         return self._store(collection, {**makers[collection](wanted, project), "project_id": project})
@@ -229,6 +237,14 @@ class Neutron:
             raise Refusal(409, f"Unable to complete operation on subnet {id}.", "SubnetInUse")
         if collection == "security_groups" and any(id in port["security_groups"] for port in ports):
             raise Refusal(409, f"Security Group {id} in use.", "SecurityGroupInUse")
+        rules = self.resources["security_group_rules"]
+        if collection == "address_groups" and any(rule["remote_address_group_id"] == id for rule in rules.values()):
+            raise Refusal(
+                409, f"Address group {id} is in use on one or more security group rules.", "AddressGroupInUse"
+            )
+        if collection == "security_groups":
+            for rule in [one for one in rules.values() if id in (one["security_group_id"], one["remote_group_id"])]:
+                del rules[rule["id"]]
         del self.resources[collection][id]
         return Said(status=204)
 
@@ -338,8 +354,8 @@ class Neutron:
     def _rule(self, group: Json, direction: str, ethertype: str, **fields: object) -> Json:
         rule = {
             "direction": direction, "ethertype": ethertype, "protocol": None, "port_range_min": None,
-            "port_range_max": None, "remote_ip_prefix": None, "remote_group_id": None, "description": "", **fields,
-            "security_group_id": group["id"], "project_id": group["project_id"],
+            "port_range_max": None, "remote_ip_prefix": None, "remote_group_id": None, "remote_address_group_id": None,
+            "description": "", **fields, "security_group_id": group["id"], "project_id": group["project_id"],
         }  # fmt: skip
         return self._store("security_group_rules", rule)
 
@@ -347,16 +363,27 @@ class Neutron:
         group = self._get_any("security_groups", str(given.get("security_group_id")))
         rule = {
             "ethertype": "IPv4", "protocol": None, "port_range_min": None, "port_range_max": None,
-            "remote_ip_prefix": None, "remote_group_id": None, "description": "", **given,
-            "security_group_id": group["id"],
+            "remote_ip_prefix": None, "remote_group_id": None, "remote_address_group_id": None, "description": "",
+            **given, "security_group_id": group["id"],
         }  # fmt: skip
+        if rule["remote_address_group_id"] is not None:
+            self._get_any("address_groups", rule["remote_address_group_id"])
         told_apart = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix",
-                      "remote_group_id", "security_group_id")  # fmt: skip
+                      "remote_group_id", "remote_address_group_id", "security_group_id")  # fmt: skip
         for other in self.resources["security_group_rules"].values():
             if all(other[key] == rule.get(key) for key in told_apart):
                 raise Refusal(409, f"Security group rule already exists. Rule id is {other['id']}.",
                               "SecurityGroupRuleExists")  # fmt: skip
         return rule
+
+    def _verb(self, change: Callable[[Json, Sequence[str]], None]) -> Callable[..., Said]:
+        def answer(asked: Asked, id: str) -> Said:  # noqa: A002 - the name in the path
+            group = self._get(asked, "address_groups", id)
+            change(group, asked.json().get("addresses", []))
+            group["revision_number"] += 1
+            return Said(body={"address_group": self._shown(asked, group)})
+
+        return answer
 
     # --- small things ----------------------------------------------------------------------------------------------
 

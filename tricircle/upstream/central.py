@@ -64,6 +64,18 @@ class Central:
         """The security group with its rules (``security_group_rules``). Raises as :meth:`port`."""
         return await self._read("security-groups", "security_group", group_id, at_least, deadline)
 
+    async def address_group(self, group_id: str, *, deadline: Deadline) -> Body:
+        """A tenant's address group (``addresses``). Raises as :meth:`port`."""
+        return await self._read("address-groups", "address_group", group_id, None, deadline)
+
+    async def rules(self, filters: Params, *, deadline: Deadline) -> list[dict[str, object]]:
+        """All rules of security groups that match, such as ``{"remote_group_id": "..."}``."""
+        return await collect(self.networking, "/v2.0/security-group-rules", "security_group_rules", deadline, filters)
+
+    async def qos_policy(self, policy_id: str, *, at_least: int | None = None, deadline: Deadline) -> Body:
+        """The QoS policy with its rules (``rules``). Raises as :meth:`port`."""
+        return await self._read("qos/policies", "policy", policy_id, at_least, deadline)
+
     async def ports(self, filters: Params, *, deadline: Deadline) -> list[dict[str, object]]:
         """All ports that match, such as ``{"device_id": "..."}``."""
         return await collect(self.networking, "/v2.0/ports", "ports", deadline, filters)

@@ -158,5 +158,5 @@ async def test_a_copy_that_a_dead_attempt_left_is_adopted_with_what_the_centre_k
 ) -> None:
     books = Books(replace(ROW, pod_resource_id=None))
     none: Any = None
-    await Ports(reach_of(books, port), networks=none, subnets=none, groups=none).agree(job())
+    await Ports(reach_of(books, port), networks=none, subnets=none, groups=none, policies=none).agree(job())
     assert books.bound == expected

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tricircle.context import PodId, ProjectId
+from tricircle.copies.address_groups import Remote
 from tricircle.copies.addresses import Slice, device_id
 from tricircle.copies.bodies import changed
 from tricircle.copies.networks import wanted_network
 from tricircle.copies.ports import difference, wanted_port
-from tricircle.copies.security_groups import remote_groups, rule_key, wanted_rules
+from tricircle.copies.security_group_rules import remote_groups, rule_key, wanted_rules
 from tricircle.copies.subnets import addresses_needed, gateway_of, home_of, wanted_subnet
 from tricircle.model.routing import Kind, Routing
 
@@ -164,12 +165,29 @@ def _rule(**values: object) -> dict[str, object]:
     return {"id": "r", "direction": "ingress", "ethertype": "IPv4", "protocol": None, "remote_group_id": None, **values}
 
 
-def test_rules_name_the_copies_of_their_groups() -> None:
+def test_rules_name_what_the_pod_has_for_their_groups() -> None:
     rules = [_rule(remote_group_id="g1"), _rule(remote_group_id="gone"), _rule(remote_address_group_id="ag")]
     group = {"id": "g1", "security_group_rules": rules}
-    wanted = wanted_rules(group, {"g1": "copy1"})
-    assert [body["remote_group_id"] for body in wanted.values()] == ["copy1"]
-    assert remote_groups(group) == {"g1", "gone"}
+    wanted = wanted_rules(group, {"g1": Remote(address_group_id="members"), "ag": Remote(address_group_id="tenants")})
+    assert [body["remote_address_group_id"] for body in wanted.values()] == ["members", "tenants"]
+    assert not any("remote_group_id" in body for body in wanted.values())
+    assert remote_groups(group) == {"g1", "gone", "ag"}
+
+
+def test_without_address_groups_there_is_a_rule_for_each_address_of_the_ethertype() -> None:
+    group = {"id": "g1", "security_group_rules": [_rule(remote_group_id="g1", protocol="tcp")]}
+    addresses = ("10.0.0.5/32", "10.0.0.6/32", "fd00::5/128")
+    wanted = wanted_rules(group, {"g1": Remote(addresses=addresses)})
+    assert [body["remote_ip_prefix"] for body in wanted.values()] == ["10.0.0.5/32", "10.0.0.6/32"]
+    assert {body["protocol"] for body in wanted.values()} == {"tcp"}
+    assert not wanted_rules(group, {"g1": Remote(addresses=())}), "a group without members opens nothing"
+
+
+def test_of_too_many_addresses_a_rule_knows_those_in_its_pod() -> None:
+    group = {"id": "g1", "security_group_rules": [_rule(remote_group_id="g1")]}
+    (body,) = wanted_rules(group, {"g1": "copy1"}).values()
+    assert body["remote_group_id"] == "copy1"
+    assert not wanted_rules(group, {"g1": Remote(addresses=None)}), "a tenant's address group has no copy to name"
 
 
 def test_everywhere_is_no_prefix() -> None:

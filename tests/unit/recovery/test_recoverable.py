@@ -21,6 +21,7 @@ from tricircle.recovery.recoverable import (
     Fact,
     Sorted,
     Why,
+    address_groups,
     groups,
     homes,
     lost_ends,
@@ -101,10 +102,15 @@ def subnet(pod_id: str = "s1", *, age: int = 0, **body: object) -> Holding:
 
 
 def group(pod_id: str = "g1", *, age: int = 0) -> Holding:
-    rules = [{"id": "x", "direction": "egress", "ethertype": "IPv4", "remote_group_id": pod_id}]
+    rules = [{"id": "x", "direction": "egress", "ethertype": "IPv4", "remote_address_group_id": "a1"}]
     return held(
         Kind.SECURITY_GROUP, pod_id, "G", TENANT, age=age, name="tricircle-G", stateful=True, security_group_rules=rules
     )
+
+
+def members(pod_id: str = "a1", **body: object) -> Holding:
+    shown = {"name": "tricircle-G", "addresses": ["10.0.0.9/32"], **body}
+    return held(Kind.ADDRESS_GROUP, pod_id, "G", OWNER, **shown)
 
 
 def port(pod_id: str = "p1", central_id: str = "P", **body: object) -> Holding:
@@ -119,7 +125,11 @@ def port(pod_id: str = "p1", central_id: str = "P", **body: object) -> Holding:
 def copies(known: Declared) -> Copies:
     nets = networks(POD, [network()], {}, known)
     home = {"S": POD.id}
-    return Copies(nets, subnets(POD, [subnet()], nets, known, home), groups(POD, [group()], known))
+    return Copies(
+        nets,
+        subnets(POD, [subnet()], nets, known, home),
+        groups(POD, [group()], known, address_groups(POD, [members()], known)),
+    )
 
 
 def only(found: Sorted) -> Fact:
@@ -147,9 +157,29 @@ def test_a_network_is_ours_by_mark_owner_and_vlan() -> None:
 
 
 def test_of_several_with_one_mark_the_oldest_counts() -> None:
-    found = groups(POD, [group("young"), group("old", age=3)], declared())
+    remotes = address_groups(POD, [members()], declared())
+    found = groups(POD, [group("young"), group("old", age=3)], declared(), remotes)
     assert found.facts["G"].routing.pod_resource_id == "old"
     assert [stranger.why for stranger in found.strangers] == [Why.SECOND]
+
+
+def test_members_of_a_group_are_known_by_the_addresses_of_all_ports() -> None:
+    fact = only(address_groups(POD, [members()], declared()))
+    assert (fact.routing.pod_resource_id, fact.routing.project_id, fact.routing.revision) == ("a1", "", "1")
+    assert fact.job is None
+    other = only(address_groups(POD, [members(addresses=[])], declared()))
+    assert (other.routing.revision, other.job) == (None, JobType.ADDRESS_GROUP)
+    assert why(address_groups(POD, [replace(members(), project_id=TENANT)], declared())) is Why.OTHER
+    own = {"G": {"id": "G", "project_id": TENANT, "addresses": ["10.0.0.9"]}}
+    assert only(address_groups(POD, [members()], declared(groups={}, address_groups=own))).job is None
+    assert why(address_groups(POD, [members()], declared(groups={}))) is Why.UNKNOWN
+
+
+def test_a_group_is_whole_when_its_rules_name_the_members() -> None:
+    whole = only(groups(POD, [group()], declared(), address_groups(POD, [members()], declared())))
+    assert whole.job is None
+    lost = only(groups(POD, [group()], declared(), Sorted()))
+    assert (lost.routing.revision, lost.job) == (None, JobType.SECURITY_GROUP)
 
 
 def test_a_subnet_has_gateway_slice_and_home() -> None:

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is a tenant changing in what running servers use while a process dies? See ``operations.py``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.functional.region_world import Json
+from tests.kill.operations import RULE, Props, Scene, Told, gone, set_port, tell
+
+if TYPE_CHECKING:
+    from tests.kill.truth import Truth
+
+
+def _set_used(props: Props, scene: Scene) -> None:
+    """A network, a subnet, a group and a port of the scene, and a server that uses them."""
+    here = scene.tenant.here
+    scene.things["network"] = scene.tenant.network(name=scene.name)
+    (subnet_id,) = scene.things["network"]["subnets"]
+    scene.things["subnet"] = {"id": subnet_id}
+    scene.things["group"] = here.make("network", "security-groups", "security_group", name=scene.name)
+    nic = {"network_id": scene.things["network"]["id"], "security_groups": [scene.things["group"]["id"]]}
+    scene.things["port"] = here.make("network", "ports", "port", name=scene.name, **nic)
+    scene.ports.append(str(scene.things["port"]["id"]))
+    scene.things["server"] = props.server(scene, networks=[{"port": scene.things["port"]["id"]}])
+
+
+@dataclass(kw_only=True)
+class Change:
+    """One field of something that a running server uses.
+
+    :ivar thing: what it is called in a scene
+    :ivar collection: its collection in the Network API; ``kind`` in a ``Truth``; ``key`` in bodies
+    """
+
+    name: str
+    thing: str
+    kind: str
+    collection: str
+    key: str
+    value: Mapping[str, Any]
+    shares_project: bool = True
+
+    def prepare(self, props: Props, scene: Scene) -> None:
+        _set_used(props, scene)
+
+    def act(self, _props: Props, scene: Scene) -> Told:
+        path = f"/{self.collection}/{scene.things[self.thing]['id']}"
+        return tell(lambda: scene.tenant.here("PUT", "network", path, {self.key: dict(self.value)}))
+
+    def judge(self, scene: Scene, truth: "Truth") -> list[str]:
+        thing_id = scene.things[self.thing]["id"]
+        (original,) = [one for one in getattr(truth, self.kind)["RegionOne"] if one["id"] == thing_id]
+        happened = _has(original, self.value)
+        problems = ["was answered with success and did not happen"] if scene.told.is_done and not happened else []
+        if scene.told.is_refused and happened:
+            problems.append("was refused and happened")
+        copies = truth.copies(self.kind, thing_id)
+        if not copies:
+            problems.append(f"{self.thing} {thing_id} of a running server has no copy")
+        return problems + [
+            f"{place} has another {self.thing} than the centre"
+            for place, copy in copies
+            if _has(copy, self.value) != happened
+        ]
+
+
+def _has(thing: Json, value: Mapping[str, Any]) -> bool:
+    """Whether the fields are there; of rows, those of their fields that are named."""
+    return all(_is(thing[field], wanted) for field, wanted in value.items())
+
+
+def _is(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, list) and wanted and isinstance(wanted[0], dict):
+        return any(all(row.get(name) == part for name, part in wanted[0].items()) for row in found)
+    return bool(found == wanted)
+
+
+class SubnetDelete:
+    """A second subnet of a network that a pod has a copy of, with the copies of both."""
+
+    name, shares_project = "subnet delete", True
+
+    def prepare(self, props: Props, scene: Scene) -> None:
+        scene.things["network"] = scene.tenant.network(name=scene.name)
+        values = {"network_id": scene.things["network"]["id"], "ip_version": 4, "cidr": "10.32.0.0/24"}
+        scene.things["subnet"] = scene.tenant.here.make("network", "subnets", "subnet", **values)
+        fixed = [{"subnet_id": scene.things["subnet"]["id"]}]
+        nic = {"network_id": scene.things["network"]["id"], "fixed_ips": fixed}
+        port = scene.tenant.here.make("network", "ports", "port", **nic)
+        answer = props.boot(scene, networks=[{"port": port["id"]}])
+        assert answer.status_code == 202, answer.text
+        server_id = str(answer.json()["server"]["id"])
+        scene.tenant.active(server_id)
+        scene.tenant.gone("compute", f"/servers/{server_id}")
+        scene.tenant.gone("network", f"/ports/{port['id']}")
+
+    def act(self, _props: Props, scene: Scene) -> Told:
+        return tell(lambda: scene.tenant.here("DELETE", "network", f"/subnets/{scene.things['subnet']['id']}"))
+
+    def judge(self, scene: Scene, truth: "Truth") -> list[str]:
+        copies = truth.copies("subnets", scene.things["subnet"]["id"])
+        return gone(scene, truth.subnets["RegionOne"], "subnet") + (
+            ["was deleted and has copies"] if copies and scene.told.is_done else []
+        )
+
+
+class RuleDelete:
+    """A rule less in a group of a running server."""
+
+    name, shares_project = "rule delete", True
+
+    def prepare(self, props: Props, scene: Scene) -> None:
+        set_port(props, scene)
+        here = scene.tenant.here
+        group = scene.things["group"] = here.make("network", "security-groups", "security_group", name=scene.name)
+        rule = {**RULE, "port_range_min": 22, "port_range_max": 22, "security_group_id": group["id"]}
+        scene.things["rule"] = here.make("network", "security-group-rules", "security_group_rule", **rule)
+        port_id = scene.things["port"]["id"]
+        here.good("PUT", "network", f"/ports/{port_id}", {"port": {"security_groups": [group["id"]]}})
+        scene.things["server"] = props.server(scene, networks=[{"port": port_id}])
+
+    def act(self, _props: Props, scene: Scene) -> Told:
+        path = f"/security-group-rules/{scene.things['rule']['id']}"
+        return tell(lambda: scene.tenant.here("DELETE", "network", path))
+
+    def judge(self, scene: Scene, truth: "Truth") -> list[str]:
+        """That the copies have the rules of their originals is asked of everything."""
+        rules = [rule["id"] for rule in truth.group(scene.things["group"]["id"])["security_group_rules"]]
+        is_there = scene.things["rule"]["id"] in rules
+        return ["was deleted and is there"] if scene.told.is_done and is_there else []
