@@ -19,7 +19,7 @@ from lab.topology import load_lab
 from tests.functional.region_world import ROOT, ZONES, Json, Region
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 LAB = load_lab(ROOT)
 PROXY = f"127.0.0.1:{LAB.port('consoles')}"

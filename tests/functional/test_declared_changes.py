@@ -6,7 +6,7 @@ import pytest
 from tests.functional.region_world import Json, Region, eventually, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 
 def test_access_to_a_private_flavor_follows_and_so_does_its_end(region: Region, tenant: Tenant, image_id: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.functional.region_world import Region
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 NEWEST = {"OpenStack-API-Version": "compute 2.93"}
 PATH = "/os-server-external-events"

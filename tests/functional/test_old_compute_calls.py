@@ -6,7 +6,7 @@ import pytest
 from tests.functional.region_world import Json, eventually, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 OLD = {"OpenStack-API-Version": "compute 2.1"}
 

@@ -18,7 +18,7 @@ from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.http.policy.enforcer import Enforcer
 from tricircle.http.policy.rules import list_rules
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 _UNASKED = "volume:availability_zone_list"
 _MINE, _THEIRS = "p-mine", "p-other"

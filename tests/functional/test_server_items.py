@@ -10,7 +10,7 @@ import pytest
 from tests.functional.region_world import Json, Region, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 #: Nova's defaults, which the centre has.
 MOST_METADATA, MOST_RAM = 128, 51200
