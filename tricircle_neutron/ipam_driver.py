@@ -2,7 +2,8 @@
 """Which addresses may a port have? Neutron's own driver, less what a pod has not let go of.
 
 To stock Neutron an address in quarantine looks as one in use: it is not chosen, whoever names it gets the same 409, and
-a subnet that has no other is exhausted.
+a subnet that has no other is exhausted. One that waits only until pods forget it as a member of the project's own
+groups goes to that project at once: who replaces a port waits for nobody, and a pod that is away exhausts no subnet.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from oslo_db import exception as db_exceptions
 from tricircle.model.quarantine import What
 from tricircle_neutron import quarantine
 
-_PORT = "tricircle_port_id"
+_TAKER = "tricircle_taker"
 
 
 class Pool(stock.NeutronDbPool):
@@ -43,7 +44,7 @@ class Subnet(stock.NeutronDbSubnet):
 
     def allocate(self, address_request: Any) -> str:
         """One address. :raises IpAddressAlreadyAllocated: it was named, and is in use or held"""
-        self.subnet_manager.port_id = getattr(address_request, _PORT, None)
+        self.subnet_manager.taker = getattr(address_request, _TAKER, quarantine.ANYBODY)
         address = str(super().allocate(address_request))
         if self._give_back_held([address]):
             if isinstance(address_request, requests.SpecificAddressRequest):
@@ -63,7 +64,7 @@ class Subnet(stock.NeutronDbSubnet):
     def _give_back_held(self, taken: list[str]) -> bool:
         """Whether a pod holds one of those just taken; then none is taken."""
         manager = self.subnet_manager
-        held = quarantine.held_now(What.ADDRESS, manager.network_id(self._context), taken, but_for=manager.port_id)
+        held = quarantine.held_now(What.ADDRESS, manager.network_id(self._context), taken, taker=manager.taker)
         for address in taken if held else ():
             manager.delete_allocation(self._context, address)
         return bool(held)
@@ -72,8 +73,8 @@ class Subnet(stock.NeutronDbSubnet):
 class _SubnetManager(stock_db.IpamSubnetManager):
     """Neutron's table of addresses, in which those that pods hold are allocated."""
 
-    #: Who wants an address: what a port itself let go of it may have back.
-    port_id: str | None = None
+    #: Who wants an address.
+    taker = quarantine.ANYBODY
     _network_id: str | None = None
 
     def network_id(self, context: Any) -> str:
@@ -97,7 +98,7 @@ class _SubnetManager(stock_db.IpamSubnetManager):
 
     def _held(self, context: Any) -> set[str]:
         network_id = self.network_id(context)
-        held = quarantine.seen_held(context.session, What.ADDRESS, network_id, but_for=self.port_id)
+        held = quarantine.seen_held(context.session, What.ADDRESS, network_id, taker=self.taker)
         return {value for _, value in held}
 
 
@@ -109,11 +110,13 @@ class _Held:
 
 
 class _RequestFactory(requests.AddressRequestFactory):
-    """Stock requests that know which port they are for."""
+    """Stock requests that know whom they are for."""
 
     @classmethod
     def get_request(cls, context: Any, port: Any, ip_dict: Any) -> Any:
         """The request; the port may not have an id yet."""
         request = super().get_request(context, port, ip_dict)
-        setattr(request, _PORT, port.get("id") if hasattr(port, "get") else None)
+        if hasattr(port, "get"):
+            project_id = port.get("project_id") or port.get("tenant_id")
+            setattr(request, _TAKER, quarantine.Taker(port.get("id"), project_id))
         return request

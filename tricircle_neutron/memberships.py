@@ -75,9 +75,12 @@ def _subnet_leaves(_resource: str, _event: str, _trigger: object, payload: Any) 
         .join(binding, binding.port_id == port.id)
         .where(allocation.subnet_id == payload.resource_id)
     )
+    projects: dict[str, str] = {}
     for row in session.execute(statement):
         quarantine.append(session, [_left(row.network_id, row.security_group_id, row.ip_address)])
-        _file(session, [row.security_group_id], row.project_id)
+        projects[row.security_group_id] = row.project_id
+    for group_id, project_id in sorted(projects.items()):
+        _file(session, [group_id], project_id)
 
 
 def _address_group_changed(_resource: str, _event: str, _trigger: object, payload: Any) -> None:

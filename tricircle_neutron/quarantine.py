@@ -8,10 +8,12 @@ with a snapshot that is younger than whatever set the identifier free. No row of
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from neutron.db import models_v2
+from neutron.db.models import securitygroup as security_group_models
 from neutron.plugins.ml2 import models as ml2_models
 from neutron_lib import context as neutron_context
 from neutron_lib import exceptions
@@ -75,23 +77,51 @@ def port_leaves(session: orm.Session, port: changes.Body, identifiers: Iterable[
         append(session, identifiers, revision=revision)
 
 
-def seen_held(
-    session: orm.Session, what: What, scope: str | None = None, *, but_for: str | None = None
-) -> set[tuple[str, str]]:
-    """Scope and value of what pods hold, by the snapshot of the running transaction: for choosing, not for being sure.
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """Who wants an identifier, and may have some that others may not.
 
-    :param but_for: what this object let go of itself it may have back
+    :ivar object_id: what this object let go of itself it may have back
+    :ivar groups_of: the project whose groups alone know the identifier as a member's: rules that still let it in are
+        that project's own, as they would be for a moment in a cloud whose agents have not heard of the change yet
     """
-    return {(row.scope, row.value) for row in session.execute(values_held(what, scope, but_for=but_for))}
+
+    object_id: str | None = None
+    groups_of: str | None = None
+
+    def held(
+        self, session: orm.Session, what: What, scope: str | None, values: Collection[str] | None = None
+    ) -> set[tuple[str, str]]:
+        """Scope and value of what is held from it."""
+        groups = _groups_of(session, self.groups_of) if self.groups_of else ()
+        statement = values_held(what, scope, values, but_for=self.object_id, but_for_groups=groups)
+        return {(row.scope, row.value) for row in session.execute(statement)}
 
 
-def held_now(what: What, scope: str, values: Collection[str], *, but_for: str | None = None) -> set[str]:
+ANYBODY = Taker()
+
+
+def _groups_of(session: orm.Session, project_id: str) -> list[str]:
+    group = security_group_models.SecurityGroup
+    return list(session.execute(sa.select(group.id).where(group.project_id == project_id)).scalars())
+
+
+def seen_held(
+    session: orm.Session, what: What, scope: str | None = None, *, taker: Taker = ANYBODY
+) -> set[tuple[str, str]]:
+    """Scope and value of what pods hold, by the snapshot of the running transaction: for choosing, not for being
+    sure.
+    """
+    return taker.held(session, what, scope)
+
+
+def held_now(what: What, scope: str, values: Collection[str], *, taker: Taker = ANYBODY) -> set[str]:
     """Those of ``values`` that pods hold at this moment, whatever the caller's own transaction sees."""
     if not values:
         return set()
     fresh = neutron_context.get_admin_context()
     with db_api.CONTEXT_READER.using(fresh):
-        held = {value for _, value in fresh.session.execute(values_held(what, scope, values, but_for=but_for))}
+        held = {value for _, value in taker.held(fresh.session, what, scope, values)}
     for value in sorted(held):
         LOG.info("The %s %s in %s is not given out: a pod has not let go of it yet", what.value, value, scope)
     return held
@@ -106,7 +136,7 @@ def check_mac(port: changes.Body) -> None:
     :raises RetryRequest: as said
     """
     network_id, mac = str(port["network_id"]), leaving.mac_of(port)
-    if held_now(What.MAC, network_id, {mac}, but_for=str(port["id"])):
+    if held_now(What.MAC, network_id, {mac}, taker=Taker(str(port["id"]))):
         raise db_exceptions.RetryRequest(exceptions.MacAddressInUse(net_id=network_id, mac=mac))
 
 
@@ -123,7 +153,7 @@ def _refuse_changed_mac(_resource: str, _event: str, _trigger: object, payload: 
 
 def _refuse(wanted: changes.Body, network_id: str, port_id: str | None) -> None:
     mac = leaving.mac_of(wanted)
-    if mac and held_now(What.MAC, network_id, {mac}, but_for=port_id):
+    if mac and held_now(What.MAC, network_id, {mac}, taker=Taker(port_id)):
         raise exceptions.MacAddressInUse(net_id=network_id, mac=mac)
 
 

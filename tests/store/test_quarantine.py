@@ -89,6 +89,12 @@ async def test_a_change_is_held_until_it_is_realised(engine: Engine) -> None:
     assert await _values(engine, What.ADDRESS) == {"10.0.0.5"}
 
 
+async def test_a_port_in_a_pod_is_held_from_its_own_project_too(engine: Engine) -> None:
+    await _leave(engine, What.ADDRESS, "10.0.0.5")
+    await _copy(engine, _POD1, "3")
+    assert await _values(engine, What.ADDRESS, but_for_groups=["p1"]) == {"10.0.0.5"}
+
+
 async def test_a_slice_is_one_pods(engine: Engine) -> None:
     await _leave(engine, What.ADDRESS, "10.0.0.2", kind=Kind.SUBNET.value, pod_id=_POD2)
     await _copy(engine, _POD1, "3", kind=Kind.SUBNET)
@@ -135,6 +141,8 @@ async def test_an_address_of_a_member_is_held_until_no_job_is_left(engine: Engin
     for pod in (_POD1, _POD2):
         await _copy(engine, pod, "1", kind=Kind.ADDRESS_GROUP, central_id="g1")
     assert await _values(engine, What.ADDRESS) == {"10.0.0.5"}
+    assert await _values(engine, What.ADDRESS, but_for_groups=["g2"]) == {"10.0.0.5"}
+    assert await _values(engine, What.ADDRESS, but_for_groups=["g1", "g2"]) == set()
     each = [await queue.append(JobType.ADDRESS_GROUP, "g1", _DEMO, pod_id=pod) for pod in (_POD1, _POD2)]
     await queue.withdraw(everywhere)
     (held,) = await Quarantine(engine).held(10)

@@ -164,6 +164,8 @@ class GroupShape:
             return ()
         if self.remotes is None and remote_groups(central):
             return security_groups.shape_difference(central, present)
+        if remote_groups(central) - (self.remotes or {}).keys():
+            return ("rules",)  # one that names what the pod does not have can be in no copy
         return security_groups.difference(central, self.remotes or {}, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:

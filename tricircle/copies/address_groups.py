@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, member, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
-from tricircle.copies.reach import Reach, show
+from tricircle.copies.reach import Reach, remove, show
 from tricircle.errors import NotFoundError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -168,7 +168,7 @@ class AddressGroups:
         if has_address_groups(pod):
             for rule in await self._rules_that_name(pod, copy, deadline):
                 await client.delete(f"/v2.0/security-group-rules/{text(rule, 'id')}", deadline=deadline, ok=(404,))
-            await client.delete(f"{_PATH}/{copy.pod_resource_id}", deadline=deadline, ok=(404,))
+            await remove(client, f"{_PATH}/{copy.pod_resource_id}", deadline)
         await self._reach.routings.forget(copy.id)
 
     async def _rules_that_name(self, pod: Pod, copy: Routing, deadline: Deadline) -> list[dict[str, object]]:
@@ -193,10 +193,8 @@ class AddressGroups:
             body = {**_shape(group_id), "project_id": owner, "addresses": portions[0] if portions else []}
             answer = await client.post(_PATH, body={"address_group": body}, deadline=deadline)
             made = text(member(answer, "address_group"), "id")
-            for portion in portions[1:]:
-                path = f"{_PATH}/{made}/add_addresses"
-                await client.put(path, body={"addresses": portion}, deadline=deadline)
-            return Found(pod_resource_id=made, revision=WRITTEN)
+            # With more than fit into a call, a job adds the rest: rules are closed to them in the meantime.
+            return Found(pod_resource_id=made, revision=WRITTEN if len(portions) < 2 else None)
 
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         await self._reach.recheck_adopted(routing, JobType.ADDRESS_GROUP)

@@ -15,7 +15,7 @@ from tricircle.copies.bodies import Body, changed, mark, member, revision, rows,
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
-from tricircle.errors import ConflictError, NotFoundError
+from tricircle.errors import ConflictError, NotFoundError, OutcomeUnknownError, TricircleError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -124,7 +124,11 @@ class QosPolicies:
             policy = await self._reach.central.qos_policy(policy_id, deadline=deadline)
             client = self._reach.network(pod)
             present = member(await client.post(PATH, body={"policy": shape(policy)}, deadline=deadline), "policy")
-            await _write_rules(client, present, policy, deadline)
+            try:
+                await _write_rules(client, present, policy, deadline)
+            except TricircleError as error:
+                # The policy is there: the row stays, and the next one finds it.
+                raise OutcomeUnknownError(f"The rules of QoS policy {policy_id} were not written.") from error
             return Found(pod_resource_id=text(present, "id"), revision=revision(policy))
 
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
@@ -172,15 +176,22 @@ def _rules(policy: Body) -> dict[RuleKey, dict[str, object]]:
 
 
 async def _write_rules(client: ServiceClient, present: Body, policy: Body, deadline: Deadline) -> None:
-    """Delete what is too much, change what is otherwise, create what is missing."""
+    """Delete what is too much, change what is otherwise, create what is missing.
+
+    Neutron refuses a rule that contradicts another one of the moment, such as a maximum below the minimum: such a rule
+    goes, and comes last.
+    """
     missing = _rules(policy)
     at = f"{PATH}/{text(present, 'id')}"
-    for rule in rows(present, "rules"):
+    for rule in sorted(rows(present, "rules"), key=lambda rule: rule_key(rule) in missing):
         kind, path = text(rule, "type"), f"{at}/{text(rule, 'type')}_rules/{text(rule, 'id')}"
         wanted = missing.pop(rule_key(rule), None)
         if wanted is None:
             await client.delete(path, deadline=deadline, ok=(404,))
         elif wanted != rule_body(rule):
-            await client.put(path, body={f"{kind}_rule": wanted}, deadline=deadline)
+            answer = await client.put(path, body={f"{kind}_rule": wanted}, deadline=deadline, ok=(409,))
+            if f"{kind}_rule" not in answer:
+                await client.delete(path, deadline=deadline, ok=(404,))
+                missing[rule_key(rule)] = wanted
     for (kind, _direction), wanted in missing.items():
         await client.post(f"{at}/{kind}_rules", body={f"{kind}_rule": wanted}, deadline=deadline)

@@ -9,7 +9,7 @@ from tricircle.context import Deadline
 from tricircle.copies.address_groups import AddressGroups, has_address_groups
 from tricircle.copies.bodies import text
 from tricircle.copies.ensure import Found
-from tricircle.copies.reach import Reach
+from tricircle.copies.reach import Reach, remove
 from tricircle.copies.security_groups import UNUSED, SecurityGroups
 from tricircle.copies.visit import must_look, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
@@ -49,21 +49,22 @@ class RemoteGroups:
             return
         if not has_address_groups(pod):
             await self._by_rules(pod, copy, deadline)
-        elif may_be_unused and not await self._address_groups.is_used(pod, copy, deadline):
-            await self._remove_unused(pod, copy, deadline)
-        else:
+        elif not may_be_unused or not await self._is_unused_and_removed(pod, copy, deadline):
             await self._address_groups.write(pod, copy, addresses, deadline)
 
-    async def _remove_unused(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        """Whoever writes a rule that names it at this moment is refused, and makes it again."""
+    async def _is_unused_and_removed(self, pod: Pod, copy: Routing, deadline: Deadline) -> bool:
+        """Whether it is gone. Whoever writes a rule that names it at this moment is refused, and makes it again."""
+        if await self._address_groups.is_used(pod, copy, deadline):
+            return False
         path = f"/v2.0/address-groups/{copy.pod_resource_id}"
         try:
-            await self._reach.network(pod).delete(path, deadline=deadline, ok=(404,))
+            await remove(self._reach.network(pod), path, deadline)
         except UpstreamStatusError as error:
-            if error.status != _IN_USE:
-                raise
-        else:
-            await self._reach.routings.forget(copy.id)
+            if error.status == _IN_USE:
+                return False
+            raise
+        await self._reach.routings.forget(copy.id)
+        return True
 
     async def _by_rules(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
         """Where rules hold the addresses: those of every group in the pod that names this one."""

@@ -108,7 +108,7 @@ class Trunks:
                 await self._update(pod, copy, trunk, run.deadline)
 
         async def find(pod: Pod, copy: Routing) -> Found | None:
-            return await self._find(pod, copy.central_id, None, run.deadline)
+            return await self._find(pod, copy.central_id, copy.project_id, None, run.deadline)
 
         await visit(self._reach, run, Kind.TRUNK, work=work, find=find)
         if trunk is not None:
@@ -130,7 +130,7 @@ class Trunks:
         wanted = Wanted(kind=Kind.TRUNK, central_id=trunk_id, pod=pod, project_id=parent.project_id)
 
         async def find() -> Found | None:
-            return await self._find(pod, trunk_id, str(parent.pod_resource_id), deadline)
+            return await self._find(pod, trunk_id, parent.project_id, str(parent.pod_resource_id), deadline)
 
         async def create() -> Found:
             # Read under the lease, for the reason given in networks.py.
@@ -161,9 +161,12 @@ class Trunks:
             found[str(copy.pod_resource_id)] = tag
         return found
 
-    async def _find(self, pod: Pod, trunk_id: str, parent_id: str | None, deadline: Deadline) -> Found | None:
-        """What is ours by mark, and has the parent where that is known."""
-        filters = {"description": mark(trunk_id)} | ({} if parent_id is None else {"port_id": parent_id})
+    async def _find(
+        self, pod: Pod, trunk_id: str, project_id: str, parent_id: str | None, deadline: Deadline
+    ) -> Found | None:
+        """What is ours by mark and project, and has the parent where that is known."""
+        filters = {"description": mark(trunk_id), "project_id": project_id}
+        filters |= {} if parent_id is None else {"port_id": parent_id}
         for present in await collect(self._reach.network(pod), PATH, "trunks", deadline, filters):
             return Found(pod_resource_id=text(present, "id"))
         return None

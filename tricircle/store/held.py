@@ -52,12 +52,18 @@ def is_held() -> sa.ColumnElement[bool]:
 
 
 def values_held(
-    what: What, scope: str | None = None, values: Collection[str] | None = None, *, but_for: str | None = None
+    what: What,
+    scope: str | None = None,
+    values: Collection[str] | None = None,
+    *,
+    but_for: str | None = None,
+    but_for_groups: Collection[str] = (),
 ) -> sa.Select[tuple[str, str]]:
     """Scope and value of what is held.
 
     :param scope, values: only these; None for all
     :param but_for: what this object itself let go of does not count: it may have it back
+    :param but_for_groups: what only members of these security groups let go of does not count
     """
     statement = sa.select(quarantine.c.scope, quarantine.c.value).where(quarantine.c.what == what.value, is_held())
     if scope is not None:
@@ -66,4 +72,7 @@ def values_held(
         statement = statement.where(quarantine.c.value.in_(sorted(values)))
     if but_for is not None:
         statement = statement.where(quarantine.c.central_id != but_for)
+    if but_for_groups:
+        is_of_members = quarantine.c.kind == Kind.ADDRESS_GROUP.value
+        statement = statement.where(~sa.and_(is_of_members, quarantine.c.central_id.in_(sorted(but_for_groups))))
     return statement.distinct()
