@@ -11,7 +11,7 @@ import pytest
 from tests.functional.region_world import Json, Region, eventually, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 PLAIN, FULL = "canaryhost-1", "Pod1.canaryhost-1"
 OLD = {"OpenStack-API-Version": "compute 2.42"}

@@ -13,7 +13,7 @@ import requests
 from tests.functional.region_world import Region, ask
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 PREFIX = {"compute": "/compute", "block-storage": "/volume"}
 WORD = {"compute": "compute", "block-storage": "volume"}

@@ -13,7 +13,7 @@ import requests
 from tests.functional.region_world import Caller, Json, Region, eventually, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 S = "block-storage"
 
