@@ -147,3 +147,18 @@ def judged(what: str, said: Said, *, shows_pods: bool) -> list[str]:
     if found:
         print(*found, sep="\n", flush=True)
     return found
+
+
+@pytest.mark.parametrize("body", [b"[]", b'""', b"[1, 2]", b'"pause"', b"7", b"[{}]", b"null", b"true", b"{"])
+async def test_an_action_that_is_no_object_is_refused_as_nova_does(things: Things, body: bytes) -> None:
+    said = await things.cloud.tenant.ask("POST", f"/compute/v2.1/servers/{things.names['server']}/action", body)
+    # Nova counts the members before it looks for the name of an action: other than one is malformed.
+    is_malformed = body in (b"[]", b'""', b"[1, 2]", b'"pause"', b"{")
+    assert said.status == (400 if is_malformed else 404), said.body
+
+
+async def test_a_volume_is_not_filled_anew_from_an_image_that_nobody_has(things: Things) -> None:
+    latest = things.cloud.tenant.having(openstack_api_version="volume 3.68")
+    path = f"/volume/v3/volumes/{things.names['volume']}/action"
+    said = await latest.ask("POST", path, {"os-reimage": {"image_id": NOBODY}})
+    assert (said.status, said.json()["itemNotFound"]["message"]) == (404, f"Image {NOBODY} could not be found.")

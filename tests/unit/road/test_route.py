@@ -48,6 +48,16 @@ async def test_the_search_goes_with_the_users_token_alone() -> None:
     assert b"x-service-token" not in headers
 
 
+@pytest.mark.parametrize("word", ["detail", "summary", "a/b", "a?b", "..", "x" * 256])
+@pytest.mark.parametrize("kind", [Kind.SERVER, Kind.VOLUME])
+async def test_what_can_be_no_id_is_asked_of_nobody(kind: Kind, word: str) -> None:
+    """A pod answers ``/servers/detail`` with a list, which would say nothing about whether there is such a server."""
+    world = World((ONE, TWO))
+    with pytest.raises(NotFoundError):
+        await world.locator.locate(kind, word, caller())
+    assert world.upstreams.calls == []
+
+
 async def test_not_found_when_every_pod_said_so() -> None:
     """And for a while nobody is asked again."""
     world = World((ONE, TWO))
