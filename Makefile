@@ -40,7 +40,7 @@ demo-down: setup ## end all that `make demo` started, and nothing else
 
 test: check packages ## run every test, those against the lab included; what failed is run once more, by itself
 	$(PYTEST) -m "not lab" || $(PYTEST) -m "not lab" $(AGAIN)
-	$(PYTHON) -m lab up --pods 2 --rabbit --datapath imitated
+	$(PYTHON) -m lab up --pods 2 --rabbit --datapath imitated --fresh
 	$(PYTEST) -m "lab and not fuzz and not pending and not packets" || $(PYTEST) -m "lab and not fuzz and not pending and not packets" $(AGAIN)
 	$(PYTHON) -m lab up --rabbit pod2
 	$(PYTEST) -m "lab and not pending" tests/lab tests/e2e || $(PYTEST) -m "lab and not pending" tests/lab tests/e2e $(AGAIN)
