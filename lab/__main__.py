@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of the lab: up, demo, down, status, logs, env."""
+"""The command line of the lab: up, demo, down, status, datapath, logs, env."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab import clouds, status
 from lab.database import SqlError
+from lab.datapath import allowed
 from lab.datapath.namespaces import PathError
 from lab.datapath.plan import data_path
 from lab.down import down
@@ -91,6 +92,12 @@ def _status(options: argparse.Namespace) -> int:
     return 0 if found and all(row.up for row in found) else 3
 
 
+def _datapath(options: argparse.Namespace) -> int:
+    why = allowed.obstacle()
+    print(f"No data path on this machine: {why}." if why else "This machine can have a data path.")
+    return 3 if why else 0
+
+
 def _logs(options: argparse.Namespace) -> int:
     lab = load_lab(ROOT)
     supervisor = Supervisor(lab.run, lab.logs)
@@ -154,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("status", help="what runs, and what it costs; 3 if anything is down")
     command.set_defaults(run=_status)
+
+    command = commands.add_parser("datapath", help="may this machine have real switches? 3 if not, and why")
+    command.set_defaults(run=_datapath)
 
     command = commands.add_parser("logs", help="the ends of the logs")
     command.add_argument("name", nargs="*", help="of which processes (default: all)")

@@ -24,6 +24,7 @@ _CENTRAL_OFFSETS = {
     "consoles": 79,
     "doors": 80,
     "files": 81,
+    "worker-metrics": 82,
     "memcached": 211,
     "glance": 292,
     "mariadb": 306,

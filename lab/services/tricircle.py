@@ -67,6 +67,16 @@ def write(lab: Lab) -> Path:
     return path
 
 
+def write_worker(lab: Lab) -> Path:
+    """Write what only the lab's own worker is told: workers of tests read tricircle.conf beside it, and a port is for
+    one; returns the file.
+    """
+    path = lab.etc / "tricircle-worker.conf"
+    worker = {"metrics_host": HOST, "metrics_port": lab.port("worker-metrics")}
+    ini.write(path, ini.render({"worker": worker}))
+    return path
+
+
 def upgrade_tables(lab: Lab) -> None:
     """Bring our tables up to date. Raises TricircleError."""
     _manage(lab, "db", "upgrade")
@@ -79,7 +89,7 @@ def sync_catalog(lab: Lab) -> None:
 
 def services(lab: Lab) -> list[Service]:
     """The gateway with all doors and the Admin API, one worker, and the console proxy."""
-    path = write(lab)
+    path, of_worker = write(lab), write_worker(lab)
     # The code too: whoever changes it gets it running with the next `up`.
     files = (path, *sources(lab, "tricircle"))
     return [
@@ -95,10 +105,14 @@ def services(lab: Lab) -> list[Service]:
         ),
         Service(
             name="tricircle-worker",
-            command=(f"{_programs(lab)}/tricircle-worker", "--config-file", str(path)),
+            command=(
+                f"{_programs(lab)}/tricircle-worker",
+                *("--config-file", str(path)),
+                *("--config-file", str(of_worker)),
+            ),
             environment=_environment(lab),
             probe=Started(),
-            files=files,
+            files=(*files, of_worker),
             grace=GRACE,
             nice=0,
             group="tricircle",

@@ -8,6 +8,8 @@ import pytest
 from tests.docs.pages import ROOT
 
 FIELDS = {"case", "from", "to", "expected", "seen"}
+#: After a change that was timed, from the request until it was so.
+TIMED = {"seconds"}
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +21,15 @@ def rows() -> list[dict[str, str]]:
 def test_every_row_says_who_whom_and_what(rows: list[dict[str, str]]) -> None:
     assert rows
     for row in rows:
-        assert set(row) == FIELDS
+        assert FIELDS <= set(row) <= FIELDS | TIMED
         assert all(isinstance(value, str) and value for value in row.values())
         assert row["expected"] in ("passes", "silent")
+
+
+def test_changes_of_rules_and_of_members_are_timed(rows: list[dict[str, str]]) -> None:
+    timed = [row for row in rows if "seconds" in row]
+    assert {row["expected"] for row in timed} == {"passes", "silent"}
+    assert all(0 < float(row["seconds"]) < 40 for row in timed)
 
 
 def test_what_was_seen_is_what_was_expected(rows: list[dict[str, str]]) -> None:

@@ -7,15 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lab.datapath.namespaces import inside, run
 from lab.datapath.plan import DataPath, PodPath, data_path
 from lab.topology import load_lab
 from tests.functional.region_world import ROOT, ZONES, Json
 
+T = TypeVar("T")
 SECONDS = 40.0
 #: So many pings in a row without an answer are silence.
 SILENT_PINGS = 4
+#: So long is waited for an answer that may not come yet: less than what is to be measured.
+QUICK_S = 0.3
 PASSES, SILENT = "passes", "silent"
 REPORT = ROOT / "docs" / "packets.json"
 
@@ -61,18 +65,30 @@ class Guest:
         until(file.exists, f"lease of {self.name}")
         return dict(line.split("=", 1) for line in file.read_text().splitlines())
 
-    def hears(self, address: str) -> bool:
-        """Whether an address answers one ping within a second."""
-        command = inside(self.namespace, "ping", "-n", "-c", "1", "-W", "1", address)
+    def hears(self, address: str, seconds: float = 1.0) -> bool:
+        """Whether an address answers one ping in time."""
+        command = inside(self.namespace, "ping", "-n", "-c", "1", "-W", str(seconds), address)
         return subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0
 
 
-def until(look: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Look until it is so."""
+def until(look: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
+    """Look until it is so; what was seen then."""
     end = time.monotonic() + seconds
-    while not look():
+    while not (seen := look()):
         assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s"
         time.sleep(0.1)
+    return seen
+
+
+def heard(guest: Guest, address: str) -> float | None:
+    """When an answer came; None: there was none."""
+    return time.monotonic() if guest.hears(address, QUICK_S) else None
+
+
+def unheard(guest: Guest, address: str) -> float | None:
+    """When the first of several pings in a row went out that had no answer; None: there was one."""
+    began = time.monotonic()
+    return None if any(guest.hears(address) for _ in range(SILENT_PINGS)) else began
 
 
 class Cases:
@@ -85,21 +101,29 @@ class Cases:
         self.rows: list[dict[str, str]] = []
         self._report = report
 
-    def passes(self, case: str, guest: Guest, to: str, address: str) -> None:
-        """An answer comes within the time that a change may take."""
-        self._expect(case, guest, to, PASSES, lambda: guest.hears(address))
+    def passes(self, case: str, guest: Guest, to: str, address: str, *, since: float | None = None) -> None:
+        """An answer comes within the time that a change may take.
 
-    def silent(self, case: str, guest: Guest, to: str, address: str) -> None:
+        :param since: when the change was asked for, by the monotonic clock: the row says how long it took
+        """
+        self._expect(case, (guest.name, to, PASSES), lambda: heard(guest, address), since)
+
+    def silent(self, case: str, guest: Guest, to: str, address: str, *, since: float | None = None) -> None:
         """No answer comes, several times in a row, within the time that a change may take."""
-        self._expect(case, guest, to, SILENT, lambda: not any(guest.hears(address) for _ in range(SILENT_PINGS)))
+        self._expect(case, (guest.name, to, SILENT), lambda: unheard(guest, address), since)
 
-    def _expect(self, case: str, guest: Guest, to: str, expected: str, is_so: Callable[[], bool]) -> None:
+    def _expect(
+        self, case: str, what: tuple[str, str, str], look: Callable[[], float | None], since: float | None
+    ) -> None:
+        source, to, expected = what
         other = {PASSES: SILENT, SILENT: PASSES}[expected]
-        row = {"case": case, "from": guest.name, "to": to, "expected": expected, "seen": other}
+        row = {"case": case, "from": source, "to": to, "expected": expected, "seen": other}
         self.rows.append(row)
         try:
-            until(is_so, f"{case}: {guest.name} to {to} {expected}")
+            when = until(look, f"{case}: {source} to {to} {expected}")
             row["seen"] = expected
+            if since is not None:
+                row["seconds"] = f"{when - since:.1f}"
         finally:
             self._write()
 

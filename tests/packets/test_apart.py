@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do packets stay away from whom they are not for: other tenants, detached interfaces, closed groups?"""
 
+import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.functional.region_world import unique
+from tests.functional.region_world import Json, unique
 from tests.packets.conftest import Place
 from tests.packets.guests import Cases
 
@@ -44,7 +45,8 @@ def test_an_interface_that_is_detached(cases: Cases, place: Callable[..., Place]
         ports.append(answer["port_id"])
         return str(answer["fixed_ips"][0]["ip_address"])
 
-    groups, ports, first = [here.group["id"]], [], here.port(far)
+    groups, first = [here.group["id"]], here.port(far)
+    ports: list[str] = []
     address = attached()
     cases.passes("an interface is attached", one, f"second of {far.name}", address)
     assert here.tenant.here.delete("compute", f"{url}/{ports[-1]}") == 202
@@ -63,20 +65,52 @@ def test_the_default_group_inside_one_pod(cases: Cases, place: Callable[..., Pla
     cases.silent("out of the default group", one, near.name, here.address(near))
 
 
-@pytest.mark.pending
-def test_the_default_group_between_pods(cases: Cases, place: Callable[..., Place]) -> None:
+@pytest.fixture(scope="module")
+def strangers(place: Callable[..., Place]) -> Place:
+    """Two servers of the default group in two pods, and one of another group in the first."""
     here = place()
-    one, far = (
-        here.boot(name, zone, security_groups=[{"name": "default"}]) for name, zone in (("one", "az1"), ("far", "az2"))
-    )
-    here.ready(one, far)
-    address = here.address(far)
+    default = {"security_groups": [{"name": "default"}]}
+    here.ready(here.boot("one", "az1", **default), here.boot("far", "az2", **default), here.boot("other", "az1"))
+    return here
+
+
+def _default_group(here: Place) -> Json:
+    (found,) = here.tenant.here.list("network", "security-groups", name="default")
+    return found
+
+
+def test_the_default_group_between_pods(cases: Cases, strangers: Place) -> None:
+    one, far, other = strangers.guests
+    address, port = strangers.address(far), strangers.port(one)
     cases.passes("the default group between pods", one, far.name, address)
-    cases.passes("the default group between pods", far, one.name, here.address(one))
-    (default,) = here.tenant.here.list("network", "security-groups", name="default")
-    port = here.port(one)
-    change = f"/ports/{port['id']}"
-    here.tenant.here.good("PUT", "network", change, {"port": {"security_groups": [here.group["id"]]}})
-    cases.silent("who left the default group in the other pod", one, far.name, address)
-    here.tenant.here.good("PUT", "network", change, {"port": {"security_groups": [default["id"]]}})
-    cases.passes("who is in the default group again", one, far.name, address)
+    cases.passes("the default group between pods", far, one.name, strangers.address(one))
+    cases.silent("outside of the default group", other, far.name, address)
+
+    def into(group: Json) -> float:
+        began = time.monotonic()
+        body = {"port": {"security_groups": [group["id"]]}}
+        strangers.tenant.here.good("PUT", "network", f"/ports/{port['id']}", body)
+        return began
+
+    left = into(strangers.group)
+    cases.silent("who left the default group in the other pod", one, far.name, address, since=left)
+    back = into(_default_group(strangers))
+    cases.passes("who is in the default group again", one, far.name, address, since=back)
+
+
+def test_the_rule_of_the_default_group_goes_and_comes_back(cases: Cases, strangers: Place) -> None:
+    one, far, other = strangers.guests
+    address, here = strangers.address(far), strangers.tenant.here
+    group = _default_group(strangers)
+    (rule,) = (
+        rule for rule in group["security_group_rules"] if (rule["direction"], rule["ethertype"]) == ("ingress", "IPv4")
+    )
+    cases.passes("the rule of the default group is there", one, far.name, address)
+    began = time.monotonic()
+    assert here.delete("network", f"/security-group-rules/{rule['id']}") == 204
+    cases.silent("the rule of the default group is removed", one, far.name, address, since=began)
+    began = time.monotonic()
+    values = {"direction": "ingress", "ethertype": "IPv4", "remote_group_id": group["id"]}
+    here.make("network", "security-group-rules", "security_group_rule", security_group_id=group["id"], **values)
+    cases.passes("the rule of the default group is back", one, far.name, address, since=began)
+    cases.silent("the rule of the default group is back", other, far.name, address)

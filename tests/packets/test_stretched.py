@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do packets pass between servers of one network in two pods when they may, and only then?"""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -67,12 +68,15 @@ def test_the_status_of_a_port_is_that_of_its_device(here: Place, far: Guest) -> 
 
 def test_a_rule_that_goes_and_comes_back(cases: Cases, here: Place, one: Guest, far: Guest) -> None:
     delete = f"/security-group-rules/{here.rule['id']}"
+    address, back = here.address(far), here.address(one)
+    began = time.monotonic()
     assert here.tenant.here.delete("network", delete) == 204
-    cases.silent("the rule is removed", one, far.name, here.address(far))
-    cases.silent("the rule is removed", far, one.name, here.address(one))
+    cases.silent("the rule is removed", one, far.name, address, since=began)
+    cases.silent("the rule is removed", far, one.name, back)
+    began = time.monotonic()
     here.allow()
-    cases.passes("the rule is back", one, far.name, here.address(far))
-    cases.passes("the rule is back", far, one.name, here.address(one))
+    cases.passes("the rule is back", one, far.name, address, since=began)
+    cases.passes("the rule is back", far, one.name, back)
 
 
 def test_a_wire_that_is_cut_and_mended(cases: Cases, here: Place, one: Guest, near: Guest, far: Guest) -> None:
