@@ -107,8 +107,8 @@ async def test_a_subnet_without_room_for_another_pod(world: World) -> None:
     subnet = world.subnet(network, "10.20.0.0/29")
     await _realise(world, world.port(network, world.pods[0]), 0)
     ports = [world.port(network, world.pods[1])]
-    # Six addresses: gateway, the first pod's DHCP, three ports. The second pod needs two, and one is left. The port that
-    # goes again is in no group, so its address need not wait until pods know that a member has left.
+    # Six addresses: gateway, the first pod's DHCP, three ports. The second pod needs two, and one is left. The port
+    # that goes again is in no group: its address need not wait until pods know that a member has left.
     ports.append(world.demo.make("ports", "port", network_id=network["id"], security_groups=[]))
     await _refused(world, ports[0], 1, f"availability zone az2 needs 2 of subnet {subnet['id']}")
     assert world.demo.delete("ports", ports[1]["id"]) == 204
