@@ -149,6 +149,15 @@ def test_only_differences_of_a_port_are_written() -> None:
     assert set(difference(wanted, moved)) == {"fixed_ips"}
 
 
+def test_a_numa_policy_follows_where_it_says_something() -> None:
+    wanted = wanted_port({**PORT, "numa_affinity_policy": "preferred"}, SUBNETS, GROUPS)
+    assert difference(wanted, _copy()) == {"numa_affinity_policy": "preferred"}
+    plain = wanted_port(PORT, SUBNETS, GROUPS)
+    assert difference(plain, _copy(numa_affinity_policy="preferred")) == {"numa_affinity_policy": None}
+    without = {name: value for name, value in _copy().items() if name != "numa_affinity_policy"}
+    assert difference(plain, without) == {}
+
+
 def test_dhcp_options_that_went_are_named_with_no_value() -> None:
     old = [
         {"opt_name": "mtu", "opt_value": "1", "ip_version": 4},
