@@ -24,6 +24,7 @@ class Report:
     answered_by: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     excused: Counter[str] = field(default_factory=Counter)
+    passed_over: list[Finding] = field(default_factory=list)
     compared: int = 0
     same_class: int = 0
     seconds: float = 0.0
@@ -51,6 +52,7 @@ class Report:
                 self.findings.append(finding)
             else:
                 self.excused[excuse] += 1
+                self.passed_over.append(finding)
 
     def text(self) -> str:
         """For people."""
@@ -87,6 +89,7 @@ class Report:
             "answered_by": dict(self.answered_by),
             "excused": dict(self.excused),
             "findings": [asdict(finding) for finding in self.findings],
+            "passed_over": [asdict(finding) for finding in self.passed_over],
         }
         (folder / f"{self.door}.json").write_text(json.dumps(whole, indent=1) + "\n")
 

@@ -80,6 +80,7 @@ async def test_the_token_is_the_users_and_no_service_token_goes_along(cloud: Who
     [
         ({"availability_zone": "x"}, 400, "Availability zone 'x' is invalid."),
         ({"availability_zone": "nova"}, 400, "Availability zone 'nova' is invalid."),
+        ({"availability_zone": ""}, 400, "Availability zone '' is invalid."),
         ({"volume_type": "x"}, 404, "Volume type with name x could not be found."),
         ({"volume_type": NOBODY}, 404, f"Volume type {NOBODY} could not be found."),
         (

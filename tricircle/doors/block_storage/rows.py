@@ -166,12 +166,10 @@ def _attachment_rows(derived: Derived) -> Iterator[Row]:
 def _transfer_rows(specials: Specials) -> Iterator[Row]:
     transfer = Derivation(entity="transfer", kind=Kind.TRANSFER, sources=(("volume_id", Kind.VOLUME),))
     accept, param = specials.handovers.accept, "transfer_id"
-    for path, since in (("/os-volume-transfer", None), ("/volume-transfers", "3.55")):
+    # The second is documented since 3.55, and there in every version.
+    for path in ("/os-volume-transfer", "/volume-transfers"):
         where = f"{path}/{{{param}}}/accept"
-        transferred = [
-            *transfers(path),
-            made(path, transfer, specials.derived),
-            Row(("POST",), where, Behaviour.ROUTE, kind=Kind.TRANSFER, id_param=param, handler=accept),
-            *below(path, Kind.TRANSFER, param, singular="transfer"),
-        ]
-        yield from transferred if since is None else by_version(transferred, since)
+        yield from transfers(path)
+        yield made(path, transfer, specials.derived)
+        yield Row(("POST",), where, Behaviour.ROUTE, kind=Kind.TRANSFER, id_param=param, handler=accept)
+        yield from below(path, Kind.TRANSFER, param, singular="transfer")

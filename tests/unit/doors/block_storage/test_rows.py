@@ -178,12 +178,19 @@ def test_what_is_below_an_id_goes_where_it_lives(path: str, kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("path", "since"),
     [("/attachments", (3, 27)), ("/groups", (3, 13)), ("/group_snapshots", (3, 14)), ("/messages", (3, 3)),
-     ("/clusters", (3, 7)), ("/volumes/summary", (3, 12)), ("/volume-transfers", (3, 55))],
+     ("/clusters", (3, 7)), ("/volumes/summary", (3, 12))],
 )  # fmt: skip
 def test_paths_begin_with_a_microversion(path: str, since: Version) -> None:
     before = row_of("GET", path, (since[0], since[1] - 1))
     assert before is None or before.path != path
     assert row_of("GET", path, since) is not None
+
+
+def test_transfers_have_both_paths_in_every_version() -> None:
+    for path in ("/os-volume-transfer", "/volume-transfers"):
+        row = row_of("GET", f"{path}/detail", (3, 0))
+        assert row is not None
+        assert row.path == f"{path}/detail"
 
 
 def test_transfers_were_listed_oldest_first() -> None:

@@ -129,7 +129,7 @@ class Volumes:
     async def _zone(self, volume: Volume) -> str | None:
         """The AZ that is asked for. :raises InvalidRequestError: there is none of this name"""
         zone = volume.get("availability_zone")
-        if zone is None or zone == "":
+        if zone is None:
             return None
         if zone not in await self._needs.registry.az_names():
             raise words.zone_invalid(str(zone))
