@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from tricircle.conf.load import load
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline, PodId
-from tricircle.copies.address_groups import EXTENSION, AddressGroups
+from tricircle.copies import address_groups, qos_policies, trunks
+from tricircle.copies.address_groups import AddressGroups
 from tricircle.copies.addresses import Addresses
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.networks import Networks
@@ -283,7 +284,7 @@ async def _pods(engine: Engine, settings: Settings) -> tuple[list[Pod], list[Pod
                 service: Endpoint(service=service, url=f"http://127.0.0.1:{base + 1000 * number + offset}")
                 for service, offset in _OFFSETS.items()
             }
-            facts = {"network_extensions": [EXTENSION]}
+            facts = {"network_extensions": [address_groups.EXTENSION, qos_policies.EXTENSION, trunks.EXTENSION]}
             pod = Pod(id=PodId(str(uuid.uuid4())), name=name, az_name=az_name, endpoints=endpoints, facts=facts)
             await PodRows.insert(connection, pod)
             added.append(pod.id)

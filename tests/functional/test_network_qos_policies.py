@@ -106,31 +106,6 @@ async def test_a_policy_that_a_port_gets_while_it_is_in_a_pod(world: World) -> N
     await world.until(has_it)
 
 
-async def test_rules_that_would_contradict_each_other_on_the_way(world: World) -> None:
-    """Neutron takes no maximum below the minimum of the moment: of two changes in one job, either may come first."""
-    policy = _policy(world, "tight")
-    most = _rule(world, policy, LIMITS, max_kbps=1000)
-    least = _rule(world, policy, "minimum_bandwidth_rules", min_kbps=500)
-    network = world.network()
-    world.subnet(network)
-    port = world.port(network, world.pods[0], qos_policy_id=policy["id"])
-    await world.ports.ensure(world.pods[0], port, deadline=world.deadline())
-    path = f"qos/policies/{policy['id']}"
-
-    def said(found: Json) -> list[tuple[object, object]]:
-        return sorted((rule["type"], rule.get("max_kbps") or rule.get("min_kbps")) for rule in found["rules"])
-
-    for lower, upper in ((50, 100), (5000, 9000)):
-        changes = [
-            ("minimum_bandwidth_rule", least, {"min_kbps": lower}),
-            ("bandwidth_limit_rule", most, {"max_kbps": upper}),
-        ]
-        for noun, rule, change in changes if lower < 500 else reversed(changes):
-            world.service.change(f"{path}/{noun}s", noun, rule["id"], **change)
-        wanted = [("bandwidth_limit", upper), ("minimum_bandwidth", lower)]
-        await world.until(lambda wanted=wanted: said(_copies(world, 0, policy)[0]) == wanted)  # type: ignore[misc]
-
-
 async def test_a_change_and_its_job_are_one(world: World) -> None:
     policy = _policy(world, "nowhere")
     _rule(world, policy, LIMITS, max_kbps=500)

@@ -131,22 +131,29 @@ async def test_both_families(world: World) -> None:
 
 
 async def test_an_address_waits_until_every_pod_has_let_go(world: World) -> None:
-    network = world.network()
-    world.subnet(network)
+    """From other projects; the one that the group belongs to lets itself in."""
+    network = world.network(world.service, shared=True)
+    world.subnet(network, user=world.service)
     group = _group(world)
     here, there = [await _realised(world, network, group, number) for number in (0, 1)]
     await _both_know(world, group, _address(here), _address(there))
     address = here["fixed_ips"][0]["ip_address"]
-    wanted = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": address}], "security_groups": []}}
+    theirs = str(world.network(world.alt)["project_id"])
+    own = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": address}], "security_groups": []}}
+    wanted = {"port": {**own["port"], "project_id": theirs}}
     with without_network_of("Pod2"):
         assert await world.call(world.service.delete, "ports", here["id"]) == 204
         await world.until(lambda: _known(world, 0, group) == {_address(there)}, _SOON_S)
         await world.until(lambda: not world.marked(0, "ports", here["id"]), _SOON_S)
         # The pod that had the port has let go of it, but in the other one a rule may still let its address in.
-        status, answer = await world.call(world.demo, "POST", "/ports", wanted)
+        status, answer = await world.call(world.service, "POST", "/ports", wanted)
         assert (status, answer["NeutronError"]["type"]) == (409, "IpAddressAlreadyAllocated")
         assert "Pod2" not in str(answer)
-    await world.until(lambda: world.demo("POST", "/ports", wanted)[0] == 201, 90)
+        own["port"]["project_id"] = here["project_id"]
+        status, answer = await world.call(world.service, "POST", "/ports", own)
+        assert status == 201, answer
+        assert await world.call(world.service.delete, "ports", answer["port"]["id"]) == 204
+    await world.until(lambda: world.service("POST", "/ports", wanted)[0] == 201, 90)
     assert _known(world, 1, group) == {_address(there)}
 
 

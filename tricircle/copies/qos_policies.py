@@ -125,7 +125,7 @@ class QosPolicies:
             client = self._reach.network(pod)
             present = member(await client.post(PATH, body={"policy": shape(policy)}, deadline=deadline), "policy")
             try:
-                await _write_rules(client, present, policy, deadline)
+                await write_rules(client, present, policy, deadline)
             except TricircleError as error:
                 # The policy is there: the row stays, and the next one finds it.
                 raise OutcomeUnknownError(f"The rules of QoS policy {policy_id} were not written.") from error
@@ -167,7 +167,7 @@ class QosPolicies:
             return
         if put := changed(shape(policy), present, shape(policy)):
             await client.put(path, body={"policy": put}, deadline=deadline)
-        await _write_rules(client, present, policy, deadline)
+        await write_rules(client, present, policy, deadline)
         await self._reach.routings.update(copy.id, revision=revision(policy))
 
 
@@ -175,7 +175,7 @@ def _rules(policy: Body) -> dict[RuleKey, dict[str, object]]:
     return {rule_key(rule): rule_body(rule) for rule in rows(policy, "rules")}
 
 
-async def _write_rules(client: ServiceClient, present: Body, policy: Body, deadline: Deadline) -> None:
+async def write_rules(client: ServiceClient, present: Body, policy: Body, deadline: Deadline) -> None:
     """Delete what is too much, change what is otherwise, create what is missing.
 
     Neutron refuses a rule that contradicts another one of the moment, such as a maximum below the minimum: such a rule

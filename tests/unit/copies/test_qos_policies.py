@@ -7,7 +7,7 @@ import pytest
 
 from tricircle.context import Deadline, PodId
 from tricircle.copies.ports import difference, wanted_port
-from tricircle.copies.qos_policies import QosPolicies, is_offered, rule_body, unknown_types
+from tricircle.copies.qos_policies import QosPolicies, is_offered, rule_body, unknown_types, write_rules
 from tricircle.copies.qos_policies import difference as policy_difference
 from tricircle.errors import ConflictError
 from tricircle.model.pod import Pod
@@ -56,6 +56,51 @@ async def test_a_pod_without_qos_is_refused_before_it_is_asked() -> None:
     reach = SimpleNamespace(routings=SimpleNamespace(copy_in=copy_in), central=SimpleNamespace(qos_policy=qos_policy))
     with pytest.raises(ConflictError, match="az1 offers no QoS: policy q1"):
         await QosPolicies(reach).ensure(_pod("router"), "q1", deadline=Deadline.after(5))  # type: ignore[arg-type]
+
+
+class _Neutron:
+    """What Neutron does with rules: none may contradict another one of the moment."""
+
+    def __init__(self) -> None:
+        self.rules = {"bandwidth_limit": 1000, "minimum_bandwidth": 500}
+
+    async def put(self, path: str, *, body: dict[str, dict[str, int]], **_: object) -> dict[str, object]:
+        return self._write(path.split("/")[-2].removesuffix("_rules"), body)
+
+    async def post(self, path: str, *, body: dict[str, dict[str, int]], **_: object) -> dict[str, object]:
+        return self._write(path.rsplit("/", maxsplit=1)[-1].removesuffix("_rules"), body)
+
+    async def delete(self, path: str, **_: object) -> dict[str, object]:
+        del self.rules[path.split("/")[-2].removesuffix("_rules")]
+        return {}
+
+    def _write(self, kind: str, body: dict[str, dict[str, int]]) -> dict[str, object]:
+        rule = body[f"{kind}_rule"]
+        then = {**self.rules, kind: rule.get("max_kbps") or rule["min_kbps"]}
+        if then.get("minimum_bandwidth", 0) > then.get("bandwidth_limit", 10**9):
+            return {"NeutronError": {"type": "QoSRuleParameterConflict"}}
+        self.rules = then
+        return {f"{kind}_rule": rule}
+
+    def policy(self) -> dict[str, object]:
+        return _policy(self.rules["minimum_bandwidth"], self.rules["bandwidth_limit"])
+
+
+def _policy(lower: int, upper: int) -> dict[str, object]:
+    limit = {"id": "r1", "type": "bandwidth_limit", "max_kbps": upper, "direction": "egress"}
+    least = {"id": "r2", "type": "minimum_bandwidth", "min_kbps": lower, "direction": "egress"}
+    return {"id": "q1", "rules": [limit, least]}
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(50, 100), (5000, 9000), (500, 2000)])
+async def test_rules_that_contradict_each_other_on_the_way(lower: int, upper: int) -> None:
+    for turn in (1, -1):
+        neutron = _Neutron()
+        present, wanted = neutron.policy(), _policy(lower, upper)
+        for policy in (present, wanted):
+            policy["rules"] = list(policy["rules"])[::turn]  # type: ignore[call-overload]
+        await write_rules(neutron, present, wanted, Deadline.after(5))  # type: ignore[arg-type]
+        assert neutron.rules == {"bandwidth_limit": upper, "minimum_bandwidth": lower}
 
 
 def test_a_port_loses_its_policy_and_gets_one() -> None:
