@@ -60,11 +60,11 @@ async def _volumes(cloud: Whole) -> Kind:
 
 
 def _modern(client: AsgiClient) -> AsgiClient:
-    return client.having(openstack_api_version="compute 2.90")
+    return client.having(openstack_api_version="compute 2.90, volume 3.0")
 
 
 def _older(client: AsgiClient) -> AsgiClient:
-    return client.having(openstack_api_version="compute 2.68")
+    return client.having(openstack_api_version="compute 2.68, volume 3.0")
 
 
 async def _fill(kind: Kind, client: AsgiClient) -> None:
