@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Do the benchmarks still run as benchmarks/README.md says? What they measure is not judged here."""
+"""Do the benchmarks still run as benchmarks/README.md says? What they measure is not judged here, nor their exit code,
+which is about times.
+"""
 
 import asyncio
 import sys
@@ -23,5 +25,5 @@ async def test_a_benchmark_runs_to_its_end(arguments: tuple[str, ...], told: str
         sys.executable, "-m", *arguments, cwd=_ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     said, complaints = await asyncio.wait_for(process.communicate(), 300)
-    assert process.returncode == 0, complaints.decode()[-2000:]
+    assert "Traceback" not in complaints.decode(), complaints.decode()[-2000:]
     assert told in said.decode()
