@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.functional.region_world import Json
-from tests.kill.operations import RULE, Props, Scene, Told, gone, set_port, tell
+from tests.kill.operations import RULE, Props, Scene, Told, gone_with_copies, set_port, tell
 
 if TYPE_CHECKING:
     from tests.kill.truth import Truth
@@ -99,10 +99,7 @@ class SubnetDelete:
         return tell(lambda: scene.tenant.here("DELETE", "network", f"/subnets/{scene.things['subnet']['id']}"))
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
-        copies = truth.copies("subnets", scene.things["subnet"]["id"])
-        return gone(scene, truth.subnets["RegionOne"], "subnet") + (
-            ["was deleted and has copies"] if copies and scene.told.is_done else []
-        )
+        return gone_with_copies(scene, truth, "subnets", "subnet")
 
 
 class RuleDelete:

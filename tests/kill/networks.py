@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING
 
-from tests.kill.operations import RULE, Props, Scene, Told, gone, network_of, set_port, tell, times
+from tests.kill.operations import RULE, Props, Scene, Told, gone_with_copies, network_of, set_port, tell, times
 
 if TYPE_CHECKING:
     from tests.kill.truth import Truth
@@ -28,10 +28,7 @@ class NetworkDelete:
         return tell(lambda: scene.tenant.here("DELETE", "network", f"/networks/{scene.things['network']['id']}"))
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
-        copies = truth.copies("networks", scene.things["network"]["id"])
-        return gone(scene, truth.networks["RegionOne"], "network") + (
-            ["was deleted and has copies"] if copies and scene.told.is_done else []
-        )
+        return gone_with_copies(scene, truth, "networks", "network")
 
 
 class PortDelete:
@@ -47,10 +44,7 @@ class PortDelete:
         return tell(lambda: props.region.admin("DELETE", "network", f"/ports/{scene.things['port']['id']}"))
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
-        copies = truth.copies("ports", scene.things["port"]["id"])
-        return gone(scene, truth.ports["RegionOne"], "port") + (
-            ["was deleted and has copies"] if copies and scene.told.is_done else []
-        )
+        return gone_with_copies(scene, truth, "ports", "port")
 
 
 class RuleChange:

@@ -161,6 +161,13 @@ def on_everything(scene: Scene) -> Mapping[str, object]:
     }
 
 
+def gone_with_copies(scene: Scene, truth: "Truth", kind: str, thing: str) -> list[str]:
+    """What is wrong with something of the network API that was deleted: it is there, or a copy of it is."""
+    copies = truth.copies(kind, scene.things[thing]["id"])
+    left = ["was deleted and has copies"] if copies and scene.told.is_done else []
+    return gone(scene, getattr(truth, kind)["RegionOne"], thing) + left
+
+
 def gone(scene: Scene, present: list[Json], thing: str) -> list[str]:
     is_there = scene.things[thing]["id"] in ids(present)
     return [f"{thing} {scene.things[thing]['id']} was deleted and is there"] if is_there and scene.told.is_done else []

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, member, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
-from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.reach import Reach, oldest_marked, remove, show
 from tricircle.errors import NotFoundError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -133,10 +133,7 @@ class AddressGroups:
             return Found(pod_resource_id=_RULES + group_id, revision=WRITTEN)
         client = self._reach.network(pod)
         owner = await self._reach.owner.project(client, deadline)
-        filters = {"description": mark(group_id), "project_id": owner}
-        found = await collect(client, _PATH, "address_groups", deadline, filters)
-        oldest = min(found, key=lambda one: (text(one, "created_at"), text(one, "id")), default=None)
-        return None if oldest is None else Found(pod_resource_id=text(oldest, "id"))
+        return await oldest_marked(client, _PATH, "address_groups", group_id, project_id=owner, deadline=deadline)
 
     async def write(self, pod: Pod, copy: Routing, addresses: Sequence[str], deadline: Deadline) -> None:
         """Give the pod's group exactly these addresses. The caller holds the lease of its routing.

@@ -173,11 +173,10 @@ class Networks:
         return None
 
     async def _refuse_second_pod(self, pod: Pod, network_id: str) -> None:
-        for copy in await self._reach.routings.copies_of(Kind.NETWORK, network_id):
-            if copy.pod_id != pod.id:
-                home = await self._reach.registry.get(copy.pod_id)
-                where = f": it is in {home.az_name}" if home is not None else ""
-                raise ConflictError(f"Network {network_id} cannot span availability zones{where}.")
+        zone = await self._reach.zone_elsewhere(Kind.NETWORK, network_id, pod)
+        if zone is not None:
+            where = f": it is in {zone}" if zone else ""
+            raise ConflictError(f"Network {network_id} cannot span availability zones{where}.")
 
     async def _find(self, pod: Pod, network_id: str, network: Body | None, deadline: Deadline) -> Found | None:
         """What is ours by mark and project, and has the network's natural key as far as that is known."""

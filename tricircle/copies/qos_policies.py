@@ -13,14 +13,14 @@ from collections.abc import Collection, Mapping
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
-from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.reach import Reach, may_offer, oldest_marked, remove, show
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError, OutcomeUnknownError, TricircleError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
-from tricircle.upstream.client import ServiceClient, collect
+from tricircle.upstream.client import ServiceClient
 
 RuleKey = tuple[str, str]
 
@@ -35,11 +35,6 @@ _RULE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "minimum_bandwidth": ("min_kbps", "direction"),
     "minimum_packet_rate": ("min_kpps", "direction"),
 }
-
-
-def is_offered(pod: Pod) -> bool:
-    """Whether the pod knows QoS policies at all; one of which nothing is known is asked."""
-    return EXTENSION in words(pod.facts, "network_extensions") or "network_extensions" not in pod.facts
 
 
 def rule_key(rule: Body) -> RuleKey:
@@ -138,7 +133,7 @@ class QosPolicies:
     async def _check(self, pod: Pod, policy: Body, deadline: Deadline) -> None:
         """:raises ConflictError: the pod does not offer what the policy says"""
         policy_id = text(policy, "id")
-        if not is_offered(pod):
+        if not may_offer(pod, EXTENSION):
             raise ConflictError(
                 f"Availability zone {pod.az_name} offers no QoS: policy {policy_id} cannot be used there."
             )
@@ -151,12 +146,9 @@ class QosPolicies:
             )
 
     async def _find(self, pod: Pod, policy_id: str, deadline: Deadline) -> Found | None:
-        """The oldest that is ours by mark and project: policies have no natural key."""
         client = self._reach.network(pod)
-        filters = {"description": mark(policy_id), "project_id": await self._reach.owner.project(client, deadline)}
-        found = await collect(client, PATH, "policies", deadline, filters)
-        oldest = min(found, key=lambda policy: (text(policy, "created_at"), text(policy, "id")), default=None)
-        return None if oldest is None else Found(pod_resource_id=text(oldest, "id"))
+        owner = await self._reach.owner.project(client, deadline)
+        return await oldest_marked(client, PATH, "policies", policy_id, project_id=owner, deadline=deadline)
 
     async def _update(self, pod: Pod, copy: Routing, policy: Body, deadline: Deadline) -> None:
         client, path = self._reach.network(pod), f"{PATH}/{copy.pod_resource_id}"

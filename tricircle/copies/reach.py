@@ -4,8 +4,8 @@
 from dataclasses import dataclass
 
 from tricircle.context import Deadline
-from tricircle.copies.bodies import member
-from tricircle.copies.ensure import Ensure
+from tricircle.copies.bodies import mark, member, text, words
+from tricircle.copies.ensure import Ensure, Found
 from tricircle.copies.owner import Owner
 from tricircle.errors import UpstreamStatusError
 from tricircle.jobs.queue import Queue
@@ -13,10 +13,10 @@ from tricircle.ledger.leases import Leases
 from tricircle.ledger.routings import Routings
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
-from tricircle.model.routing import Routing
+from tricircle.model.routing import Kind, Routing
 from tricircle.pods.registry import Registry
 from tricircle.upstream.central import Central, is_gone
-from tricircle.upstream.client import Clients, ServiceClient
+from tricircle.upstream.client import Clients, ServiceClient, collect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,37 @@ class Reach:
         """The pod's Nova, as the service user."""
         return self.clients.as_service(self.registry.target(pod, Service.COMPUTE), microversion)
 
+    async def zone_elsewhere(self, kind: Kind, central_id: str, pod: Pod) -> str | None:
+        """The AZ of another pod that has, or is about to have, a copy; empty when that pod is not known any more; None
+        when no other pod has one.
+        """
+        for copy in await self.routings.copies_of(kind, central_id):
+            if copy.pod_id != pod.id:
+                home = await self.registry.get(copy.pod_id)
+                return "" if home is None else home.az_name or ""
+        return None
+
     async def recheck_adopted(self, routing: Routing, job_type: JobType) -> None:
         """File a job for a copy that was found and not made just now: what it looks like is not known."""
         if routing.revision is None:
             await self.queue.append(job_type, routing.central_id, routing.project_id, pod_id=routing.pod_id)
+
+
+def may_offer(pod: Pod, extension: str) -> bool:
+    """Whether the pod's Neutron has the extension; one of which nothing is known is asked."""
+    return "network_extensions" not in pod.facts or extension in words(pod.facts, "network_extensions")
+
+
+async def oldest_marked(
+    client: ServiceClient, path: str, key: str, central_id: str, *, project_id: str, deadline: Deadline
+) -> Found | None:
+    """The oldest that is ours by mark and project, of a kind without a natural key.
+
+    :param key: what the service's list is called
+    """
+    found = await collect(client, path, key, deadline, {"description": mark(central_id), "project_id": project_id})
+    oldest = min(found, key=lambda one: (text(one, "created_at"), text(one, "id")), default=None)
+    return None if oldest is None else Found(pod_resource_id=text(oldest, "id"))
 
 
 async def remove(client: ServiceClient, path: str, deadline: Deadline) -> None:

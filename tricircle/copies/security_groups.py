@@ -21,7 +21,7 @@ from tricircle.context import Deadline, ProjectId
 from tricircle.copies.address_groups import AddressGroups, Remote
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
 from tricircle.copies.ensure import Found, Wanted
-from tricircle.copies.reach import Reach, show
+from tricircle.copies.reach import Reach, oldest_marked, show
 from tricircle.copies.security_group_rules import RuleKey, has_rules, remote_groups, remote_of, rule_key, wanted_rules
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
@@ -29,7 +29,7 @@ from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
-from tricircle.upstream.client import ServiceClient, collect
+from tricircle.upstream.client import ServiceClient
 
 #: What a job about an address group is told whose last rule may be gone.
 UNUSED = "perhaps_unused"
@@ -138,12 +138,8 @@ class SecurityGroups:
         return await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
 
     async def _find(self, pod: Pod, group_id: str, project_id: str, deadline: Deadline) -> Found | None:
-        """The oldest that is ours by mark and project: groups have no natural key."""
-        filters = {"description": mark(group_id), "project_id": project_id}
-        client = self._reach.network(pod)
-        found = await collect(client, "/v2.0/security-groups", "security_groups", deadline, filters)
-        oldest = min(found, key=lambda group: (text(group, "created_at"), text(group, "id")), default=None)
-        return None if oldest is None else Found(pod_resource_id=text(oldest, "id"))
+        client, path = self._reach.network(pod), "/v2.0/security-groups"
+        return await oldest_marked(client, path, "security_groups", group_id, project_id=project_id, deadline=deadline)
 
     async def fill(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
         """Write name and rules of a bound copy again, as the centre and its members are now."""

@@ -176,14 +176,13 @@ class Subnets:
         )
 
     async def _refuse_second_pod(self, pod: Pod, subnet_id: str) -> None:
-        for copy in await self._reach.routings.copies_of(Kind.SUBNET, subnet_id):
-            if copy.pod_id != pod.id:
-                home = await self._reach.registry.get(copy.pod_id)
-                where = f": it is in {home.az_name}" if home is not None else ""
-                raise ConflictError(
-                    f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span "
-                    f"availability zones{where}."
-                )
+        zone = await self._reach.zone_elsewhere(Kind.SUBNET, subnet_id, pod)
+        if zone is not None:
+            where = f": it is in {zone}" if zone else ""
+            raise ConflictError(
+                f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span availability "
+                f"zones{where}."
+            )
 
     async def _settle_home(self, routing: Routing) -> None:
         """When two pods claim the tenant's gateway, the one that claimed it later gets a job."""

@@ -15,7 +15,7 @@ from tricircle.copies.bodies import Body, changed, mark, member, revision, rows,
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.origins import USER
 from tricircle.copies.ports import Ports
-from tricircle.copies.reach import Reach, show
+from tricircle.copies.reach import Reach, may_offer, show
 from tricircle.copies.trunked import PATH, remove_trunk
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError
@@ -81,7 +81,7 @@ class Trunks:
     ) -> Routing:
         """The routing of a port's copy. Raises as ``Ports.ensure``."""
         trunk_id = trunk_of(port)
-        if trunk_id and not _is_offered(pod):
+        if trunk_id and not may_offer(pod, EXTENSION):
             raise ConflictError(f"Availability zone {pod.az_name} offers no trunks: {trunk_id} cannot be used there.")
         copy = await self._ports.ensure(pod, port, details=details, deadline=deadline)
         if trunk_id:
@@ -198,11 +198,6 @@ class Trunks:
         if present is not None:
             await remove_trunk(client, present, deadline)
         await self._reach.routings.forget(copy.id)
-
-
-def _is_offered(pod: Pod) -> bool:
-    known = pod.facts.get("network_extensions")
-    return not isinstance(known, list | tuple) or EXTENSION in known
 
 
 def _bodies(found: Mapping[str, Tag]) -> list[dict[str, object]]:

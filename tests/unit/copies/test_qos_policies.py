@@ -7,8 +7,9 @@ import pytest
 
 from tricircle.context import Deadline, PodId
 from tricircle.copies.ports import difference, wanted_port
-from tricircle.copies.qos_policies import QosPolicies, is_offered, rule_body, unknown_types, write_rules
+from tricircle.copies.qos_policies import EXTENSION, QosPolicies, rule_body, unknown_types, write_rules
 from tricircle.copies.qos_policies import difference as policy_difference
+from tricircle.copies.reach import may_offer
 from tricircle.errors import ConflictError
 from tricircle.model.pod import Pod
 
@@ -41,9 +42,9 @@ def test_rules_say_only_what_their_type_has() -> None:
 
 def test_what_a_pod_does_not_offer_is_known_before() -> None:
     assert unknown_types(POLICY, ["bandwidth_limit"]) == ["dscp_marking"]
-    assert is_offered(_pod("qos", "router"))
-    assert not is_offered(_pod("router"))
-    assert is_offered(_pod()), "one of which nothing is known is asked"
+    assert may_offer(_pod("qos", "router"), EXTENSION)
+    assert not may_offer(_pod("router"), EXTENSION)
+    assert may_offer(_pod(), EXTENSION), "one of which nothing is known is asked"
 
 
 async def test_a_pod_without_qos_is_refused_before_it_is_asked() -> None:
