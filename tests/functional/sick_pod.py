@@ -140,6 +140,7 @@ def sick_pod(region: Region) -> Iterator[SickPod]:
         made = region.operate("POST", "/pods", {"pod": {"pod_name": pod.name, "az_name": pod.zone}})
         assert made.status_code == 200, made.text
         pod.pod_id = made.json()["pod"]["pod_id"]
+        _known(pod)
         yield pod
     finally:
         pod.be(Health.DOWN)
@@ -163,10 +164,15 @@ def _remove_stale(region: Region) -> None:
             region.admin.delete("identity", f"/regions/{pod['pod_name']}")
 
 
-def _forgotten(pod: SickPod) -> None:
+def _known(pod: SickPod) -> None:
     """The gateway looks for registered pods every two seconds."""
-    eventually(
-        lambda: pod.region.admin.good("GET", "compute", "/os-availability-zone")["availabilityZoneInfo"],
-        lambda zones: pod.zone not in {zone["zoneName"] for zone in zones},
-        f"{pod.zone} is forgotten",
-    )
+    eventually(lambda: _zones(pod.region), lambda zones: pod.zone in zones, f"{pod.zone} is known")
+
+
+def _forgotten(pod: SickPod) -> None:
+    eventually(lambda: _zones(pod.region), lambda zones: pod.zone not in zones, f"{pod.zone} is forgotten")
+
+
+def _zones(region: Region) -> set[str]:
+    listed = region.admin.good("GET", "compute", "/os-availability-zone")["availabilityZoneInfo"]
+    return {str(zone["zoneName"]) for zone in listed}
