@@ -243,9 +243,7 @@ class World:
             for image in tenant.here.list("image", "images", owner=tenant.project_id):
                 tenant.here("PATCH", "image", f"/images/{image['id']}", [])
                 tenant.here.delete("image", f"/images/{image['id']}")
-            for server in tenant.here.list("compute", "servers"):
-                # An administrator may have locked it, and then its owner cannot delete it.
-                self.region.admin("POST", "compute", f"/servers/{server['id']}/action", {"unlock": None})
+            self._free(tenant)
             tenant._sweep_all("compute", "servers")  # its ports go with it
             _clear_pod(self.region.pods["Pod1"], tenant)
             _clear_pod(self.region.pods["Pod2"], tenant)
@@ -256,6 +254,24 @@ class World:
         for pair in self.region.pods["Pod1"].list("compute", "os-keypairs", user_id=self.tenant.user_id):
             path = f"/os-keypairs/{pair['keypair']['name']}?user_id={self.tenant.user_id}"
             self.region.pods["Pod1"].delete("compute", path)
+
+    def _free(self, tenant: Tenant) -> None:
+        """Take away what keeps the owner from deleting."""
+        admin = self.region.admin
+        for server in tenant.here.list("compute", "servers"):
+            # An administrator may have locked it.
+            admin("POST", "compute", f"/servers/{server['id']}/action", {"unlock": None})
+        volumes = {volume["id"]: volume for volume in tenant.here.list("block-storage", "volumes/detail")}
+        for volume_id, volume in volumes.items():
+            # One may have been attached to a server that there never was.
+            if volume["status"] == "in-use":
+                free = {"os-reset_status": {"status": "available", "attach_status": "detached"}}
+                admin("POST", "block-storage", f"/volumes/{volume_id}/action", free)
+        for pod in self.region.pods.values():
+            for snapshot in pod.list("block-storage", "snapshots/detail", all_tenants="1"):
+                # An administrator of a domain makes snapshots that are in no project.
+                if snapshot["volume_id"] in volumes:
+                    pod.delete("block-storage", f"/snapshots/{snapshot['id']}")
 
 
 def _clear_pod(operator: Caller, tenant: Tenant) -> None:
