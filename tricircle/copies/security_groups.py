@@ -22,7 +22,15 @@ from tricircle.copies.address_groups import AddressGroups, Remote
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach, oldest_marked, show
-from tricircle.copies.security_group_rules import RuleKey, has_rules, remote_groups, remote_of, rule_key, twins, wanted_rules
+from tricircle.copies.security_group_rules import (
+    RuleKey,
+    has_rules,
+    remote_groups,
+    remote_of,
+    rule_key,
+    twins,
+    wanted_rules,
+)
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
