@@ -243,6 +243,9 @@ class World:
             for image in tenant.here.list("image", "images", owner=tenant.project_id):
                 tenant.here("PATCH", "image", f"/images/{image['id']}", [])
                 tenant.here.delete("image", f"/images/{image['id']}")
+            for server in tenant.here.list("compute", "servers"):
+                # An administrator may have locked it, and then its owner cannot delete it.
+                self.region.admin("POST", "compute", f"/servers/{server['id']}/action", {"unlock": None})
             tenant._sweep_all("compute", "servers")  # its ports go with it
             _clear_pod(self.region.pods["Pod1"], tenant)
             _clear_pod(self.region.pods["Pod2"], tenant)

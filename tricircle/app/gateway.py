@@ -55,12 +55,13 @@ def gateway(settings: Settings) -> ASGIApp:
     rooms = open_rooms(settings)
     validator = Validator(settings)
     ranges = Ranges(OlderPods(settings.gateway.older_pods))
-    entrances = _entrances(rooms, validator, ranges)
+    enforcer = Enforcer(settings)
+    entrances = _entrances(rooms, validator, enforcer, ranges)
     public = settings.gateway.public_endpoint
     road = Road(
         entrances,
         validator=validator,
-        enforcer=Enforcer(settings),
+        enforcer=enforcer,
         pods=rooms.registry,
         ranges=ranges,
         settings=_road_settings(settings),
@@ -118,7 +119,7 @@ def admin(settings: Settings) -> ASGIApp:
     )
 
 
-def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entrance]:
+def _entrances(rooms: Rooms, validator: Validator, enforcer: Enforcer, ranges: Ranges) -> list[Entrance]:
     settings = rooms.settings
     health = Health(rooms.pools, rooms.registry)
     selection = Selection(rooms.registry, rooms.bindings, health, Capacity(rooms.clients, rooms.registry))
@@ -139,6 +140,7 @@ def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entra
         health=health,
         image_base=image_base,
         storage=StorageMakers.of(storage),
+        policies=enforcer,
     )
     return [
         Entrance(servers, compute),
