@@ -11,6 +11,8 @@ from tests.fuzz.verdict import Finding
 
 #: So many lines of one sort are printed; the file has them all.
 _SHOWN = 40
+#: A run says after so many requests how far it is.
+_STEP = 250
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Report:
             self.answered_by[who] += 1
             self.mutated += is_mutation
             self.hostile += not is_mutation
+            if (done := self.mutated + self.hostile) % _STEP == 0:
+                print(f"{self.door}: {done} requests, {len(self.findings)} findings", flush=True)
 
     def compare(self, *, is_same_class: bool) -> None:
         """A good request made bad has been sent to both sides."""
@@ -50,6 +54,7 @@ class Report:
         with self.lock:
             if excuse is None:
                 self.findings.append(finding)
+                print("  " + finding.line(), flush=True)
             else:
                 self.excused[excuse] += 1
                 self.passed_over.append(finding)
