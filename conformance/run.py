@@ -64,12 +64,13 @@ def full(every: Sequence[str]) -> list[str]:
 
 
 def run(lab: Lab, target: Target, tests: Sequence[str], out: Path, *, workers: int) -> None:
-    """Run those of ``tests`` that have no result yet, and once more what failed; every result is written down as it
-    comes."""
+    """Run those of ``tests`` that have no result yet, and once more, one at a time, what failed; every result is
+    written down as it comes.
+    """
     _run(lab, target, list(missing(tests, load(out))), out, workers=workers)
     failed = forget(out, "failed")
     again = [test for test in tests if class_of(test) in failed]
-    _run(lab, target, list(missing(again, load(out))), out, workers=workers, is_second=True)
+    _run(lab, target, list(missing(again, load(out))), out, workers=1, is_second=True)
 
 
 def _run(lab: Lab, target: Target, left: Sequence[str], out: Path, *, workers: int, is_second: bool = False) -> None:

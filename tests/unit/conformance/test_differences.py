@@ -62,10 +62,13 @@ def test_a_cause_is_found_by_pattern_and_an_idle_one_is_named() -> None:
     assert differences.idle(rows, known) == ["volume.C.*"]
 
 
-def test_direct_passes_are_a_ratchet() -> None:
+def test_passes_are_a_ratchet_at_every_target() -> None:
     before = [row(A, "passed", "passed", "passed"), row(B, "passed", "passed", "passed")]
-    now = [row(A, "skipped", "passed", "passed"), row(B, "absent", "absent", "absent")]
-    assert differences.lost(before, now) == [A]
+    now = [row(A, "skipped", "absent", "failed"), row(B, "absent", "absent", "passed")]
+    assert differences.lost(before, now) == [("pod", A), ("three", A)]
+    # A run that was cut off has not passed.
+    assert differences.left_out(now, ["pod", "three"]) == [("pod", B)]
+    assert differences.left_out(now, ["three"]) == []
 
 
 def test_what_failed_is_forgotten_with_its_class(tmp_path: Path) -> None:
