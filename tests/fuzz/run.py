@@ -15,7 +15,7 @@ from tests.fuzz.known import excuse
 from tests.fuzz.mutations import Case
 from tests.fuzz.relays import Asked, Relays
 from tests.fuzz.report import Report
-from tests.fuzz.verdict import Finding, differs, escaped, leaks, said, who_answered, wrongly_written
+from tests.fuzz.verdict import Finding, differs, escaped, is_routed, leaks, said, who_answered, wrongly_written
 from tests.fuzz.wire import NO_ANSWER, Heard, Sent, headers, send
 from tests.fuzz.world import OURS, THEIRS, Side, World
 
@@ -65,7 +65,7 @@ class Run:
             sent, heard, asked = self._ask(case, ours)
             direct = None if theirs is None else self._exchange(case, theirs, THEIRS)[1]
         who = who_answered(heard, asked)
-        self.report.count(status=heard.status, who=who, is_mutation=True)
+        self.report.count(status=heard.status, who=who, is_mutation=True, is_routed=is_routed(heard, who))
         # What another than we said is compared below, as often as that needs.
         self._judge(case.call, case.how, (sent, heard, direct), asked, is_ours=who == "us" or direct is None)
         if direct is None or theirs is None:
@@ -127,7 +127,8 @@ class Run:
         heard = send(ours.host, ours.port, sent)
         self.world.take_back(ours, sent, heard)
         asked = self.relays.asked(heard.header("x-openstack-request-id") or "")
-        self.report.count(status=heard.status, who=who_answered(heard, asked), is_mutation=False)
+        who = who_answered(heard, asked)
+        self.report.count(status=heard.status, who=who, is_mutation=False, is_routed=is_routed(heard, who))
         direct = None
         if theirs is not None and (heard.status >= 500 or heard.status == NO_ANSWER):
             twin = self._hostile_request(case, theirs, THEIRS)
