@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from tricircle.doors.compute.operators.machines import items_in
 from tricircle.doors.compute.operators.operator_views import HYPERVISOR
-from tricircle.errors import InvalidRequestError, UnavailableError
+from tricircle.errors import UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.host_names import name_in, pod_named
 from tricircle.road.carrier import Carrier, FanOut
@@ -34,26 +34,13 @@ class Hypervisors:
         pairs = request.query_pairs()
         pattern = dict(pairs).get(_PATTERN)
         if pattern is None or (request.microversion or (2, 1)) < (2, 53):
-            return await self._listed(request, row)
+            return await self._carrier.gather(request, row)
 
         def asked(name: str) -> tuple[str, bytes]:
             query = [(key, name if key == _PATTERN else value) for key, value in pairs]
             return row.path, urlencode(query).encode()
 
         return await self._matching(request, pattern, asked)
-
-    async def _listed(self, request: Request, row: Row) -> Answer:
-        """A page. Nova looks whether somebody may before it looks for a marker.
-
-        :raises InvalidRequestError: there is no such marker
-        """
-        try:
-            return await self._carrier.gather(request, row)
-        except InvalidRequestError:
-            fan = await self._carrier.fan_out(request, query=b"limit=1")
-            if fan.refusal is None:
-                raise
-            return await self._carrier.answer(request, *fan.refusal)
 
     async def show(self, request: Request) -> Answer:
         """What the first pod says that knows the id of the path.
