@@ -68,14 +68,6 @@ EXCUSES: tuple[Excuse, ...] = (
         ours="^404",
         theirs="^400",
     ),
-    Excuse(
-        why="of an offset that is there twice one counts; Cinder takes the second for a filter that it does not know",
-        door="block-storage",
-        kind="class",
-        how="^query offset twice$",
-        ours="^200",
-        theirs="^400 .*Invalid filters offset",
-    ),
     Excuse(why="an administrator cleans up in all pods at once", kind="wrong pod", call="^POST /workers/cleanup$"),
     Excuse(
         why="both refuse: whether somebody may is looked at before the form of a query",
