@@ -27,8 +27,9 @@ def workspace(lab: Lab, target: Target) -> Path:
 
 
 def file_of(lab: Lab, target: Target, *, is_sample: bool = False) -> Path:
-    """Where the results of one target are; those of a sample beside those of everything."""
-    return workspace(lab, target) / ("powered.jsonl" if is_sample else "results.jsonl")
+    """Where the results of one target are; those of a sample, and of an older pod, beside those of everything."""
+    name = "powered.jsonl" if is_sample else "results.jsonl"
+    return workspace(lab, target) / (f"older-{name}" if lab.older_pods else name)
 
 
 def times_of(lab: Lab, target: Target) -> Path:
