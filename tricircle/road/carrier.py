@@ -12,6 +12,8 @@ import msgspec
 from tricircle.context import RequestContext
 from tricircle.errors import (
     BadUpstreamAnswerError,
+    InvalidRequestError,
+    NotFoundError,
     NotImplementedByUsError,
     TricircleError,
     UnavailableError,
@@ -28,6 +30,7 @@ from tricircle.road.gather import Gatherer
 from tricircle.road.means import Means
 from tricircle.road.merge import Item
 from tricircle.road.pages import Pages
+from tricircle.road.paging import is_doubled, without_marker
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import UNKNOWABLE, Located, is_absent
 from tricircle.road.row import Row
@@ -262,8 +265,23 @@ class Carrier:
     async def gather(self, request: Request, row: Row, *, pods: Sequence[Pod] | None = None) -> Answer:
         """What GATHER does without a handler: one merged list of all pods in use (or of ``pods``).
 
-        Pods that do not have the microversion are left out, and the list says so.
+        Pods that do not have the microversion are left out, and the list says so. What a service refuses before it
+        looks for a marker, it refuses first.
         """
+        query = request.query_pairs()
+        if row.listing is not None and is_doubled(query, row.listing):
+            answer = await self.central(request)
+            if answer.status == 400:
+                return answer
+        try:
+            return await self._gathered(request, row, pods)
+        except (InvalidRequestError, NotFoundError):
+            fan = await self.fan_out(request, query=without_marker(query)) if "marker" in dict(query) else None
+            if fan is None or fan.refusal is None:
+                raise
+            return await self.answer(request, *fan.refusal)
+
+    async def _gathered(self, request: Request, row: Row, pods: Sequence[Pod] | None) -> Answer:
         members = await self.pods() if pods is None else pods
         started = time.perf_counter()
         asked = [pod for pod in members if self._service in pod.endpoints]
