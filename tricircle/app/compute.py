@@ -43,6 +43,7 @@ from tricircle.doors.compute.servers.group_actions import GroupActions
 from tricircle.doors.compute.servers.interfaces import Interfaces
 from tricircle.doors.compute.servers.item_limits import ItemLimits
 from tricircle.doors.compute.servers.pinning import Pinning
+from tricircle.doors.compute.servers.plugs import Plugs
 from tricircle.doors.compute.servers.server_actions import ServerActions
 from tricircle.doors.compute.servers.server_images import ServerImages
 from tricircle.doors.compute.servers.server_lists import ServerLists
@@ -269,5 +270,6 @@ def _actions(
         storage=storage,
         places=places,
         images=ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes),
+        plugs=Plugs(carrier=carrier, jobs=rooms.queue),
         pods=rooms.registry,
     )

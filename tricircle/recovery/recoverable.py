@@ -19,6 +19,7 @@ from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, changed, mark, revision, rows, text, words
 from tricircle.copies.networks import wanted_network
 from tricircle.copies.origins import USER, kept
+from tricircle.copies.pod_status import said
 from tricircle.copies.ports import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.copies.security_groups import difference as group_difference
@@ -26,7 +27,7 @@ from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic,
 from tricircle.copies.trunks import difference as trunk_difference
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind, Routing
+from tricircle.model.routing import STATUS, Kind, Routing
 from tricircle.recovery.declared import Declared
 from tricircle.recovery.facts import ANYBODY, Fact, Sorted, age, sort
 
@@ -224,7 +225,7 @@ def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Decla
         if origin := kept(port).get("origin"):
             details["origin"] = origin
         fact = _copy(pod, Kind.PORT, holding, port, details, agrees=agrees and text(port, _HOST) == pod.name)
-        return replace(fact, defaults={"origin": USER})
+        return replace(fact, defaults={"origin": USER, STATUS: said(holding.body)})
 
     return sort(pod, holdings, declared.ports, judge, make)
 
@@ -238,7 +239,8 @@ def trunks(pod: Pod, holdings: Iterable[Holding], copies: Sorted, declared: Decl
 
     def make(holding: Holding, trunk: Body) -> Fact:
         agrees = not trunk_difference(trunk, ids, holding.body)
-        return _copy(pod, Kind.TRUNK, holding, trunk, {}, agrees=agrees)
+        fact = _copy(pod, Kind.TRUNK, holding, trunk, {}, agrees=agrees)
+        return replace(fact, defaults={STATUS: said(holding.body)})
 
     return sort(pod, holdings, declared.trunks, judge, make)
 
