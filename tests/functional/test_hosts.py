@@ -188,6 +188,7 @@ def test_tenants_see_no_host_and_may_change_none(region: Region, tenant: Tenant)
     for method, path in (
         ("GET", "/os-services"),
         ("GET", "/os-hypervisors"),
+        ("GET", "/os-hypervisors/detail?marker=3d1ab5ac-2ba3-4c10-a7b0-8a3f7d8b2f4b"),
         ("GET", "/os-aggregates"),
         ("PUT", "/os-services/3d1ab5ac-2ba3-4c10-a7b0-8a3f7d8b2f4b"),
     ):

@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from tests.fuzz.evenness import Evenness
 from tests.fuzz.hostile import hostile
 from tests.fuzz.mutations import spread
 from tests.fuzz.relays import Watched
@@ -38,6 +39,7 @@ def test_bad_input(door: str, stage: Watched, things: World) -> None:
         relays=stage.relays,
         words=words((lab.state / "canaries.json").read_text(), ports),
         report=report,
+        evenness=Evenness(things),
     )
     calls = [call for call in DOORS[door]() if CALLS.search(call.name)]
     run.mutations(spread(calls, door, MUTATED, SEED))

@@ -116,6 +116,13 @@ class World:
                 gone = Sent(method=b"DELETE", target=where.encode(), headers=sent.headers)
                 send(side.host, side.port, gone)
 
+    def replace(self, name: str, place: int, thing_id: str) -> None:
+        """From now on another thing stands for a name on one side."""
+        with self._lock:
+            pair = list(self._names[name])
+            pair[place] = thing_id
+            self._know(name, *pair)
+
     def _know(self, name: str, ours: object, theirs: object | None = None) -> None:
         self._names[name] = (str(ours), str(ours if theirs is None else theirs))
         self._names = dict(sorted(self._names.items(), key=lambda pair: -len(pair[0])))
@@ -141,11 +148,12 @@ class World:
         flavor = region.admin.make("compute", "flavors", "flavor", name=unique("fuzz"), ram=64, vcpus=1, disk=1)
         inside = region.pods["Pod1"].make("compute", "flavors", "flavor", name=unique("fuzz"), ram=64, vcpus=1, disk=1)
         self._know("flavor", flavor["id"], inside["id"])
-        self._know("own-image", *self._images())
+        self._know("own-image", self.image(), self.image())
 
-    def _images(self) -> list[str]:
+    def image(self) -> str:
+        """A new image without data, by its id."""
         body = {"name": "fuzz", "disk_format": "raw", "container_format": "bare", "visibility": "shared"}
-        return [str(self.tenant.here.good("POST", "image", "/images", body)["id"]) for _ in range(2)]
+        return str(self.tenant.here.good("POST", "image", "/images", body)["id"])
 
     def _network(self) -> None:
         made: dict[str, list[str]] = {
@@ -205,9 +213,9 @@ class World:
 
     def _settle(self, caller: Caller, made: dict[str, list[str]], place: int) -> None:
         for name in ("server", "victim", "deleted-server"):
-            _until(caller, "compute", f"/servers/{made[name][place]}", "server", "ACTIVE")
+            until(caller, "compute", f"/servers/{made[name][place]}", "server", "ACTIVE")
         for name in ("volume", "victim-volume", "deleted-volume"):
-            _until(caller, "block-storage", f"/volumes/{made[name][place]}", "volume", "available")
+            until(caller, "block-storage", f"/volumes/{made[name][place]}", "volume", "available")
         for service, path in (
             ("compute", f"/servers/{made['deleted-server'][place]}"),
             ("block-storage", f"/volumes/{made['deleted-volume'][place]}"),
@@ -215,7 +223,7 @@ class World:
             assert caller.delete(service, path) in (202, 204)
             eventually(lambda s=service, p=path: caller("GET", s, p).status_code, lambda seen: seen == 404, path)  # type: ignore[misc]
         snapshot = caller.make("block-storage", "snapshots", "snapshot", volume_id=made["volume"][place])
-        _until(caller, "block-storage", f"/snapshots/{snapshot['id']}", "snapshot", "available")
+        until(caller, "block-storage", f"/snapshots/{snapshot['id']}", "snapshot", "available")
         first = self._names.get("snapshot", ("", ""))[0]
         self._know("snapshot", first or snapshot["id"], snapshot["id"])
 
@@ -282,7 +290,9 @@ def _clear_pod(operator: Caller, tenant: Tenant) -> None:
                 operator.delete("network", f"/{collection}/{thing['id']}")
 
 
-def _until(caller: Caller, service: str, path: str, member: str, status: str) -> None:
+def until(caller: Caller, service: str, path: str, member: str, status: str) -> None:
+    """Wait for a thing to be in this state."""
+
     def look() -> Json:
         found: Json = caller.good("GET", service, path)[member]
         return found

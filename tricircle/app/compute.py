@@ -15,7 +15,7 @@ from tricircle.doors.compute.boots.nics import Nics
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.declared.declared_changes import KeypairChanges, ServerGroupChanges
 from tricircle.doors.compute.declared.lookups import Declared
-from tricircle.doors.compute.needs import Policies, ServerStorage
+from tricircle.doors.compute.needs import ServerStorage
 from tricircle.doors.compute.networks import Networks
 from tricircle.doors.compute.operators.aggregate_copies import AggregateCopies
 from tricircle.doors.compute.operators.aggregate_zones import AggregateZones
@@ -43,6 +43,7 @@ from tricircle.doors.compute.servers.group_actions import GroupActions
 from tricircle.doors.compute.servers.interfaces import Interfaces
 from tricircle.doors.compute.servers.item_limits import ItemLimits
 from tricircle.doors.compute.servers.pinning import Pinning
+from tricircle.doors.compute.servers.plugs import Plugs
 from tricircle.doors.compute.servers.server_actions import ServerActions
 from tricircle.doors.compute.servers.server_images import ServerImages
 from tricircle.doors.compute.servers.server_lists import ServerLists
@@ -56,6 +57,7 @@ from tricircle.pods.health import Health
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door
+from tricircle.road.needs import Authorises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def compute_door(
     health: Health,
     image_base: str,
     storage: StorageMakers,
-    policies: Policies,
+    policies: Authorises,
 ) -> Door:
     """The compute door, every special case with what it needs."""
     networks = Networks(clients=rooms.clients, pods=rooms.registry)
@@ -269,5 +271,6 @@ def _actions(
         storage=storage,
         places=places,
         images=ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes),
+        plugs=Plugs(carrier=carrier, jobs=rooms.queue),
         pods=rooms.registry,
     )

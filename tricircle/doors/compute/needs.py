@@ -31,14 +31,6 @@ class Asking(Protocol):
         ...
 
 
-class Policies(Protocol):
-    """Who may do what we decide ourselves (``http/policy/enforcer.py``)."""
-
-    def authorize(self, context: RequestContext, rule: str, target: Mapping[str, object] | None = None) -> None:
-        """:raises ForbiddenError: the caller may not"""
-        ...
-
-
 class PodSelection(Protocol):
     """Chooses pods (``pods/selection.py``)."""
 

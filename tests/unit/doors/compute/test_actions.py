@@ -248,6 +248,33 @@ async def test_a_resize_takes_the_flavor_along_and_keeps_to_the_limit(sky: Cloud
         await act(sky, server, "resize", {"flavorRef": "nope"})
 
 
+@pytest.mark.parametrize(
+    ("action", "value"),
+    [
+        ("resize", {"flavorRef": "nope"}),
+        ("unshelve", {"availability_zone": "nowhere"}),
+        ("unshelve", {"availability_zone": "az2"}),
+        ("rebuild", {"imageRef": IMAGE, "key_name": "nobodys"}),
+    ],
+)
+async def test_a_locked_server_is_refused_as_such_whatever_an_action_names(
+    sky: Cloud, server: dict[str, Any], action: str, value: dict[str, Any]
+) -> None:
+    text = f"Instance {server['id']} is locked"
+    seen = []
+
+    def refuse(asked: Asked, server_id: str) -> Said:
+        seen.append(asked.json()[action])
+        raise Refusal(409, f"Instance {server_id} is locked")
+
+    sky.apps["pod1"].nova._act = refuse  # type: ignore[method-assign]
+    answer = await act(sky, server, action, value)
+    assert (answer.status, json_of(answer)["conflictingRequest"]["message"]) == (409, text)
+    # The pod was asked for what nobody has: it could not have done it.
+    assert [one.keys() for one in seen] == [value.keys()]
+    assert not set(map(str, seen[0].values())) & set(value.values())
+
+
 async def test_an_az_in_unshelve_is_the_servers_own(sky: Cloud, server: dict[str, Any]) -> None:
     await act(sky, server, "unshelve", {"availability_zone": "az1"})
     assert sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")[-1] == {"unshelve": None}

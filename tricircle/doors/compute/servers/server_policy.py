@@ -7,18 +7,18 @@ judges by Nova's rules, and a few end there. Nova looks for the server first and
 
 from urllib.parse import quote
 
-from tricircle.doors.compute.needs import Policies
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.errors import ForbiddenError
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier
+from tricircle.road.needs import Authorises
 from tricircle.road.route import Located
 
 
 class ServerPolicy:
     """Nova's rules about servers, as the operator set them here (``http/policy/rules.py``)."""
 
-    def __init__(self, *, carrier: Carrier, policies: Policies) -> None:
+    def __init__(self, *, carrier: Carrier, policies: Authorises) -> None:
         self._carrier = carrier
         self._policies = policies
 
