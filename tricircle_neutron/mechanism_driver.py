@@ -10,7 +10,6 @@ from typing import Any
 
 from neutron.db import models_v2
 from neutron.db.models import securitygroup as security_group_models
-from neutron_lib import constants
 from neutron_lib.api.definitions import portbindings
 from neutron_lib.callbacks import events, registry, resources
 from neutron_lib.db import api as db_api
@@ -31,6 +30,7 @@ from tricircle_neutron import (
     plugin_view,
     qos_driver,
     quarantine,
+    realisation,
     slices,
     trunk_driver,
 )
@@ -120,22 +120,24 @@ class TricircleMechanismDriver(api.MechanismDriver):
         """
         with db_api.CONTEXT_READER.using(context.plugin_context):
             pod = facts.pod_named(context.plugin_context.session, context.host)
+            status = realisation.of_port(context.plugin_context.session, context.current)
         if pod is None:
             LOG.warning(
                 "Port %s cannot be bound: no pod that may carry it is named %s", context.current["id"], context.host
             )
             return
         segment = context.segments_to_bind[0]
-        context.set_binding(
-            segment[api.ID], portbindings.VIF_TYPE_OVS, _VIF_DETAILS, status=_bound_status(context.current)
-        )
+        context.set_binding(segment[api.ID], portbindings.VIF_TYPE_OVS, _VIF_DETAILS, status=status)
 
     def update_port_postcommit(self, context: Any) -> None:
-        """Let the status of a bound port follow ``admin_state_up``: at the centre no agent does."""
-        port, original = context.current, context.original
-        is_bound = context.vif_type == portbindings.VIF_TYPE_OVS
-        if is_bound and original and port["admin_state_up"] != original["admin_state_up"]:
-            directory.get_plugin().update_port_status(context.plugin_context, port["id"], _bound_status(port))
+        """Let the status of a bound port be what its pod was last seen to say: at the centre no agent reports any."""
+        port, plugin_context = context.current, context.plugin_context
+        if context.vif_type != portbindings.VIF_TYPE_OVS or not changes.is_carried(port):
+            return
+        with db_api.CONTEXT_READER.using(plugin_context):
+            status = realisation.of_port(plugin_context.session, port)
+        if port["status"] != status:
+            directory.get_plugin().update_port_status(plugin_context, port["id"], status)
 
     # --- security groups -----------------------------------------------------------------------------------------
 
@@ -167,10 +169,6 @@ def _check_settings() -> None:
             _VLAN_DRIVER,
             _STOCK_VLAN,
         )
-
-
-def _bound_status(port: Mapping[str, object]) -> str:
-    return str(constants.PORT_STATUS_ACTIVE if port["admin_state_up"] else constants.PORT_STATUS_DOWN)
 
 
 def _changed(context: Any, job_type: JobType, model: type) -> None:

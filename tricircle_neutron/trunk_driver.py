@@ -2,8 +2,8 @@
 """What becomes of trunks at the centre, where no agent and no switch exist?
 
 Jobs are filed in the transactions of changes. What an agent would do, the worker and this driver do together: who
-makes a sub-port in a pod binds it to that pod; here it is let go of when it, or the parent, leaves. A trunk is ACTIVE
-as long as its parent and all its sub-ports are bound to one pod.
+makes a sub-port in a pod binds it to that pod; here it is let go of when it, or the parent, leaves. A trunk has the
+status that its copy was last seen to have (``realisation.py``): each update of its parent looks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from neutron_lib.services.trunk import constants
 from oslo_log import log
 
 from tricircle.model.job import JobType
-from tricircle_neutron import jobs
+from tricircle_neutron import jobs, realisation
 
 LOG = log.getLogger(__name__)
 
@@ -89,23 +89,17 @@ def _let_go_of_all(_resource: str, _event: str, _trigger: object, payload: Any) 
 
 def _let_go_of_some(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
     _let_go(payload.context, payload.metadata["subports"])
-    _settle(payload.context, payload.resource_id)
 
 
 def _port_updated(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
-    """A parent, or a sub-port, came to a pod or left it."""
+    """A parent came to a pod or left it, or whoever asked the pod has news."""
     before, now = payload.states[0], payload.latest_state
-    if not isinstance(now, Mapping) or before.get(portbindings.HOST_ID) == now.get(portbindings.HOST_ID):
+    if not isinstance(now, Mapping) or not (details := now.get("trunk_details")):
         return
-    if details := now.get("trunk_details"):
-        if not now.get(portbindings.HOST_ID):
-            trunk = trunk_objects.Trunk.get_object(payload.context.elevated(), id=details["trunk_id"])
-            _let_go(payload.context, trunk.sub_ports if trunk is not None else ())
-        _settle(payload.context, details["trunk_id"])
-    elif now.get("device_owner") == SUB_PORT_OWNER:
-        sub_port = trunk_objects.SubPort.get_object(payload.context.elevated(), port_id=now["id"])
-        if sub_port is not None:
-            _settle(payload.context, sub_port.trunk_id)
+    if before.get(portbindings.HOST_ID) and not now.get(portbindings.HOST_ID):
+        trunk = trunk_objects.Trunk.get_object(payload.context.elevated(), id=details["trunk_id"])
+        _let_go(payload.context, trunk.sub_ports if trunk is not None else ())
+    _settle(payload.context, details["trunk_id"], now.get(portbindings.HOST_ID) or "")
 
 
 def _let_go(context: Any, sub_ports: Iterable[Any]) -> None:
@@ -119,17 +113,11 @@ def _let_go(context: Any, sub_ports: Iterable[Any]) -> None:
             LOG.debug("Sub-port %s is gone", sub_port.port_id)
 
 
-def _settle(context: Any, trunk_id: str) -> None:
-    """Write the status that the trunk has by the hosts of its ports."""
+def _settle(context: Any, trunk_id: str, host: str) -> None:
+    """Write the status that the trunk has in the pod of its parent."""
     admin = context.elevated()
     with db_api.CONTEXT_WRITER.using(admin):
         trunk = trunk_objects.Trunk.get_object(admin, id=trunk_id)
-        if trunk is None:
-            return
-        wanted = {trunk.port_id, *(sub_port.port_id for sub_port in trunk.sub_ports)}
-        ports = directory.get_plugin().get_ports(admin, filters={"id": list(wanted)})
-        hosts = {port.get(portbindings.HOST_ID) or "" for port in ports}
-        is_whole = len(hosts) == 1 and "" not in hosts
-        status = constants.TRUNK_ACTIVE_STATUS if is_whole else constants.TRUNK_DOWN_STATUS
-        if trunk.status != status:
+        status = realisation.of_trunk(admin.session, trunk_id, host)
+        if trunk is not None and trunk.status != status:
             trunk.update(status=status)

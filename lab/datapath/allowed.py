@@ -22,7 +22,7 @@ def obstacle() -> str | None:
         return "it needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN"
     if not _TUN.exists():
         return f"there is no {_TUN}"
-    command = ["unshare", "--net", "--mount", "sh", "-c", " && ".join(_TRIAL)]
+    command = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", " && ".join(_TRIAL)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:

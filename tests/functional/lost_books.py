@@ -141,6 +141,8 @@ def _lasting(row: Row) -> Row:
     for name in ("facts", "details", "resources"):
         if isinstance(kept.get(name), str):
             kept[name] = json.loads(kept[name])
+    # Seen in the pod a moment ago, or not yet.
+    kept.get("details", {}).pop("status", None)
     return kept
 
 

@@ -32,6 +32,7 @@ from tricircle.copies.reach import Reach
 from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_ports import ServerPorts
+from tricircle.copies.statuses import Statuses
 from tricircle.copies.subnets import Subnets
 from tricircle.copies.trunks import Trunks
 from tricircle.jobs.queue import Queue
@@ -131,6 +132,7 @@ class World:
     policies: QosPolicies
     trunks: Trunks
     ports: Ports
+    statuses: Statuses
     server_ports: ServerPorts
     pods: list[Pod]
     demo: Rest
@@ -249,6 +251,7 @@ def _world(settings: Settings, reach: Reach, pods: list[Pod]) -> World:
         policies=policies,
         trunks=Trunks(reach, ports),
         ports=ports,
+        statuses=Statuses(reach),
         server_ports=ServerPorts(reach, ports),
         pods=pods,
         demo=Rest(keystone, network, "demo", "demo"),
@@ -268,6 +271,7 @@ def _bodies(world: World) -> Mapping[JobType, Callable[..., Awaitable[None]]]:
         JobType.QOS_POLICY: world.policies.agree,
         JobType.TRUNK: world.trunks.agree,
         JobType.SERVER_PORTS: world.server_ports.agree,
+        JobType.PORT_STATUS: world.statuses.agree,
     }
 
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.functional.network_world import Json, World, open_world
+from tricircle.context import ProjectId
+from tricircle.copies.statuses import awaited, look
 from tricircle.model.routing import Kind
 
 pytestmark = pytest.mark.lab
@@ -41,6 +43,14 @@ async def _boot(world: World, parent: Json, number: int) -> str:
     return str(routing.pod_resource_id)
 
 
+async def _plugged(world: World, parent: Json, number: int, pod_port: str) -> None:
+    """What the pod's Nova does with the port, and then the gateway: somebody looks."""
+    host = world.inside[number].list("agents", agent_type="Open vSwitch agent")[0]["host"]
+    world.inside[number].change("ports", "port", pod_port, **{"binding:host_id": host, "device_owner": "compute:nova"})
+    project_id = ProjectId(str(parent["project_id"]))
+    await look(world.reach, world.pods[number], project_id, awaited(str(parent["id"])))
+
+
 def _tags(world: World, number: int, trunk: Json) -> dict[str, int]:
     """Segment of each sub-port of the copy, by the central id of the port."""
     found: dict[str, int] = {}
@@ -63,9 +73,10 @@ async def test_a_trunk_lives_with_its_parent(world: World) -> None:
     (copy,) = world.marked(0, "trunks", trunk["id"])
     assert (copy["name"], copy["port_id"], copy["project_id"]) == ("t", pod_port, trunk["project_id"])
     assert _tags(world, 0, trunk) == {first["port_id"]: 101}
-    seen = world.demo.show("ports", "port", first["port_id"])
-    assert (seen["status"], seen["device_owner"]) == ("ACTIVE", "trunk:subport")
-    assert world.demo.show("trunks", "trunk", trunk["id"])["status"] == "ACTIVE"
+    assert world.demo.show("ports", "port", first["port_id"])["device_owner"] == "trunk:subport"
+    await _plugged(world, parent, 0, pod_port)
+    await world.until(lambda: world.demo.show("trunks", "trunk", trunk["id"])["status"] == "ACTIVE")
+    await world.until(lambda: world.demo.show("ports", "port", first["port_id"])["status"] == "ACTIVE")
     assert not world.marked(1, "trunks", trunk["id"])
 
     # Sub-ports come and go while the server runs.
@@ -86,6 +97,7 @@ async def test_a_trunk_lives_with_its_parent(world: World) -> None:
     assert world.demo.delete("ports", second["port_id"]) == 409
 
     # The server ends: the copies go, what the tenant declared stays, and goes to another pod with its next server.
+    world.inside[0].change("ports", "port", pod_port, **{"binding:host_id": "", "device_owner": ""})
     await world.trunks.remove(world.pods[0], str(parent["id"]), world.deadline())
     released = {"binding:host_id": "", "device_id": "", "device_owner": ""}
     world.service.change("ports", "port", parent["id"], **released)

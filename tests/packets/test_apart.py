@@ -31,7 +31,7 @@ def test_two_tenants_with_equal_addresses(cases: Cases, place: Callable[..., Pla
 
 def test_an_interface_that_is_detached(cases: Cases, place: Callable[..., Place]) -> None:
     here = place()
-    one, far = here.boot("one", "az1"), here.boot("far", "az2")
+    one, far = here.boots(("one", "az1"), ("far", "az2"))
     here.ready(one, far)
     url = f"/servers/{far.server_id}/os-interface"
 
@@ -56,7 +56,7 @@ def test_an_interface_that_is_detached(cases: Cases, place: Callable[..., Place]
 
 def test_the_default_group_inside_one_pod(cases: Cases, place: Callable[..., Place]) -> None:
     here = place()
-    one, near = (here.boot(name, "az1", security_groups=[{"name": "default"}]) for name in ("one", "near"))
+    one, near = here.boots(("one", "az1"), ("near", "az1"), security_groups=[{"name": "default"}])
     here.ready(one, near)
     cases.passes("the default group in one pod", one, near.name, here.address(near))
     port = here.port(near)
@@ -69,8 +69,8 @@ def test_the_default_group_inside_one_pod(cases: Cases, place: Callable[..., Pla
 def strangers(place: Callable[..., Place]) -> Place:
     """Two servers of the default group in two pods, and one of another group in the first."""
     here = place()
-    default = {"security_groups": [{"name": "default"}]}
-    here.ready(here.boot("one", "az1", **default), here.boot("far", "az2", **default), here.boot("other", "az1"))
+    here.ready(*here.boots(("one", "az1"), ("far", "az2"), security_groups=[{"name": "default"}]))
+    here.ready(here.boot("other", "az1"))
     return here
 
 

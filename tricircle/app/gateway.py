@@ -23,6 +23,7 @@ from tricircle.doors.identity.passage import Passage
 from tricircle.doors.image import rows as image_rows
 from tricircle.doors.image.images import Images
 from tricircle.doors.network import rows as network_rows
+from tricircle.doors.network.port_status import PortStatus
 from tricircle.doors.network.ports import PortRemoval
 from tricircle.http.dialects import Dialect
 from tricircle.http.listener import ASGIApp, Check, Listener, OperatorPages, Places
@@ -37,10 +38,12 @@ from tricircle.pods.health import Health
 from tricircle.pods.registration import Registration
 from tricircle.pods.selection import Selection
 from tricircle.pods.survey import Surveyor
-from tricircle.road.carrier import Carrier, Means
+from tricircle.road.carrier import Carrier
+from tricircle.road.entrance import Entrance, RoadSettings
 from tricircle.road.forward import Forwarder
 from tricircle.road.front_page import front_page
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.means import Means
+from tricircle.road.pipeline import Road
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
 from tricircle.road.versions import OlderPods, Ranges
@@ -53,12 +56,13 @@ def gateway(settings: Settings) -> ASGIApp:
     rooms = open_rooms(settings)
     validator = Validator(settings)
     ranges = Ranges(OlderPods(settings.gateway.older_pods))
-    entrances = _entrances(rooms, validator, ranges)
+    enforcer = Enforcer(settings)
+    entrances = _entrances(rooms, validator, enforcer, ranges)
     public = settings.gateway.public_endpoint
     road = Road(
         entrances,
         validator=validator,
-        enforcer=Enforcer(settings),
+        enforcer=enforcer,
         pods=rooms.registry,
         ranges=ranges,
         settings=_road_settings(settings),
@@ -116,7 +120,7 @@ def admin(settings: Settings) -> ASGIApp:
     )
 
 
-def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entrance]:
+def _entrances(rooms: Rooms, validator: Validator, enforcer: Enforcer, ranges: Ranges) -> list[Entrance]:
     settings = rooms.settings
     health = Health(rooms.pools, rooms.registry)
     selection = Selection(rooms.registry, rooms.bindings, health, Capacity(rooms.clients, rooms.registry))
@@ -127,6 +131,7 @@ def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entra
     network = carriers.make("network", Service.NETWORK, network_rows.PREFIX)
     identity = carriers.make("identity", Service.IDENTITY, identity_rows.PREFIX)
     removal = PortRemoval(carrier=network, copies=rooms.routings, pods=rooms.registry, ports=rooms.copies.ports)
+    status = PortStatus(carrier=network, copies=rooms.routings, pods=rooms.registry, statuses=rooms.copies.statuses)
     passage = Passage(carrier=identity, validator=validator, region=settings.gateway.central_region)
     image_base = f"{settings.gateway.public_endpoint}{image_rows.PREFIX}/v2"
     storage = block_storage_door(rooms, volumes, selection=selection)
@@ -137,12 +142,13 @@ def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entra
         health=health,
         image_base=image_base,
         storage=StorageMakers.of(storage),
+        policies=enforcer,
     )
     return [
         Entrance(servers, compute),
         Entrance(storage, volumes),
         Entrance(image_rows.door(Images(carrier=images, glances=rooms.copies.images)), images),
-        Entrance(network_rows.door(removal), network),
+        Entrance(network_rows.door(removal, status), network),
         Entrance(identity_rows.door(passage), identity),
     ]
 

@@ -19,6 +19,7 @@ from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.server_groups import ServerGroups
+from tricircle.copies.statuses import Statuses
 from tricircle.copies.subnets import Subnets
 from tricircle.copies.trunks import Trunks
 from tricircle.copies.vanished import Vanished
@@ -56,6 +57,7 @@ class Copies:
     qos_policies: QosPolicies
     ports: Ports
     trunks: Trunks
+    statuses: Statuses
     vanished: Vanished
 
 
@@ -154,5 +156,6 @@ def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
         qos_policies=qos_policies,
         ports=ports,
         trunks=Trunks(reach, ports),
+        statuses=Statuses(reach),
         vanished=Vanished(reach),
     )

@@ -90,5 +90,6 @@ def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
         JobType.IMAGE_COPY: copies.images.bring,
         JobType.IMAGE_HOME: copies.image_homes.agree,
         JobType.SERVER_PORTS: ServerPorts(rooms.reach, copies.ports).agree,
+        JobType.PORT_STATUS: copies.statuses.agree,
         JobType.SWEEP: sweeps.agree,
     }

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tricircle.audit.findings import NOBODY, Finding, Holding, What
 from tricircle.context import ProjectId
+from tricircle.copies.pod_status import said, shown
 from tricircle.model.routing import Kind, Routing, RoutingState
 
 Body = Mapping[str, object]
@@ -180,6 +181,24 @@ def let_go(page: Sequence[Holding], known: Known, alive: Container[str]) -> Iter
         server_id = str(central.get("device_id") or "")
         if server_id in alive and _is_of_compute(central):
             yield _serverless(server_id, central, "the server has lost its port in the pod")
+
+
+def statuses(page: Sequence[Holding], known: Known, pod_name: str) -> Iterator[Finding]:
+    """Ports and trunks of which the centre shows another status than the pod. Of a trunk, its parent is named."""
+    for holding in page:
+        row = known.rows.get(holding.pod_resource_id)
+        central = known.central.get(row.central_id) if row is not None else None
+        if row is None or central is None or is_young(central, known.before):
+            continue
+        if row.kind is Kind.PORT:
+            port_id, wanted = row.central_id, shown(central, said(holding.body))
+            if central.get("binding:host_id") != pod_name:
+                continue
+        else:
+            port_id, wanted = str(central.get("port_id")), said(holding.body)
+        if central.get("status") != wanted:
+            note = f"{row.kind} {row.central_id}: {central.get('status')}, in the pod {wanted}"
+            yield Finding(what=What.STATUS, kind=Kind.PORT, central_id=port_id, project_id=row.project_id, note=note)
 
 
 def at_centre(

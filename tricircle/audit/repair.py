@@ -19,6 +19,7 @@ from tricircle.copies.bodies import text
 from tricircle.copies.image.homes import ImageHomes
 from tricircle.copies.reach import Reach
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
+from tricircle.copies.statuses import awaited, look
 from tricircle.errors import UpstreamStatusError
 from tricircle.ledger.leases import Lease
 from tricircle.model.job import JobType
@@ -80,6 +81,7 @@ class Repair:
             What.DUPLICATE: self._delete_duplicate,
             What.SERVERLESS: self._let_go,
             What.UNCOPIED: self._file,
+            What.STATUS: self._look,
             What.HOMELESS: self._bring_home,
             What.SLICE: self._give_back,
         }
@@ -137,6 +139,10 @@ class Repair:
         await self._reach.queue.append(
             job_type, finding.central_id, finding.project_id, pod_id=self._pod.id, payload=payload
         )
+        return finding
+
+    async def _look(self, finding: Finding) -> Finding:
+        await look(self._reach, self._pod, finding.project_id, awaited(finding.central_id))
         return finding
 
     async def _bring_home(self, finding: Finding) -> Finding:

@@ -237,6 +237,8 @@ class _Tour:
             await self._act(compare.homeless(page, known, self._alive))
         if kind is Kind.PORT and self._alive is not None:
             await self._act(compare.let_go(page, known, self._alive))
+        if kind in (Kind.PORT, Kind.TRUNK):
+            await self._act(compare.statuses(page, known, self._pod.name))
 
     async def _shape(self, kind: Kind, central: Mapping[str, Body], before: datetime) -> compare.Shape:
         """What copies of these originals look like."""

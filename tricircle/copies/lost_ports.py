@@ -15,6 +15,7 @@ from tricircle.copies.origins import USER, kept
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
+from tricircle.copies.statuses import awaited, look
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun, Report
 from tricircle.model.job import JobType
@@ -70,6 +71,7 @@ class LostPorts:
         details = {"origin": origin, "server_id": server_id}
         copy = await self._ports.ensure(pod, port, details=details, deadline=run.deadline)
         await self._plug(pod, copy, server_id, run)
+        await look(self._reach, pod, copy.project_id, awaited(run.resource_id))
         return {"copy": str(copy.pod_resource_id), "server": server_id}
 
     async def _port(self, run: JobRun) -> Body | None:

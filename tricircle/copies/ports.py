@@ -19,6 +19,7 @@ from tricircle.copies.origins import kept
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.security_groups import SecurityGroups
+from tricircle.copies.statuses import awaited, look
 from tricircle.copies.subnets import Subnets
 from tricircle.copies.trunked import remove_port
 from tricircle.copies.visit import expected, visit
@@ -246,6 +247,8 @@ class Ports:
         if put := difference(wanted, present):
             path = f"/v2.0/ports/{text(present, 'id')}"
             await self._reach.network(pod).put(path, body={"port": put}, deadline=deadline)
+            if "admin_state_up" in put:
+                await look(self._reach, pod, project_id, awaited(text(port, "id")))
 
     async def _forget_gone(self, pod: Pod, port: Body, deadline: Deadline) -> bool:
         """Forget copies of what the port names that are not in the pod any more; whether there were any."""

@@ -19,6 +19,7 @@ from tricircle.copies.bodies import Body, rows, text
 from tricircle.copies.origins import GATEWAY, kept
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, show
+from tricircle.copies.statuses import awaited, look
 from tricircle.copies.trunked import remove_port
 from tricircle.errors import NotFoundError, RetryLaterError
 from tricircle.jobs.worker import JobRun
@@ -217,6 +218,7 @@ class ServerPorts:
         change = {"device_id": server_id, "device_owner": f"compute:{pod.az_name}"}
         path = f"/v2.0/ports/{copy.central_id}"
         await self._reach.central.networking.put(path, body={"port": change}, deadline=deadline, ok=(404,))
+        await look(self._reach, pod, copy.project_id, awaited(copy.central_id))
 
     async def _release(self, pod: Pod, copy: Routing, run: JobRun) -> None:
         if not copy.is_bound:

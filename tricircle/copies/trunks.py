@@ -16,6 +16,7 @@ from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.origins import USER
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, may_offer, show
+from tricircle.copies.statuses import awaited, look
 from tricircle.copies.trunked import PATH, remove_trunk
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError
@@ -122,6 +123,8 @@ class Trunks:
         copy = await self._reach.routings.copy_in(Kind.PORT, text(parent, "id"), pod.id)
         if copy is not None and copy.is_bound:
             await self._ensure_trunk(pod, run.resource_id, copy, run.deadline)
+            # Whatever was changed above: Neutron calls a trunk DOWN until its sub-ports are in it.
+            await look(self._reach, pod, copy.project_id, awaited(copy.central_id))
 
     async def _ensure_trunk(self, pod: Pod, trunk_id: str, parent: Routing, deadline: Deadline) -> None:
         known = await self._reach.routings.copy_in(Kind.TRUNK, trunk_id, pod.id)

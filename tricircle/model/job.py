@@ -27,6 +27,7 @@ class JobType(StrEnum):
     IMAGE_COPY = "image_copy"  # bring an image into one pod
     IMAGE_HOME = "image_home"  # bring an image that a pod made to the centre
     SERVER_PORTS = "server_ports"  # ports of a server that ended or lost an interface
+    PORT_STATUS = "port_status"  # what one pod says of the status of ports and trunks; the resource is the pod
     SWEEP = "sweep"  # everything in one pod; the resource is the pod
 
 

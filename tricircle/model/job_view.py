@@ -22,6 +22,7 @@ _RESOURCE_FIELDS: Mapping[JobType, tuple[str, ...]] = {
     JobType.VOLUME_TYPE: ("volume_type_id",),
     JobType.GROUP_TYPE: ("group_type_id",),
     JobType.SERVER_PORTS: ("server_id",),
+    JobType.PORT_STATUS: ("pod_id",),
 }
 _ONE_ID = ("resource_id",)
 _BETWEEN = "/"

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from tricircle.context import PodId, ProjectId
 
+#: The detail of ports and trunks that says which status their copy was last seen to have.
+STATUS = "status"
+
 
 class Kind(StrEnum):
     """What a routing or a job is about. Owned kinds keep the pod's id; of declared kinds the row is a copy."""

@@ -111,12 +111,15 @@ def reach_of(books: Books, port: dict[str, object]) -> Any:
     async def nothing(*_what: object) -> bool:
         return False
 
+    async def filed(*_what: object, **_given: object) -> int:
+        return 1
+
     return SimpleNamespace(
         routings=books,
         leases=books,
         registry=SimpleNamespace(get=get),
         central=SimpleNamespace(port=named),
-        queue=SimpleNamespace(is_waiting=nothing),
+        queue=SimpleNamespace(is_waiting=nothing, append=filed),
         compute=lambda _pod, _version: PodServices(),
         network=lambda _pod: PodServices(),
     )

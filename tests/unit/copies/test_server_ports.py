@@ -118,7 +118,7 @@ def reach_of(nova: NoServer, in_pod: Neutron, central: Neutron, copy: Routing = 
     async def get(_pod_id: str) -> Pod:
         return POD
 
-    async def append(job_type: JobType, resource_id: str, _project_id: str, *, pod_id: str) -> None:
+    async def append(job_type: JobType, resource_id: str, _project_id: str, *, pod_id: str, **_: object) -> None:
         filed.append((job_type, resource_id, pod_id))
 
     return SimpleNamespace(

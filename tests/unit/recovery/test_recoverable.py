@@ -14,22 +14,10 @@ from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Declared, of_ports
+from tricircle.recovery.facts import Fact, Sorted, Why, merged
 from tricircle.recovery.holds import holds, leftovers
 from tricircle.recovery.missing import missing, network_body, own_addresses, port_body, subnet_body
-from tricircle.recovery.recoverable import (
-    Copies,
-    Fact,
-    Sorted,
-    Why,
-    address_groups,
-    groups,
-    homes,
-    lost_ends,
-    merged,
-    networks,
-    ports,
-    subnets,
-)
+from tricircle.recovery.recoverable import Copies, address_groups, groups, homes, lost_ends, networks, ports, subnets
 
 OWNER, TENANT = ProjectId("service"), ProjectId("tenant")
 POD = Pod(id=PodId("p1"), name="Pod1", az_name="az1", facts={"physical_networks": {"stretch": "datacentre"}})
@@ -211,7 +199,7 @@ def test_a_port_has_its_server_and_who_made_it() -> None:
     assert (fact.routing.revision, fact.job) == ("9", None)
     plain = declared(ports={"P": {**PORT, "binding:profile": {}}})
     fact = only(ports(POD, [port(device_id="")], copies(plain), plain))
-    assert (fact.routing.details, fact.defaults) == ({"server_id": "server"}, {"origin": "user"})
+    assert (fact.routing.details, fact.defaults) == ({"server_id": "server"}, {"origin": "user", "status": "DOWN"})
     assert why(ports(POD, [port(mac_address="fa:2")], copies(known), known)) is Why.OTHER
 
 
@@ -230,10 +218,11 @@ def test_what_a_row_knows_already_stays_where_the_pod_does_not_say_otherwise() -
     fact = only(ports(POD, [port()], copies(known), known))
     fresh = merged(None, fact)
     assert fresh is not None
-    assert fresh.details == {"origin": "user", "server_id": "server"}
-    former = replace(fresh, id=4, details={"origin": "gateway", "server_id": "gone", "more": 1})
-    assert merged(former, fact).details == {"origin": "gateway", "server_id": "server", "more": 1}  # type: ignore[union-attr]
-    assert merged(replace(former, details={"origin": "gateway", "server_id": "server"}), fact) is None
+    assert fresh.details == {"origin": "user", "server_id": "server", "status": "DOWN"}
+    former = replace(fresh, id=4, details={"origin": "gateway", "server_id": "gone", "status": "ACTIVE"})
+    known_better = {"origin": "gateway", "server_id": "server", "status": "ACTIVE"}
+    assert merged(former, fact).details == known_better  # type: ignore[union-attr]
+    assert merged(replace(former, details=known_better), fact) is None
     unbound = Routing(id=5, central_id="P", kind=Kind.PORT, pod_id=POD.id, project_id=TENANT)
     assert merged(unbound, fact).pod_resource_id == "p1"  # type: ignore[union-attr]
 

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is everything of the network API the centre's, and the copy of a port gone before its removal is answered?"""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from tests.unit.road.asgi import ask
 from tests.unit.road.scripted import PUBLIC, World, caller, json_reply, pod
 from tests.unit.road.test_pipeline import Enforcer
 from tricircle.context import Deadline, ProjectId
+from tricircle.doors.network.port_status import PortStatus
 from tricircle.doors.network.ports import PortRemoval
 from tricircle.doors.network.rows import door
 from tricircle.errors import UnavailableError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.entrance import Entrance, RoadSettings
+from tricircle.road.pipeline import Road
 
 ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
 
@@ -25,9 +29,11 @@ class House:
         self.world.validator.known = {"users-token": caller()}
         self.removed: list[tuple[str, str]] = []
         self.failure: Exception | None = None
+        self.learnt: list[tuple[str, str]] = []
         removal = PortRemoval(carrier=self.world.carrier, copies=self, pods=self.world.registry, ports=self)
+        status = PortStatus(carrier=self.world.carrier, copies=self, pods=self.world.registry, statuses=self)
         self.road = Road(
-            [Entrance(door(removal), self.world.carrier)],
+            [Entrance(door(removal, status), self.world.carrier)],
             validator=self.world.validator,
             enforcer=Enforcer(),
             pods=self.world.registry,
@@ -44,6 +50,12 @@ class House:
             id=1, central_id="port", kind=kind, pod_id=TWO.id, project_id=ProjectId("p1"), pod_resource_id="there"
         )
         return [row]
+
+    async def learn(self, pod: Pod, ports: Sequence[Mapping[str, object]], deadline: Deadline) -> Mapping[str, str]:
+        if self.failure is not None:
+            raise self.failure
+        self.learnt += [(pod.name, str(port["id"])) for port in ports]
+        return {"port": "ACTIVE"}
 
     async def remove(self, pod: Pod, port_id: str, deadline: Deadline) -> None:
         if self.failure is not None:
@@ -106,3 +118,41 @@ async def test_a_dead_pod_does_not_undo_the_answer(house: House) -> None:
     house.failure = UnavailableError("down")
     house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(204, {})
     assert (await ask(house.road, "DELETE", "/network/v2.0/ports/port")).status == 204
+
+
+DOWN = {"id": "port", "status": "DOWN", "admin_state_up": True, "name": "p"}
+
+
+async def test_who_waits_for_a_port_hears_of_it_at_once(house: House) -> None:
+    """Its pod is asked; all other fields are the centre's."""
+    house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(200, {"port": DOWN})
+    got = await ask(house.road, "GET", "/network/v2.0/ports/port")
+    assert got.json() == {"port": {**DOWN, "status": "ACTIVE"}}
+    assert house.learnt == [("Pod2", "port")]
+
+
+@pytest.mark.parametrize(
+    ("port_id", "port"),
+    [
+        ("port", {**DOWN, "status": "ACTIVE"}),
+        ("port", {**DOWN, "admin_state_up": False}),
+        ("port", {"status": "DOWN"}),
+        ("port", {"admin_state_up": True}),
+        ("other", DOWN),
+    ],
+)
+async def test_nobody_is_asked_about_other_ports(house: House, port_id: str, port: dict[str, object]) -> None:
+    """Plugged in, switched off, in no pod, or only some fields wanted."""
+    house.world.upstreams.said["central", f"/v2.0/ports/{port_id}"] = json_reply(200, {"port": port})
+    assert (await ask(house.road, "GET", f"/network/v2.0/ports/{port_id}")).json() == {"port": port}
+    assert house.learnt == []
+
+
+async def test_a_pod_that_does_not_answer_leaves_the_centres_word(house: House) -> None:
+    """A port is shown all the same."""
+    house.failure = UnavailableError("down")
+    house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(200, {"port": DOWN})
+    got = await ask(house.road, "GET", "/network/v2.0/ports/port")
+    assert (got.status, got.json()) == (200, {"port": DOWN})
+    house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(404, {"NeutronError": {}})
+    assert (await ask(house.road, "GET", "/network/v2.0/ports/port")).status == 404

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from tricircle.context import Deadline, RequestContext
 from tricircle.copies.origins import GATEWAY, USER, profile_of
 from tricircle.copies.server_ports import CLAIMED
+from tricircle.copies.statuses import SOON_S, plugged
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.nics import Nic
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
@@ -178,6 +179,18 @@ class NicPorts:
         failures = [outcome for outcome in outcomes if isinstance(outcome, TricircleError)]
         for failure in failures:
             LOG.warning("a port of server %s could not be marked: %s", server_id, failure)
+        if claim.ports:
+            soon = self._jobs.append(
+                JobType.PORT_STATUS,
+                claim.pod.id,
+                claim.context.project_id,
+                pod_id=claim.pod.id,
+                payload=plugged(server_id),
+                delay_s=SOON_S,
+            )
+            # Without it a sweep sees when the ports are plugged in.
+            if isinstance(error := await caught(soon), TricircleError):
+                LOG.warning("nobody looks for the ports of server %s: %s", server_id, error)
         if not failures:
             await self._end(claim)
 

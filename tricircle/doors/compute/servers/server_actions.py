@@ -19,9 +19,11 @@ from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.proxies.address_actions import AddressActions
 from tricircle.doors.compute.quotas.quota import Quota, one_of
 from tricircle.doors.compute.rehearsal import refused_as_it_is, rehearse_on_server
+from tricircle.doors.compute.servers import plugs
 from tricircle.doors.compute.servers.consoles import ACTIONS, ConsoleCalls
 from tricircle.doors.compute.servers.group_actions import ADD, REMOVE, GroupActions
 from tricircle.doors.compute.servers.item_limits import ItemLimits
+from tricircle.doors.compute.servers.plugs import Plugs
 from tricircle.doors.compute.servers.server_images import ServerImages
 from tricircle.doors.compute.servers.server_views import SERVER
 from tricircle.doors.compute.servers.servers import ServerEnds
@@ -68,6 +70,7 @@ class ServerActions:
         storage: ServerStorage,
         places: Places,
         images: ServerImages,
+        plugs: Plugs,
         pods: KnownPods,
     ) -> None:
         self._carrier = carrier
@@ -85,6 +88,7 @@ class ServerActions:
         self._storage = storage
         self._places = places
         self._images = images
+        self._plugs = plugs
         self._pods = pods
         self._special: Mapping[str, Special] = {
             ADD: self._change_groups,
@@ -110,7 +114,14 @@ class ServerActions:
     async def act(self, request: Request) -> Answer:
         """Carry out whatever action the body names."""
         document = await _action_of(request)
-        special = self._special.get(next(iter(document), ""))
+        action = next(iter(document), "")
+        answer = await self._carried_out(request, document, action)
+        if answer.status < 300 and action in plugs.ACTIONS:
+            await self._plugs.look(request)
+        return answer
+
+    async def _carried_out(self, request: Request, document: Document, action: str) -> Answer:
+        special = self._special.get(action)
         if special is None:
             return await self._carrier.route(request, self._row)
         try:

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When does the centre show that a pod has plugged a port in, and who looks?
+
+Pods send no notifications, so somebody asks. Whoever expects a change of status files a job for the pod: it asks the
+centre and the pod once each about all ports that are awaited there, writes what differs, and comes again in steps that
+grow with the time waited, until every port is settled. The rest (guests that stop by themselves, what operators do) is
+a sweep's.
+
+Only Neutron writes Neutron's tables: what a pod says goes into the routing of the copy, and an update of nothing makes
+the central driver look there (``tricircle_neutron/realisation.py``). What a worker that dies in between leaves behind
+the next look corrects.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from tricircle.context import Deadline, ProjectId
+from tricircle.copies.bodies import Body, rows, text
+from tricircle.copies.pod_status import ACTIVE, ERROR, said, shown
+from tricircle.copies.reach import Reach
+from tricircle.copies.trunked import PATH as TRUNKS
+from tricircle.errors import RetryLaterError
+from tricircle.jobs.worker import JobRun, Report
+from tricircle.model.job import JobType
+from tricircle.model.pod import Pod, PodState
+from tricircle.model.routing import STATUS, Kind, Routing
+from tricircle.upstream.client import collect
+
+#: Seconds until the first look: as much as a hypervisor needs at least, and others of the pod gather meanwhile.
+SOON_S = 1.0
+_SETTLED = (ACTIVE, ERROR)
+_PLUGGED, _PORT, _CHANGED = "plugged", "port", "changed"
+_BETWEEN = "/"
+#: Seconds for which a port is awaited; of a change of a server nobody can tell whether it is one of its ports too.
+_PATIENCE_S: Mapping[str, float] = {_PLUGGED: 900.0, _PORT: 900.0, _CHANGED: 60.0}
+#: By how much of the time waited the next look is later.
+_STEPS: Mapping[str, float] = {_PLUGGED: 0.5, _PORT: 0.5, _CHANGED: 2.0}
+_DISABLED_S = 60.0
+#: Ids in one query: 41 characters each, and a request line may have 8 kB.
+_IDS = 100
+_FIELDS = ("id", "status", "binding:vif_type")
+_CENTRAL = ("id", "status", "admin_state_up", "trunk_details")
+
+
+def plugged(server_id: str) -> dict[str, object]:
+    """The payload of a job that awaits the ports of a server which was booted, or got an interface."""
+    return {_PLUGGED + _BETWEEN + server_id: time.time()}
+
+
+def changed(server_id: str) -> dict[str, object]:
+    """The payload of a job that looks whether the ports of a server changed, as when it is stopped."""
+    return {_CHANGED + _BETWEEN + server_id: time.time()}
+
+
+def awaited(port_id: str) -> dict[str, object]:
+    """The payload of a job that awaits one port (central id), with its trunk and sub-ports when it is a parent."""
+    return {_PORT + _BETWEEN + port_id: time.time()}
+
+
+async def look(reach: Reach, pod: Pod, project_id: ProjectId, payload: Mapping[str, object]) -> None:
+    """File a job with such a payload, which runs soon."""
+    await reach.queue.append(JobType.PORT_STATUS, pod.id, project_id, pod_id=pod.id, payload=payload, delay_s=SOON_S)
+
+
+class Statuses:
+    """Learns of ports and trunks, and makes the centre show it."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def learn(self, pod: Pod, ports: Sequence[Body], deadline: Deadline) -> dict[str, str]:
+        """Ask the pod about copies, and make the centre show what it says.
+
+        :param ports: as the centre shows them: ``id``, ``status``, ``admin_state_up``, perhaps ``trunk_details``
+        :returns: what the centre shows now, by central id of ports that have a copy in the pod
+        :raises UnavailableError: pod or centre do not answer
+        """
+        ids = [text(port, "id") for port in ports]
+        copies = await self._reach.routings.by_central(Kind.PORT, ids, pod.id)
+        present = await self._present(pod, "/v2.0/ports", "ports", copies.values(), deadline)
+        await self._write(copies, present)
+        parents = await self._learn_trunks(pod, ports, deadline)
+        found: dict[str, str] = {}
+        for port in ports:
+            copy = copies.get(text(port, "id"))
+            if copy is None or (body := present.get(str(copy.pod_resource_id))) is None:
+                continue
+            found[copy.central_id] = shown(port, said(body))
+            if copy.central_id in parents or text(port, "status") != found[copy.central_id]:
+                await self._show(copy.central_id, deadline)
+        return found
+
+    async def _learn_trunks(self, pod: Pod, ports: Sequence[Body], deadline: Deadline) -> set[str]:
+        """Write down what the pod says of their trunks; the parents of those that the centre shows otherwise."""
+        parents = {trunk_id: text(port, "id") for port in ports if (trunk_id := _trunk_id(port))}
+        copies = await self._reach.routings.by_central(Kind.TRUNK, parents, pod.id) if parents else {}
+        if not copies:
+            return set()
+        present = await self._present(pod, TRUNKS, "trunks", copies.values(), deadline)
+        await self._write(copies, present)
+        filters = {"id": list(copies), "fields": ("id", "status")}
+        central = await collect(self._reach.central.networking, TRUNKS, "trunks", deadline, filters)
+        found: set[str] = set()
+        for trunk in central:
+            body = present.get(str(copies[text(trunk, "id")].pod_resource_id))
+            if body is not None and text(trunk, "status") != said(body):
+                found.add(parents[text(trunk, "id")])
+        return found
+
+    async def agree(self, run: JobRun) -> Report | None:
+        """Job body: look at what is awaited in a pod.
+
+        :raises RetryLaterError: nothing of it is settled yet
+        """
+        pod = await self._reach.registry.get(run.pod_id)
+        if pod is None:
+            return None
+        if pod.state is PodState.DISABLED:
+            raise RetryLaterError("The pod is not asked for now.", after_s=_DISABLED_S)
+        wishes = {key: float(str(since)) for key, since in run.payload.items() if key.partition(_BETWEEN)[0] in _STEPS}
+        ports = {key: await self._ports_of(pod, key) for key in wishes}
+        found = await self._learn_all(pod, {one for ids in ports.values() for one in ids}, run.deadline)
+        now = time.time()
+        left = {key: since for key, since in wishes.items() if _is_open(key, since, now, ports[key], found)}
+        if left:
+            after_s = min(_pause(key, since, now) for key, since in left.items())
+            if left == wishes:
+                raise RetryLaterError("Ports are not plugged in yet.", after_s=after_s)
+            await self._reach.queue.append(
+                JobType.PORT_STATUS, pod.id, run.project_id, pod_id=pod.id, payload=left, delay_s=after_s
+            )
+        return {"statuses": found} if found else None
+
+    async def _ports_of(self, pod: Pod, key: str) -> list[str]:
+        kind, _, central_id = key.partition(_BETWEEN)
+        if kind == _PORT:
+            return [central_id]
+        return [copy.central_id for copy in await self._reach.routings.ports_of_server(central_id, pod.id)]
+
+    async def _learn_all(self, pod: Pod, port_ids: Iterable[str], deadline: Deadline) -> dict[str, str]:
+        """Ask about all of them, and about sub-ports of trunks whose parents are among them.
+
+        Those that are switched off at the centre are left out of the answer: nobody waits for them.
+        """
+        found: dict[str, str] = {}
+        wanted, seen = sorted(port_ids), set[str]()
+        while wanted:
+            asked, wanted = wanted[:_IDS], wanted[_IDS:]
+            seen |= set(asked)
+            filters = {"id": asked, "fields": _CENTRAL}
+            ports = await self._reach.central.ports(filters, deadline=deadline)
+            learnt = await self.learn(pod, ports, deadline)
+            found |= {
+                id_: learnt[id_] for port in ports if port["admin_state_up"] and (id_ := text(port, "id")) in learnt
+            }
+            wanted += sorted({one for port in ports for one in _sub_ports(port)} - seen - set(wanted))
+        return found
+
+    async def _present(
+        self, pod: Pod, path: str, key: str, copies: Iterable[Routing], deadline: Deadline
+    ) -> dict[str, Body]:
+        ids = [str(copy.pod_resource_id) for copy in copies]
+        if not ids:
+            return {}
+        fields = _FIELDS if key == "ports" else ("id", "status")
+        found = await collect(self._reach.network(pod), path, key, deadline, {"id": ids, "fields": fields})
+        return {text(body, "id"): body for body in found}
+
+    async def _write(self, copies: Mapping[str, Routing], present: Mapping[str, Body]) -> None:
+        """Write down what is new."""
+        for copy in copies.values():
+            body = present.get(str(copy.pod_resource_id))
+            if body is not None and copy.details.get(STATUS) != (status := said(body)):
+                await self._reach.routings.update(copy.id, details={STATUS: status})
+
+    async def _show(self, port_id: str, deadline: Deadline) -> None:
+        path = f"/v2.0/ports/{port_id}"
+        await self._reach.central.networking.put(path, body={"port": {}}, deadline=deadline, ok=(404,))
+
+
+def _is_open(key: str, since: float, now: float, ports: Iterable[str], found: Mapping[str, str]) -> bool:
+    """Whether to look again. Ports of which nothing was found are gone, or switched off."""
+    kind = key.partition(_BETWEEN)[0]
+    if now - since > _PATIENCE_S[kind]:
+        return False
+    return kind == _CHANGED or any(found.get(port_id, ACTIVE) not in _SETTLED for port_id in ports)
+
+
+def _pause(key: str, since: float, now: float) -> float:
+    return max(SOON_S, (now - since) * _STEPS[key.partition(_BETWEEN)[0]])
+
+
+def _trunk_id(port: Body) -> str:
+    details = port.get("trunk_details")
+    return text(details, "trunk_id") if isinstance(details, Mapping) else ""
+
+
+def _sub_ports(port: Body) -> set[str]:
+    details = port.get("trunk_details")
+    return {text(row, "port_id") for row in rows(details, "sub_ports")} if isinstance(details, Mapping) else set()
