@@ -37,10 +37,12 @@ from tricircle.pods.health import Health
 from tricircle.pods.registration import Registration
 from tricircle.pods.selection import Selection
 from tricircle.pods.survey import Surveyor
-from tricircle.road.carrier import Carrier, Means
+from tricircle.road.carrier import Carrier
+from tricircle.road.entrance import Entrance, RoadSettings
 from tricircle.road.forward import Forwarder
 from tricircle.road.front_page import front_page
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.means import Means
+from tricircle.road.pipeline import Road
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
 from tricircle.road.versions import OlderPods, Ranges

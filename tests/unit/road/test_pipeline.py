@@ -15,8 +15,9 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 from tricircle.road.door import Door, ProjectInPath
+from tricircle.road.entrance import Entrance, RoadSettings
 from tricircle.road.front_page import front_page
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.pipeline import Road
 from tricircle.road.row import Behaviour, Row
 from tricircle.upstream.reply import Reply
 

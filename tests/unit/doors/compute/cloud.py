@@ -42,9 +42,10 @@ from tricircle.pods.capacity import Capacity
 from tricircle.pods.health import Health
 from tricircle.pods.registry import Registry
 from tricircle.pods.selection import Selection
-from tricircle.road.carrier import Carrier, Means
+from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door
 from tricircle.road.forward import Forwarder
+from tricircle.road.means import Means
 from tricircle.road.path import canonical
 from tricircle.road.route import Locator
 from tricircle.road.table import DoorTable, Match
