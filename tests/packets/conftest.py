@@ -162,7 +162,7 @@ def place(region: Region, flavor_id: str) -> Iterator[Callable[..., Place]]:
     at_once([lambda tenant=tenant: _swept(tenant) for tenant in tenants])  # type: ignore[misc]
 
 
-def _swept(tenant: Tenant, tries: int = 3) -> None:
+def _swept(tenant: Tenant, tries: int = 2) -> None:
     """Nothing is left of a tenant; a pod that was too busy to answer is asked again."""
     try:
         tenant.sweep()
