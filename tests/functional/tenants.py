@@ -128,6 +128,9 @@ class Tenant:
                 return
 
     def _sweep_networking(self) -> None:
+        # A trunk holds its ports.
+        for trunk_id in self._belonging(self.region.centre, "trunks"):
+            self.region.admin.delete("network", f"/trunks/{trunk_id}")
         for collection in _NETWORKING:
             for thing_id in self._belonging(self.region.centre, collection):
                 self.region.admin.delete("network", f"/{collection}/{thing_id}")

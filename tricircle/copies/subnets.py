@@ -114,6 +114,16 @@ class Subnets:
             return routing
         return await self._realise(pod, subnet_id, network, deadline)
 
+    async def check(self, pod: Pod, subnet_ids: Iterable[str], *, deadline: Deadline) -> None:
+        """What can be said before anything is made in a pod that does not have their network yet.
+
+        :raises NotFoundError: a subnet is gone at the centre
+        :raises ConflictError: a subnet cannot be in two pods
+        """
+        for subnet_id in subnet_ids:
+            if is_automatic(await self._reach.central.subnet(subnet_id, deadline=deadline)):
+                await self._refuse_second_pod(pod, subnet_id)
+
     async def agree(self, run: JobRun) -> None:
         """Job body: update the copies, or remove them and their slices when the subnet is gone."""
         try:
