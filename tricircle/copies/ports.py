@@ -248,7 +248,7 @@ class Ports:
             path = f"/v2.0/ports/{text(present, 'id')}"
             await self._reach.network(pod).put(path, body={"port": put}, deadline=deadline)
             if "admin_state_up" in put:
-                await look(self._reach, pod, project_id, awaited(text(port, "id")))
+                await look(self._reach, pod, awaited(text(port, "id")))
 
     async def _forget_gone(self, pod: Pod, port: Body, deadline: Deadline) -> bool:
         """Forget copies of what the port names that are not in the pod any more; whether there were any."""

@@ -124,7 +124,7 @@ class Trunks:
         if copy is not None and copy.is_bound:
             await self._ensure_trunk(pod, run.resource_id, copy, run.deadline)
             # Whatever was changed above: Neutron calls a trunk DOWN until its sub-ports are in it.
-            await look(self._reach, pod, copy.project_id, awaited(copy.central_id))
+            await look(self._reach, pod, awaited(copy.central_id))
 
     async def _ensure_trunk(self, pod: Pod, trunk_id: str, parent: Routing, deadline: Deadline) -> None:
         known = await self._reach.routings.copy_in(Kind.TRUNK, trunk_id, pod.id)
