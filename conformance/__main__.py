@@ -15,6 +15,8 @@ from lab.topology import Lab, load_lab
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "docs" / "conformance.json"
+#: The same, and its page, of a lab whose third pod is of an older release.
+PUBLISHED_OLDER = ROOT / "docs" / "conformance-older.json"
 POWERED, ALL = "OpenStack Powered 2020.06", "All of compute, volume, image and network"
 Sets = Mapping[str, Sequence[str]]
 
@@ -23,7 +25,7 @@ def main() -> int:
     """Run and report.
 
     1 when a test that passes directly does not pass through tricircle and no cause is known, when one that passed
-    directly before does not any more, or when a pod got next to nothing.
+    before, as ``docs/conformance.json`` has it, does not any more or was not run, or when a pod got next to nothing.
     """
     options = _parser().parse_args()
     lab = load_lab(ROOT)
@@ -39,13 +41,23 @@ def main() -> int:
             sets = _one(lab, target, options)
     else:
         sets = _sets(run.every_test(lab, targets[0]), options)
-    results = {name: load(run.file_of(lab, target, is_sample=options.powered)) for name, target in TARGETS.items()}
+    # Of a sample, only what was run now is looked at; the report is about everything that ever was.
+    told = {target.name for target in targets} if options.powered else TARGETS
+    results = {
+        name: load(run.file_of(lab, target, is_sample=options.powered)) if name in told else {}
+        for name, target in TARGETS.items()
+    }
     if options.put_back:
         put_back(lab)
     rows = report.rows(sorted({test for tests in sets.values() for test in tests}), results)
     found = shares(lab, run.times_of(lab, TARGETS["three"]))
-    complaints = _complaints(rows, [] if options.powered or options.only else found)
-    if options.report and not options.powered:
+    complaints = _complaints(lab, rows, [] if options.powered or options.only else found)
+    if not options.only and not options.only_report:
+        names = [target.name for target in targets]
+        complaints += [f"not run ({name}): {test}" for name, test in differences.left_out(rows, names)]
+    if options.report and lab.older_pods:
+        _publish_older(rows, results)
+    elif options.report and not options.powered:
         _publish(rows, sets, results, found)
     sys.stdout.writelines(f"{complaint}\n" for complaint in complaints)
     return 1 if complaints else 0
@@ -73,13 +85,25 @@ def _sets(every: Sequence[str], options: argparse.Namespace) -> Sets:
     return powered if options.powered else {**powered, ALL: run.full(every)}
 
 
-def _complaints(rows: Sequence[differences.Row], found: list[Share]) -> list[str]:
-    known = differences.kept()
+def _complaints(lab: Lab, rows: Sequence[differences.Row], found: list[Share]) -> list[str]:
+    known, before = differences.kept(), PUBLISHED
+    if lab.older_pods:
+        known, before = (*known, *differences.kept(differences.KEPT_OLDER)), PUBLISHED_OLDER
     return [
         *(f"passes directly, not through tricircle: {test}" for test in differences.unexplained(rows, known)),
-        *(f"passed directly before: {test}" for test in differences.lost(differences.published(PUBLISHED), rows)),
+        *(f"passed before ({name}): {test}" for name, test in differences.lost(differences.published(before), rows)),
         *too_small(found),
     ]
+
+
+def _publish_older(rows: Sequence[differences.Row], results: Mapping[str, Mapping[str, Result]]) -> None:
+    """What was run with an older pod; the rest as it stands in the list of before."""
+    now = {row["test"]: row for row in rows if row["three"] != "absent"}
+    before = {row["test"]: row for row in differences.published(PUBLISHED_OLDER)}
+    kept = [*differences.kept(differences.KEPT_OLDER), *differences.kept()]
+    everything = [row for _, row in sorted((before | now).items())]
+    PUBLISHED_OLDER.write_text(json.dumps(everything, indent=1) + "\n")
+    PUBLISHED_OLDER.with_suffix(".md").write_text(report.of_older(everything, results, kept))
 
 
 def _publish(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tests pass directly and not through tricircle, and why? Causes are kept in ``differences.toml``.
 
-A difference without a cause is a defect, and so is a cause without a difference. Direct passes are a ratchet: what
-passed once has to pass.
+A difference without a cause is a defect, and so is a cause without a difference. Passes are a ratchet: what passed once
+has to pass.
 """
 
 import json
@@ -13,9 +13,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 KEPT = Path(__file__).with_name("differences.toml")
+#: What differs only while one of three pods is of an older release.
+KEPT_OLDER = Path(__file__).with_name("differences-older.toml")
 #: One row of ``docs/conformance.json``.
 Row = Mapping[str, str]
 _THROUGH = ("one", "three")
+_TARGETS = ("pod", *_THROUGH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ class Difference:
         return any(fnmatchcase(short(test), pattern) for pattern in self.tests)
 
 
-def kept() -> tuple[Difference, ...]:
+def kept(file: Path = KEPT) -> tuple[Difference, ...]:
     """All that is known."""
-    entries = tomllib.loads(KEPT.read_text(encoding="utf-8")).get("difference", [])
+    entries = tomllib.loads(file.read_text(encoding="utf-8")).get("difference", [])
     return tuple(Difference(tuple(entry["tests"]), str(entry["cause"])) for entry in entries)
 
 
@@ -75,10 +78,20 @@ def idle(rows: Iterable[Row], known: Sequence[Difference]) -> list[str]:
     ]
 
 
-def lost(before: Iterable[Row], now: Iterable[Row]) -> list[str]:
-    """Tests that passed directly once, were run now, and did not pass."""
-    ended = {row["test"]: row["pod"] for row in now}
-    return [row["test"] for row in before if row["pod"] == "passed" and ended.get(row["test"]) in ("failed", "skipped")]
+def lost(before: Iterable[Row], now: Iterable[Row]) -> list[tuple[str, str]]:
+    """Targets and tests that passed there once, were run there now, and did not pass."""
+    ended = {row["test"]: row for row in now}
+    return [
+        (name, row["test"])
+        for row in before
+        for name in _TARGETS
+        if row.get(name) == "passed" and ended.get(row["test"], {}).get(name) in ("failed", "skipped")
+    ]
+
+
+def left_out(rows: Iterable[Row], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Targets and tests that should have been run there, and have not ended."""
+    return [(name, row["test"]) for row in rows for name in names if row[name] == "absent"]
 
 
 def published(file: Path) -> list[Row]:

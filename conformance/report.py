@@ -12,6 +12,15 @@ from conformance.targets import TARGETS
 _STATUSES = ("passed", "failed", "skipped", "absent")
 _UNKNOWN = "**not known**"
 By = Mapping[str, Mapping[str, Result]]
+_OLDER_HEAD = """\
+# Conformance with an older pod
+
+The same tests as in [conformance.md](conformance.md), directly on Pod1 and through three pods, of which the third runs
+an older release (Nova 2.95, Cinder 3.70). All targets have one configuration: no test names a microversion that the
+older pod does not have. Made by `python -m conformance --target pod --target three` on a lab that is up by
+`python -m lab up --fresh --pods 3 --no-pod-glance --older pod3`; every test is in
+[conformance-older.json](conformance-older.json), causes are kept in `conformance/differences-older.toml`.
+"""
 _HEAD = """\
 # Conformance
 
@@ -40,6 +49,20 @@ def as_markdown(
     lines += ["## Passes directly, not through tricircle", "", *_differences(everything, known), ""]
     lines += ["## Does not pass directly", "", *_failures(everything, results), ""]
     lines += ["## What each of three pods got", "", *_shares(shares), ""]
+    return "\n".join(lines)
+
+
+def of_older(everything: Sequence[Row], results: By, known: Sequence[Difference]) -> str:
+    """The page of a lab with an older pod: totals by service, and every difference with its cause."""
+    lines = [_OLDER_HEAD, "| tests | target | passed | failed | skipped | absent |", "|---|---|---|---|---|---|"]
+    for service in ("compute", "volume", "image", "network"):
+        found = [row for row in everything if short(row["test"]).startswith(f"{service}.")]
+        for name in ("pod", "three") if found else ():
+            counts = Counter(row[name] for row in found)
+            numbers = " | ".join(str(counts[one]) for one in _STATUSES)
+            lines.append(f"| {service}: {len(found)} | {TARGETS[name].title} | {numbers} |")
+    lines += ["", "## Passes directly, not through tricircle", "", *_differences(everything, known), ""]
+    lines += ["## Does not pass directly", "", *_failures(everything, results), ""]
     return "\n".join(lines)
 
 

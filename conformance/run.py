@@ -27,8 +27,9 @@ def workspace(lab: Lab, target: Target) -> Path:
 
 
 def file_of(lab: Lab, target: Target, *, is_sample: bool = False) -> Path:
-    """Where the results of one target are; those of a sample beside those of everything."""
-    return workspace(lab, target) / ("powered.jsonl" if is_sample else "results.jsonl")
+    """Where the results of one target are; those of a sample, and of an older pod, beside those of everything."""
+    name = "powered.jsonl" if is_sample else "results.jsonl"
+    return workspace(lab, target) / (f"older-{name}" if lab.older_pods else name)
 
 
 def times_of(lab: Lab, target: Target) -> Path:
@@ -64,12 +65,13 @@ def full(every: Sequence[str]) -> list[str]:
 
 
 def run(lab: Lab, target: Target, tests: Sequence[str], out: Path, *, workers: int) -> None:
-    """Run those of ``tests`` that have no result yet, and once more what failed; every result is written down as it
-    comes."""
+    """Run those of ``tests`` that have no result yet, and once more, one at a time, what failed; every result is
+    written down as it comes.
+    """
     _run(lab, target, list(missing(tests, load(out))), out, workers=workers)
     failed = forget(out, "failed")
     again = [test for test in tests if class_of(test) in failed]
-    _run(lab, target, list(missing(again, load(out))), out, workers=workers, is_second=True)
+    _run(lab, target, list(missing(again, load(out))), out, workers=1, is_second=True)
 
 
 def _run(lab: Lab, target: Target, left: Sequence[str], out: Path, *, workers: int, is_second: bool = False) -> None:

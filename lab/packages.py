@@ -26,6 +26,8 @@ _DATA_PATH_PROGRAMS = {
     "ovn-northd": "ovn-central",
     "ovn-controller": "ovn-host",
     "udhcpc": "udhcpc",
+    "dhcpcd": "dhcpcd-base",
+    "haproxy": "haproxy",
     "tcpdump": "tcpdump",
     "ethtool": "ethtool",
     "ping": "iputils-ping",

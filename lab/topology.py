@@ -40,6 +40,7 @@ _POD_OFFSETS = {
     "glance": 292,
     "neutron": 696,
     "nova": 774,
+    "metadata": 775,  # Nova's, only with real packets
     "cinder": 776,
     "placement": 778,
     # Nova's console proxies, and what they connect to on the host.

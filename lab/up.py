@@ -14,7 +14,7 @@ from lab.datapath.plan import data_path
 from lab.process import StartError, Supervisor
 from lab.progress import Progress
 from lab.service import Service
-from lab.services import central, cinder, glance, infrastructure, keystone, neutron, nova, tricircle
+from lab.services import central, cinder, glance, infrastructure, keystone, metadata, neutron, nova, tricircle
 from lab.topology import DataPathKind, Lab, Pod, save_lab
 from lab.turn import turn
 
@@ -161,7 +161,7 @@ def keep_data_path(lab: Lab) -> None:
 
 
 def _bring_data_path(lab: Lab, supervisor: Supervisor, progress: Progress) -> None:
-    """Wires and switches of all pods. Where a switch is new, so are the ports of guests: its Nova plugs them anew."""
+    """Wires and switches of all pods. Where a switch is new, so are its ports: who plugged them begins anew."""
     if not lab.has_packets:
         return
     path = data_path(lab)
@@ -171,8 +171,8 @@ def _bring_data_path(lab: Lab, supervisor: Supervisor, progress: Progress) -> No
         notes += _count(started)
         for pod in lab.pods:
             new = switches.switch(path.of(pod)).name in started or path.of(pod).hypervisor in made
-            record = supervisor.running(nova.compute_name(pod)) if new else None
-            supervisor.stop([record] if record else [])
+            names = (nova.compute_name(pod), metadata.agent_name(pod), metadata.front_name(pod)) if new else ()
+            supervisor.stop([record for name in names if (record := supervisor.running(name))])
 
 
 def _bring_data(lab: Lab, supervisor: Supervisor, infra: Sequence[Service], progress: Progress) -> list[str]:
@@ -200,6 +200,7 @@ def openstack(lab: Lab) -> list[Service]:
     for pod in lab.pods:
         services += nova.pod_services(lab, pod)
         services += neutron.pod_services(lab, pod)
+        services += metadata.pod_services(lab, pod)
         services += cinder.pod_services(lab, pod)
         services += glance.pod_services(lab, pod)
     return services

@@ -13,6 +13,7 @@ _TRIAL = (
     "ip link add trial0 type bridge",
     "ip link add trial1 type veth peer name trial2",
     "ip tuntap add dev trial3 mode tap",
+    "ip -6 address add fd00::1/64 dev trial0",
 )
 
 
@@ -22,13 +23,13 @@ def obstacle() -> str | None:
         return "it needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN"
     if not _TUN.exists():
         return f"there is no {_TUN}"
-    command = ["unshare", "--net", "--mount", "sh", "-c", " && ".join(_TRIAL)]
+    command = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", " && ".join(_TRIAL)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"namespaces cannot be tried: {error}"
     if done.returncode:
-        return f"bridges, veth pairs and taps cannot be made: {(done.stderr or done.stdout).strip()}"
+        return f"bridges, veth pairs, taps and addresses of IPv6 cannot be made: {(done.stderr or done.stdout).strip()}"
     return None
 
 

@@ -19,6 +19,8 @@ SPANNING = ("stretch", "narrow", "bridge")
 OUTSIDE = "extern"
 PHYSNETS = (*SPANNING, OUTSIDE)
 INTEGRATION_BRIDGE = "br-int"
+#: What wires carry, but for those of even pods on one physical network.
+MTU, NARROW_MTU, _NARROW = 1500, 1450, "narrow"
 #: Where guests of the pod go on the outside; lab/seed.py makes the external network with this prefix.
 OUTSIDE_PREFIX = "100.64.{}"
 OUTER_END, INNER_END = "outside", "to-{}"
@@ -33,6 +35,7 @@ class Wire:
     inner: str
     outer_namespace: str
     outer: str
+    mtu: int = MTU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,7 @@ class DataPath:
             inner=INNER_END.format(physnet),
             outer_namespace=self.wan,
             outer=f"{pod.name}-{physnet}",
+            mtu=mtu_of(pod.number, physnet),
         )
 
     def wires(self, pod: PodPath) -> tuple[Wire, ...]:
@@ -135,6 +139,15 @@ def bridge(physnet: str) -> str:
     'br-stretch'
     """
     return f"br-{physnet}"
+
+
+def mtu_of(pod_number: int, physnet: str) -> int:
+    """The largest packet that a physical network carries in a pod.
+
+    >>> mtu_of(1, "narrow"), mtu_of(2, "narrow")
+    (1500, 1450)
+    """
+    return NARROW_MTU if physnet == _NARROW and pod_number % 2 == 0 else MTU
 
 
 def tap(port_id: str) -> str:

@@ -53,8 +53,8 @@ def _lay_wire(wire: Wire) -> None:
         run(*inside(inner, "ethtool", "-K", wire.inner, "tx", "off"))
     if wire.physnet != OUTSIDE:
         run("ip", "-n", outer, "link", "set", wire.outer, "master", bridge(wire.physnet))
-    run("ip", "-n", outer, "link", "set", wire.outer, "up")
-    run("ip", "-n", inner, "link", "set", wire.inner, "up")
+    run("ip", "-n", outer, "link", "set", wire.outer, "up", "mtu", str(wire.mtu))
+    run("ip", "-n", inner, "link", "set", wire.inner, "up", "mtu", str(wire.mtu))
 
 
 def _address_internet(pod: PodPath) -> None:

@@ -17,7 +17,9 @@ from lab.datapath.namespaces import Namespaces, PathError, inside, run
 from lab.datapath.plan import INTEGRATION_BRIDGE, tap
 
 LOG = logging.getLogger(__name__)
-DHCP_SCRIPT = Path(__file__).parent.parent / "datapath" / "dhcp.sh"
+DATAPATH = Path(__file__).parent.parent / "datapath"
+# The client keeps things in places that all machines would share.
+OWN_PLACES = 'mkdir -p /run/dhcpcd && mount -t tmpfs tmpfs /run/dhcpcd && mount -t tmpfs tmpfs /var/lib/dhcpcd && "$@"'
 DEVICE_SECONDS = 5.0
 LEASE_TRIES = 60  # one in a second; guests do not give up sooner
 
@@ -65,11 +67,14 @@ class Guests:
         mtu = vif["network"]["meta"].get("mtu") or 1500
         run("ip", "-n", namespace, "link", "set", device, "up", "mtu", str(mtu))
         self._ask_for_lease(namespace, device)
+        if any(_is_asked_over_ipv6(subnet) for subnet in vif["network"]["subnets"]):
+            self._ask_for_lease_over_ipv6(namespace, device)
 
     def unplug(self, vif):
         """Take a port away, wherever it is plugged."""
         self._switch_command("--if-exists", "del-port", INTEGRATION_BRIDGE, tap(vif["id"]))
-        (self._leases / tap(vif["id"])).unlink(missing_ok=True)
+        for lease in self._leases.glob(f"{tap(vif['id'])}*"):
+            lease.unlink(missing_ok=True)
 
     def remove(self, server_id):
         """End a machine with all its ports."""
@@ -100,15 +105,30 @@ class Guests:
     def _ask_for_lease(self, namespace, device):
         """In the background, as a machine that boots: the flows of its port may not be there yet."""
         client = ("udhcpc", "-i", device, "-f", "-n", "-q", "-t", str(LEASE_TRIES), "-T", "1")
-        asked = ("-O", "mtu", "-O", "staticroutes", "-s", str(DHCP_SCRIPT))
-        subprocess.Popen(
-            inside(namespace, *client, *asked),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LAB_LEASE": str(self._leases / device)},
-        )
+        asked = ("-O", "mtu", "-O", "staticroutes", "-s", str(DATAPATH / "dhcp.sh"))
+        _begin(inside(namespace, *client, *asked), LAB_LEASE=str(self._leases / device))
+
+    def _ask_for_lease_over_ipv6(self, namespace, device):
+        """As a machine does that was told by a router to ask. No router is there to tell it."""
+        client = ("dhcpcd", "-B", "-1", "-t", str(LEASE_TRIES), "-f", str(DATAPATH / "dhcp6.conf"))
+        told = ("-c", str(DATAPATH / "dhcp6.sh"), "-e", f"LAB_LEASE={self._leases / f'{device}.6'}")
+        _begin(inside(namespace, "sh", "-c", OWN_PLACES, "sh", *client, *told, device))
+
+
+def _begin(command, **environment):
+    subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **environment},
+    )
+
+
+def _is_asked_over_ipv6(subnet):
+    """Whether a subnet has addresses by DHCPv6; those that machines make for themselves have no server."""
+    return subnet["version"] == 6 and subnet.get_meta("ipv6_address_mode") == "dhcpv6-stateful"
 
 
 def _has(namespace, device):

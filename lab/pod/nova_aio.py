@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole compute service of a pod in one process: Nova's API, conductor, scheduler and compute, and Placement.
 
-Run by uWSGI with two sockets; the environment names both ports: LAB_NOVA_PORT and LAB_PLACEMENT_PORT. LAB_HOSTS
-names the compute hosts, the first of which is that of the configuration.
+Run by uWSGI with two sockets, or three where guests ask for metadata; the environment names the ports of the others
+than Nova's API: LAB_PLACEMENT_PORT and LAB_METADATA_PORT. LAB_HOSTS names the compute hosts, the first of which is
+that of the configuration.
 """
 
 # Nova first: it decides for native threads, and reads the configuration.
@@ -61,11 +62,14 @@ logging.setup(CONF, "nova")
 objects.Service.enable_min_version_cache()
 threading.Timer(START_DELAY_SECONDS, _start_services).start()
 
-_PLACEMENT_PORT = os.environ["LAB_PLACEMENT_PORT"]
+_OTHERS = {os.environ["LAB_PLACEMENT_PORT"]: placement_api.application}
+if "LAB_METADATA_PORT" in os.environ:
+    from nova.wsgi import metadata
+
+    _OTHERS[os.environ["LAB_METADATA_PORT"]] = metadata.application
 
 
 def application(environ, start_response):
     """Hand the request to the service whose port it came in by."""
-    if environ["SERVER_PORT"] == _PLACEMENT_PORT:
-        return placement_api.application(environ, start_response)
-    return osapi_compute.application(environ, start_response)
+    asked = _OTHERS.get(environ["SERVER_PORT"], osapi_compute.application)
+    return asked(environ, start_response)

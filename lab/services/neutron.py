@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab import ini
-from lab.datapath.plan import data_path
+from lab.datapath.plan import MTU, PHYSNETS, data_path, mtu_of
 from lab.service import HttpAnswers, Service
 from lab.services.processes import environment, pod_code, uwsgi, venv_of
 from lab.services.sections import credentials, database, shared
@@ -107,7 +107,8 @@ def _ml2_ovn(lab: Lab, pod: Pod) -> ini.Sections:
             "tenant_network_types": "geneve,vlan",
             "mechanism_drivers": "ovn",
             "extension_drivers": "port_security,qos,dns_domain_ports",
-            "path_mtu": 1500,
+            "path_mtu": MTU,
+            "physical_network_mtus": [f"{physnet}:{mtu_of(n, physnet)}" for physnet in PHYSNETS],
         },
         "ml2_type_flat": {"flat_networks": "*"},
         "ml2_type_vlan": _VLANS,
@@ -116,7 +117,7 @@ def _ml2_ovn(lab: Lab, pod: Pod) -> ini.Sections:
         "ovn": {
             "ovn_nb_connection": remote,
             "ovn_sb_connection": remote,
-            "ovn_metadata_enabled": False,
+            "ovn_metadata_enabled": True,
             "enable_distributed_floating_ip": False,
         },
     }

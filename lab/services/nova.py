@@ -11,7 +11,7 @@ from lab.service import HttpAnswers, PortOpen, Service, Started
 from lab.services import placement
 from lab.services.processes import environment, pod_code, uwsgi, venv_of
 from lab.services.sections import cache, credentials, database, fixed_key, shared
-from lab.topology import CENTRAL_REGION, COMPUTE_HOST, HOST, Lab, Mode, Pod
+from lab.topology import CENTRAL_REGION, COMPUTE_HOST, HOST, PASSWORD, Lab, Mode, Pod
 
 AIO_THREADS = 12  # Placement is in the same process, and Nova's own services call it
 FILTERS = (
@@ -22,6 +22,7 @@ FILTERS = (
     "ServerGroupAffinityFilter",
     "SameHostFilter",
     "DifferentHostFilter",
+    "JsonFilter",
 )
 _LIFTED_QUOTAS = ("instances", "cores", "ram", "injected_files", "server_groups", "key_pairs")
 
@@ -54,7 +55,8 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
         "neutron": {
             **credentials(lab, "neutron"),
             "region_name": pod.region,
-            "service_metadata_proxy": False,
+            "service_metadata_proxy": lab.has_packets,
+            **({"metadata_proxy_shared_secret": PASSWORD} if lab.has_packets else {}),
         },
         "cinder": {
             **credentials(lab, "cinder"),
@@ -102,7 +104,7 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     aio = "older/nova_aio" if pod.is_older else "nova_aio"
     files = (*write_pod(lab, pod), *pod_code(lab, "bus", aio, "nova_compute", "hypervisor"))
     if lab.has_packets:
-        files = (*files, *pod_code(lab, "guests"), lab.root / "lab" / "datapath" / "dhcp.sh")
+        files = (*files, *pod_code(lab, "guests"), *_guest_files(lab))
     consoles = _console_proxies(lab, pod)
     placement_files = placement.write_pod(lab, pod)
     if pod.mode is Mode.AIO:
@@ -110,9 +112,14 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     return [
         placement.api(lab, pod, placement_files),
         _api(lab, pod, files),
+        *([_metadata(lab, pod, files)] if lab.has_packets else []),
         *(_daemon(lab, pod, binary, files) for binary in ("conductor", "scheduler", "compute")),
         consoles,
     ]
+
+
+def _guest_files(lab: Lab) -> tuple[Path, ...]:
+    return tuple(lab.root / "lab" / "datapath" / name for name in ("dhcp.sh", "dhcp6.sh", "dhcp6.conf"))
 
 
 def compute_name(pod: Pod) -> str:
@@ -187,6 +194,7 @@ def _hands(lab: Lab, pod: Pod) -> dict[str, str]:
         "LAB_GUESTS": path.guests,
         "LAB_NAMESPACES": str(whole.records),
         "LAB_LEASES": str(path.leases),
+        "LAB_METADATA_PORT": str(pod.port("metadata")),
     }
 
 
@@ -213,7 +221,7 @@ def _write(lab: Lab, directory: Path, sections: ini.Sections, pod: Pod | None = 
 
 
 def _all_in_one(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
-    ports = (pod.port("nova"), pod.port("placement"))
+    ports = (pod.port("nova"), pod.port("placement"), *((pod.port("metadata"),) if lab.has_packets else ()))
     if pod.is_older:
         command = (f"{venv_of(lab, pod)}/bin/python", "-m", "lab.pod.older.nova_aio", "--config-file", str(files[0]))
     else:
@@ -242,6 +250,17 @@ def _api(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
         command=uwsgi(lab, "nova.wsgi.osapi_compute", pod.port("nova")),
         environment=environment(lab, OS_NOVA_CONFIG_DIR=str(lab.etc / pod.name / "nova")),
         probe=HttpAnswers(port=pod.port("nova")),
+        files=files,
+        group=pod.name,
+    )
+
+
+def _metadata(lab: Lab, pod: Pod, files: tuple[Path, ...]) -> Service:
+    return Service(
+        name=f"{pod.name}-nova-metadata",
+        command=uwsgi(lab, "nova.wsgi.metadata", pod.port("metadata")),
+        environment=environment(lab, OS_NOVA_CONFIG_DIR=str(lab.etc / pod.name / "nova")),
+        probe=HttpAnswers(port=pod.port("metadata")),
         files=files,
         group=pod.name,
     )

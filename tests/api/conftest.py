@@ -46,7 +46,8 @@ from tricircle.pods.bindings import Bindings
 from tricircle.pods.registration import Registration
 from tricircle.pods.registry import Registry
 from tricircle.pods.survey import Surveyor
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.entrance import Entrance, RoadSettings
+from tricircle.road.pipeline import Road
 from tricircle.store import schema
 from tricircle.store.engine import Engine, create_engine
 from tricircle.upstream.central import Central

@@ -2,10 +2,12 @@
 """May everybody do at a door what he may do at a stock service, and nothing else, for every row that we answer?
 
 Each persona asks both, with the same token: what Pod1's Nova or Cinder says, with its default policies, is what is
-expected. ``TRICIRCLE_PERSONAS=write`` writes what was seen into ``docs/reference/personas.md``.
+expected. Some rows are asked always, all of them with ``TRICIRCLE_PERSONAS=all``; ``TRICIRCLE_PERSONAS=write`` also
+writes what was seen into ``docs/reference/personas.md``. Any other value is a pattern of the names of rows.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,11 +17,17 @@ from tests.docs.pages import ROOT, table_rows
 from tests.functional.personas import DOORS_WITH_ROWS, PERSONAS, Company, Probe, line, probes, sort
 from tests.functional.region_world import Region
 from tests.fuzz.wire import Heard
-from tests.fuzz.world import World, world
+from tests.fuzz.world import OURS, THEIRS, World, world
 
-pytestmark = [pytest.mark.lab, pytest.mark.fuzz, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 PAGE = ROOT / "docs" / "reference" / "personas.md"
+_ASKED = os.environ.get("TRICIRCLE_PERSONAS", "")
+#: Without the variable: one row of so many, and each of these, where more is done than to pass on what is asked.
+_ONE_OF = 25
+_ALWAYS = re.compile(
+    r"FloatingIp|FixedIp|addSecurityGroup|os-interface$|uptime|PUT /servers/{server_id}/metadata$|POST /groups$"
+)
 #: Nobody but us has the Admin API: who may is said by our own rules.
 _OPERATORS = frozenset({"admin", "foreign admin", "domain admin"})
 _HEAD = "| door | call | " + " | ".join(PERSONAS) + " |"
@@ -44,7 +52,7 @@ def seen(company: Company, probe: Probe) -> tuple[list[str], list[str]]:
     """What the personas are told of one call, and what they should be told."""
     ours, theirs = [], []
     for persona in PERSONAS:
-        answer, direct = company.asks(probe, persona, 0), company.asks(probe, persona, 1)
+        answer, direct = company.asks(probe, persona, OURS), company.asks(probe, persona, THEIRS)
         assert answer is not None
         ours.append(told(answer))
         if direct is not None:
@@ -54,6 +62,13 @@ def seen(company: Company, probe: Probe) -> tuple[list[str], list[str]]:
     return ours, theirs
 
 
+def is_asked(probe: Probe, number: int) -> bool:
+    """Whether the row of a probe is asked in this run."""
+    if _ASKED in ("all", "write"):
+        return True
+    return bool(re.search(_ASKED, probe.name) if _ASKED else _ALWAYS.search(probe.name) or number % _ONE_OF == 0)
+
+
 def told(heard: Heard) -> str:
     """An answer in one word; what nobody carries yet has nothing to do with who asks."""
     return "501" if heard.status == 501 else sort(heard)
@@ -61,7 +76,8 @@ def told(heard: Heard) -> str:
 
 @pytest.mark.parametrize("door", DOORS_WITH_ROWS)
 def test_every_persona(company: Company, door: str) -> None:
-    asked = probes(door)
+    every = probes(door)
+    asked = [one for number, one in enumerate(every) if is_asked(one, number)]
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda probe: seen(company, probe), asked))
     lines = [line(probe, ours) for probe, (ours, _) in zip(asked, answers, strict=True)]
@@ -71,7 +87,7 @@ def test_every_persona(company: Company, door: str) -> None:
         for probe, (ours, theirs) in zip(asked, answers, strict=True)
         if ours != theirs
     ]
-    if os.environ.get("TRICIRCLE_PERSONAS") == "write":
+    if _ASKED == "write":
         write(door, lines)
     assert not wrong, "ours, and below it the service's own:\n" + "\n".join(wrong)
     assert_documented(door, lines)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do answers keep the services' own schemas, and Tempest's, in every version at which one of these changes?
 
-Every read that Nova or Tempest has a schema for is asked of things that are there: in its first version, its last, and
-one between, and with ``TRICIRCLE_SCHEMAS=all`` in every one. What other tests are answered is held against the same
-schemas as it comes (``conftest.py``).
+Every read that Nova or Tempest has a schema for is asked of things that are there: in its first version and its last,
+by who may, and with ``TRICIRCLE_SCHEMAS=all`` in every one, by a tenant and an administrator. What other tests are
+answered is held against the same schemas as it comes (``conftest.py``).
 """
 
 import os
@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from itertools import groupby
 
 import pytest
+import requests
 
-from tests.functional.region_world import Caller, Json, Region, unique
+from tests.functional.region_world import Caller, Json, Region, eventually, unique
 from tests.functional.tenants import Tenant
 from tests.schemas.checker import Checker
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200), pytest.mark.pending]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(3600)]
 
 #: What a service is called in the header of versions.
 _WORDS = {"compute": "compute", "block-storage": "volume"}
@@ -94,9 +95,11 @@ def test_every_read_in_every_version(
     has no schema."""
     wrong: list[str] = []
     every = sorted(set(reads(schemas, things)), key=lambda read: (*read[:2], _number(read[2])))
-    for service, path, version in every if IS_WHOLE else sample(every):
-        for caller in (tenant.here, region.admin):
-            wrong += _wrong(caller, service, path, version)
+    for read in every if IS_WHOLE else sample(every):
+        status, said = told(tenant.here, *read)
+        wrong += said
+        if IS_WHOLE or status == 403:
+            wrong += told(region.admin, *read)[1]
     assert not wrong, "\n\n".join(sorted(set(wrong)))
 
 
@@ -110,19 +113,27 @@ def reads(schemas: Checker, things: dict[str, dict[str, str]]) -> Iterator[tuple
 
 
 def sample(every: list[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
-    """Of each read the first version, the last, and the one in the middle."""
+    """Of each read the first version and the last."""
     for _read, group in groupby(every, key=lambda read: read[:2]):
         versions = list(group)
-        yield from dict.fromkeys((versions[0], versions[len(versions) // 2], versions[-1]))
+        yield from dict.fromkeys((versions[0], versions[-1]))
 
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _wrong(caller: Caller, service: str, path: str, version: str) -> list[str]:
+def told(caller: Caller, service: str, path: str, version: str) -> tuple[int, list[str]]:
+    """The status of one read, and what is wrong with its answer."""
+    headers = {"OpenStack-API-Version": f"{_WORDS[service]} {version}"}
+
+    def ask() -> requests.Response:
+        return caller("GET", service, path, headers=headers)
+
     try:
-        answer = caller("GET", service, path, headers={"OpenStack-API-Version": f"{_WORDS[service]} {version}"})
+        # A busy machine may be late.
+        answer = eventually(ask, lambda seen: seen.status_code != 503, f"GET {path} at {version}", 60)
     except AssertionError as error:
-        return [str(error)]
-    return [f"GET {path} at {version}: {answer.status_code} {answer.text}"] if answer.status_code >= 500 else []
+        return 0, [str(error)]
+    status = answer.status_code
+    return status, [f"GET {path} at {version}: {status} {answer.text}"] if status >= 500 else []

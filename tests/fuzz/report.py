@@ -11,6 +11,8 @@ from tests.fuzz.verdict import Finding
 
 #: So many lines of one sort are printed; the file has them all.
 _SHOWN = 40
+#: A run says after so many requests how far it is.
+_STEP = 250
 
 
 @dataclass(slots=True)
@@ -25,19 +27,23 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     excused: Counter[str] = field(default_factory=Counter)
     passed_over: list[Finding] = field(default_factory=list)
+    routed: int = 0
     compared: int = 0
     same_class: int = 0
     seconds: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def count(self, *, status: int, who: str, is_mutation: bool) -> None:
-        """One request has its answer."""
+    def count(self, *, status: int, who: str, is_mutation: bool, is_routed: bool) -> None:
+        """One request has its answer. ``is_routed``: a row of the door was found for it."""
         with self.lock:
             self.statuses[f"{status // 100}xx" if status else "none"] += 1
             self.statuses[str(status)] += 1
             self.answered_by[who] += 1
             self.mutated += is_mutation
+            self.routed += is_mutation and is_routed
             self.hostile += not is_mutation
+            if (done := self.mutated + self.hostile) % _STEP == 0:
+                print(f"{self.door}: {done} requests, {len(self.findings)} findings", flush=True)
 
     def compare(self, *, is_same_class: bool) -> None:
         """A good request made bad has been sent to both sides."""
@@ -50,6 +56,7 @@ class Report:
         with self.lock:
             if excuse is None:
                 self.findings.append(finding)
+                print("  " + finding.line(), flush=True)
             else:
                 self.excused[excuse] += 1
                 self.passed_over.append(finding)
@@ -62,6 +69,7 @@ class Report:
                 f"{self.door}: {total} requests in {self.seconds:.0f} s, {self.mutated} of them good ones made bad, "
                 f"{self.hostile} hostile"
             ),
+            f"  a row found {self.routed} of those made bad",
             "  answered by " + _counts(self.answered_by),
             "  statuses    " + _counts(self.statuses),
             f"  same class  {self.same_class} of {self.compared} compared",
@@ -83,6 +91,8 @@ class Report:
             "door": self.door,
             "mutated": self.mutated,
             "hostile": self.hostile,
+            "routed": self.routed,
+            "seconds": round(self.seconds),
             "compared": self.compared,
             "same_class": self.same_class,
             "statuses": dict(self.statuses),

@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from tests.fuzz.evenness import Evenness
 from tests.fuzz.hostile import hostile
 from tests.fuzz.mutations import spread
 from tests.fuzz.relays import Watched
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.fuzz, pytest.mark.timeout(4 * 3600)]
 
 IS_WHOLE = os.environ.get("TRICIRCLE_FUZZ") == "all"
 SEED = int(os.environ.get("TRICIRCLE_FUZZ_SEED", "34"))
-MUTATED, HOSTILE = (3000, 2100) if IS_WHOLE else (200, 100)
+MUTATED, HOSTILE = (3000, 2100) if IS_WHOLE else (50, 30)
 MUTATED = int(os.environ.get("TRICIRCLE_FUZZ_MUTATED", MUTATED))
 HOSTILE = int(os.environ.get("TRICIRCLE_FUZZ_HOSTILE", HOSTILE))
 CALLS = re.compile(os.environ.get("TRICIRCLE_FUZZ_CALLS", ""))
@@ -38,6 +39,7 @@ def test_bad_input(door: str, stage: Watched, things: World) -> None:
         relays=stage.relays,
         words=words((lab.state / "canaries.json").read_text(), ports),
         report=report,
+        evenness=Evenness(things),
     )
     calls = [call for call in DOORS[door]() if CALLS.search(call.name)]
     run.mutations(spread(calls, door, MUTATED, SEED))

@@ -79,6 +79,11 @@ def who_answered(heard: Heard, asked: Sequence[Asked]) -> str:
     return "us"
 
 
+def is_routed(heard: Heard, who: str) -> bool:
+    """Whether a row of the door was found: else we say ourselves that there is no such path, or not with this verb."""
+    return who != "us" or heard.status not in (404, 405) or b"itemNotFound" in heard.body
+
+
 def leaks(sent: Sent, heard: Heard, words: Iterable[str]) -> list[str]:
     """Words of pods in an answer that the client did not say himself."""
     exchange = Exchange(

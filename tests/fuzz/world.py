@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tests.functional.region_world import DOORS, Caller, Json, Region, eventually, unique
 from tests.functional.tenants import Tenant
+from tests.fuzz.clearing import clear
 from tests.fuzz.mutations import Case
 from tests.fuzz.wire import Heard, Sent, headers, send
 
@@ -116,6 +117,13 @@ class World:
                 gone = Sent(method=b"DELETE", target=where.encode(), headers=sent.headers)
                 send(side.host, side.port, gone)
 
+    def replace(self, name: str, place: int, thing_id: str) -> None:
+        """From now on another thing stands for a name on one side."""
+        with self._lock:
+            pair = list(self._names[name])
+            pair[place] = thing_id
+            self._know(name, *pair)
+
     def _know(self, name: str, ours: object, theirs: object | None = None) -> None:
         self._names[name] = (str(ours), str(ours if theirs is None else theirs))
         self._names = dict(sorted(self._names.items(), key=lambda pair: -len(pair[0])))
@@ -141,11 +149,12 @@ class World:
         flavor = region.admin.make("compute", "flavors", "flavor", name=unique("fuzz"), ram=64, vcpus=1, disk=1)
         inside = region.pods["Pod1"].make("compute", "flavors", "flavor", name=unique("fuzz"), ram=64, vcpus=1, disk=1)
         self._know("flavor", flavor["id"], inside["id"])
-        self._know("own-image", *self._images())
+        self._know("own-image", self.image(), self.image())
 
-    def _images(self) -> list[str]:
+    def image(self) -> str:
+        """A new image without data, by its id."""
         body = {"name": "fuzz", "disk_format": "raw", "container_format": "bare", "visibility": "shared"}
-        return [str(self.tenant.here.good("POST", "image", "/images", body)["id"]) for _ in range(2)]
+        return str(self.tenant.here.good("POST", "image", "/images", body)["id"])
 
     def _network(self) -> None:
         made: dict[str, list[str]] = {
@@ -205,9 +214,9 @@ class World:
 
     def _settle(self, caller: Caller, made: dict[str, list[str]], place: int) -> None:
         for name in ("server", "victim", "deleted-server"):
-            _until(caller, "compute", f"/servers/{made[name][place]}", "server", "ACTIVE")
+            until(caller, "compute", f"/servers/{made[name][place]}", "server", "ACTIVE")
         for name in ("volume", "victim-volume", "deleted-volume"):
-            _until(caller, "block-storage", f"/volumes/{made[name][place]}", "volume", "available")
+            until(caller, "block-storage", f"/volumes/{made[name][place]}", "volume", "available")
         for service, path in (
             ("compute", f"/servers/{made['deleted-server'][place]}"),
             ("block-storage", f"/volumes/{made['deleted-volume'][place]}"),
@@ -215,7 +224,7 @@ class World:
             assert caller.delete(service, path) in (202, 204)
             eventually(lambda s=service, p=path: caller("GET", s, p).status_code, lambda seen: seen == 404, path)  # type: ignore[misc]
         snapshot = caller.make("block-storage", "snapshots", "snapshot", volume_id=made["volume"][place])
-        _until(caller, "block-storage", f"/snapshots/{snapshot['id']}", "snapshot", "available")
+        until(caller, "block-storage", f"/snapshots/{snapshot['id']}", "snapshot", "available")
         first = self._names.get("snapshot", ("", ""))[0]
         self._know("snapshot", first or snapshot["id"], snapshot["id"])
 
@@ -236,34 +245,10 @@ class World:
         body = {"name": "fuzz", "disk_format": "raw", "container_format": "bare", "visibility": "private"}
         self._know("foreign-image", stranger.here.good("POST", "image", "/images", body)["id"])
 
-    def clear(self) -> None:
-        """Take away what was made past the doors, and the images; the tenants sweep the rest."""
-        for tenant in (self.tenant, self.stranger):
-            tenant.here = tenant.sign_in()
-            for image in tenant.here.list("image", "images", owner=tenant.project_id):
-                tenant.here("PATCH", "image", f"/images/{image['id']}", [])
-                tenant.here.delete("image", f"/images/{image['id']}")
-            tenant._sweep_all("compute", "servers")  # its ports go with it
-            _clear_pod(self.region.pods["Pod1"], tenant)
-            _clear_pod(self.region.pods["Pod2"], tenant)
-        for caller in (self.region.admin, self.region.pods["Pod1"]):
-            for flavor in caller.list("compute", "flavors", is_public="None"):
-                if flavor["name"].startswith("fuzz"):
-                    caller.delete("compute", f"/flavors/{flavor['id']}")
-        for pair in self.region.pods["Pod1"].list("compute", "os-keypairs", user_id=self.tenant.user_id):
-            path = f"/os-keypairs/{pair['keypair']['name']}?user_id={self.tenant.user_id}"
-            self.region.pods["Pod1"].delete("compute", path)
 
+def until(caller: Caller, service: str, path: str, member: str, status: str) -> None:
+    """Wait for a thing to be in this state."""
 
-def _clear_pod(operator: Caller, tenant: Tenant) -> None:
-    for collection in ("ports", "networks", "security-groups"):
-        for thing in operator.list("network", collection):
-            ours = str(thing.get("description") or "").startswith("tricircle:")
-            if thing["project_id"] == tenant.project_id and not ours and thing["name"] != "default":
-                operator.delete("network", f"/{collection}/{thing['id']}")
-
-
-def _until(caller: Caller, service: str, path: str, member: str, status: str) -> None:
     def look() -> Json:
         found: Json = caller.good("GET", service, path)[member]
         return found
@@ -285,6 +270,6 @@ def world(region: Region) -> Iterator[World]:
     try:
         yield made
     finally:
-        made.clear()
+        clear(made.region, (tenant, stranger))
         for one in (tenant, stranger):
             one.sweep()

@@ -11,7 +11,7 @@ from lab.datapath.namespaces import Namespaces
 from lab.datapath.plan import PHYSNETS, data_path, tap
 from lab.packages import missing
 from lab.process import StartError
-from lab.services import neutron
+from lab.services import metadata, neutron
 from lab.topology import COMPUTE_HOST, Lab, load_lab, make_lab, save_lab
 from lab.up import check_data_path, keep_data_path, made_by
 
@@ -69,6 +69,32 @@ def test_neutron_is_stock_with_ovn(lab: Lab) -> None:
     assert server["DEFAULT"]["host"] == COMPUTE_HOST
     (service,) = neutron.pod_services(lab, lab.pods[0])
     assert not [file for file in service.files if "neutron_agents" in file.name]
+
+
+def test_each_agent_of_metadata_is_alone_in_its_hypervisor(lab: Lab) -> None:
+    path = data_path(lab)
+    for pod in lab.pods:
+        front, agent = metadata.pod_services(lab, pod)
+        hypervisor = path.of(pod).hypervisor
+        assert agent.command[:5] == ("ip", "netns", "exec", hypervisor, "unshare")
+        assert {"--mount", "--pid", "--kill-child"} <= set(agent.command)
+        assert f"bind 127.0.0.1:{pod.port('metadata')} namespace {hypervisor}" in front.files[0].read_text()
+        conf = configparser.RawConfigParser()
+        conf.read_string(agent.files[0].read_text())
+        assert conf["DEFAULT"]["nova_metadata_port"] == str(pod.port("metadata"))
+        assert conf["ovs"]["ovsdb_connection"] == conf["ovn"]["ovn_sb_connection"] == path.of(pod).remote
+    assert metadata.pod_services(make_lab(lab.root), lab.pods[0]) == []
+
+
+def test_even_pods_are_narrow_in_the_settings_and_on_the_wire(lab: Lab) -> None:
+    path = data_path(lab)
+    for pod, narrow in zip(lab.pods, (1500, 1450, 1500), strict=True):
+        on_wire = {wire.physnet: wire.mtu for wire in path.wires(path.of(pod))}
+        assert on_wire == {"stretch": 1500, "narrow": narrow, "bridge": 1500, "extern": 1500}
+        conf = configparser.RawConfigParser()
+        conf.read_string(neutron.write_pod(lab, pod)[1].read_text())
+        said = dict(pair.split(":") for pair in conf["ml2"]["physical_network_mtus"].split(","))
+        assert said == {physnet: str(mtu) for physnet, mtu in on_wire.items()}
 
 
 def test_the_choice_is_remembered(lab: Lab) -> None:

@@ -15,7 +15,7 @@ from lab.topology import load_lab
 from tests.functional.region_world import ROOT, ZONES, Json
 
 T = TypeVar("T")
-SECONDS = 40.0
+SECONDS = 90.0
 #: So many pings in a row without an answer are silence.
 SILENT_PINGS = 4
 #: So long is waited for an answer that may not come yet: less than what is to be measured.
@@ -59,15 +59,23 @@ class Guest:
         links: list[Json] = json.loads(run("ip", "-n", self.namespace, "-j", "link", "show"))
         return str(next(link["ifname"] for link in links if link.get("address") == mac))
 
-    def lease(self, mac: str) -> dict[str, str]:
-        """What DHCP told it, once it did."""
-        file = self.pod.leases / self.device(mac)
+    def lease(self, mac: str, version: int = 4) -> dict[str, str]:
+        """What DHCP told it in one version of IP, once it did."""
+        file = self.pod.leases / (self.device(mac) + (".6" if version == 6 else ""))
         until(file.exists, f"lease of {self.name}")
         return dict(line.split("=", 1) for line in file.read_text().splitlines())
 
     def hears(self, address: str, seconds: float = 1.0) -> bool:
         """Whether an address answers one ping in time."""
-        command = inside(self.namespace, "ping", "-n", "-c", "1", "-W", str(seconds), address)
+        return self.pings(address, seconds)
+
+    def hears_nothing(self, address: str) -> bool:
+        """Whether an address answers none of several pings."""
+        return not self.pings(address, 1.0, "-c", str(SILENT_PINGS), "-i", "0.2")
+
+    def pings(self, address: str, seconds: float, *more: str) -> bool:
+        """Whether a ping with more options is answered in time."""
+        command = inside(self.namespace, "ping", "-n", "-c", "1", "-W", str(seconds), *more, address)
         return subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0
 
 
@@ -88,7 +96,7 @@ def heard(guest: Guest, address: str) -> float | None:
 def unheard(guest: Guest, address: str) -> float | None:
     """When the first of several pings in a row went out that had no answer; None: there was one."""
     began = time.monotonic()
-    return None if any(guest.hears(address) for _ in range(SILENT_PINGS)) else began
+    return began if guest.hears_nothing(address) else None
 
 
 class Cases:

@@ -12,15 +12,17 @@ from tests.packets.conftest import Place
 from tests.packets.guests import Cases, Guest, path, path_of
 
 DNS = "9.9.9.9"
-ROUTE = {"destination": "192.0.2.0/24", "nexthop": "10.31.0.9"}
+FAR = "10.31.0.9"
+ROUTE = {"destination": "192.0.2.0/24", "nexthop": FAR}
 
 
 @pytest.fixture(scope="module")
 def here(place: Callable[..., Place]) -> Place:
     """One network with two servers in the first pod and one in the second."""
     made = place(dns_nameservers=[DNS], host_routes=[ROUTE])
-    one, near, far = made.boot("one", "az1"), made.boot("near", "az1"), made.boot("far", "az2")
-    made.ready(one, near, far)
+    made.boots(("one", "az1"), ("near", "az1"))
+    made.boot("far", "az2", networks=[{"uuid": made.network["id"], "fixed_ip": FAR}])
+    made.ready(*made.guests)
     return made
 
 
@@ -51,7 +53,8 @@ def test_dhcp_tells_what_the_centre_decided(here: Place, one: Guest, far: Guest)
     for guest, pod in ((one, "Pod1"), (far, "Pod2")):
         port = here.port(guest)
         lease = guest.lease(port["mac_address"])
-        (subnet,) = here.tenant.region.pods[pod].list("network", "subnets", cidr="10.31.0.0/24")
+        (copy,) = here.tenant.region.pods[pod].list("network", "networks", name=here.network["name"])
+        (subnet,) = here.tenant.region.pods[pod].list("network", "subnets", network_id=copy["id"])
         assert lease["ip"] == port["fixed_ips"][0]["ip_address"]
         assert (lease["mask"], lease["mtu"], lease["dns"]) == ("24", "1400", DNS)
         gateway = subnet["gateway_ip"]
@@ -60,6 +63,19 @@ def test_dhcp_tells_what_the_centre_decided(here: Place, one: Guest, far: Guest)
         assert f"default via {gateway}" in guest.run("ip", "route", "show")
     first, second = (guest.lease(here.port(guest)["mac_address"])["router"] for guest in (one, far))
     assert first != second, "each pod has a gateway of its own"
+
+
+def test_a_host_route_leads_through_a_server_in_the_other_pod(
+    cases: Cases, here: Place, one: Guest, far: Guest
+) -> None:
+    behind = "192.0.2.1"
+    far.run("ip", "address", "add", f"{behind}/32", "dev", "lo")
+    name = f"behind {far.name}"
+    port = f"/ports/{here.port(far)['id']}"
+    for case, pairs in (("a host route", [{"ip_address": behind}]), ("a host route, its router may not", [])):
+        change = {"port": {"allowed_address_pairs": pairs}}
+        here.tenant.here.good("PUT", "network", port, change)
+        (cases.passes if pairs else cases.silent)(case, one, name, behind)
 
 
 def test_the_status_of_a_port_is_that_of_its_device(here: Place, far: Guest) -> None:

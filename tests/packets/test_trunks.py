@@ -8,12 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from lab.datapath.namespaces import inside
 from tests.functional.region_world import Json
 from tests.packets.conftest import Place
-from tests.packets.guests import Cases, Guest
+from tests.packets.guests import SILENT_PINGS, Cases, Guest
 
 VLAN = 101
 TAGGED = Path(__file__).parent / "tagged.py"
@@ -36,8 +34,11 @@ class Tagged(Guest):
         assert not done.stderr, done.stderr
         return done.returncode == 0
 
+    def hears_nothing(self, address: str) -> bool:
+        """Whether an address answers none of several pings."""
+        return not any(self.hears(address) for _ in range(SILENT_PINGS))
 
-@pytest.mark.pending
+
 def test_a_sub_port_of_a_trunk(cases: Cases, place: Callable[..., Place]) -> None:
     here = place()
     api, tenant = here.tenant.here, here.tenant
@@ -50,8 +51,10 @@ def test_a_sub_port_of_a_trunk(cases: Cases, place: Callable[..., Place]) -> Non
     segment = {"port_id": sub["id"], "segmentation_type": "vlan", "segmentation_id": VLAN}
     trunk = api.make("network", "trunks", "trunk", port_id=parent["id"], sub_ports=[segment])
     one = here.boot("one", "az1", networks=[{"port": parent["id"]}])
-    far = here.boot("far", "az2", networks=[{"uuid": other["id"]}])
-    here.ready(one, far)
+    # With a server in the sub-port's pod too, so that its network stays there while the sub-port is away: OVN 23.03 was
+    # seen once to carry nothing of a network that left a hypervisor and came back at once.
+    near, far = here.boots(("near", "az1"), ("far", "az2"), networks=[{"uuid": other["id"]}])
+    here.ready(one, near, far)
     address = here.address(far)
 
     def tagged(name: str, vlan: int) -> Tagged:
@@ -60,6 +63,7 @@ def test_a_sub_port_of_a_trunk(cases: Cases, place: Callable[..., Place]) -> Non
 
     within = tagged("sub-port of one (az1)", VLAN)
     cases.passes("a sub-port of a trunk", within, far.name, address)
+    cases.passes("a sub-port of a trunk", within, near.name, here.address(near))
     cases.silent(
         "another tag than the sub-port's", tagged("sub-port of one (az1), other tag", VLAN + 1), far.name, address
     )

@@ -119,6 +119,25 @@ async def test_a_delayed_row_does_not_run_with_an_earlier_one(queue: Queue) -> N
     assert len(await queue.waiting()) == 1
 
 
+async def test_a_pod_that_is_away_is_told_once(queue: Queue) -> None:
+    """What fails and waits stands for what comes meanwhile; what runs, or says less, does not."""
+    key = JobKey(type=JobType.NETWORK, resource_id="net0", pod_id=PodId("p1"))
+
+    async def tell(revision: int | None = 3, **payload: object) -> int:
+        await queue.append_once(key, ProjectId("p"), revision=revision, payload=payload)
+        return len(await queue.waiting())
+
+    assert await tell() == 1
+    assert await tell() == 2, "the first is due, so it may be running"
+    claim = await _one(queue)
+    assert await tell() == 3, "what runs has looked already"
+    await queue.retry(claim, "away", 60)
+    await queue.retry(await _one(queue), "away", 60)
+    assert [await tell(), await tell(2), await tell(None)] == [3, 3, 3]
+    assert await tell(4) == 4
+    assert await tell(deleted=True) == 5
+
+
 async def test_those_that_waited_longest_come_first(queue: Queue) -> None:
     for number in range(5):
         await _file(queue, f"net{number}")

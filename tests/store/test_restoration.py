@@ -15,8 +15,8 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.quarantine import Left, What
 from tricircle.model.routing import Kind, Routing
+from tricircle.recovery.facts import Fact
 from tricircle.recovery.record_keeper import RecordKeeper
-from tricircle.recovery.recoverable import Fact
 from tricircle.recovery.report import Did, Report
 from tricircle.store import restoration
 from tricircle.store.engine import Engine, transaction

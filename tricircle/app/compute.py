@@ -47,6 +47,7 @@ from tricircle.doors.compute.servers.plugs import Plugs
 from tricircle.doors.compute.servers.server_actions import ServerActions
 from tricircle.doors.compute.servers.server_images import ServerImages
 from tricircle.doors.compute.servers.server_lists import ServerLists
+from tricircle.doors.compute.servers.server_policy import ServerPolicy
 from tricircle.doors.compute.servers.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers.servers import ServerEnds, Servers
 from tricircle.doors.compute.servers.sizes import Sizes
@@ -56,6 +57,7 @@ from tricircle.pods.health import Health
 from tricircle.pods.selection import Selection
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door
+from tricircle.road.needs import Authorises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ def compute_door(
     health: Health,
     image_base: str,
     storage: StorageMakers,
+    policies: Authorises,
 ) -> Door:
     """The compute door, every special case with what it needs."""
     networks = Networks(clients=rooms.clients, pods=rooms.registry)
@@ -99,7 +102,14 @@ def compute_door(
     places = Places(zones=zones, machines=machines, pods=rooms.registry)
     specials = rows.Specials(
         servers=_servers(
-            rooms, carrier, selection=selection, networks=networks, ports=ports, places=places, image_base=image_base
+            rooms,
+            carrier,
+            selection=selection,
+            networks=networks,
+            ports=ports,
+            places=places,
+            image_base=image_base,
+            policy=ServerPolicy(carrier=carrier, policies=policies),
         ),
         zones=AvailabilityZones(carrier=carrier, pods=rooms.registry, health=health, others=zones),
         limits=Limits(carrier=carrier, bindings=rooms.bindings, allowance=allowance_of(rooms, ServerCounts())),
@@ -144,6 +154,7 @@ def _servers(
     ports: NicPorts,
     places: Places,
     image_base: str,
+    policy: ServerPolicy,
 ) -> ServerSpecials:
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
@@ -154,7 +165,7 @@ def _servers(
     nics = Nics(networks)
     down = DownCells(carrier=carrier, routings=rooms.routings)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
-    groups = GroupActions(carrier=carrier, networks=networks, copies=copies.groups, routings=rooms.routings)
+    groups = _groups(rooms, carrier, networks, policy)
     launches = Launches(carrier=carrier, routings=rooms.routings, clients=rooms.clients, pods=rooms.registry)
     servers = Servers(
         carrier=carrier,
@@ -174,7 +185,7 @@ def _servers(
         declared=declared,
         groups=groups,
         consoles=consoles,
-        addresses=AddressActions(carrier=carrier, networks=networks),
+        addresses=AddressActions(carrier=carrier, networks=networks, policy=policy),
         ends=ends,
         limits=(quota, items, storage),
         places=places,
@@ -187,12 +198,22 @@ def _servers(
         ends=ends,
         actions=actions,
         groups=groups,
-        interfaces=Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue),
+        interfaces=_interfaces(rooms, carrier, nics, ports, policy),
         attachments=Attachments(carrier=carrier),
         items=items,
         pinning=Pinning(carrier=carrier, routings=rooms.routings),
         consoles=consoles,
     )
+
+
+def _groups(rooms: Rooms, carrier: Carrier, networks: Networks, policy: ServerPolicy) -> GroupActions:
+    return GroupActions(
+        carrier=carrier, networks=networks, copies=rooms.copies.groups, routings=rooms.routings, policy=policy
+    )
+
+
+def _interfaces(rooms: Rooms, carrier: Carrier, nics: Nics, ports: NicPorts, policy: ServerPolicy) -> Interfaces:
+    return Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue, policy=policy)
 
 
 def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:

@@ -39,10 +39,12 @@ from tricircle.pods.health import Health
 from tricircle.pods.registration import Registration
 from tricircle.pods.selection import Selection
 from tricircle.pods.survey import Surveyor
-from tricircle.road.carrier import Carrier, Means
+from tricircle.road.carrier import Carrier
+from tricircle.road.entrance import Entrance, RoadSettings
 from tricircle.road.forward import Forwarder
 from tricircle.road.front_page import front_page
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.means import Means
+from tricircle.road.pipeline import Road
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
 from tricircle.road.versions import OlderPods, Ranges
@@ -55,12 +57,13 @@ def gateway(settings: Settings) -> ASGIApp:
     rooms = open_rooms(settings)
     validator = Validator(settings)
     ranges = Ranges(OlderPods(settings.gateway.older_pods))
-    entrances = _entrances(rooms, validator, ranges)
+    enforcer = Enforcer(settings)
+    entrances = _entrances(rooms, validator, enforcer, ranges)
     public = settings.gateway.public_endpoint
     road = Road(
         entrances,
         validator=validator,
-        enforcer=Enforcer(settings),
+        enforcer=enforcer,
         pods=rooms.registry,
         ranges=ranges,
         settings=_road_settings(settings),
@@ -119,7 +122,7 @@ def admin(settings: Settings) -> ASGIApp:
     )
 
 
-def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entrance]:
+def _entrances(rooms: Rooms, validator: Validator, enforcer: Enforcer, ranges: Ranges) -> list[Entrance]:
     settings = rooms.settings
     health = Health(rooms.pools, rooms.registry)
     selection = Selection(rooms.registry, rooms.bindings, health, Capacity(rooms.clients, rooms.registry))
@@ -141,6 +144,7 @@ def _entrances(rooms: Rooms, validator: Validator, ranges: Ranges) -> list[Entra
         health=health,
         image_base=image_base,
         storage=StorageMakers.of(storage),
+        policies=enforcer,
     )
     return [
         Entrance(servers, compute),

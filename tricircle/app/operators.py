@@ -3,7 +3,7 @@
 
 from tricircle.context import Deadline
 from tricircle.http.listener import METRICS_RULE, Guard, Scope
-from tricircle.road.pipeline import Authorises, Identifies
+from tricircle.road.needs import Authorises, Identifies
 
 _PATIENCE_S = 5.0
 

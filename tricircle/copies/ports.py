@@ -123,7 +123,11 @@ class Ports:
     async def _realise(self, pod: Pod, port: Body, details: Mapping[str, object], deadline: Deadline) -> Routing:
         port_id, project_id = text(port, "id"), ProjectId(text(port, "project_id"))
         wanted = Wanted(kind=Kind.PORT, central_id=port_id, pod=pod, project_id=project_id)
-        network = await self._networks.ensure(pod, text(port, "network_id"), project_id, deadline=deadline)
+        network_id = text(port, "network_id")
+        if await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id) is None:
+            subnet_ids = {text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")}
+            await self._subnets.check(pod, sorted(subnet_ids), deadline=deadline)
+        network = await self._networks.ensure(pod, network_id, project_id, deadline=deadline)
 
         async def find() -> Found | None:
             return await self._find(pod, port, network, details, deadline)

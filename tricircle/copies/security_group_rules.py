@@ -58,6 +58,21 @@ def remote_groups(group: Body) -> set[str]:
 
 
 def has_rules(group: Body, remotes: Mapping[str, Remote | str], present: Body) -> bool:
-    """Whether the copy has exactly the rules that it should have."""
-    there = {rule_key(rule, remote_of(rule)) for rule in rows(present, "security_group_rules")}
-    return there == wanted_rules(group, remotes).keys()
+    """Whether the copy has exactly the rules that it should have, each once."""
+    there = [rule_key(rule, remote_of(rule)) for rule in rows(present, "security_group_rules")]
+    return len(there) == len(set(there)) and set(there) == wanted_rules(group, remotes).keys()
+
+
+def twins(present: Body) -> list[str]:
+    """Ids of rules that say what another rule of the group says, of which the one with the lowest id counts.
+
+    Neutron looks for duplicates before it writes: of two callers at one instant both get their rule.
+    """
+    found: list[str] = []
+    first: set[RuleKey] = set()
+    for rule in sorted(rows(present, "security_group_rules"), key=lambda rule: text(rule, "id")):
+        key = rule_key(rule, remote_of(rule))
+        if key in first:
+            found.append(text(rule, "id"))
+        first.add(key)
+    return found

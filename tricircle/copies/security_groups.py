@@ -22,7 +22,15 @@ from tricircle.copies.address_groups import AddressGroups, Remote
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach, oldest_marked, show
-from tricircle.copies.security_group_rules import RuleKey, has_rules, remote_groups, remote_of, rule_key, wanted_rules
+from tricircle.copies.security_group_rules import (
+    RuleKey,
+    has_rules,
+    remote_groups,
+    remote_of,
+    rule_key,
+    twins,
+    wanted_rules,
+)
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
@@ -236,18 +244,25 @@ async def _write_rules(
     missing = dict(wanted)
     for rule in rows(present, "security_group_rules"):
         if missing.pop(rule_key(rule, remote_of(rule)), None) is None:
-            path = f"/v2.0/security-group-rules/{text(rule, 'id')}"
-            await client.delete(path, deadline=deadline, ok=(404,))
+            await _delete_rule(client, text(rule, "id"), deadline)
     owner = {"security_group_id": text(present, "id"), "project_id": text(present, "project_id")}
     bodies = [{**body, **owner} for body in missing.values()]
     if not bodies:
         return
+    path = "/v2.0/security-group-rules"
     try:
-        await client.post("/v2.0/security-group-rules", body={"security_group_rules": bodies}, deadline=deadline)
+        await client.post(path, body={"security_group_rules": bodies}, deadline=deadline)
     except UpstreamStatusError as error:
         if error.status != 409:
             raise
         # All or nothing: one that is there already refuses them all.
         for body in bodies:
-            path = "/v2.0/security-group-rules"
             await client.post(path, body={"security_group_rule": body}, deadline=deadline, ok=(409,))
+    # Others may have written at the same instant; whoever looks last sees the rules of all.
+    now = await show(client, f"/v2.0/security-groups/{text(present, 'id')}", "security_group", deadline)
+    for rule_id in twins(now or {}):
+        await _delete_rule(client, rule_id, deadline)
+
+
+async def _delete_rule(client: ServiceClient, rule_id: str, deadline: Deadline) -> None:
+    await client.delete(f"/v2.0/security-group-rules/{rule_id}", deadline=deadline, ok=(404,))

@@ -116,6 +116,21 @@ class Subnets:
             raise ConflictError(f"Subnet {subnet_id} cannot be in availability zone {pod.az_name}. Use another subnet.")
         return await self._realise(pod, subnet_id, network, deadline)
 
+    async def check(self, pod: Pod, subnet_ids: Iterable[str], *, deadline: Deadline) -> None:
+        """What can be said before anything is made in a pod that does not have their network yet.
+
+        :raises NotFoundError: a subnet is gone at the centre
+        :raises ConflictError: a subnet cannot be in two pods, or has no addresses left for one more
+        """
+        for subnet_id in subnet_ids:
+            subnet = await self._reach.central.subnet(subnet_id, deadline=deadline)
+            if is_automatic(subnet):
+                await self._refuse_second_pod(pod, subnet_id)
+                continue
+            is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, subnet_id)) is None
+            count = addresses_needed(subnet, is_home=is_home)
+            await self._addresses.check(pod, subnet, count, deadline=deadline)
+
     async def agree(self, run: JobRun) -> None:
         """Job body: update the copies, or remove them and their slices when the subnet is gone."""
         try:

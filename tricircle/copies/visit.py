@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a job about one central object come to each pod that has a copy of it, one hand at a time?
 
-A job without a pod becomes one job for each pod as soon as there are several, so that a pod that is down holds up
-nobody but itself. Each visit holds the lease of the copy's routing. A row that nobody bound is an attempt: under way,
-then the job comes again; or dead, then the pod is asked what it left behind.
+A job without a pod becomes one job for each pod as soon as there are several, or the only one is away, so that a pod
+that is down holds up nobody but itself, and has one job to do when it is back. Each visit holds the lease of the copy's
+routing. A row that nobody bound is an attempt: under way, then the job comes again; or dead, then the pod is asked what
+it left behind.
 """
 
 import os
@@ -12,10 +13,10 @@ from collections.abc import Awaitable, Callable
 
 from tricircle.copies.ensure import Found
 from tricircle.copies.reach import Reach
-from tricircle.errors import RetryLaterError
+from tricircle.errors import RetryLaterError, UnavailableError
 from tricircle.jobs.worker import JobRun
 from tricircle.ledger.leases import Lease
-from tricircle.model.job import EVERY_POD
+from tricircle.model.job import EVERY_POD, JobKey
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 
@@ -41,17 +42,16 @@ async def visit(reach: Reach, run: JobRun, kind: Kind, *, work: Work, find: Find
     ]
     if len(copies) > 1:
         for copy in copies:
-            await reach.queue.append(
-                run.type,
-                run.resource_id,
-                run.project_id,
-                pod_id=copy.pod_id,
-                revision=run.revision,
-                payload=run.payload,
-            )
+            await _hand_over(reach, run, copy)
         return
     for copy in copies:
-        await _visit_one(reach, run, copy, work, find)
+        try:
+            await _visit_one(reach, run, copy, work, find)
+        except (RetryLaterError, UnavailableError):
+            if run.pod_id != EVERY_POD:
+                raise
+            # The pod's own job is one, however many changes there are until it answers again.
+            await _hand_over(reach, run, copy)
 
 
 def expected(run: JobRun) -> int | None:
@@ -62,6 +62,12 @@ def expected(run: JobRun) -> int | None:
 def must_look(run: JobRun) -> bool:
     """Whether a sweep saw that a copy is gone or changed in the pod, whatever its routing says."""
     return bool(run.payload.get("missing") or run.payload.get("differs"))
+
+
+async def _hand_over(reach: Reach, run: JobRun, copy: Routing) -> None:
+    """Let a job of the copy's pod do it."""
+    key = JobKey(type=run.type, resource_id=run.resource_id, pod_id=copy.pod_id)
+    await reach.queue.append_once(key, run.project_id, revision=run.revision, payload=run.payload)
 
 
 async def _visit_one(reach: Reach, run: JobRun, copy: Routing, work: Work, find: Find) -> None:

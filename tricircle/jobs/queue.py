@@ -106,6 +106,20 @@ class Queue:
 
         return await transact(self._engine, work)
 
+    async def append_once(
+        self, key: JobKey, project_id: ProjectId, *, revision: int | None, payload: Mapping[str, object]
+    ) -> None:
+        """File a job that is due now, unless the same waits for a later time: a pod that is away is not told again.
+
+        Not for jobs beside which an equal one may be withdrawn.
+        """
+
+        async def work(connection: Connection) -> None:
+            if not await JobRows.is_ahead(connection, key, revision=revision, payload=payload):
+                await JobRows.append(connection, key, project_id, revision=revision, payload=payload, delay_s=0)
+
+        await transact(self._engine, work)
+
     async def withdraw(self, job_id: int) -> None:
         """Remove a job that was filed as a precaution and is not needed any more.
 

@@ -9,7 +9,7 @@ from tricircle.context import ProjectId
 from tricircle.copies.bodies import text
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.recovery.recoverable import ANYBODY, Sorted
+from tricircle.recovery.facts import ANYBODY, Sorted
 
 
 @dataclass(slots=True)

@@ -17,8 +17,8 @@ from tricircle.model.quarantine import Left, What
 from tricircle.model.routing import Kind, Routing
 from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Declared
+from tricircle.recovery.facts import ANYBODY, Fact
 from tricircle.recovery.missing import Seen, central_physical
-from tricircle.recovery.recoverable import ANYBODY, Fact
 
 _SEGMENT = "provider:segmentation_id"
 _COMPUTE, _NETWORK = "compute:", "network:"

@@ -18,7 +18,7 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.recovery.declared import Centre
-from tricircle.recovery.recoverable import Fact, Sorted, sort
+from tricircle.recovery.facts import Fact, Sorted, sort
 
 _WHOLE = ("active", "deactivated")
 _SHARED = "shared"

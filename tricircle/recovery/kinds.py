@@ -22,7 +22,7 @@ from tricircle.model.routing import Kind, Routing
 from tricircle.pods.registry import Registry
 from tricircle.recovery.at_once import at_once
 from tricircle.recovery.declared import Centre, Declared
-from tricircle.recovery.recoverable import ANYBODY, Fact, Sorted, Stranger, Why, sort
+from tricircle.recovery.facts import ANYBODY, Fact, Sorted, Stranger, Why, sort
 from tricircle.upstream.client import Clients, ServiceClient, collect
 
 _COMPUTE_VERSION = "2.85"

@@ -12,8 +12,8 @@ from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
+from tricircle.recovery.facts import Fact, merged
 from tricircle.recovery.holds import Hold
-from tricircle.recovery.recoverable import Fact, merged
 from tricircle.recovery.report import Did, Report
 from tricircle.store import restoration
 from tricircle.store.engine import Connection, Engine, transact, transaction

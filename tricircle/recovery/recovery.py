@@ -25,12 +25,12 @@ from tricircle.recovery.at_once import at_once
 from tricircle.recovery.bindings import BindingRecovery
 from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Centre, Declared
+from tricircle.recovery.facts import Fact, Sorted, owned
 from tricircle.recovery.holds import holds, leftovers
 from tricircle.recovery.images import ImageCopies
 from tricircle.recovery.importing import Importer
 from tricircle.recovery.kinds import Kinds, groups_of_servers, of_flavors
 from tricircle.recovery.record_keeper import RecordKeeper
-from tricircle.recovery.recoverable import Fact, Sorted
 from tricircle.recovery.report import Report
 from tricircle.recovery.servers import memberships, server
 from tricircle.recovery.slices import SliceRecovery
@@ -135,7 +135,7 @@ class Recovery:
                 if kind is Kind.SERVER:
                     portion.append(server(contents.pod, learnt, zones.get(one.pod_resource_id), groups))
                 else:
-                    portion.append(recoverable.owned(contents.pod, kind, learnt))
+                    portion.append(owned(contents.pod, kind, learnt))
                 if len(portion) == _PORTION:
                     await self._keeper.put(contents.pod, kind, portion)
                     self._report.progress(f"{contents.pod.name}: {kind}, {len(seen)} so far")

@@ -14,7 +14,7 @@ from tricircle.copies.server_groups import marked_id
 from tricircle.model.pod import Pod
 from tricircle.model.remembered import ENDING, SEEN, is_kept, seen_in
 from tricircle.model.routing import Kind
-from tricircle.recovery.recoverable import Fact, owned
+from tricircle.recovery.facts import Fact, owned
 
 #: By server: the groups that it is a member of, as users know them.
 Memberships = Mapping[str, list[str]]

@@ -5,18 +5,16 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from urllib.parse import quote
 
 import msgspec
 
-from tricircle.context import Deadline, RequestContext
+from tricircle.context import RequestContext
 from tricircle.errors import (
     BadUpstreamAnswerError,
+    InvalidRequestError,
     NotFoundError,
     NotImplementedByUsError,
-    OutcomeUnknownError,
     TricircleError,
     UnavailableError,
 )
@@ -26,15 +24,18 @@ from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
 from tricircle.observe import metrics
 from tricircle.road.credible import believed, unreadable
+from tricircle.road.fan_out import FanOut
 from tricircle.road.forward import Forwarder
 from tricircle.road.gather import Gatherer
+from tricircle.road.means import Means
 from tricircle.road.merge import Item
-from tricircle.road.needs import JobFiles, KnownPods, KnownPositions, KnownRoutings
+from tricircle.road.pages import Pages
+from tricircle.road.paging import is_doubled, without_marker
 from tricircle.road.rewrite import Shape
-from tricircle.road.route import ID, PROBES, UNKNOWABLE, Located, Locator, is_absent
+from tricircle.road.route import UNKNOWABLE, Located, is_absent
 from tricircle.road.row import Row
 from tricircle.road.shaping import Shaper
-from tricircle.road.versions import Range, Ranges, demand, nearest, serves
+from tricircle.road.versions import Range, demand, serves
 from tricircle.upstream.reply import Reply
 
 LOG = logging.getLogger(__name__)
@@ -45,46 +46,6 @@ _BODILESS = frozenset(("GET", "HEAD"))
 _LATER_S = 60.0
 #: Characters of the longest id of anything that a job can be about.
 _LONGEST_ID = 320
-
-
-@dataclass(frozen=True, slots=True)
-class FanOut:
-    """What several pods answered to one question.
-
-    :ivar replies: by pod, in the pods' fixed order; any status below 500, links not yet rewritten
-    :ivar missing: pods that did not answer in time, refused the connection, or sent 5xx or nonsense
-    """
-
-    replies: tuple[tuple[Pod, Reply], ...]
-    missing: tuple[Pod, ...]
-
-    @property
-    def good(self) -> tuple[Reply, ...]:
-        """What can be added up."""
-        return tuple(reply for _, reply in self.replies if reply.status < 300)
-
-    @property
-    def lacking(self) -> tuple[Pod, ...]:
-        """The pods whose part a sum lacks: they did not answer, or refused."""
-        return self.missing + tuple(pod for pod, reply in self.replies if reply.status >= 300)
-
-    @property
-    def refusal(self) -> tuple[Pod, Reply] | None:
-        """The answer to a question that every pod which answered refused; None when there is something to add up."""
-        return self.replies[0] if self.replies and not self.good else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What all carriers share. ``ranges``: which microversions are served."""
-
-    pods: KnownPods
-    routings: KnownRoutings
-    positions: KnownPositions
-    jobs: JobFiles
-    locator: Locator
-    list_deadline_s: float
-    ranges: Ranges = field(default_factory=Ranges)
 
 
 class Carrier:
@@ -116,7 +77,16 @@ class Carrier:
         self._base = base
         self._fault_shape = fault_shape
         self._shaper = Shaper(means.routings)
-        self._gatherer = Gatherer(self, means.positions, list_deadline_s=means.list_deadline_s)
+        self._pages = Pages(
+            means,
+            forwarder,
+            service=service,
+            shaper=self._shaper,
+            door_name=door_name,
+            link=self.page_link,
+            refusal=self.answer,
+        )
+        self._gatherer = Gatherer(self._pages, means.positions, list_deadline_s=means.list_deadline_s)
 
     @property
     def door_name(self) -> str:
@@ -217,13 +187,16 @@ class Carrier:
         target = self._means.pods.target(pod, self._service)
         return await self._forwarder.answer(reply, target, body=msgspec.json.encode(body))
 
-    async def locate(self, kind: Kind, resource_id: str, context: RequestContext) -> Located:
+    async def locate(
+        self, kind: Kind, resource_id: str, context: RequestContext, *, with_disabled: bool = False
+    ) -> Located:
         """The pod in which an owned resource lives; asks the pods when no routing says so.
 
+        :param with_disabled: a pod that is switched off will do, for what can be said without asking it
         :raises NotFoundError: every pod that could hold it said that it does not
         :raises UnavailableError: its pod is switched off, or a pod that could hold it did not answer
         """
-        return await self._means.locator.locate(kind, resource_id, context)
+        return await self._means.locator.locate(kind, resource_id, context, with_disabled=with_disabled)
 
     async def record(
         self, kind: Kind, resource_id: str, pod: Pod, context: RequestContext, *, created_at: datetime | None = None
@@ -295,15 +268,34 @@ class Carrier:
     async def gather(self, request: Request, row: Row, *, pods: Sequence[Pod] | None = None) -> Answer:
         """What GATHER does without a handler: one merged list of all pods in use (or of ``pods``).
 
-        Pods that do not have the microversion are left out, and the list says so.
+        Pods that do not have the microversion, or are switched off, are left out, and the list says so. What a service
+        refuses before it looks for a marker, it refuses first.
         """
-        members = await self.pods() if pods is None else pods
+        query = request.query_pairs()
+        if row.listing is not None and is_doubled(query, row.listing):
+            answer = await self.central(request)
+            if answer.status == 400:
+                return answer
+        try:
+            return await self._gathered(request, row, pods)
+        except (InvalidRequestError, NotFoundError):
+            fan = await self.fan_out(request, query=without_marker(query)) if "marker" in dict(query) else None
+            if fan is None or fan.refusal is None:
+                raise
+            return await self.answer(request, *fan.refusal)
+
+    async def _gathered(self, request: Request, row: Row, pods: Sequence[Pod] | None) -> Answer:
+        known = await self._means.pods.pods() if pods is None else pods
         started = time.perf_counter()
-        asked = [pod for pod in members if self._service in pod.endpoints]
+        members = [pod for pod in known if not pod.is_central and self._service in pod.endpoints]
+        disabled = [pod for pod in members if pod.state is PodState.DISABLED]
+        asked = [pod for pod in members if pod not in disabled]
         older = [pod for pod in asked if not serves(pod, self._service, request.microversion)]
         if older and len(older) == len(asked):
             demand(older[0], self._service, request.microversion)
-        answer = await self._gatherer.gather(request, row, [pod for pod in asked if pod not in older], older=older)
+        answer = await self._gatherer.gather(
+            request, row, [pod for pod in asked if pod not in older], older=older, disabled=disabled
+        )
         _note(request, "gather", started)
         return answer
 
@@ -324,7 +316,7 @@ class Carrier:
         where = _path(request, path, query)
         started = time.perf_counter()
         async with asyncio.TaskGroup() as group:
-            tasks = [(pod, group.create_task(self._ask(request, pod, where))) for pod in asked]
+            tasks = [(pod, group.create_task(self._pages.offer(request, pod, where))) for pod in asked]
         _note(request, "upstream", started)
         replies = [(pod, task.result()) for pod, task in tasks]
         for pod, reply in replies:
@@ -337,9 +329,7 @@ class Carrier:
 
     async def pods(self) -> tuple[Pod, ...]:
         """The pods in use (enabled or draining, not the centre), in their fixed order."""
-        return tuple(
-            pod for pod in await self._means.pods.pods() if not pod.is_central and pod.state is not PodState.DISABLED
-        )
+        return await self._means.in_use()
 
     async def served(self) -> Range:
         """The microversions that this door serves now."""
@@ -353,84 +343,15 @@ class Carrier:
         """The central service also names itself by ``url`` in its links."""
         self._forwarder.know_alias(url)
 
-    # What the gatherer asks for.
-
-    async def page(self, request: Request, pod: Pod, path: str, query: str, deadline: Deadline) -> Reply:
-        """One GET to this door's service of ``pod``; ``path`` has its version; links in the body are ours already."""
-        target = self._means.pods.target(pod, self._service)
-        reply = await self._forwarder.send(
-            request,
-            target,
-            f"{path}?{query}" if query else path,
-            method="GET",
-            deadline=deadline,
-        )
-        believed(reply, "GET")
-        if isinstance(reply.body, bytes):
-            reply.body = self._forwarder.relinked(reply.body, target)
-        return reply
-
     async def shaped_items(
         self, items: Sequence[tuple[Pod, Item]], shape: Shape | None, context: RequestContext
     ) -> list[Item]:
         """Items of several pods made ours, in the given order."""
         return await self._shaper.items(items, shape, context)
 
-    async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
-        """One item of a row's collection, as its list has it, and its pod. Raises as ``locate``."""
-        probe = None if row.kind is None else PROBES.get(row.kind)
-        # Below a collection stand not only ids: asked for "detail", a pod would answer with a list.
-        if row.kind is None or probe is None or not ID.match(marker):
-            raise NotFoundError(f"The marker {marker} could not be found.")
-        located = await self.locate(row.kind, marker, replace(request.context, deadline=deadline))
-        # An item's place is the same in every version: a pod that is left out of the list can still say it.
-        asked = replace(request, microversion=nearest(located.pod, self._service, request.microversion))
-        reply = await self.page(asked, located.pod, probe.path + quote(marker, safe=""), "", deadline)
-        if reply.status >= 500:
-            raise UnavailableError(UNKNOWABLE)
-        item = reply.json().get(probe.singular) if reply.status == 200 else None
-        if not isinstance(item, dict):
-            raise NotFoundError(f"The marker {marker} could not be found.")
-        return located.pod, item
-
-    async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
-        """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not, or
-        it is not the caller's business."""
-        routing = None if row.kind is None else await self._means.routings.owned(row.kind, marker)
-        if routing is None or routing.created_at is None:
-            return None
-        if routing.project_id != context.project_id and not context.is_admin:
-            return None
-        pod = next((pod for pod in await self.pods() if pod.id == routing.pod_id), None)
-        return None if pod is None else (pod, routing.created_at)
-
-    async def refusal(self, request: Request, pod: Pod, reply: Reply) -> Answer:
-        """A pod's error as it leaves."""
-        return await self.answer(request, pod, reply)
-
     def page_link(self, request: Request, query: str) -> str:
         """An absolute URL of the request's own path with another query."""
         return f"{self._base}{request.path}?{query}"
-
-    async def _ask(self, request: Request, pod: Pod, path: str) -> Reply | None:
-        if not serves(pod, self._service, request.microversion):
-            return None
-        deadline = request.context.deadline.within(self._means.list_deadline_s)
-        target = self._means.pods.target(pod, self._service)
-        try:
-            reply = await self._forwarder.send(
-                request,
-                target,
-                path,
-                method="GET",
-                deadline=deadline,
-            )
-            if believed(reply, "GET").status < 300:
-                reply.json()  # nonsense of one pod is no answer, and no reason to fail for all
-        except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
-            LOG.warning("pod %s does not answer %s: %s", pod.name, self._name, error.code)
-            return None
-        return reply if reply.status < 500 else None
 
     async def _perhaps_forget(self, request: Request, row: Row, located: Located, reply: Reply) -> None:
         """A pod's 404 is about the resource only when the path ends with its id, and true only for its owner.

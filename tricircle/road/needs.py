@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does the road ask of the rooms below? Only these calls; the classes that answer them are chosen in
-``app.py``."""
+``app/``."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.context import Deadline, PodId, ProjectId, RequestContext
+from tricircle.http.message import Headers
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
@@ -86,4 +87,42 @@ class JobFiles(Protocol):
 
     async def withdraw(self, job_id: int, /) -> None:
         """Remove a job that was filed as a precaution."""
+        ...
+
+
+class Identifies(Protocol):
+    """Who asks (``keystone/tokens.py``)."""
+
+    async def identify(
+        self,
+        headers: Headers,
+        method: str,
+        path: str,
+        service: Service | None,
+        request_id: str,
+        deadline: Deadline,
+        *,
+        global_request_id: str | None = None,
+    ) -> RequestContext:
+        """The caller. :raises UnauthorizedError: no valid token"""
+        ...
+
+    def forget(self, token: str) -> None:
+        """Believe nothing of a token any more."""
+        ...
+
+
+class Authorises(Protocol):
+    """Who may do what we decide ourselves (``http/policy/enforcer.py``)."""
+
+    def authorize(self, context: RequestContext, rule: str, target: Mapping[str, object] | None = None) -> None:
+        """:raises ForbiddenError: the caller may not"""
+        ...
+
+
+class SeesPods(Protocol):
+    """The pods as last read (``pods/registry.py``)."""
+
+    async def pods(self) -> tuple[Pod, ...]:
+        """All pods, the central region's row included."""
         ...

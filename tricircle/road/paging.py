@@ -108,6 +108,24 @@ def next_query(query: Query, marker: str) -> str:
     return urlencode([*kept, ("marker", marker)])
 
 
+def without_marker(query: Query) -> bytes:
+    """A short query of the same form: what a service says to all of it that is not about a place in the list.
+
+    >>> without_marker([("marker", "x"), ("name", "a")])
+    b'name=a&limit=1'
+    """
+    kept = [(name, value) for name, value in query if name != "marker"]
+    return urlencode(kept if "limit" in dict(kept) else [*kept, ("limit", "1")]).encode()
+
+
+def is_doubled(query: Query, listing: Listing) -> bool:
+    """Whether something is there twice of which Cinder takes one, and the other for a filter that it may not know."""
+    if listing.paging is not Paging.CINDER:
+        return False
+    names = [name for name, _ in query if name in _ONCE]
+    return len(names) > len(set(names))
+
+
 def list_key(project_id: str, door: str, path: str, wish: Wish) -> str:
     """What makes two queries pages of one list: 64 hex digits. Limits may differ from page to page."""
     text = "\0".join((project_id, door, path, str(wish.zone), urlencode(sorted(wish.filters))))
@@ -119,6 +137,7 @@ def in_zone(pods: Sequence[Pod], zone: str | None) -> tuple[Pod, ...]:
     return tuple(pod for pod in pods if zone is None or pod.az_name == zone)
 
 
+_ONCE = frozenset(("limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count"))
 _TRUE = frozenset(("1", "t", "true", "on", "y", "yes"))
 
 

@@ -11,6 +11,8 @@ from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier, not_carried
 from tricircle.road.rewrite import unshaped
 from tricircle.road.route import ID, PROBES
+from tricircle.road.table import NotAllowed
+from tricircle.upstream.reply import Reply
 
 
 class Strays:
@@ -25,8 +27,10 @@ class Strays:
             if probe.service is carrier.service
         }
 
-    def may_mean(self, segments: tuple[str, ...]) -> bool:
-        """Whether something in a path could be located."""
+    def may_mean(self, segments: tuple[str, ...], match: NotAllowed | None) -> bool:
+        """Whether something in a path could be located. ``match``: the table has the path, with other verbs."""
+        if match is not None and not self._kinds:
+            return False  # nothing of this service is in pods: the table has all verbs that there are
         names_kind = len(segments) >= 2 and segments[0] in self._kinds
         return names_kind or any(ID.match(segment) for segment in segments)
 
@@ -34,7 +38,7 @@ class Strays:
         """The pod's answer; None when nothing in the path can be located.
 
         :raises NotFoundError, UnavailableError: as ``Carrier.locate``
-        :raises NotImplementedByUsError: an id stands there, but nobody knows of what
+        :raises NotImplementedByUsError: an id stands there, but nobody knows of what, and a pod may have the path
         """
         if len(segments) >= 2 and segments[0] in self._kinds:
             located = await self._carrier.locate(self._kinds[segments[0]], segments[1], request.context)
@@ -47,9 +51,14 @@ class Strays:
                 except NotFoundError:
                     continue
                 return await self._through(request, located.pod)
-        if ids:
+        if ids and not await self._is_nowhere(request):
             raise not_carried(request)
         return None
+
+    async def _is_nowhere(self, request: Request) -> bool:
+        """Whether every pod says that there is no such path at all: so it is in no verb, and with no id."""
+        fan = await self._carrier.fan_out(request, query=b"")
+        return bool(fan.replies) and not fan.missing and all(_is_no_path(reply) for _, reply in fan.replies)
 
     async def _through(self, request: Request, pod: Pod) -> Answer:
         """The pod's answer as far as it can be made ours: errors by the door's shape, the rest by names of fields.
@@ -66,3 +75,8 @@ class Strays:
             # No JSON object: nothing in it has a name to go by.
             return await self._carrier.answer(request, pod, reply)
         return await self._carrier.answer_json(request, pod, reply, body)
+
+
+def _is_no_path(reply: Reply) -> bool:
+    """Whether a service does not know the path: of a resource that is not there it speaks in another form."""
+    return reply.status == 404 and isinstance(reply.body, bytes) and b"itemNotFound" not in reply.body

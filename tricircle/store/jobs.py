@@ -67,6 +67,27 @@ class JobRows:
         return int(inserted[0]) if inserted else 0
 
     @staticmethod
+    async def is_ahead(
+        connection: AsyncConnection, key: JobKey, *, revision: int | None, payload: Mapping[str, object]
+    ) -> bool:
+        """Whether a row of the key that is not due yet says the same, or speaks of a newer revision.
+
+        What is not due is part of no run, so its own run will see all that is committed now. A transaction of its own
+        must ask: an older snapshot may show a row whose run has ended.
+        """
+        statement = sa.select(jobs.c.revision, jobs.c.payload).where(
+            jobs.c.type == key.type.value,
+            jobs.c.resource_id == key.resource_id,
+            jobs.c.pod_id == key.pod_id,
+            jobs.c.failed_at.is_(None),
+            jobs.c.not_before > now(),
+        )
+        rows = await connection.execute(statement)
+        return any(
+            row.payload == dict(payload) and (revision is None or (row.revision or -1) >= revision) for row in rows
+        )
+
+    @staticmethod
     async def due_keys(
         connection: AsyncConnection, *, types: Collection[JobType], busy_pods: Collection[PodId], limit: int
     ) -> list[JobKey]:

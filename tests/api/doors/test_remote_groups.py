@@ -4,6 +4,7 @@
 The centre's fake has none of our drivers: the jobs that they would file are filed here.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from tricircle.copies.security_groups import UNUSED
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.testing.ailments import Ailment, Symptom
+from tricircle.testing.exchange import Asked
 
 Json = dict[str, Any]
 GROUPS = "security_groups"
@@ -111,6 +114,27 @@ async def test_any_number_of_changes_costs_a_pod_two_calls(cloud: Whole) -> None
         before = [len(cloud.pods[pod.name].calls("network")) for pod in here.pods]
         await here.follow(group)
         assert [len(cloud.pods[pod.name].calls("network")) for pod in here.pods] == [one + 1 for one in before]
+
+
+async def test_of_two_who_write_rules_at_one_instant_each_rule_is_left_once(cloud: Whole) -> None:
+    """Neutron looks for duplicates before it writes, so both callers get theirs."""
+    async with stage(cloud) as here:
+        group, _ = await _group_and_network(here)
+        pod = cloud.pods[here.pods[0].name]
+        held = pod.neutron.resources["security_group_rules"]
+
+        def writes(asked: Asked) -> bool:
+            return asked.method == "POST" and asked.path.endswith("security-group-rules")
+
+        pod.fall_ill(Ailment(symptom=Symptom.SLOW, delay_s=0.5, only=writes), ["network"])
+        writing = asyncio.ensure_future(here.ensure(0, group))
+        while not [one for one in held.values() if one["remote_address_group_id"]]:
+            assert not writing.done()
+            await asyncio.sleep(0.01)
+        (rule,) = [one for one in held.values() if one["remote_address_group_id"]]
+        held["another"] = {**rule, "id": "another"}
+        await writing
+        assert len(here.rules(0, group["id"])) == 1
 
 
 async def test_what_no_rule_names_goes(cloud: Whole) -> None:

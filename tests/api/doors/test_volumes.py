@@ -90,6 +90,9 @@ async def test_the_token_is_the_users_and_no_service_token_goes_along(cloud: Who
         ),
         ({"snapshot_id": NOBODY}, 404, f"Snapshot {NOBODY} could not be found."),
         ({"source_volid": NOBODY}, 404, f"Volume {NOBODY} could not be found."),
+        # What is named is looked for before the zone.
+        ({"snapshot_id": NOBODY, "availability_zone": "x"}, 404, f"Snapshot {NOBODY} could not be found."),
+        ({"volume_type": "x", "availability_zone": "x"}, 404, "Volume type with name x could not be found."),
         ({"imageRef": NOBODY}, 400, "Invalid image identifier or unable to access requested image."),
         (
             {"imageRef": NOBODY, "volume_type": "__DEFAULT__"},

@@ -12,6 +12,7 @@ from conformance.shares import Share, too_small
 
 ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = differences.published(ROOT / "docs" / "conformance.json")
+OLDER = differences.published(ROOT / "docs" / "conformance-older.json")
 #: What passed directly on the lab when counting began, over compute, volume, image and network.
 FIRST_PASSES = 946
 A, B = "tempest.api.compute.A.test_a[id-1]", "tempest.api.volume.B.test_b[id-2,smoke]"
@@ -27,6 +28,13 @@ def test_every_published_difference_has_a_cause() -> None:
 
 def test_every_cause_has_a_difference() -> None:
     assert differences.idle(PUBLISHED, differences.kept()) == []
+
+
+def test_every_difference_with_an_older_pod_has_a_cause() -> None:
+    """Those of a lab without one are causes too."""
+    only_older = differences.kept(differences.KEPT_OLDER)
+    assert differences.unexplained(OLDER, (*only_older, *differences.kept())) == []
+    assert differences.idle(OLDER, only_older) == []
 
 
 def test_no_fewer_pass_directly_than_at_first() -> None:
@@ -62,10 +70,13 @@ def test_a_cause_is_found_by_pattern_and_an_idle_one_is_named() -> None:
     assert differences.idle(rows, known) == ["volume.C.*"]
 
 
-def test_direct_passes_are_a_ratchet() -> None:
+def test_passes_are_a_ratchet_at_every_target() -> None:
     before = [row(A, "passed", "passed", "passed"), row(B, "passed", "passed", "passed")]
-    now = [row(A, "skipped", "passed", "passed"), row(B, "absent", "absent", "absent")]
-    assert differences.lost(before, now) == [A]
+    now = [row(A, "skipped", "absent", "failed"), row(B, "absent", "absent", "passed")]
+    assert differences.lost(before, now) == [("pod", A), ("three", A)]
+    # A run that was cut off has not passed.
+    assert differences.left_out(now, ["pod", "three"]) == [("pod", B)]
+    assert differences.left_out(now, ["three"]) == []
 
 
 def test_what_failed_is_forgotten_with_its_class(tmp_path: Path) -> None:

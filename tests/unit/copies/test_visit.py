@@ -20,7 +20,7 @@ from tricircle.errors import RetryLaterError
 from tricircle.jobs.worker import JobRun
 from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.routings import Routings
-from tricircle.model.job import EVERY_POD, JobType
+from tricircle.model.job import EVERY_POD, JobKey, JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 from tricircle.store.engine import create_engine, transaction
@@ -43,7 +43,7 @@ class World:
             "leases": self.leases,
             "routings": self.routings,
             "registry": SimpleNamespace(get=self._pod),
-            "queue": SimpleNamespace(append=self._file),
+            "queue": SimpleNamespace(append_once=self._file),
         }
         self.reach = cast("Reach", SimpleNamespace(**fields))
 
@@ -64,8 +64,8 @@ class World:
     async def _pod(self, pod_id: PodId) -> Pod | None:
         return self.pods.get(pod_id)
 
-    async def _file(self, job_type: JobType, resource_id: str, project_id: str, **values: object) -> None:
-        self.filed.append((job_type, resource_id, values["pod_id"], values["revision"], values["payload"]))
+    async def _file(self, key: JobKey, project_id: str, **values: object) -> None:
+        self.filed.append((key.type, key.resource_id, key.pod_id, values["revision"], values["payload"]))
 
     async def _work(self, pod: Pod, copy: Routing) -> None:
         self.worked.append((pod.id, copy.pod_resource_id))
@@ -123,7 +123,7 @@ async def test_several_copies_get_a_job_each(world: World) -> None:
 async def test_an_attempt_under_way_is_waited_for(world: World) -> None:
     await world.copy("pod1", is_bound=False)
     with pytest.raises(RetryLaterError):
-        await world.visit()
+        await world.visit(PodId("pod1"))
 
 
 async def test_a_copy_that_somebody_changes_is_waited_for(world: World) -> None:
@@ -131,7 +131,17 @@ async def test_a_copy_that_somebody_changes_is_waited_for(world: World) -> None:
     (copy,) = await world.routings.copies_of(Kind.NETWORK, "n1")
     assert await world.leases.hold(copy, owner="other", ttl_s=60)
     with pytest.raises(RetryLaterError):
-        await world.visit()
+        await world.visit(PodId("pod1"))
+
+
+async def test_a_pod_that_is_away_has_a_job_of_its_own(world: World) -> None:
+    """One for all changes until it is back, and the job about every pod is done."""
+    await world.copy("pod1")
+    world.pods[PodId("pod1")] = Pod(id=PodId("pod1"), name="pod1", az_name="az", state=PodState.DISABLED)
+    await world.visit()
+    assert world.filed == [(JobType.NETWORK, "n1", "pod1", 9, {})]
+    with pytest.raises(RetryLaterError):
+        await world.visit(PodId("pod1"))
 
 
 async def test_what_a_dead_attempt_left_is_worked_on(world: World) -> None:
@@ -146,13 +156,6 @@ async def test_a_dead_attempt_that_left_nothing_is_forgotten(world: World) -> No
     await world.visit()
     assert world.worked == []
     assert await world.routings.copies_of(Kind.NETWORK, "n1") == []
-
-
-async def test_a_disabled_pod_is_asked_later(world: World) -> None:
-    await world.copy("pod1")
-    world.pods[PodId("pod1")] = Pod(id=PodId("pod1"), name="pod1", az_name="az", state=PodState.DISABLED)
-    with pytest.raises(RetryLaterError):
-        await world.visit()
 
 
 def test_nothing_is_expected_of_what_was_deleted() -> None:

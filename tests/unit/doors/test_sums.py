@@ -150,7 +150,47 @@ async def test_a_bad_limit_of_a_whole_answer_is_refused(engine: Engine) -> None:
     assert (await ask(there, engine, "usage", request("GET", "/sum", query="limit=x&marker=m"))).status == 400
     (centre,) = [call.path for target, call in there.upstreams.calls if target.pod == "central"]
     assert centre == "/v2.1/sum?limit=x"
-    assert (await ask(there, engine, "usage", request("GET", "/sum", query="marker=m"))).status == 200
+    assert (await ask(there, engine, "usage", request("GET", "/sum", query="marker=m"))).status == 400
+
+
+def used(project: str, *servers: str) -> dict[str, Any]:
+    """A project's usage in one pod: each server two hours with three CPUs."""
+    rows = [{"instance_id": one, "hours": 2.0, "vcpus": 3, "memory_mb": 64, "local_gb": 1} for one in servers]
+    return {"tenant_id": project, "start": "then", "stop": "now", "total_hours": 2.0 * len(rows), "server_usages": rows}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "following"),
+    [
+        ("limit=2", {"p1": ["a", "b"]}, "b"),
+        ("limit=2&marker=b", {"p1": ["c"], "p2": ["d"]}, "d"),
+        ("limit=2&marker=d", {}, None),
+        ("marker=a", {"p1": ["b", "c"], "p2": ["d"]}, None),
+        ("limit=9", {"p1": ["a", "b", "c"], "p2": ["d"]}, None),
+    ],
+)
+async def test_usage_comes_in_pages_of_servers(
+    engine: Engine, query: str, expected: dict[str, list[str]], following: str | None
+) -> None:
+    """A client that goes on until a page is empty comes to an end, and counts nobody twice."""
+    there = World((ONE, TWO))
+    there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"tenant_usages": []})
+    said(there, "id-Pod1", "usage", json_reply(200, {"tenant_usages": [used("p1", "a", "c")]}))
+    said(there, "id-Pod2", "usage", json_reply(200, {"tenant_usages": [used("p2", "d"), used("p1", "b")]}))
+    asked = request("GET", "/sum", query=query)
+    asked.microversion = (2, 40)
+    body = (await ask(there, engine, "usage", asked)).object()
+    found = body["tenant_usages"]
+    assert isinstance(found, list)
+    assert {one["tenant_id"]: one["total_vcpus_usage"] / 6 for one in found} == {
+        project: len(servers) for project, servers in expected.items()
+    }
+    assert all("server_usages" not in one for one in found), "it was not asked for in detail"
+    links = body.get("tenant_usages_links")
+    assert (links is None) is (following is None)
+    if isinstance(links, list):
+        assert f"marker={following}" in links[0]["href"]
+    assert "detailed=1" in there.upstreams.calls[-1][1].path
 
 
 @pytest.mark.parametrize("what", ["server limits", "volume limits"])

@@ -11,8 +11,8 @@ from tricircle.copies.image import content
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.recovery.facts import Why
 from tricircle.recovery.images import of_images
-from tricircle.recovery.recoverable import Why
 
 POD = Pod(id=PodId("p1"), name="Pod1", az_name="az1")
 IMAGE, DISTINCT = "c0ffee00-0000-4000-8000-000000000001", "c0ffee00-0000-f000-0000-000000000001"

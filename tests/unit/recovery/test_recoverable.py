@@ -14,22 +14,10 @@ from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Declared, of_ports
+from tricircle.recovery.facts import Fact, Sorted, Why, merged
 from tricircle.recovery.holds import holds, leftovers
 from tricircle.recovery.missing import missing, network_body, own_addresses, port_body, subnet_body
-from tricircle.recovery.recoverable import (
-    Copies,
-    Fact,
-    Sorted,
-    Why,
-    address_groups,
-    groups,
-    homes,
-    lost_ends,
-    merged,
-    networks,
-    ports,
-    subnets,
-)
+from tricircle.recovery.recoverable import Copies, address_groups, groups, homes, lost_ends, networks, ports, subnets
 
 OWNER, TENANT = ProjectId("service"), ProjectId("tenant")
 POD = Pod(id=PodId("p1"), name="Pod1", az_name="az1", facts={"physical_networks": {"stretch": "datacentre"}})

@@ -8,7 +8,7 @@ from tricircle.context import PodId, ProjectId
 from tricircle.model.pod import Pod
 from tricircle.model.remembered import ENDING, SEEN
 from tricircle.model.routing import Kind, Routing
-from tricircle.recovery.recoverable import merged
+from tricircle.recovery.facts import merged
 from tricircle.recovery.servers import memberships, server
 
 POD = Pod(id=PodId("p1"), name="Pod1", az_name="az1")

@@ -14,8 +14,9 @@ from tricircle.http.message import Headers, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Endpoint, Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
-from tricircle.road.carrier import Carrier, Means
+from tricircle.road.carrier import Carrier
 from tricircle.road.forward import Forwarder
+from tricircle.road.means import Means
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
 from tricircle.upstream.reply import Call, Reply, Target

@@ -354,11 +354,43 @@ async def test_a_marker_that_is_no_id_is_unknown(marker: str) -> None:
     from tricircle.road.merge import Listing, Paging
 
     there = World((ONE, TWO))
+    for one in (ONE, TWO):
+        there.upstreams.said[one.id, "/v2.1/servers"] = json_reply(200, {"servers": []})
     listing = Listing(paging=Paging.NOVA, links="servers_links", fields={"created_at": "created"})
     row = Row(("GET",), "/servers", Behaviour.GATHER, kind=Kind.SERVER, collection="servers", listing=listing)
     with pytest.raises(InvalidRequestError, match=r"marker \[.*\] not found"):
         await there.carrier.gather(request("GET", "/servers", query=f"marker={marker}"), row)
-    assert there.upstreams.asked() == []
+    assert {path for _, _, path in there.upstreams.asked()} == {"/v2.1/servers?limit=1"}
+
+
+async def test_what_a_service_refuses_anyway_it_refuses_before_it_looks_for_a_marker() -> None:
+    """Who may not see the list, or asks for it in a wrong form."""
+    from tricircle.road.merge import Listing, Paging
+
+    there = World((ONE, TWO))
+    for one in (ONE, TWO):
+        there.upstreams.said[one.id, "/v2.1/servers"] = json_reply(403, {"forbidden": {"code": 403}})
+    row = Row(("GET",), "/servers", Behaviour.GATHER, collection="servers", listing=Listing(paging=Paging.NOVA))
+    asked = request("GET", "/servers", query="marker=nobodys&limit=5&a=b")
+    assert (await there.carrier.gather(asked, row)).status == 403
+    assert {path for _, _, path in there.upstreams.asked()} == {"/v2.1/servers?limit=5&a=b"}
+
+
+@pytest.mark.parametrize(("status", "seen"), [(400, 400), (200, 200), (404, 200)])
+async def test_what_cinder_says_to_a_limit_that_is_there_twice(status: int, seen: int) -> None:
+    """It takes one for a filter; whether it knows filters of any name, the centre says. Of what is there it knows
+    nothing.
+    """
+    from tricircle.road.merge import Listing, Paging
+
+    there = World((ONE, TWO), service=Service.BLOCK_STORAGE)
+    there.upstreams.said["central", "/v2.1/volumes"] = json_reply(status, {"said": "by the centre"})
+    for one in (ONE, TWO):
+        there.upstreams.said[one.id, "/v2.1/volumes"] = json_reply(200, {"volumes": []})
+    row = Row(("GET",), "/volumes", Behaviour.GATHER, collection="volumes", listing=Listing(paging=Paging.CINDER))
+    answer = await there.carrier.gather(request("GET", "/volumes", query="limit=1&limit=1"), row)
+    assert answer.status == seen
+    assert (b"by the centre" in (answer.body if isinstance(answer.body, bytes) else b"")) is (seen == 400)
 
 
 async def test_a_gathered_list_of_two_pods() -> None:

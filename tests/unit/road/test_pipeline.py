@@ -15,8 +15,9 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 from tricircle.road.door import Door, ProjectInPath
+from tricircle.road.entrance import Entrance, RoadSettings
 from tricircle.road.front_page import front_page
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.pipeline import Road
 from tricircle.road.row import Behaviour, Row
 from tricircle.upstream.reply import Reply
 
@@ -400,10 +401,18 @@ async def test_what_no_row_names_tells_nothing_of_its_pod(house: House) -> None:
 
 
 async def test_what_nobody_can_place_is_said_clearly(house: House) -> None:
-    """501 when an id stands there that nobody knows: 404 would say that it is gone. Else the service's own 404."""
-    got = await ask(house.road, "GET", f"/compute/v2.1/os-new/{ID}")
-    assert got.status == 501
-    assert "is not available in this cloud" in got.json()["notImplemented"]["message"]
+    """501 when an id stands there that nobody knows: 404 would say that it is gone. Else the service's own 404, also
+    when no pod knows such a path.
+    """
+    path, no_path = f"/v2.1/os-new/{ID}", json_reply(404, {"message": "The resource could not be found."})
+    house.compute.upstreams.said["id-Pod1", path] = no_path
+    for of_second in (json_reply(404, {"itemNotFound": {"code": 404}}), UnavailableError("down")):
+        house.compute.upstreams.said["id-Pod2", path] = of_second
+        got = await ask(house.road, "POST", f"/compute{path}")
+        assert got.status == 501
+        assert "is not available in this cloud" in got.json()["notImplemented"]["message"]
+    house.compute.upstreams.said["id-Pod2", path] = no_path
+    assert (await ask(house.road, "GET", f"/compute{path}")).status == 404
     got = await ask(house.road, "GET", "/compute/v2.1/nothing")
     assert (got.status, got.header(b"content-type")) == (404, b"text/html; charset=UTF-8")
     assert (await ask(house.road, "PATCH", "/compute/v2.1/echo")).status == 404

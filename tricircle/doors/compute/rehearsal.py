@@ -12,7 +12,16 @@ from collections.abc import Mapping
 
 from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Answer, Request
+from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
+
+#: Under which keys actions name what we look for ourselves, and Nova only when the server may be changed.
+_NAMING = {
+    "resize": ("flavorRef",),
+    "rebuild": ("imageRef", "key_name"),
+    "rescue": ("rescue_image_ref",),
+    "unshelve": ("availability_zone",),
+}
 
 
 async def rehearse_boot(carrier: Carrier, request: Request, document: Mapping[str, object]) -> Answer | None:
@@ -56,3 +65,24 @@ async def rehearse(carrier: Carrier, request: Request, document: Mapping[str, ob
     if answer.status < 400:
         raise BadUpstreamAnswerError("The central compute service did not refuse a rehearsal.")
     return answer
+
+
+async def refused_as_it_is(
+    carrier: Carrier, request: Request, pod: Pod, document: Mapping[str, object]
+) -> Answer | None:
+    """What a pod says of an action whatever it names, since the server is locked or in another state; else None.
+
+    Nova looks at the server before it looks for what an action names. So before we refuse that, the pod is asked for
+    the action with names that nobody has: it can never carry that out.
+    """
+    action = next(iter(document), "")
+    asked = document.get(action)
+    if not isinstance(asked, Mapping):
+        return None
+    probes = {key: str(uuid.uuid4()) for key in _NAMING.get(action, ()) if isinstance(asked.get(key), str | int)}
+    if not probes:
+        return None
+    reply = await carrier.to_pod(request, pod, body={action: {**asked, **probes}})
+    if reply.status < 400:
+        raise BadUpstreamAnswerError("A pod did not refuse a rehearsal.")
+    return await carrier.answer(request, pod, reply) if reply.status == 409 else None

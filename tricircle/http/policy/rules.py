@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from oslo_policy import policy
 
 _ADMIN = "role:admin"
+#: Nova's ``project_member_or_admin``.
+_MEMBER = "(role:member and project_id:%(project_id)s) or role:admin"
 _ANYBODY = "@"
 #: Nova takes no other tokens, whatever their roles.
 _PROJECT = ("project",)
@@ -97,8 +99,29 @@ _CONSOLES = [
         scopes=_PROJECT,
     ),
 ]
+_ACTION = "/compute/v2.1/servers/{server_id}/action"
+
+
+def _of_server(name: str, text: str, path: str = _ACTION) -> policy.DocumentedRuleDefault:
+    return _rule(f"os_compute_api:{name}", _MEMBER, text, "POST", path, scopes=_PROJECT)
+
+
+#: What begins, or is carried out, at the centre: no pod's Nova judges it in time.
+_SERVERS = [
+    _of_server("os-floating-ips:add", "Give a server a floating IP."),
+    _of_server("os-floating-ips:remove", "Take a floating IP from a server."),
+    _of_server("os-multinic:add", "Give a server one more fixed IP."),
+    _of_server("os-multinic:remove", "Take a fixed IP from a server."),
+    _of_server("os-security-groups:add", "Add a security group to a server."),
+    _of_server("os-security-groups:remove", "Take a security group from a server."),
+    _of_server(
+        "os-attach-interfaces:create",
+        "Attach an interface to a server.",
+        "/compute/v2.1/servers/{server_id}/os-interface",
+    ),
+]
 
 
 def list_rules() -> Sequence[policy.DocumentedRuleDefault]:
     """All rules, for the enforcer and ``oslopolicy-sample-generator`` (entry point ``oslo.policy.policies``)."""
-    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_CONSOLES]
+    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_CONSOLES, *_SERVERS]

@@ -4,6 +4,7 @@
 Only the copies of ports are made by a stand-in: how networks come to be in a pod is not the door's business.
 """
 
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from tricircle.app.compute import StorageMakers, compute_door
+from tricircle.conf.load import load
 from tricircle.conf.settings import CentralSettings, ConsoleSettings, DatabaseSettings, GatewaySettings
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.ensure import Ensure
@@ -28,6 +30,7 @@ from tricircle.copies.vanished import Vanished
 from tricircle.doors.compute.servers.server_views import FAULT
 from tricircle.errors import NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
+from tricircle.http.policy.enforcer import Enforcer
 from tricircle.jobs.queue import Queue
 from tricircle.ledger.consoles import Consoles
 from tricircle.ledger.leases import Leases
@@ -42,9 +45,10 @@ from tricircle.pods.capacity import Capacity
 from tricircle.pods.health import Health
 from tricircle.pods.registry import Registry
 from tricircle.pods.selection import Selection
-from tricircle.road.carrier import Carrier, Means
+from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door
 from tricircle.road.forward import Forwarder
+from tricircle.road.means import Means
 from tricircle.road.path import canonical
 from tricircle.road.route import Locator
 from tricircle.road.table import DoorTable, Match
@@ -300,6 +304,7 @@ class Cloud:
             health=health,
             image_base=image_base,
             storage=StorageMakers(volume=self._make_volume, snapshot=self._make_snapshot),
+            policies=Enforcer(load(["--config-file", os.devnull], prog="test")),
         )
 
     async def _make_volume(self, request: Request) -> Answer:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is what changes a server afterwards made in the pod and at the centre alike?"""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
 from tricircle.context import PodId, ProjectId
 from tricircle.errors import (
     ConflictError,
+    ForbiddenError,
     InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
@@ -128,6 +130,45 @@ async def test_groups_change_in_the_pod_and_at_the_centre(sky: Cloud, server: di
     assert caught.value.message == f"Security group nope is not found for project {project(sky)}"
 
 
+BEGUN_AT_THE_CENTRE = [
+    ("action", {"addFloatingIp": {"address": "192.0.2.9"}}, "os-floating-ips:add"),
+    ("action", {"removeFloatingIp": {"address": "192.0.2.9"}}, "os-floating-ips:remove"),
+    ("action", {"addFixedIp": {"networkId": NOBODY}}, "os-multinic:add"),
+    ("action", {"removeFixedIp": {"address": "10.0.0.3"}}, "os-multinic:remove"),
+    ("action", {"addSecurityGroup": {"name": "nope"}}, "os-security-groups:add"),
+    ("action", {"removeSecurityGroup": {"name": "nope"}}, "os-security-groups:remove"),
+    ("os-interface", {"interfaceAttachment": {"net_id": NOBODY}}, "os-attach-interfaces:create"),
+]
+
+
+@pytest.mark.parametrize(("below", "body", "rule"), BEGUN_AT_THE_CENTRE)
+@pytest.mark.parametrize("persona", ["reader", "domain admin"])
+async def test_who_may_is_said_before_anything_is_looked_for(
+    sky: Cloud, server: dict[str, Any], persona: str, below: str, body: dict[str, Any], rule: str
+) -> None:
+    """Nova looks for the server first: the pod says whether it is still there."""
+    who = replace(sky.context(), roles=frozenset({"reader"}))
+    if persona == "domain admin":
+        who = replace(who, roles=frozenset({"admin"}), project_id=ProjectId(""), domain_id="default")
+    path = f"/servers/{server['id']}/{below}"
+    with pytest.raises(ForbiddenError) as caught:
+        await sky.ask("POST", path, body, context=who, version="2.35")
+    assert caught.value.message == f"Policy doesn't allow os_compute_api:{rule} to be performed."
+    del sky.apps["pod1"].nova.servers[server["id"]]
+    answer = await sky.ask("POST", path, body, context=who, version="2.35")
+    assert answer.status == 404
+    assert json_of(answer)["itemNotFound"]["message"] == f"Instance {server['id']} could not be found."
+
+
+async def test_a_token_without_a_project_has_no_limits_of_metadata(sky: Cloud, server: dict[str, Any]) -> None:
+    """It is for the pod to refuse: the centre is not asked for what it would refuse too."""
+    nobodys = replace(sky.context(), project_id=ProjectId(""), domain_id="default")
+    asked = len(sky.wires.calls)
+    await sky.ask("PUT", f"/servers/{server['id']}/metadata", {"metadata": {"a": "b"}}, context=nobodys)
+    assert "central" not in {call[0] for call in sky.wires.calls[asked:]}
+    assert len(sky.wires.sent("pod1", "PUT", f"/v2.1/servers/{server['id']}/metadata")) == 1
+
+
 async def test_a_group_that_the_centre_refuses_is_taken_back(sky: Cloud, server: dict[str, Any]) -> None:
     neutron = sky.apps["central"].neutron
     neutron._store("security_groups", neutron._security_group({}, project(sky), "web"))
@@ -205,6 +246,33 @@ async def test_a_resize_takes_the_flavor_along_and_keeps_to_the_limit(sky: Cloud
         await act(sky, server, "resize", {"flavorRef": "m2"})
     with pytest.raises(InvalidRequestError, match="Flavor nope could not be found"):
         await act(sky, server, "resize", {"flavorRef": "nope"})
+
+
+@pytest.mark.parametrize(
+    ("action", "value"),
+    [
+        ("resize", {"flavorRef": "nope"}),
+        ("unshelve", {"availability_zone": "nowhere"}),
+        ("unshelve", {"availability_zone": "az2"}),
+        ("rebuild", {"imageRef": IMAGE, "key_name": "nobodys"}),
+    ],
+)
+async def test_a_locked_server_is_refused_as_such_whatever_an_action_names(
+    sky: Cloud, server: dict[str, Any], action: str, value: dict[str, Any]
+) -> None:
+    text = f"Instance {server['id']} is locked"
+    seen = []
+
+    def refuse(asked: Asked, server_id: str) -> Said:
+        seen.append(asked.json()[action])
+        raise Refusal(409, f"Instance {server_id} is locked")
+
+    sky.apps["pod1"].nova._act = refuse  # type: ignore[method-assign]
+    answer = await act(sky, server, action, value)
+    assert (answer.status, json_of(answer)["conflictingRequest"]["message"]) == (409, text)
+    # The pod was asked for what nobody has: it could not have done it.
+    assert [one.keys() for one in seen] == [value.keys()]
+    assert not set(map(str, seen[0].values())) & set(value.values())
 
 
 async def test_an_az_in_unshelve_is_the_servers_own(sky: Cloud, server: dict[str, Any]) -> None:

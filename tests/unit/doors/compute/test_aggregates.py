@@ -47,6 +47,16 @@ async def test_a_host_is_put_into_a_copy_in_its_pod(sky: Cloud, admin: RequestCo
     assert sky.apps["central"].nova.aggregates.stored[aggregate_id]["hosts"] == []
 
 
+@pytest.mark.parametrize("body", [b"true", b"[]", b"{", b"7"])
+async def test_what_is_no_object_is_the_centres_to_refuse(sky: Cloud, admin: RequestContext, body: bytes) -> None:
+    """Nova says 400 or 404, as it comes."""
+    aggregate_id = await made(sky, admin)
+    path = f"/os-aggregates/{aggregate_id}/action"
+    answer = await sky.ask("POST", path, raw=body, context=admin)
+    assert answer.status >= 400
+    assert sky.wires.calls[-1] == ("central", "POST", f"/v2.1{path}", body)
+
+
 async def test_the_last_host_takes_the_copy_along(sky: Cloud, admin: RequestContext) -> None:
     aggregate_id = await made(sky, admin)
     await act(sky, admin, aggregate_id, add_host={"host": HOSTS[0]})

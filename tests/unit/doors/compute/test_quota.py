@@ -12,7 +12,7 @@ from tricircle.doors.compute.quotas.usage import summed
 from tricircle.errors import QuotaExceededError
 from tricircle.model.routing import Kind
 from tricircle.store.engine import transaction
-from tricircle.testing.exchange import Said
+from tricircle.testing.exchange import Asked, Said
 
 ONE = Amounts(1, 2, 64)
 
@@ -81,7 +81,11 @@ async def act(sky: Cloud, server_id: str, body: dict[str, object]) -> int:
 async def test_growth_counts_until_the_resize_is_done(sky: Cloud) -> None:
     """Nova says yes at once, and counts the new size when the server has moved."""
     nova = sky.apps["pod1"].nova
-    nova._act = lambda asked, server_id: Said(status=202)  # type: ignore[method-assign]
+
+    def resize(asked: Asked, server_id: str) -> Said:
+        return Said(status=202 if asked.json()["resize"]["flavorRef"] == "m2" else 400)
+
+    nova._act = resize  # type: ignore[method-assign]
     sky.flavor("m2", vcpus=2)
     ids = [await booted(sky) for _ in range(2)]
     limit(sky, cores=3)

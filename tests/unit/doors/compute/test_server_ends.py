@@ -82,7 +82,8 @@ async def end(pod: PodThatAgrees, jobs: Jobs) -> Answer:
 async def detach(pod: PodThatAgrees, jobs: Jobs) -> Answer:
     request = SimpleNamespace(params={"server_id": "server1", "port_id": "port1"}, context=None)
     nobody = SimpleNamespace()
-    interfaces = Interfaces(carrier=pod, nics=nobody, ports=nobody, routings=NoCopies(), jobs=jobs)  # type: ignore[arg-type]
+    here = {"carrier": pod, "nics": nobody, "ports": nobody, "routings": NoCopies(), "jobs": jobs, "policy": nobody}
+    interfaces = Interfaces(**here)  # type: ignore[arg-type]
     return await interfaces.detach(request)  # type: ignore[arg-type]
 
 

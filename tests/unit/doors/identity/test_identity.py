@@ -12,7 +12,8 @@ from tricircle.doors.identity.catalogs import narrowed_catalog
 from tricircle.doors.identity.passage import Passage
 from tricircle.doors.identity.rows import door
 from tricircle.model.pod import Service
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.entrance import Entrance, RoadSettings
+from tricircle.road.pipeline import Road
 
 CATALOG = [
     {

@@ -11,7 +11,8 @@ from tests.unit.road.test_pipeline import Enforcer
 from tricircle.doors.image.images import Images
 from tricircle.doors.image.rows import door
 from tricircle.model.pod import Pod, Service
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.entrance import Entrance, RoadSettings
+from tricircle.road.pipeline import Road
 from tricircle.upstream.reply import Reply
 
 

@@ -15,7 +15,8 @@ from tricircle.doors.network.rows import door
 from tricircle.errors import UnavailableError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
-from tricircle.road.pipeline import Entrance, Road, RoadSettings
+from tricircle.road.entrance import Entrance, RoadSettings
+from tricircle.road.pipeline import Road
 
 ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
 

@@ -16,7 +16,8 @@ from tricircle.errors import BadUpstreamAnswerError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.road.allowance import Allowance
-from tricircle.road.carrier import Carrier, FanOut
+from tricircle.road.carrier import Carrier
+from tricircle.road.fan_out import FanOut
 from tricircle.road.gather import marks
 from tricircle.upstream.reply import Reply
 

@@ -4,6 +4,7 @@
 The pod is chosen as for a volume; the group's type and the types of the volumes that it may hold get their copies.
 """
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +12,14 @@ from tricircle.copies.group_types import VERSION, GroupTypes
 from tricircle.copies.vanished import NAMES_UNKNOWN
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.volumes.derived import in_zone_of
+from tricircle.doors.block_storage.volumes.rehearsal import policy_refusal
 from tricircle.doors.block_storage.volumes.volumes import Needs
-from tricircle.errors import NoValidPodError, TricircleError
+from tricircle.errors import NotFoundError, NoValidPodError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.pods.placement import Wish
+from tricircle.road.route import ID
 from tricircle.upstream.client import collect
 from tricircle.upstream.reply import Reply
 
@@ -68,12 +71,23 @@ class Groups:
             return await self._refused(request)
         if not all(isinstance(name, str) for name in names):
             return await self._refused(request)
+        try:
+            plan = await self._plan(request, group, asked, [str(name) for name in names])
+        except NotFoundError:
+            # Cinder looks for a type that is named, then asks its policy, then looks for all others.
+            body: dict[str, object] = {_GROUP: {**group, "group_type": str(uuid.uuid4())}}
+            if ID.match(asked) and (refusal := await policy_refusal(self._needs.carrier, request, body)) is not None:
+                return refusal
+            raise
+        return await self._made(request, plan)
+
+    async def _plan(self, request: Request, group: Body, asked: str, names: list[str]) -> _Plan:
+        """:raises NotFoundError: there is no such type of groups, or of volumes"""
         group_type = await self._type(request, asked)
         if group_type is None:
             raise words.group_type_not_found(asked)
-        volume_types = [await self._needs.types.find(request.context, str(name)) for name in names]
-        plan = _Plan(entity=_GROUP, group=group, group_type=group_type, volume_types=volume_types)
-        return await self._made(request, plan)
+        volume_types = [await self._needs.types.find(request.context, name) for name in names]
+        return _Plan(entity=_GROUP, group=group, group_type=group_type, volume_types=volume_types)
 
     async def create_legacy(self, request: Request) -> Answer:
         """Make a consistency group: where the centre has the type of such groups, which no new cloud has."""

@@ -32,3 +32,15 @@ async def form_refusal(carrier: Carrier, request: Request) -> Answer | None:
     except TricircleError:
         return None
     return answer if answer.status == 400 else None
+
+
+async def policy_refusal(carrier: Carrier, request: Request, body: dict[str, object]) -> Answer | None:
+    """Cinder's refusal (403) of a body that can never be carried out; None when the caller may, or it cannot be asked.
+
+    :param body: names something that cannot exist
+    """
+    try:
+        answer = await carrier.central(request, body=body)
+    except TricircleError:
+        return None
+    return answer if answer.status == 403 else None

@@ -72,8 +72,8 @@ class Volumes:
         if not isinstance(volume, Mapping):
             raise words.body_missing("volume")
         size_gib = _wanted_size(volume)
-        zone = await self._zone(volume)
         context, needs = request.context, self._needs
+        zone = await self._zone(request, document)
         source = await needs.sources.of(request, document, volume)
         volume_type = await self._type(context, volume, source)
         type_name = source.type_name if volume_type is None else str(volume_type["name"])
@@ -126,12 +126,20 @@ class Volumes:
         except TricircleError:
             return False  # the refusal stands
 
-    async def _zone(self, volume: Volume) -> str | None:
-        """The AZ that is asked for. :raises InvalidRequestError: there is none of this name"""
-        zone = volume.get("availability_zone")
-        if zone is None:
+    async def _zone(self, request: Request, document: Mapping[str, object]) -> str | None:
+        """The AZ that is asked for.
+
+        :raises InvalidRequestError: there is none of this name
+        :raises NotFoundError: something else that is named does not exist: Cinder looks for it before
+        """
+        volume = document["volume"]
+        zone = volume.get("availability_zone") if isinstance(volume, Mapping) else None
+        if zone is None or not isinstance(volume, Mapping):
             return None
         if zone not in await self._needs.registry.az_names():
+            placeless = {**volume, "availability_zone": None}
+            source = await self._needs.sources.of(request, document, placeless)
+            await self._type(request.context, placeless, source)
             raise words.zone_invalid(str(zone))
         return str(zone)
 

@@ -17,7 +17,8 @@ from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Request
 from tricircle.model.host_names import full_name
 from tricircle.model.pod import Pod
-from tricircle.road.carrier import Carrier, FanOut
+from tricircle.road.carrier import Carrier
+from tricircle.road.fan_out import FanOut
 from tricircle.upstream.reply import Reply
 
 PATH = "/os-aggregates"

@@ -89,8 +89,11 @@ class Aggregates:
         return answer
 
     async def act(self, request: Request) -> Answer:
-        """Add or remove a host, or set metadata."""
-        document = await request.json()
+        """Add or remove a host, or set metadata. What is no object Nova refuses in more ways than one."""
+        try:
+            document = await request.json()
+        except InvalidRequestError:
+            return await self._carrier.central(request)
         action = next(iter(document), "")
         content = document.get(action)
         if action == "set_metadata" and isinstance(content, Mapping):

@@ -13,7 +13,8 @@ from tricircle.doors.compute.operators.operator_views import HYPERVISOR
 from tricircle.errors import UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.host_names import name_in, pod_named
-from tricircle.road.carrier import Carrier, FanOut
+from tricircle.road.carrier import Carrier
+from tricircle.road.fan_out import FanOut
 from tricircle.road.gather import marks
 from tricircle.road.row import Row
 

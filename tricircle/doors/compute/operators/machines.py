@@ -12,7 +12,8 @@ from tricircle.errors import InvalidRequestError, UnavailableError
 from tricircle.http.message import Request
 from tricircle.model.host_names import full_name, name_in, pod_named
 from tricircle.model.pod import Pod
-from tricircle.road.carrier import Carrier, FanOut
+from tricircle.road.carrier import Carrier
+from tricircle.road.fan_out import FanOut
 
 _UNKNOWABLE = "It cannot be known now whether this host exists, because an availability zone does not answer."
 

@@ -52,7 +52,8 @@ def _hypervisor_rows(hypervisors: Hypervisors) -> Iterator[Row]:
         yield with_handler(pages, bound(hypervisors.index, pages))
     yield Row(("GET",), "/os-hypervisors/statistics", Behaviour.SUM, handler=hypervisors.statistics)
     yield Row(("GET",), "/os-hypervisors/{hypervisor_id}", Behaviour.GATHER, handler=hypervisors.show)
-    yield Row(("GET",), "/os-hypervisors/{hypervisor_id}/uptime", Behaviour.GATHER, handler=hypervisors.uptime)
+    uptime = "/os-hypervisors/{hypervisor_id}/uptime"
+    yield Row(("GET",), uptime, Behaviour.GATHER, handler=hypervisors.uptime, max_version="2.87")
     yield Row(("GET",), "/os-hypervisors/{pattern}/search", Behaviour.GATHER, handler=hypervisors.search)
     yield Row(("GET",), "/os-hypervisors/{pattern}/servers", Behaviour.GATHER, handler=hypervisors.search)
 

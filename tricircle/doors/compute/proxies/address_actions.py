@@ -11,19 +11,28 @@ from ipaddress import ip_address
 from tricircle.copies.ensure import was_refused
 from tricircle.doors.compute.networks import Body, Networks
 from tricircle.doors.compute.rehearsal import rehearse_on_server
+from tricircle.doors.compute.servers.server_policy import ServerPolicy
 from tricircle.errors import ConflictError, InvalidRequestError, NotFoundError, TricircleError, UpstreamStatusError
 from tricircle.http.message import Answer, Request
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 
+_FLOATING, _FIXED = "os_compute_api:os-floating-ips:", "os_compute_api:os-multinic:"
+_RULES = {
+    "addFloatingIp": _FLOATING + "add",
+    "removeFloatingIp": _FLOATING + "remove",
+    "addFixedIp": _FIXED + "add",
+    "removeFixedIp": _FIXED + "remove",
+}
 _FLOATING_NOT_FOUND = "floating IP not found"
 
 
 class AddressActions:
     """``addFloatingIp``, ``removeFloatingIp``, ``addFixedIp`` and ``removeFixedIp``."""
 
-    def __init__(self, *, carrier: Carrier, networks: Networks) -> None:
+    def __init__(self, *, carrier: Carrier, networks: Networks, policy: ServerPolicy) -> None:
         self._carrier = carrier
+        self._policy = policy
         self._networks = networks
         self._special = {
             "addFloatingIp": self._add_floating,
@@ -35,13 +44,15 @@ class AddressActions:
     async def act(self, request: Request, document: dict[str, object]) -> Answer:
         """Carry out one of the four.
 
-        :raises NotFoundError, InvalidRequestError, ConflictError: in Nova's words
+        :raises ForbiddenError, NotFoundError, InvalidRequestError, ConflictError: in Nova's words
         """
         if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
             return refusal
         context, server_id = request.context, request.params["server_id"]
-        await self._carrier.locate(Kind.SERVER, server_id, context)
+        located = await self._carrier.locate(Kind.SERVER, server_id, context)
         action = next(iter(document))
+        if (refusal := await self._policy.refusal(request, located, _RULES[action])) is not None:
+            return refusal
         asked = document[action]
         ports = await self._networks.ports_of(context, server_id, context.deadline)
         await self._special[action](request, asked if isinstance(asked, Mapping) else {}, ports)

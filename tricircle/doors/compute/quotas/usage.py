@@ -4,18 +4,22 @@
 from collections.abc import Iterable, Mapping
 
 from tricircle.copies.flavors import central_name
+from tricircle.doors.compute.quotas.usage_pages import Page
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier
 from tricircle.road.gather import marks
+from tricircle.road.paging import next_query
 
 _TOTALS = ("total_hours", "total_local_gb_usage", "total_memory_mb_usage", "total_vcpus_usage")
+
+_OF_PAGES = (b"limit=", b"marker=")
 
 
 class Usage:
     """``GET /os-simple-tenant-usage`` and ``.../{project_id}``.
 
-    Answers whole: a page of one pod's servers is no page of the sum, so ``limit`` and ``marker`` (2.40 and later) are
-    not passed on, and there is no next page.
+    A page of one pod's servers is no page of the sum, so ``limit`` and ``marker`` (2.40 and later) are not passed on:
+    pods are asked for everything in detail, and the page is cut out of that.
     """
 
     def __init__(self, *, carrier: Carrier) -> None:
@@ -26,18 +30,24 @@ class Usage:
         return await self._summed(request, "tenant_usages")
 
     async def show(self, request: Request) -> Answer:
-        """One project's usage; empty when it used nothing."""
+        """One project's usage; empty when it used nothing.
+
+        :raises InvalidRequestError: no server has the marker
+        """
         return await self._summed(request, "tenant_usage")
 
     async def _summed(self, request: Request, key: str) -> Answer:
         pairs = request.query.split(b"&")
-        query = [pair for pair in pairs if not pair.startswith((b"limit=", b"marker="))]
-        if any(pair.startswith(b"limit=") for pair in pairs):
+        query = [pair for pair in pairs if not pair.startswith(_OF_PAGES)]
+        if len(query) < len(pairs):
             # What is not passed on must be good all the same; the centre, where nothing runs, knows no marker.
             rest = b"&".join(pair for pair in pairs if not pair.startswith(b"marker="))
             answer = await self._carrier.central(request, query=rest)
             if answer.status >= 400:
                 return answer
+        page = _page_of(request, is_detailed=key == "tenant_usage")
+        if page is not None:
+            query = [*(pair for pair in query if pair and not pair.startswith(b"detailed=")), b"detailed=1"]
         fan = await self._carrier.fan_out(request, query=b"&".join(query))
         if fan.refusal is not None:
             return await self._carrier.answer(request, *fan.refusal)
@@ -45,9 +55,25 @@ class Usage:
         for reply in fan.good:
             found = reply.json().get(key)
             parts += found if isinstance(found, list) else [found] if isinstance(found, dict) and found else []
-        usages = summed(parts)
+        usages, following = (summed(parts), None) if page is None else page.of(summed(parts))
         value: object = usages if key == "tenant_usages" else next(iter(usages), {})
-        return Answer.json(200, {key: value}, marks(fan.lacking))
+        body: dict[str, object] = {key: value}
+        if following is not None:
+            href = self._carrier.page_link(request, next_query(request.query_pairs(), following))
+            body[f"{key}_links"] = [{"rel": "next", "href": href}]
+        return Answer.json(200, body, marks(fan.lacking))
+
+
+def _page_of(request: Request, *, is_detailed: bool) -> Page | None:
+    """Which page is asked for; None: everything. The form of what is asked is in order."""
+    asked = dict(request.query_pairs())
+    if (request.microversion or (2, 1)) < (2, 40) or not asked.keys() & {"limit", "marker"}:
+        return None
+    return Page(
+        limit=int(asked.get("limit", 0)),
+        marker=asked.get("marker"),
+        is_detailed=is_detailed or asked.get("detailed") == "1",
+    )
 
 
 def summed(parts: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:

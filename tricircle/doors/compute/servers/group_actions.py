@@ -15,6 +15,7 @@ from tricircle.doors.compute.needs import GroupCopies, KnownRoutings
 from tricircle.doors.compute.networks import Body, Networks
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
+from tricircle.doors.compute.servers.server_policy import ServerPolicy
 from tricircle.doors.compute.together import with_own_time
 from tricircle.errors import ConflictError, InvalidRequestError, NotFoundError, TricircleError, UpstreamStatusError
 from tricircle.http.message import Answer, Request
@@ -25,6 +26,7 @@ from tricircle.road.carrier import Carrier
 LOG = logging.getLogger(__name__)
 
 ADD, REMOVE = "addSecurityGroup", "removeSecurityGroup"
+_RULES = {ADD: "os_compute_api:os-security-groups:add", REMOVE: "os_compute_api:os-security-groups:remove"}
 
 
 class GroupActions:
@@ -37,8 +39,10 @@ class GroupActions:
         networks: Networks,
         copies: GroupCopies,
         routings: KnownRoutings,
+        policy: ServerPolicy,
     ) -> None:
         self._carrier = carrier
+        self._policy = policy
         self._networks = networks
         self._copies = copies
         self._routings = routings
@@ -46,8 +50,12 @@ class GroupActions:
     async def change(self, request: Request, document: Mapping[str, object], action: str) -> Answer:
         """Add a group to a server or remove it."""
         server_id, context = request.params["server_id"], request.context
-        pod = (await self._carrier.locate(Kind.SERVER, server_id, context)).pod
-        if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
+        located = await self._carrier.locate(Kind.SERVER, server_id, context)
+        pod = located.pod
+        refusal = await rehearse_on_server(self._carrier, request, document)
+        if refusal is None:
+            refusal = await self._policy.refusal(request, located, _RULES[action])
+        if refusal is not None:
             return refusal
         asked = document[action]
         name = str(asked.get("name", "")) if isinstance(asked, Mapping) else ""

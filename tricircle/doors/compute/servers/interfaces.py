@@ -18,6 +18,7 @@ from tricircle.doors.compute.boots.nics import Nics
 from tricircle.doors.compute.needs import JobFiles, KnownRoutings
 from tricircle.doors.compute.pod_faults import check_answered, refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
+from tricircle.doors.compute.servers.server_policy import ServerPolicy
 from tricircle.doors.compute.servers.server_views import INTERFACE
 from tricircle.doors.compute.together import caught
 from tricircle.errors import (
@@ -36,6 +37,7 @@ from tricircle.road.carrier import Carrier
 LOG = logging.getLogger(__name__)
 
 _KEY = "interfaceAttachment"
+_ATTACH_RULE = "os_compute_api:os-attach-interfaces:create"
 #: Seconds until the worker looks at a port that was detached: the pod lets go of it a moment after its answer.
 _SOON_S, _LATER_S = 2.0, 60.0
 
@@ -51,8 +53,10 @@ class Interfaces:
         ports: NicPorts,
         routings: KnownRoutings,
         jobs: JobFiles,
+        policy: ServerPolicy,
     ) -> None:
         self._carrier = carrier
+        self._policy = policy
         self._nics = nics
         self._ports = ports
         self._routings = routings
@@ -71,7 +75,10 @@ class Interfaces:
         server_id, context = request.params["server_id"], request.context
         document = await request.json() if await request.body() else {}
         located = await self._carrier.locate(Kind.SERVER, server_id, context)
-        if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
+        refusal = await rehearse_on_server(self._carrier, request, document)
+        if refusal is None:
+            refusal = await self._policy.refusal(request, located, _ATTACH_RULE)
+        if refusal is not None:
             return refusal
         wish = wish_of(document)
         nic = await self._nics.of_attach(context, wish, server_id, context.deadline)

@@ -70,7 +70,11 @@ class ItemLimits:
             return {}  # the pod will say the same of the change
 
     async def _limits(self, context: RequestContext) -> dict[str, int]:
-        """The centre's absolute limits, by Nova's names; -1 is none."""
+        """The centre's absolute limits, by Nova's names; -1 is none. Limits are projects': a token for none has none,
+        and every Nova refuses it.
+        """
+        if not context.project_id:
+            return {}
         client = self._clients.as_user(context, self._pods.central(Service.COMPUTE), _VERSION)
         answer = await client.get("/v2.1/limits", deadline=context.deadline)
         absolute = _mapping(_mapping(answer.get("limits")).get("absolute"))

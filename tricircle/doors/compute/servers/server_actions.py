@@ -18,7 +18,7 @@ from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.proxies.address_actions import AddressActions
 from tricircle.doors.compute.quotas.quota import Quota, one_of
-from tricircle.doors.compute.rehearsal import rehearse_on_server
+from tricircle.doors.compute.rehearsal import refused_as_it_is, rehearse_on_server
 from tricircle.doors.compute.servers import plugs
 from tricircle.doors.compute.servers.consoles import ACTIONS, ConsoleCalls
 from tricircle.doors.compute.servers.group_actions import ADD, REMOVE, GroupActions
@@ -28,7 +28,7 @@ from tricircle.doors.compute.servers.server_images import ServerImages
 from tricircle.doors.compute.servers.server_views import SERVER
 from tricircle.doors.compute.servers.servers import ServerEnds
 from tricircle.doors.compute.servers.sizes import Sizes
-from tricircle.errors import InvalidRequestError, NotFoundError
+from tricircle.errors import InvalidRequestError, NotFoundError, QuotaExceededError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -115,11 +115,22 @@ class ServerActions:
         """Carry out whatever action the body names."""
         document = await _action_of(request)
         action = next(iter(document), "")
-        special = self._special.get(action)
-        answer = await (special(request, document) if special else self._carrier.route(request, self._row))
+        answer = await self._carried_out(request, document, action)
         if answer.status < 300 and action in plugs.ACTIONS:
             await self._plugs.look(request)
         return answer
+
+    async def _carried_out(self, request: Request, document: Document, action: str) -> Answer:
+        special = self._special.get(action)
+        if special is None:
+            return await self._carrier.route(request, self._row)
+        try:
+            return await special(request, document)
+        except (InvalidRequestError, QuotaExceededError):
+            pod = await self._pod(request)
+            if (earlier := await refused_as_it_is(self._carrier, request, pod, document)) is not None:
+                return earlier
+            raise
 
     async def _change_groups(self, request: Request, document: Document) -> Answer:
         return await self._groups.change(request, document, next(iter(document)))

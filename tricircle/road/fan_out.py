@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What did several pods answer to one question? Pure."""
+
+from dataclasses import dataclass
+
+from tricircle.model.pod import Pod
+from tricircle.upstream.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """What several pods answered to one question.
+
+    :ivar replies: by pod, in the pods' fixed order; any status below 500, links not yet rewritten
+    :ivar missing: pods that did not answer in time, refused the connection, or sent 5xx or nonsense
+    """
+
+    replies: tuple[tuple[Pod, Reply], ...]
+    missing: tuple[Pod, ...]
+
+    @property
+    def good(self) -> tuple[Reply, ...]:
+        """What can be added up."""
+        return tuple(reply for _, reply in self.replies if reply.status < 300)
+
+    @property
+    def lacking(self) -> tuple[Pod, ...]:
+        """The pods whose part a sum lacks: they did not answer, or refused."""
+        return self.missing + tuple(pod for pod, reply in self.replies if reply.status >= 300)
+
+    @property
+    def refusal(self) -> tuple[Pod, Reply] | None:
+        """The answer to a question that every pod which answered refused; None when there is something to add up."""
+        return self.replies[0] if self.replies and not self.good else None

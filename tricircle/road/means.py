@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do the carriers of all doors share?"""
+
+from dataclasses import dataclass, field
+
+from tricircle.model.pod import Pod, PodState
+from tricircle.road.needs import JobFiles, KnownPods, KnownPositions, KnownRoutings
+from tricircle.road.route import Locator
+from tricircle.road.versions import Ranges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What all carriers share. ``ranges``: which microversions are served."""
+
+    pods: KnownPods
+    routings: KnownRoutings
+    positions: KnownPositions
+    jobs: JobFiles
+    locator: Locator
+    list_deadline_s: float
+    ranges: Ranges = field(default_factory=Ranges)
+
+    async def in_use(self) -> tuple[Pod, ...]:
+        """The pods that are asked (enabled or draining, not the centre), in their fixed order."""
+        return tuple(pod for pod in await self.pods.pods() if not pod.is_central and pod.state is not PodState.DISABLED)
