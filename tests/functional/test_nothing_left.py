@@ -14,7 +14,7 @@ from tests.functional.region_world import CONF, ZONES, Json, Region, eventually,
 from tests.functional.tenants import Tenant
 from tricircle.conf.load import load
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.pending, pytest.mark.timeout(1200)]
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhYi1rZXktb25seS1mb3ItdGVzdHMtbm90LXVzZWQh left"
 #: Everything of Neutron's that we make copies of.
@@ -63,13 +63,21 @@ class Estate:
         self.trunk = self.here.make("network", "trunks", "trunk", port_id=self.ports[0]["id"], sub_ports=[tag])
         self.ports.append(sub_port)
         self.servers = [
-            tenant.booted(
+            self._booted(
                 zone, flavorRef=flavor["id"], imageRef=image_id, key_name=self.pair["name"],
                 networks=[{"port": self.ports[number]["id"]}, {"uuid": self.front["id"]}],
             )
             for number, zone in enumerate(ZONES.values())
         ]  # fmt: skip
         self.volumes = [tenant.volume(zone) for zone in ZONES.values()]
+
+    def _booted(self, zone: str, **fields: object) -> str:
+        """A server. A boot that needs everything at once may be too much for a busy pod: then again, as it says."""
+        answer = eventually(
+            lambda: self.tenant.boot(zone, **fields), lambda said: said.status_code != 503, f"a boot in {zone}", 300
+        )
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["server"]["id"])
 
     def _policy(self) -> Json:
         """Only administrators may make one."""
