@@ -9,6 +9,7 @@ one, tenants could not delete their network. Tenants see the port; its ``device_
 
 import hashlib
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tricircle.context import Deadline
@@ -77,6 +78,33 @@ class Addresses:
         except UpstreamStatusError as error:
             if error.status == 409 and _EXHAUSTED in error.body:
                 raise _exhausted(pod, subnet, len(more)) from error
+            raise
+        return slice_of(member(answer, "port"), subnet_id)
+
+    async def hold_these(self, pod: Pod, subnet: Body, addresses: Sequence[str], *, deadline: Deadline) -> Slice:
+        """A slice of (at least) these addresses, which the pod uses already. The caller holds the lease as above.
+
+        :raises ConflictError: somebody else has one of them
+        """
+        subnet_id = text(subnet, "id")
+        port = await self._port(pod, subnet, deadline)
+        held = [] if port is None else _addresses(port, subnet_id)
+        more = sorted(set(addresses) - set(held))
+        if not more:
+            return Slice(port_id=text(port, "id") if port else None, addresses=tuple(held))
+        client = self._central.networking
+        await self._owner.project(client, deadline)
+        fixed_ips = [{"subnet_id": subnet_id, "ip_address": address} for address in [*held, *more]]
+        try:
+            if port is None:
+                body = {"port": _slice_port(pod, subnet, fixed_ips)}
+                answer = await client.post("/v2.0/ports", body=body, deadline=deadline)
+            else:
+                path = f"/v2.0/ports/{text(port, 'id')}"
+                answer = await client.put(path, body={"port": {"fixed_ips": fixed_ips}}, deadline=deadline)
+        except UpstreamStatusError as error:
+            if error.status == 409:
+                raise ConflictError(f"Addresses of subnet {subnet_id} were taken meanwhile. Look again.") from error
             raise
         return slice_of(member(answer, "port"), subnet_id)
 

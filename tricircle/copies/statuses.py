@@ -29,6 +29,8 @@ from tricircle.upstream.client import collect
 
 #: Seconds until the first look: as much as a hypervisor needs at least, and others of the pod gather meanwhile.
 SOON_S = 1.0
+#: A job is about a pod, and about ports of many projects.
+NOBODY = ProjectId("")
 _SETTLED = (ACTIVE, ERROR)
 _PLUGGED, _PORT, _CHANGED = "plugged", "port", "changed"
 _BETWEEN = "/"
@@ -58,9 +60,9 @@ def awaited(port_id: str) -> dict[str, object]:
     return {_PORT + _BETWEEN + port_id: time.time()}
 
 
-async def look(reach: Reach, pod: Pod, project_id: ProjectId, payload: Mapping[str, object]) -> None:
+async def look(reach: Reach, pod: Pod, payload: Mapping[str, object]) -> None:
     """File a job with such a payload, which runs soon."""
-    await reach.queue.append(JobType.PORT_STATUS, pod.id, project_id, pod_id=pod.id, payload=payload, delay_s=SOON_S)
+    await reach.queue.append(JobType.PORT_STATUS, pod.id, NOBODY, pod_id=pod.id, payload=payload, delay_s=SOON_S)
 
 
 class Statuses:
@@ -135,7 +137,7 @@ class Statuses:
             if left == wishes:
                 raise RetryLaterError("Ports are not plugged in yet.", after_s=after_s)
             await self._reach.queue.append(
-                JobType.PORT_STATUS, pod.id, run.project_id, pod_id=pod.id, payload=left, delay_s=after_s
+                JobType.PORT_STATUS, pod.id, NOBODY, pod_id=pod.id, payload=left, delay_s=after_s
             )
         return {"statuses": found.shown} if found.shown else None
 

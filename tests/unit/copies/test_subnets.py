@@ -29,6 +29,9 @@ class Addresses:
     async def hold(self, *_given: object, **_named: object) -> Slice:
         return Slice(port_id="slice1", addresses=("10.0.0.2",))
 
+    async def check(self, *_given: object, **_named: object) -> None:
+        """There is room."""
+
     async def release(self, port_id: str, **_named: object) -> None:
         self.released.append(port_id)
 
@@ -84,7 +87,14 @@ async def test_router_advertisements_are_refused_before_anything_is_made() -> No
         asked.append(subnet_id)
         return "az7"
 
-    reach = SimpleNamespace(central=SimpleNamespace(subnet=subnet), zone_elsewhere=zone_elsewhere)
+    async def nowhere(*_given: object) -> list[Routing]:
+        return []
+
+    reach = SimpleNamespace(
+        central=SimpleNamespace(subnet=subnet),
+        zone_elsewhere=zone_elsewhere,
+        routings=SimpleNamespace(copies_of=nowhere),
+    )
     copies = Subnets(reach, Addresses())  # type: ignore[arg-type]
     await copies.check(POD, ["sub1"], deadline=Deadline.after(5))
     assert asked == []
