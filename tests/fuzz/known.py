@@ -45,6 +45,13 @@ EXCUSES: tuple[Excuse, ...] = (
     ),
     Excuse(why="the service breaks (500) and we do not", kind="class|status", ours="^[24]", theirs="^5"),
     Excuse(
+        why="Keystone ends without an answer, as for a limit of credentials that is no number: we say so",
+        door="identity",
+        kind="class",
+        ours="^503 .*did not answer",
+        theirs="^0 ",
+    ),
+    Excuse(
         why="Nova leaves it to the host, which only logs that it cannot; we say so in Nova's words",
         door="compute",
         kind="class",

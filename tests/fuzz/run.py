@@ -110,7 +110,7 @@ class Run:
         """
         sent, heard, direct = answer
         told = self._teller(call.name, how, sent)
-        if is_ours and heard.status >= 500 and (direct is None or direct.status < 500):
+        if is_ours and heard.status >= 500 and (direct is None or NO_ANSWER < direct.status < 500):
             told("500", said(heard), said(direct))
         if heard.status == NO_ANSWER and (direct is None or direct.status != NO_ANSWER):
             told("500", "no answer", said(direct))
@@ -134,7 +134,8 @@ class Run:
             twin = self._hostile_request(case, theirs, THEIRS)
             direct = send(theirs.host, theirs.port, twin)
             self.world.take_back(theirs, twin, direct)
-        call = Call(method=case.method, path=case.target[:120])
+        asker = "admin" if self.door == "admin" else "member"
+        call = Call(method=case.method, path=case.target[:120], who=asker)
         self._judge(call, case.how, (sent, heard, direct), asked)
         for one in escaped(asked, SERVICES[self.door], TAG):
             self._find("escape", case.name, case.how, sent, f"{one.place} {one.service} {one.path}", "")

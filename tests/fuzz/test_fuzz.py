@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.fuzz, pytest.mark.timeout(4 * 3600)]
 
 IS_WHOLE = os.environ.get("TRICIRCLE_FUZZ") == "all"
 SEED = int(os.environ.get("TRICIRCLE_FUZZ_SEED", "34"))
-MUTATED, HOSTILE = (3000, 2100) if IS_WHOLE else (200, 100)
+MUTATED, HOSTILE = (3000, 2100) if IS_WHOLE else (50, 30)
 MUTATED = int(os.environ.get("TRICIRCLE_FUZZ_MUTATED", MUTATED))
 HOSTILE = int(os.environ.get("TRICIRCLE_FUZZ_HOSTILE", HOSTILE))
 CALLS = re.compile(os.environ.get("TRICIRCLE_FUZZ_CALLS", ""))

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tests.functional.region_world import DOORS, Caller, Json, Region, eventually, unique
 from tests.functional.tenants import Tenant
+from tests.fuzz.clearing import clear
 from tests.fuzz.mutations import Case
 from tests.fuzz.wire import Heard, Sent, headers, send
 
@@ -244,51 +245,6 @@ class World:
         body = {"name": "fuzz", "disk_format": "raw", "container_format": "bare", "visibility": "private"}
         self._know("foreign-image", stranger.here.good("POST", "image", "/images", body)["id"])
 
-    def clear(self) -> None:
-        """Take away what was made past the doors, and the images; the tenants sweep the rest."""
-        for tenant in (self.tenant, self.stranger):
-            tenant.here = tenant.sign_in()
-            for image in tenant.here.list("image", "images", owner=tenant.project_id):
-                tenant.here("PATCH", "image", f"/images/{image['id']}", [])
-                tenant.here.delete("image", f"/images/{image['id']}")
-            self._free(tenant)
-            tenant._sweep_all("compute", "servers")  # its ports go with it
-            _clear_pod(self.region.pods["Pod1"], tenant)
-            _clear_pod(self.region.pods["Pod2"], tenant)
-        for caller in (self.region.admin, self.region.pods["Pod1"]):
-            for flavor in caller.list("compute", "flavors", is_public="None"):
-                if flavor["name"].startswith("fuzz"):
-                    caller.delete("compute", f"/flavors/{flavor['id']}")
-        for pair in self.region.pods["Pod1"].list("compute", "os-keypairs", user_id=self.tenant.user_id):
-            path = f"/os-keypairs/{pair['keypair']['name']}?user_id={self.tenant.user_id}"
-            self.region.pods["Pod1"].delete("compute", path)
-
-    def _free(self, tenant: Tenant) -> None:
-        """Take away what keeps the owner from deleting."""
-        admin = self.region.admin
-        for server in tenant.here.list("compute", "servers"):
-            # An administrator may have locked it.
-            admin("POST", "compute", f"/servers/{server['id']}/action", {"unlock": None})
-        volumes = {volume["id"]: volume for volume in tenant.here.list("block-storage", "volumes/detail")}
-        for volume_id, volume in volumes.items():
-            # One may have been attached to a server that there never was.
-            if volume["status"] == "in-use":
-                free = {"os-reset_status": {"status": "available", "attach_status": "detached"}}
-                admin("POST", "block-storage", f"/volumes/{volume_id}/action", free)
-        for pod in self.region.pods.values():
-            for snapshot in pod.list("block-storage", "snapshots/detail", all_tenants="1"):
-                # An administrator of a domain makes snapshots that are in no project.
-                if snapshot["volume_id"] in volumes:
-                    pod.delete("block-storage", f"/snapshots/{snapshot['id']}")
-
-
-def _clear_pod(operator: Caller, tenant: Tenant) -> None:
-    for collection in ("ports", "networks", "security-groups"):
-        for thing in operator.list("network", collection):
-            ours = str(thing.get("description") or "").startswith("tricircle:")
-            if thing["project_id"] == tenant.project_id and not ours and thing["name"] != "default":
-                operator.delete("network", f"/{collection}/{thing['id']}")
-
 
 def until(caller: Caller, service: str, path: str, member: str, status: str) -> None:
     """Wait for a thing to be in this state."""
@@ -314,6 +270,6 @@ def world(region: Region) -> Iterator[World]:
     try:
         yield made
     finally:
-        made.clear()
+        clear(made.region, (tenant, stranger))
         for one in (tenant, stranger):
             one.sweep()

@@ -246,7 +246,7 @@ class OpenDoor:
         To Nova and Cinder a path that they do not know has no version: what the headers say of one is not read.
         """
         can_hold_id = match is None or not match.is_fixed
-        if self._strays is not None and split.root and can_hold_id and self._strays.may_mean(split.rest):
+        if self._strays is not None and split.root and can_hold_id and self._strays.may_mean(split.rest, match):
             await self._negotiate(trip, request, split)
             self._check_project(split, request.context)
             answer = await self._strays.answer(request, split.rest)

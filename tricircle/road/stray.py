@@ -11,6 +11,7 @@ from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier, not_carried
 from tricircle.road.rewrite import unshaped
 from tricircle.road.route import ID, PROBES
+from tricircle.road.table import NotAllowed
 from tricircle.upstream.reply import Reply
 
 
@@ -26,8 +27,10 @@ class Strays:
             if probe.service is carrier.service
         }
 
-    def may_mean(self, segments: tuple[str, ...]) -> bool:
-        """Whether something in a path could be located."""
+    def may_mean(self, segments: tuple[str, ...], match: NotAllowed | None) -> bool:
+        """Whether something in a path could be located. ``match``: the table has the path, with other verbs."""
+        if match is not None and not self._kinds:
+            return False  # nothing of this service is in pods: the table has all verbs that there are
         names_kind = len(segments) >= 2 and segments[0] in self._kinds
         return names_kind or any(ID.match(segment) for segment in segments)
 

@@ -162,3 +162,9 @@ async def test_a_volume_is_not_filled_anew_from_an_image_that_nobody_has(things:
     path = f"/volume/v3/volumes/{things.names['volume']}/action"
     said = await latest.ask("POST", path, {"os-reimage": {"image_id": NOBODY}})
     assert (said.status, said.json()["itemNotFound"]["message"]) == (404, f"Image {NOBODY} could not be found.")
+
+
+async def test_a_verb_that_an_image_does_not_have_is_not_allowed(things: Things) -> None:
+    """Not 501: no image is in a pod, and the table has all verbs."""
+    said = await things.cloud.tenant.ask("OPTIONS", f"/image/v2/images/{things.names['image']}")
+    assert said.status == 405
