@@ -13,6 +13,7 @@ _TRIAL = (
     "ip link add trial0 type bridge",
     "ip link add trial1 type veth peer name trial2",
     "ip tuntap add dev trial3 mode tap",
+    "ip -6 address add fd00::1/64 dev trial0",
 )
 
 
@@ -28,7 +29,7 @@ def obstacle() -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"namespaces cannot be tried: {error}"
     if done.returncode:
-        return f"bridges, veth pairs and taps cannot be made: {(done.stderr or done.stdout).strip()}"
+        return f"bridges, veth pairs, taps and addresses of IPv6 cannot be made: {(done.stderr or done.stdout).strip()}"
     return None
 
 

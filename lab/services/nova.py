@@ -22,6 +22,7 @@ FILTERS = (
     "ServerGroupAffinityFilter",
     "SameHostFilter",
     "DifferentHostFilter",
+    "JsonFilter",
 )
 _LIFTED_QUOTAS = ("instances", "cores", "ram", "injected_files", "server_groups", "key_pairs")
 

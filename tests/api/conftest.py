@@ -16,6 +16,14 @@ from tests.region import SERVICES, FakeRegion, region
 from tests.unit.keystone.fake import CONFIG, FakeKeystone, running
 from tricircle.conf.load import load
 from tricircle.conf.settings import DatabaseSettings, Settings
+from tricircle.copies.addresses import Addresses
+from tricircle.copies.adoption import Adoptions
+from tricircle.copies.ensure import Ensure
+from tricircle.copies.networks import Networks
+from tricircle.copies.owner import Owner
+from tricircle.copies.qos_policies import QosPolicies
+from tricircle.copies.reach import Reach
+from tricircle.doors.admin.adoptions import AdoptionCalls
 from tricircle.doors.admin.bindings import BindingCalls
 from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
@@ -30,6 +38,8 @@ from tricircle.jobs.queue import Queue
 from tricircle.keystone.catalog import Catalog
 from tricircle.keystone.session import ServiceTokens
 from tricircle.keystone.tokens import Validator
+from tricircle.ledger.leases import Leases
+from tricircle.ledger.routings import Routings
 from tricircle.model.pod import Service
 from tricircle.pods.aggregates import Aggregates
 from tricircle.pods.bindings import Bindings
@@ -167,6 +177,7 @@ async def _built(
             bindings=BindingCalls(engine, Bindings(engine, clients, registry), endpoint=endpoint),
             routings=RoutingCalls(engine, endpoint=endpoint),
             topologies=TopologyCalls(engine, Central(clients, registry.central)),
+            adoptions=AdoptionCalls(engine, registry, _adoptions(engine, clients, registry)),
             jobs=JobCalls(engine, Queue(engine), endpoint=endpoint),
             versions=VersionCalls(endpoint=endpoint),
         )
@@ -195,3 +206,18 @@ async def _built(
         pod1=regions[1],
         pod2=regions[2],
     )
+
+
+def _adoptions(engine: Engine, clients: Clients, registry: Registry) -> Adoptions:
+    leases, routings, central = Leases(engine), Routings(engine), Central(clients, registry.central)
+    reach = Reach(
+        ensure=Ensure(leases, routings),
+        leases=leases,
+        routings=routings,
+        registry=registry,
+        clients=clients,
+        central=central,
+        queue=Queue(engine),
+        owner=Owner(),
+    )
+    return Adoptions(reach, Networks(reach, QosPolicies(reach)), Addresses(central, reach.owner))

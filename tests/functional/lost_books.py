@@ -141,8 +141,9 @@ def _lasting(row: Row) -> Row:
     for name in ("facts", "details", "resources"):
         if isinstance(kept.get(name), str):
             kept[name] = json.loads(kept[name])
-    # Seen in the pod a moment ago, or not yet.
-    kept.get("details", {}).pop("status", None)
+    # Seen in the pod a moment ago, or not yet; and what was given to the copy, which is found there.
+    for passing in ("status", "dns_name"):
+        kept.get("details", {}).pop(passing, None)
     return kept
 
 

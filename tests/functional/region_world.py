@@ -118,7 +118,7 @@ class Caller:
 
     def list(self, service: str, collection: str, **params: object) -> list[Json]:
         """All that a list holds."""
-        key = collection.partition("/")[0].replace("-", "_").removeprefix("os_")
+        key = collection.removeprefix("qos/").partition("/")[0].replace("-", "_").removeprefix("os_")
         found: list[Json] = self.good("GET", service, f"/{collection}", **params)[key]
         return found
 

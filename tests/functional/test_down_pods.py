@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do users see of a real pod whose Nova is away? The form of Nova's down cells, also by Nova's own schemas."""
+"""What do users see of a real pod whose Nova is away, or that an operator has switched off? The form of Nova's down
+cells, also by Nova's own schemas."""
 
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,7 +15,7 @@ from tests.functional.outage import without
 from tests.functional.region_world import CONF, ROOT, Json, Region, eventually, ids, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900), pytest.mark.pending]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 INCOMPLETE = "OpenStack-Incomplete-AZs"
 
@@ -27,23 +30,57 @@ class Halved:
     whole: list[Json]
 
 
+@contextmanager
+def switched_off(region: Region, pod_name: str) -> Iterator[None]:
+    """Within the block no process of ours asks the pod; they know within two seconds."""
+    pods = region.operate("GET", "/pods").json()["pods"]
+    pod_id = next(one["pod_id"] for one in pods if one["pod_name"] == pod_name)
+
+    def put(state: str) -> None:
+        said = region.operate("PUT", f"/pods/{pod_id}", {"pod": {"state": state}})
+        assert said.status_code == 200, said.text
+
+    put("disabled")
+    try:
+        yield
+    finally:
+        put("enabled")
+
+
+def lacking(tenant: Tenant) -> str | None:
+    """The AZs from which a list may lack servers."""
+    return tenant.here("GET", "compute", "/servers").headers.get(INCOMPLETE)
+
+
 @pytest.fixture(scope="module")
-def halved(region: Region, tenant: Tenant, flavor: Json, image_id: str) -> Iterator[Halved]:
+def made(tenant: Tenant, flavor: Json, image_id: str) -> dict[str, list[str]]:
+    """Servers by AZ, newest first."""
     made: dict[str, list[str]] = {"az1": [], "az2": []}
     for zone in ("az1", "az2", "az2", "az1"):
         name = unique("fn-down")
         made[zone].insert(0, tenant.booted(zone, name=name, flavorRef=flavor["id"], imageRef=image_id))
-        tenant.active(made[zone][0])
+        born = tenant.active(made[zone][0])["created"]
+        # Nova tells ages by the second, and orders those of one second as nobody else can know.
+        eventually(lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", born.__lt__, "the next second")
+    return made
+
+
+@pytest.fixture(scope="module", params=["away", "off"])
+def halved(
+    request: pytest.FixtureRequest, region: Region, tenant: Tenant, made: dict[str, list[str]]
+) -> Iterator[Halved]:
     whole = tenant.here.list("compute", "servers/detail")
     assert ids(tenant.here.list("compute", "servers", limit=2)) == ids(whole[:2])
     by_id = {server["id"]: server for server in whole}
-    with without("pod2-nova"):
+    with without("pod2-nova") if request.param == "away" else switched_off(region, "Pod2"):
+        eventually(lambda: lacking(tenant), lambda zones: zones == "az2", "the gateway knows")
         yield Halved(tenant, [by_id[one] for one in made["az1"]], [by_id[one] for one in made["az2"]], whole)
     # Nova is back before others need the pod.
     for server_id in made["az2"]:
         path = f"/servers/{server_id}"
         eventually(lambda path=path: tenant.here("GET", "compute", path).json()["server"]["status"],  # type: ignore[misc]
                    lambda status: status == "ACTIVE", "the pod is back")  # fmt: skip
+    eventually(lambda: lacking(tenant), lambda zones: zones is None, "lists are whole again")
 
 
 def test_lists_name_what_is_in_it(halved: Halved) -> None:
@@ -96,6 +133,24 @@ def test_markers_in_it_lead_on(halved: Halved) -> None:
         assert answer.status_code == 200, answer.text
         assert ids(answer.json()["servers"]) == rest
         assert answer.headers[INCOMPLETE] == "az2"
+
+
+def test_nothing_can_be_done_to_its_servers(halved: Halved) -> None:
+    """And nothing is: the pod is not asked."""
+    here, server_id = halved.tenant.here, halved.there[0]["id"]
+    path = f"/servers/{server_id}"
+    for method, below, body in (
+        ("POST", "/action", {"os-stop": None}),
+        ("POST", "/action", {"rebuild": {"imageRef": server_id}}),
+        ("PUT", "", {"server": {"name": "changed"}}),
+        ("PUT", "/metadata", {"metadata": {"a": "b"}}),
+        ("GET", "/os-volume_attachments", None),
+        ("DELETE", "", None),
+    ):
+        answer = here(method, "compute", path + below, body)
+        assert answer.status_code == 503, f"{method} {below}: {answer.text}"
+        assert int(answer.headers["Retry-After"]) > 0
+    assert server_id in ids(here.list("compute", "servers"))
 
 
 def test_operators_see_which_pod_it_was(halved: Halved) -> None:

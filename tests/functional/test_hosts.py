@@ -4,6 +4,7 @@
 Needs the lab with its pods registered: all pods' compute hosts are called ``canaryhost-1`` there.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -158,6 +159,29 @@ def test_an_administrator_boots_on_the_host_that_he_names(region: Region, flavor
         assert region.admin.delete("compute", path) == 204
     unknown = region.admin("POST", "compute", "/servers", {"server": {**server, "host": "nobody"}})
     assert (unknown.status_code, "Compute host nobody could not be found" in unknown.text) == (400, True)
+
+
+@pytest.mark.parametrize(("pod", "zone"), [("Pod1", "az1"), ("Pod2", "az2")])
+def test_a_hint_names_the_host_that_an_administrator_means(
+    region: Region, flavor: Json, image_id: str, pod: str, zone: str
+) -> None:
+    """Both pods have a host of this name, and no AZ is named."""
+    query = ["and", [">=", "$free_ram_mb", 64], ["=", "$host", f"{pod}.{PLAIN}"]]
+    server = {"name": unique(), "flavorRef": flavor["id"], "imageRef": image_id, "networks": "none"}
+    body = {"server": server, "os:scheduler_hints": {"query": json.dumps(query)}}
+    server_id = region.admin.good("POST", "compute", "/servers", body)["server"]["id"]
+    path = f"/servers/{server_id}"
+
+    def look() -> Json:
+        shown: Json = region.admin.good("GET", "compute", path)["server"]
+        return shown
+
+    try:
+        shown = eventually(look, lambda seen: seen["status"] in ("ACTIVE", "ERROR"), "the server is up")
+        assert (shown["status"], shown["OS-EXT-AZ:availability_zone"]) == ("ACTIVE", zone)
+        assert shown["OS-EXT-SRV-ATTR:host"] == f"{pod}.{PLAIN}"
+    finally:
+        assert region.admin.delete("compute", path) == 204
 
 
 def test_tenants_see_no_host_and_may_change_none(region: Region, tenant: Tenant) -> None:

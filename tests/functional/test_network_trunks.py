@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.functional.network_world import Json, World, open_world
-from tricircle.context import ProjectId
 from tricircle.copies.statuses import awaited, look
 from tricircle.model.routing import Kind
 
@@ -47,8 +46,7 @@ async def _plugged(world: World, parent: Json, number: int, pod_port: str) -> No
     """What the pod's Nova does with the port, and then the gateway: somebody looks."""
     host = world.inside[number].list("agents", agent_type="Open vSwitch agent")[0]["host"]
     world.inside[number].change("ports", "port", pod_port, **{"binding:host_id": host, "device_owner": "compute:nova"})
-    project_id = ProjectId(str(parent["project_id"]))
-    await look(world.reach, world.pods[number], project_id, awaited(str(parent["id"])))
+    await look(world.reach, world.pods[number], awaited(str(parent["id"])))
 
 
 def _tags(world: World, number: int, trunk: Json) -> dict[str, int]:

@@ -3,7 +3,7 @@
 
 Each persona asks both, with the same token: what Pod1's Nova or Cinder says, with its default policies, is what is
 expected. Some rows are asked always, all of them with ``TRICIRCLE_PERSONAS=all``; ``TRICIRCLE_PERSONAS=write`` also
-writes what was seen into ``docs/reference/personas.md``.
+writes what was seen into ``docs/reference/personas.md``. Any other value is a pattern of the names of rows.
 """
 
 import os
@@ -62,6 +62,13 @@ def seen(company: Company, probe: Probe) -> tuple[list[str], list[str]]:
     return ours, theirs
 
 
+def is_asked(probe: Probe, number: int) -> bool:
+    """Whether the row of a probe is asked in this run."""
+    if _ASKED in ("all", "write"):
+        return True
+    return bool(re.search(_ASKED, probe.name) if _ASKED else _ALWAYS.search(probe.name) or number % _ONE_OF == 0)
+
+
 def told(heard: Heard) -> str:
     """An answer in one word; what nobody carries yet has nothing to do with who asks."""
     return "501" if heard.status == 501 else sort(heard)
@@ -70,7 +77,7 @@ def told(heard: Heard) -> str:
 @pytest.mark.parametrize("door", DOORS_WITH_ROWS)
 def test_every_persona(company: Company, door: str) -> None:
     every = probes(door)
-    asked = every if _ASKED else [one for one in every if _ALWAYS.search(one.name) or not every.index(one) % _ONE_OF]
+    asked = [one for number, one in enumerate(every) if is_asked(one, number)]
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda probe: seen(company, probe), asked))
     lines = [line(probe, ours) for probe, (ours, _) in zip(asked, answers, strict=True)]

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.functional.network_world import Json, World, open_world
-from tricircle.context import ProjectId
 from tricircle.copies.statuses import awaited, look
 from tricircle.model.pod import Pod
 
@@ -35,7 +34,7 @@ def _plug(world: World, pod_port: str, number: int = 0, host: str | None = None)
 
 
 async def _look(world: World, port: Json, pod: Pod) -> None:
-    await look(world.reach, pod, ProjectId(str(port["project_id"])), awaited(str(port["id"])))
+    await look(world.reach, pod, awaited(str(port["id"])))
 
 
 def _status(world: World, port: Json) -> object:

@@ -36,10 +36,16 @@ def clear(region: Region, tenants: Iterable[Tenant]) -> None:
 
 
 def _free_volumes(operator: Caller, tenant: Tenant) -> None:
-    """Volumes that some request left reserved, attached or moving can be deleted."""
-    for volume in operator.list("block-storage", "volumes/detail", all_tenants="1", project_id=tenant.project_id):
+    """Volumes that some request left reserved, attached or moving can be deleted, and those with others' snapshots."""
+    volumes = operator.list("block-storage", "volumes/detail", all_tenants="1", project_id=tenant.project_id)
+    for volume in volumes:
         if volume.get("status") not in ("available", "deleting"):
             operator("POST", "block-storage", f"/volumes/{volume['id']}/action", _FREE)
+    volume_ids = {volume["id"] for volume in volumes}
+    for snapshot in operator.list("block-storage", "snapshots/detail", all_tenants="1"):
+        # An administrator of a domain makes snapshots that are in no project.
+        if snapshot["volume_id"] in volume_ids:
+            operator.delete("block-storage", f"/snapshots/{snapshot['id']}")
 
 
 def _clear_networking(operator: Caller, tenant: Tenant) -> None:

@@ -31,9 +31,11 @@ _OWNED = (
     ("compute", "servers"),
     ("block-storage", "snapshots"),
     ("block-storage", "volumes"),
+    ("network", "trunks"),
     ("network", "ports"),
     ("network", "networks"),
     ("network", "security-groups"),
+    ("network", "address-groups"),
 )
 _LIMITS = (
     ("compute", "/os-quota-sets", ("instances", "cores", "ram")),
@@ -202,7 +204,7 @@ def leftovers(truth: Truth) -> Iterator[str]:
     """What is there although its owner has deleted all that he saw. Groups ``default`` cannot be deleted."""
     for kind in ("servers", "volumes", "snapshots"):
         yield from (f"{kind} {thing_id}" for thing_id in ids(getattr(truth, kind)))
-    for kind in ("ports", "networks", "subnets", "groups"):
+    for kind in ("ports", "networks", "subnets", "groups", "trunks"):
         for place, things in getattr(truth, kind).items():
             for thing in things:
                 is_default = kind == "groups" and "default" in (thing["name"], _original_name(truth, thing))

@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 
 from tests.kill.changes import Change, RuleDelete, SubnetDelete
+from tests.kill.members import AddressGroupChange, MemberChange
 from tests.kill.networks import NetworkDelete, PortDelete, RuleChange
 from tests.kill.operations import (
     Operation,
@@ -14,8 +15,10 @@ from tests.kill.operations import (
     set_network,
     set_port,
 )
+from tests.kill.policies import PolicyChange, PolicyDelete
 from tests.kill.servers import Attach, Boot, Detach, ServerDelete
 from tests.kill.storage import SnapshotCreate, SnapshotDelete, VolumeAttach, VolumeCreate, VolumeDelete, VolumeDetach
+from tests.kill.trunks import SubPortAdd, SubPortRemove, TrunkDelete, TrunkServerDelete, on_parent, set_trunk
 
 
 def _several(scene: Scene) -> Mapping[str, object]:
@@ -68,6 +71,19 @@ CHANGES: Sequence[Operation] = (
     SubnetDelete(),
 )
 
+WITH_PORTS: Sequence[Operation] = (
+    Boot(name="boot, trunk", setting=set_trunk, fields=on_parent),
+    SubPortAdd(),
+    SubPortRemove(),
+    TrunkServerDelete(),
+    TrunkDelete(),
+    PolicyChange(),
+    PolicyDelete(),
+    MemberChange(name="member joins", joins=True),
+    MemberChange(name="member leaves", joins=False),
+    AddressGroupChange(),
+)
+
 OPERATIONS: Sequence[Operation] = (
     EVERYTHING,
     ON_NETWORK,
@@ -87,4 +103,5 @@ OPERATIONS: Sequence[Operation] = (
     SnapshotCreate(),
     SnapshotDelete(),
     *CHANGES,
+    *WITH_PORTS,
 )

@@ -22,9 +22,18 @@ _NETWORKING = {
     "subnets": "subnets",
     "groups": "security-groups",
     "members": "address-groups",
+    "policies": "qos/policies",
+    "trunks": "trunks",
 }
 #: Kinds of routings, and where their objects are kept here.
-_COPIES = {"port": "ports", "network": "networks", "subnet": "subnets", "security_group": "groups"}
+_COPIES = {
+    "port": "ports",
+    "network": "networks",
+    "subnet": "subnets",
+    "security_group": "groups",
+    "qos_policy": "policies",
+    "trunk": "trunks",
+}
 _RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
 
 
@@ -53,6 +62,8 @@ class Truth:
     subnets: dict[str, list[Json]]
     groups: dict[str, list[Json]]
     members: dict[str, list[Json]]
+    policies: dict[str, list[Json]]
+    trunks: dict[str, list[Json]]
     seen: dict[str, Seen]
     routings: list[Json] = field(default_factory=list)
     jobs: list[Json] = field(default_factory=list)
@@ -146,6 +157,8 @@ def contradictions(truth: Truth, kept: frozenset[str]) -> Iterator[str]:
         yield from _orphans(truth, place)
         yield from _groups(truth, place)
         yield from _members(truth, place)
+        yield from _policies(truth, place)
+        yield from _trunks(truth, place)
     yield from _books(truth)
 
 
@@ -190,7 +203,8 @@ def _central_ports(truth: Truth, kept: frozenset[str]) -> Iterator[str]:
             yield f"{name} belongs to {device}, which is no server"
         if not device and port["id"] not in kept:
             yield f"{name} is of nobody"
-        if not device and (copies or port["binding:host_id"]):
+        is_inside = port["device_owner"] == "trunk:subport"  # lives with its parent, and has no server of its own
+        if not device and not is_inside and (copies or port["binding:host_id"]):
             yield f"{name} is free and has copies {[copy['id'] for _, copy in copies]} or a host"
         if device in servers and [copy["device_id"] for _, copy in copies] != [device]:
             yield f"{name} is of server {device}, and its copies are of {[copy['device_id'] for _, copy in copies]}"
@@ -248,6 +262,7 @@ def _groups(truth: Truth, place: str) -> Iterator[str]:
 
 def _members(truth: Truth, place: str) -> Iterator[str]:
     """What a pod knows of the members of a group is what the centre says, and some rule there asks."""
+    tenants = {group["id"]: group["addresses"] for group in truth.members[CENTRE]}
     named = {rule["remote_address_group_id"] for group in truth.groups[place] for rule in group["security_group_rules"]}
     for known in truth.members[place]:
         mark = str(known["description"])
@@ -256,10 +271,45 @@ def _members(truth: Truth, place: str) -> Iterator[str]:
         carriers = [port for port in truth.ports[CENTRE] if mark.removeprefix(MARK) in port["security_groups"]]
         wanted = {pair["ip_address"].partition("/")[0] for port in carriers for pair in port["allowed_address_pairs"]}
         wanted |= {fixed["ip_address"] for port in carriers for fixed in port["fixed_ips"]}
+        wanted |= {str(address).partition("/")[0] for address in tenants.get(mark.removeprefix(MARK), ())}
         if {str(address).partition("/")[0] for address in known["addresses"]} != wanted:
             yield f"{place} knows members {known['addresses']} of {mark}, the centre {sorted(wanted)}"
         if known["id"] not in named:
             yield f"{place} has address group {known['id']} ({mark}), which no rule names"
+
+
+def _policies(truth: Truth, place: str) -> Iterator[str]:
+    """The copies of QoS policies have the rules of their originals."""
+    central = {policy["id"]: policy for policy in truth.policies[CENTRE]}
+    for policy in truth.policies[place]:
+        original = central.get(str(policy["description"]).removeprefix(MARK))
+        if original is not None and _limits(policy) != _limits(original):
+            yield f"{place} has policy {policy['id']} with other rules than its original"
+
+
+def _limits(policy: Json) -> Counter[tuple[str, ...]]:
+    passing = ("id", "qos_policy_id")
+    return Counter(
+        tuple(f"{key}={rule[key]}" for key in sorted(rule) if key not in passing) for rule in policy["rules"]
+    )
+
+
+def _trunks(truth: Truth, place: str) -> Iterator[str]:
+    """A trunk is in the pod of its parent, with copies of its sub-ports on their segments, and nowhere else."""
+    marks = {port["id"]: str(port["description"]).removeprefix(MARK) for port in truth.ports[place]}
+    there = {str(trunk["description"]).removeprefix(MARK): trunk for trunk in truth.trunks[place]}
+    hosts = {port["id"]: port["binding:host_id"] for port in truth.ports[CENTRE]}
+    for trunk in truth.trunks[CENTRE]:
+        if trunk["project_id"] not in truth.projects:
+            continue
+        copy, is_here = there.get(trunk["id"]), hosts.get(trunk["port_id"]) == place
+        if (copy is not None) != is_here:
+            yield f"{place} {'lacks' if is_here else 'has'} trunk {trunk['id']}, whose parent is in another place"
+        elif copy is not None:
+            wanted = {row["port_id"]: row["segmentation_id"] for row in trunk["sub_ports"]}
+            found = {marks.get(row["port_id"]): row["segmentation_id"] for row in copy["sub_ports"]}
+            if found != wanted or marks.get(copy["port_id"]) != trunk["port_id"]:
+                yield f"{place} has trunk {copy['id']} with {found}, the centre {wanted}"
 
 
 def _rules(group: Json, names: Mapping[str, str]) -> Counter[tuple[str, ...]]:

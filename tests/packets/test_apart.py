@@ -6,33 +6,68 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.functional.region_world import Json, unique
+from tests.functional.region_world import Json
 from tests.packets.conftest import Place
 from tests.packets.guests import Cases
 
 
-def test_two_tenants_with_equal_addresses(cases: Cases, place: Callable[..., Place]) -> None:
-    mine, theirs = place(), place()
-    for owner, whose, last in ((mine, "mine", 22), (theirs, "theirs", 33)):
-        for name, zone, number in (("a", "az1", 11), ("b", "az2", last)):
-            networks = [{"uuid": owner.network["id"], "fixed_ip": f"10.31.0.{number}"}]
-            owner.boot(f"{whose} {name}", zone, networks=networks)
-    for owner in (mine, theirs):
-        owner.ready(*owner.guests)
-    case = "two tenants with equal addresses"
-    cases.passes(case, mine.guests[0], mine.guests[1].name, "10.31.0.22")
-    cases.passes(case, theirs.guests[0], theirs.guests[1].name, "10.31.0.33")
-    cases.silent(case, mine.guests[0], theirs.guests[1].name, "10.31.0.33")
-    cases.silent(case, theirs.guests[0], mine.guests[1].name, "10.31.0.22")
-    # Both have it: who answers is one's own.
-    cases.passes(case, mine.guests[1], mine.guests[0].name, "10.31.0.11")
-    cases.passes(case, theirs.guests[1], theirs.guests[0].name, "10.31.0.11")
-
-
-def test_an_interface_that_is_detached(cases: Cases, place: Callable[..., Place]) -> None:
+@pytest.fixture(scope="module")
+def strangers(place: Callable[..., Place]) -> Place:
+    """Two servers of the default group in two pods, and one of another group in the first."""
     here = place()
-    one, far = here.boots(("one", "az1"), ("far", "az2"))
-    here.ready(one, far)
+    here.ready(*here.boots(("one", "az1"), ("far", "az2"), security_groups=[{"name": "default"}]))
+    here.ready(here.boot("other", "az1"))
+    return here
+
+
+def _default_group(here: Place) -> Json:
+    (found,) = here.tenant.here.list("network", "security-groups", name="default")
+    return found
+
+
+def test_the_default_group_between_pods(cases: Cases, strangers: Place) -> None:
+    one, far, other = strangers.guests
+    address = strangers.address(far)
+    cases.passes("the default group between pods", one, far.name, address)
+    cases.passes("the default group between pods", far, one.name, strangers.address(one))
+    cases.silent("outside of the default group", other, far.name, address)
+
+    left = strangers.into(one, strangers.group)
+    cases.silent("who left the default group in the other pod", one, far.name, address, since=left)
+    back = strangers.into(one, _default_group(strangers))
+    cases.passes("who is in the default group again", one, far.name, address, since=back)
+
+
+def test_the_default_group_inside_one_pod(cases: Cases, strangers: Place) -> None:
+    one, _, other = strangers.guests
+    joined = strangers.into(other, _default_group(strangers))
+    cases.passes("the default group in one pod", other, one.name, strangers.address(one), since=joined)
+    left = strangers.into(other, strangers.group)
+    cases.silent("out of the default group", other, one.name, strangers.address(one), since=left)
+
+
+def test_the_rule_of_the_default_group_goes_and_comes_back(cases: Cases, strangers: Place) -> None:
+    one, far, other = strangers.guests
+    address, here = strangers.address(far), strangers.tenant.here
+    group = _default_group(strangers)
+    (rule,) = (
+        rule for rule in group["security_group_rules"] if (rule["direction"], rule["ethertype"]) == ("ingress", "IPv4")
+    )
+    cases.passes("the rule of the default group is there", one, far.name, address)
+    began = time.monotonic()
+    assert here.delete("network", f"/security-group-rules/{rule['id']}") == 204
+    cases.silent("the rule of the default group is removed", one, far.name, address, since=began)
+    began = time.monotonic()
+    values = {"direction": "ingress", "ethertype": "IPv4", "remote_group_id": group["id"]}
+    here.make("network", "security-group-rules", "security_group_rule", security_group_id=group["id"], **values)
+    cases.passes("the rule of the default group is back", one, far.name, address, since=began)
+    cases.silent("the rule of the default group is back", other, far.name, address)
+
+
+def test_an_interface_that_is_detached(cases: Cases, strangers: Place) -> None:
+    """The last one here: afterwards the other tests' device is down."""
+    here = strangers
+    one, far, _ = here.guests
     url = f"/servers/{far.server_id}/os-interface"
 
     def attached() -> str:
@@ -52,65 +87,3 @@ def test_an_interface_that_is_detached(cases: Cases, place: Callable[..., Place]
     assert here.tenant.here.delete("compute", f"{url}/{ports[-1]}") == 202
     cases.silent("the interface is detached", one, f"second of {far.name}", address)
     cases.passes("an interface is attached again", one, f"second of {far.name}", attached())
-
-
-def test_the_default_group_inside_one_pod(cases: Cases, place: Callable[..., Place]) -> None:
-    here = place()
-    one, near = here.boots(("one", "az1"), ("near", "az1"), security_groups=[{"name": "default"}])
-    here.ready(one, near)
-    cases.passes("the default group in one pod", one, near.name, here.address(near))
-    port = here.port(near)
-    other = here.tenant.here.make("network", "security-groups", "security_group", name=unique("closed"))
-    here.tenant.here.good("PUT", "network", f"/ports/{port['id']}", {"port": {"security_groups": [other["id"]]}})
-    cases.silent("out of the default group", one, near.name, here.address(near))
-
-
-@pytest.fixture(scope="module")
-def strangers(place: Callable[..., Place]) -> Place:
-    """Two servers of the default group in two pods, and one of another group in the first."""
-    here = place()
-    here.ready(*here.boots(("one", "az1"), ("far", "az2"), security_groups=[{"name": "default"}]))
-    here.ready(here.boot("other", "az1"))
-    return here
-
-
-def _default_group(here: Place) -> Json:
-    (found,) = here.tenant.here.list("network", "security-groups", name="default")
-    return found
-
-
-def test_the_default_group_between_pods(cases: Cases, strangers: Place) -> None:
-    one, far, other = strangers.guests
-    address, port = strangers.address(far), strangers.port(one)
-    cases.passes("the default group between pods", one, far.name, address)
-    cases.passes("the default group between pods", far, one.name, strangers.address(one))
-    cases.silent("outside of the default group", other, far.name, address)
-
-    def into(group: Json) -> float:
-        began = time.monotonic()
-        body = {"port": {"security_groups": [group["id"]]}}
-        strangers.tenant.here.good("PUT", "network", f"/ports/{port['id']}", body)
-        return began
-
-    left = into(strangers.group)
-    cases.silent("who left the default group in the other pod", one, far.name, address, since=left)
-    back = into(_default_group(strangers))
-    cases.passes("who is in the default group again", one, far.name, address, since=back)
-
-
-def test_the_rule_of_the_default_group_goes_and_comes_back(cases: Cases, strangers: Place) -> None:
-    one, far, other = strangers.guests
-    address, here = strangers.address(far), strangers.tenant.here
-    group = _default_group(strangers)
-    (rule,) = (
-        rule for rule in group["security_group_rules"] if (rule["direction"], rule["ethertype"]) == ("ingress", "IPv4")
-    )
-    cases.passes("the rule of the default group is there", one, far.name, address)
-    began = time.monotonic()
-    assert here.delete("network", f"/security-group-rules/{rule['id']}") == 204
-    cases.silent("the rule of the default group is removed", one, far.name, address, since=began)
-    began = time.monotonic()
-    values = {"direction": "ingress", "ethertype": "IPv4", "remote_group_id": group["id"]}
-    here.make("network", "security-group-rules", "security_group_rule", security_group_id=group["id"], **values)
-    cases.passes("the rule of the default group is back", one, far.name, address, since=began)
-    cases.silent("the rule of the default group is back", other, far.name, address)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does a server in each pod get its own metadata and user data, asking as images do at 169.254.169.254?"""
+"""Do two tenants with equal addresses hear only themselves, and is each server told only of itself?
+
+Servers ask as images do, at 169.254.169.254.
+"""
 
 import base64
 import json
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from lab.datapath.namespaces import inside
+from tests.functional.region_world import at_once
 from tests.packets.conftest import Place
 from tests.packets.guests import Cases, Guest, until
 
@@ -22,6 +26,7 @@ ASK = """import sys, urllib.request
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 sys.stdout.write(opener.open(sys.argv[1], timeout=float(sys.argv[2])).read().decode())
 """
+SAME, MINE, THEIRS = "10.31.0.11", "10.31.0.22", "10.31.0.33"
 SCRIPT = "#!/bin/sh\necho {}\n"
 
 
@@ -51,15 +56,37 @@ def _asking(guest: Guest) -> Asking:
 
 @pytest.fixture(scope="module")
 def places(place: Callable[..., Place]) -> tuple[Place, Place]:
-    """Two tenants with equal addresses, in the first pod at least."""
+    """Two tenants with equal addresses in the first pod, each with one more server in the second."""
     mine, theirs = place(), place()
-    for here, name, zone in ((mine, "mine a", "az1"), (mine, "mine b", "az2"), (theirs, "theirs a", "az1")):
-        networks = [{"uuid": here.network["id"], "fixed_ip": {"az1": "10.31.0.11", "az2": "10.31.0.22"}[zone]}]
+
+    def boot(here: Place, name: str, zone: str, address: str) -> None:
+        networks = [{"uuid": here.network["id"], "fixed_ip": address}]
         script = base64.b64encode(SCRIPT.format(name).encode()).decode()
         here.boot(name, zone, networks=networks, user_data=script, metadata={"whose": name})
+
+    servers = (
+        (mine, "mine a", "az1", SAME),
+        (mine, "mine b", "az2", MINE),
+        (theirs, "theirs a", "az1", SAME),
+        (theirs, "theirs b", "az2", THEIRS),
+    )
+    at_once([lambda one=one: boot(*one) for one in servers])  # type: ignore[misc]
     for here in (mine, theirs):
+        here.guests.sort(key=lambda guest: guest.name)
         here.ready(*here.guests)
     return mine, theirs
+
+
+def test_two_tenants_with_equal_addresses(cases: Cases, places: tuple[Place, Place]) -> None:
+    (mine_a, mine_b), (theirs_a, theirs_b) = (here.guests for here in places)
+    case = "two tenants with equal addresses"
+    cases.passes(case, mine_a, mine_b.name, MINE)
+    cases.passes(case, theirs_a, theirs_b.name, THEIRS)
+    cases.silent(case, mine_a, theirs_b.name, THEIRS)
+    cases.silent(case, theirs_a, mine_b.name, MINE)
+    # Both have it: who answers is one's own.
+    cases.passes(case, mine_b, mine_a.name, SAME)
+    cases.passes(case, theirs_b, theirs_a.name, SAME)
 
 
 def test_a_server_is_told_who_it_is_and_what_it_was_given(cases: Cases, places: tuple[Place, Place]) -> None:

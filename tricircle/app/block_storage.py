@@ -13,6 +13,7 @@ from tricircle.doors.block_storage.operators.host_calls import HostCalls
 from tricircle.doors.block_storage.operators.hosts import Hosts
 from tricircle.doors.block_storage.operators.manage import Manage
 from tricircle.doors.block_storage.operators.operator_rows import Operating
+from tricircle.doors.block_storage.operators.pools import Pools
 from tricircle.doors.block_storage.operators.somewhere import Somewhere
 from tricircle.doors.block_storage.quotas.limits import Limits
 from tricircle.doors.block_storage.quotas.quota import Quota, VolumeCounts
@@ -73,6 +74,7 @@ def block_storage_door(rooms: Rooms, carrier: Carrier, *, selection: Selection) 
         operating=Operating(
             calls=calls,
             everywhere=Everywhere(carrier=carrier, hosts=hosts, calls=calls),
+            pools=Pools(needs, hosts),
             somewhere=Somewhere(carrier),
         ),
         versions=Versions(carrier=carrier),

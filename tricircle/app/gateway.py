@@ -10,6 +10,7 @@ from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
 from tricircle.doors.admin import rows as admin_rows
+from tricircle.doors.admin.adoptions import AdoptionCalls
 from tricircle.doors.admin.bindings import BindingCalls
 from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
@@ -96,6 +97,7 @@ def admin(settings: Settings) -> ASGIApp:
             bindings=BindingCalls(rooms.engine, rooms.bindings, endpoint=endpoint),
             routings=RoutingCalls(rooms.engine, endpoint=endpoint),
             topologies=TopologyCalls(rooms.engine, rooms.reach.central),
+            adoptions=AdoptionCalls(rooms.engine, rooms.registry, rooms.copies.adoptions),
             jobs=JobCalls(rooms.engine, rooms.queue, endpoint=endpoint),
             versions=VersionCalls(endpoint=endpoint),
         )

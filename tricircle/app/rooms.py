@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tricircle.conf.settings import NetworkingSettings, Settings
 from tricircle.copies.address_groups import AddressGroups
 from tricircle.copies.addresses import Addresses
+from tricircle.copies.adoption import Adoptions
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.flavors import Flavors
 from tricircle.copies.group_types import GroupTypes
@@ -58,6 +59,7 @@ class Copies:
     ports: Ports
     trunks: Trunks
     statuses: Statuses
+    adoptions: Adoptions
     vanished: Vanished
 
 
@@ -137,7 +139,8 @@ def allowance_of(rooms: Rooms, counts: Counts) -> Allowance:
 def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
     qos_policies = QosPolicies(reach)
     networks = Networks(reach, qos_policies)
-    subnets = Subnets(reach, Addresses(reach.central, reach.owner))
+    addresses = Addresses(reach.central, reach.owner)
+    subnets = Subnets(reach, addresses)
     address_groups = AddressGroups(reach, rules_at_most=settings.rules_per_remote_group)
     groups = SecurityGroups(reach, address_groups)
     ports = Ports(reach, networks=networks, subnets=subnets, groups=groups, policies=qos_policies)
@@ -157,5 +160,6 @@ def _copies(reach: Reach, settings: NetworkingSettings) -> Copies:
         ports=ports,
         trunks=Trunks(reach, ports),
         statuses=Statuses(reach),
+        adoptions=Adoptions(reach, networks, addresses),
         vanished=Vanished(reach),
     )

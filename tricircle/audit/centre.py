@@ -98,6 +98,10 @@ class Centre:
         params: dict[str, str | tuple[str, ...]] = {"binding:host_id": host, "device_owner": "network:dhcp"}
         return self._pages(replace(LISTINGS[Kind.PORT], params=params), deadline)
 
+    def trunks(self, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
+        """All trunks, page by page."""
+        return self._pages(LISTINGS[Kind.TRUNK], deadline)
+
     async def _all(self, kind: Kind, deadline: Deadline) -> dict[str, Body]:
         if kind not in self._whole:
             found: dict[str, Body] = {}

@@ -230,6 +230,21 @@ def at_centre(
             yield Finding(what=What.UNCOPIED, kind=Kind.PORT, central_id=str(port["id"]), project_id=_project(port))
 
 
+def astray(page: Sequence[Body], sub_ports: Container[str], bound: Container[str]) -> Iterator[Finding]:
+    """Trunks of the centre with sub-ports that are bound to a pod, and a parent that is not.
+
+    :param sub_ports, bound: central ids of the sub-ports, and of all ports, that the centre binds to the pod
+    """
+    for trunk in page:
+        rows = trunk.get("sub_ports")
+        ids = [str(row["port_id"]) for row in rows] if isinstance(rows, list) else []
+        if trunk["port_id"] not in bound and any(port_id in sub_ports for port_id in ids):
+            note = "sub-ports are bound to the pod without their parent"
+            yield Finding(
+                what=What.DIFFERS, kind=Kind.TRUNK, central_id=str(trunk["id"]), project_id=_project(trunk), note=note
+            )
+
+
 def subnet_ids(port: Body) -> set[str]:
     """The subnets that a port has addresses of."""
     fixed_ips = port.get("fixed_ips")

@@ -142,7 +142,7 @@ class Repair:
         return finding
 
     async def _look(self, finding: Finding) -> Finding:
-        await look(self._reach, self._pod, finding.project_id, awaited(finding.central_id))
+        await look(self._reach, self._pod, awaited(finding.central_id))
         return finding
 
     async def _bring_home(self, finding: Finding) -> Finding:

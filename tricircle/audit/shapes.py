@@ -52,12 +52,11 @@ class NetworkShape:
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
         policy_id = text(central, "qos_policy_id")
-        if policy_id and policy_id not in self.policies:
+        if policy_id and policy_id not in self.policies and not copy.is_adopted:
             return ["qos_policy_id"]
         policy = self.policies.get(policy_id)
-        found = list(
-            networks.difference(central, self.pod, present, None if policy is None else policy.pod_resource_id)
-        )
+        pod_policy_id = None if policy is None else policy.pod_resource_id
+        found = [] if copy.is_adopted else list(networks.difference(central, self.pod, present, pod_policy_id))
         if any(f"{copy.pod_resource_id}/{project}" not in self.shares for project in words(copy.details, "projects")):
             found.append("shares")
         return found
@@ -87,6 +86,8 @@ class SubnetShape:
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``. A pod that is no home any more is the job's to find out."""
+        if copy.is_adopted:
+            return ()
         piece = self.slices.get(copy.central_id, Slice(port_id=None, addresses=()))
         gateway_ip = copy.details.get("gateway_ip")
         return subnets.difference(central, piece, None if gateway_ip is None else str(gateway_ip), present)

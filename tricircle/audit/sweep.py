@@ -38,7 +38,7 @@ from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
-from tricircle.copies.trunks import tags
+from tricircle.copies.trunks import SUB_PORT_OWNER, tags
 from tricircle.errors import (
     BadUpstreamAnswerError,
     OutcomeUnknownError,
@@ -293,11 +293,14 @@ class _Tour:
 
     async def _ports_at_centre(self) -> None:
         started, alive = await self._reach.routings.now(), self._alive
-        count = 0
+        count, bound, sub_ports = 0, Seen(), Seen()
         async for page in self._centre.ports_of(self._pod.name, deadline=self._deadline):
             count += len(page)
             subnets = {one for port in page for one in compare.subnet_ids(port)}
             copied = [text(port, "id") for port in page]
+            bound.add(copied)
+            old = [port for port in page if not compare.is_young(port, self._before(started))]
+            sub_ports.add(text(port, "id") for port in old if text(port, "device_owner") == SUB_PORT_OWNER)
             await self._act(
                 compare.at_centre(
                     page,
@@ -307,6 +310,9 @@ class _Tour:
                     before=self._before(started),
                 )
             )
+        if len(sub_ports):
+            async for trunks in self._centre.trunks(deadline=self._deadline):
+                await self._act(compare.astray(trunks, sub_ports, bound))
         self._seen[_CENTRE] = count
 
     # --- all -------------------------------------------------------------------------------------------------------

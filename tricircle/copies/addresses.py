@@ -9,6 +9,7 @@ one, tenants could not delete their network. Tenants see the port; its ``device_
 
 import hashlib
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tricircle.context import Deadline
@@ -76,13 +77,69 @@ class Addresses:
                 answer = await client.put(f"/v2.0/ports/{text(port, 'id')}", body=body, deadline=deadline)
         except UpstreamStatusError as error:
             if error.status == 409 and _EXHAUSTED in error.body:
-                network_id = text(subnet, "network_id")
-                raise ConflictError(
-                    f"No more IP addresses available on network {network_id}: availability zone {pod.az_name} needs "
-                    f"{len(more)} of subnet {subnet_id} for its own DHCP and gateway."
-                ) from error
+                raise _exhausted(pod, subnet, len(more)) from error
             raise
         return slice_of(member(answer, "port"), subnet_id)
+
+    async def hold_these(self, pod: Pod, subnet: Body, addresses: Sequence[str], *, deadline: Deadline) -> Slice:
+        """A slice of (at least) these addresses, which the pod uses already. The caller holds the lease as above.
+
+        :raises ConflictError: somebody else has one of them
+        """
+        subnet_id = text(subnet, "id")
+        port = await self._port(pod, subnet, deadline)
+        held = [] if port is None else _addresses(port, subnet_id)
+        more = sorted(set(addresses) - set(held))
+        if not more:
+            return Slice(port_id=text(port, "id") if port else None, addresses=tuple(held))
+        client = self._central.networking
+        await self._owner.project(client, deadline)
+        fixed_ips = [{"subnet_id": subnet_id, "ip_address": address} for address in [*held, *more]]
+        try:
+            if port is None:
+                body = {"port": _slice_port(pod, subnet, fixed_ips)}
+                answer = await client.post("/v2.0/ports", body=body, deadline=deadline)
+            else:
+                path = f"/v2.0/ports/{text(port, 'id')}"
+                answer = await client.put(path, body={"port": {"fixed_ips": fixed_ips}}, deadline=deadline)
+        except UpstreamStatusError as error:
+            if error.status == 409:
+                raise ConflictError(f"Addresses of subnet {subnet_id} were taken meanwhile. Look again.") from error
+            raise
+        return slice_of(member(answer, "port"), subnet_id)
+
+    async def check(self, pod: Pod, subnet: Body, count: int, *, deadline: Deadline) -> None:
+        """Whether the pod could have ``count`` addresses now, before anything is made there. Takes none.
+
+        :raises ConflictError: the subnet has not so many left
+        """
+        if not count or await self._has_room(subnet, count, deadline):
+            return
+        # What stands outside of the pools counts there, too; so a subnet that seems full is looked at closely.
+        port = await self._port(pod, subnet, deadline)
+        missing = count - (0 if port is None else len(_addresses(port, text(subnet, "id"))))
+        if missing > 0 and await self._free(subnet, deadline) < missing:
+            raise _exhausted(pod, subnet, missing)
+
+    async def _has_room(self, subnet: Body, count: int, deadline: Deadline) -> bool:
+        path = f"/v2.0/network-ip-availabilities/{text(subnet, 'network_id')}"
+        answer = await self._central.networking.get(path, deadline=deadline, ok=(404,))
+        found = answer.get("network_ip_availability")
+        for one in rows(found, "subnet_ip_availability") if isinstance(found, dict) else ():
+            total, used = one.get("total_ips"), one.get("used_ips")
+            if one.get("subnet_id") == subnet["id"] and isinstance(total, int | float) and isinstance(used, int):
+                return total - used >= count
+        return False
+
+    async def _free(self, subnet: Body, deadline: Deadline) -> int:
+        filters = {"network_id": text(subnet, "network_id"), "fields": ("fixed_ips",)}
+        ports = await self._central.ports(filters, deadline=deadline)
+        used = {ipaddress.ip_address(address) for port in ports for address in _addresses(port, text(subnet, "id"))}
+        free = 0
+        for pool in rows(subnet, "allocation_pools"):
+            first, last = (ipaddress.ip_address(text(pool, end)) for end in ("start", "end"))
+            free += int(last) - int(first) + 1 - sum(int(first) <= int(address) <= int(last) for address in used)
+        return free
 
     async def release(self, port_id: str, *, deadline: Deadline) -> None:
         """Give a slice back; fine when the port went with its network."""
@@ -96,6 +153,13 @@ class Addresses:
         }
         found = await self._central.ports(filters, deadline=deadline)
         return min(found, key=lambda port: text(port, "created_at"), default=None)
+
+
+def _exhausted(pod: Pod, subnet: Body, missing: int) -> ConflictError:
+    return ConflictError(
+        f"No more IP addresses available on network {text(subnet, 'network_id')}: availability zone {pod.az_name} "
+        f"needs {missing} of subnet {text(subnet, 'id')} for its own DHCP and gateway."
+    )
 
 
 def _slice_port(pod: Pod, subnet: Body, fixed_ips: list[dict[str, str]]) -> dict[str, object]:

@@ -71,7 +71,7 @@ class LostPorts:
         details = {"origin": origin, "server_id": server_id}
         copy = await self._ports.ensure(pod, port, details=details, deadline=run.deadline)
         await self._plug(pod, copy, server_id, run)
-        await look(self._reach, pod, copy.project_id, awaited(run.resource_id))
+        await look(self._reach, pod, awaited(run.resource_id))
         return {"copy": str(copy.pod_resource_id), "server": server_id}
 
     async def _port(self, run: JobRun) -> Body | None:

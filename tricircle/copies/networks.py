@@ -65,13 +65,13 @@ def difference(network: Body, pod: Pod, present: Body, policy_id: str | None = N
 
     :param policy_id: the pod's id of the network's QoS policy
     """
-    wanted = wanted_network(network, _physical_networks(pod), policy_id)
+    wanted = wanted_network(network, physical_networks(pod), policy_id)
     return changed(wanted, present, (*_FOLLOWED, "description", _POLICY))
 
 
 def has_key(network: Body, pod: Pod, present: Body) -> bool:
     """Whether something in the pod has the natural key of the network's copy."""
-    return not changed(wanted_network(network, _physical_networks(pod)), present, (_TYPE, _PHYSNET, _SEGMENT))
+    return not changed(wanted_network(network, physical_networks(pod)), present, (_TYPE, _PHYSNET, _SEGMENT))
 
 
 def is_stretched(network: Body) -> bool:
@@ -135,7 +135,7 @@ class Networks:
             network = await self._reach.central.network(network_id, deadline=deadline)
             client = self._reach.network(pod)
             await self._reach.owner.project(client, deadline)
-            body = wanted_network(network, _physical_networks(pod), await self._policy(pod, network, deadline))
+            body = wanted_network(network, physical_networks(pod), await self._policy(pod, network, deadline))
             if body[_POLICY] is None:
                 del body[_POLICY]  # a word that not every pod knows
             try:
@@ -200,6 +200,17 @@ class Networks:
         # Two at once may lose one of the two names: it is then shared again, which the pod answers with 409.
         await self._reach.routings.update(routing.id, details={"projects": projects})
 
+    async def take_back(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
+        """End what we shared of a network that is not ours; a project that has ports of its own there keeps it."""
+        ours = set(words(copy.details, "projects")) - set(words(copy.details, "lent"))
+        if not ours:
+            return
+        client = self._reach.network(pod)
+        filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
+        for policy in await collect(client, "/v2.0/rbac-policies", "rbac_policies", deadline, filters):
+            if text(policy, "target_tenant") in ours:
+                await client.delete(f"/v2.0/rbac-policies/{text(policy, 'id')}", deadline=deadline, ok=(404, 409))
+
     async def _share_again(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
         """Share the copy with every project that it was shared with, should somebody have ended that in the pod."""
         projects = set(words(copy.details, "projects"))
@@ -217,7 +228,8 @@ class Networks:
             # With everything on it. Ports of servers that live there are made anew by their jobs, with their network.
             await self._reach.routings.forget(copy.id)
             return
-        if put := difference(network, pod, present, await self._policy(pod, network, deadline)):
+        put = {} if copy.is_adopted else difference(network, pod, present, await self._policy(pod, network, deadline))
+        if put:
             try:
                 await client.put(path, body={"network": put}, deadline=deadline)
             except UpstreamStatusError as error:
@@ -227,8 +239,15 @@ class Networks:
         await self._reach.routings.update(copy.id, revision=revision(network))
 
     async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        """Delete the copy and all ports on it: at the centre there is none left that one of them could be a copy of."""
+        """Delete the copy and all ports on it: at the centre there is none left that one of them could be a copy of.
+
+        Of an operator's own network only what we lent is taken back; our ports there go by their own jobs.
+        """
         client = self._reach.network(pod)
+        if copy.is_adopted:
+            await self.take_back(pod, copy, deadline)
+            await self._reach.routings.forget(copy.id)
+            return
         filters = {"network_id": str(copy.pod_resource_id)}
         for port in await collect(client, "/v2.0/ports", "ports", deadline, filters):
             if not text(port, "device_owner").startswith(_ROUTER_OWNERS):
@@ -267,6 +286,7 @@ def _refusal(pod: Pod, network: Body, error: UpstreamStatusError) -> ConflictErr
     return None
 
 
-def _physical_networks(pod: Pod) -> Mapping[str, object]:
+def physical_networks(pod: Pod) -> Mapping[str, object]:
+    """What the pod calls the centre's physical networks; one that is missing has the same name."""
     known = pod.facts.get("physical_networks")
     return known if isinstance(known, Mapping) else {}

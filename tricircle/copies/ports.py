@@ -17,7 +17,7 @@ from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
 from tricircle.copies.origins import kept
 from tricircle.copies.qos_policies import QosPolicies
-from tricircle.copies.reach import Reach, show
+from tricircle.copies.reach import Reach, may_offer, show
 from tricircle.copies.security_groups import SecurityGroups
 from tricircle.copies.statuses import awaited, look
 from tricircle.copies.subnets import Subnets
@@ -33,10 +33,19 @@ from tricircle.upstream.client import collect
 #: Fields of extensions that not every pod has: they are sent when they say something.
 _NUMA, _PROFILE = "numa_affinity_policy", "device_profile"
 _COPIED = ("name", "admin_state_up", "mac_address", "port_security_enabled", "allowed_address_pairs")
-_FOLLOWED = (*_COPIED, "fixed_ips", "security_groups", "extra_dhcp_opts", "description", "qos_policy_id", _NUMA)
+_DNS_NAME, _DNS_EXTENSION = "dns_name", "dns-integration"
+_FOLLOWED = (
+    *_COPIED,
+    "fixed_ips",
+    "security_groups",
+    "extra_dhcp_opts",
+    "description",
+    "qos_policy_id",
+    _NUMA,
+    _DNS_NAME,
+)
 _HOST, _VNIC = "binding:host_id", "binding:vnic_type"
 _POLICY = "qos_policy_id"
-_DNS_EXTENSION = "dns-integration"
 #: What Neutron answers when a port names something that is not there: networks and groups 404, subnets 400.
 _NAMES_UNKNOWN = (400, 404)
 
@@ -57,6 +66,9 @@ def wanted_port(
     wanted["security_groups"] = [groups[group_id].pod_resource_id for group_id in words(port, "security_groups")]
     wanted["extra_dhcp_opts"] = rows(port, "extra_dhcp_opts")
     wanted[_NUMA] = port.get(_NUMA)
+    if text(port, _DNS_NAME):
+        # Without one the pod's Nova writes the name of the server.
+        wanted[_DNS_NAME] = port[_DNS_NAME]
     policy_id = text(port, _POLICY)
     wanted[_POLICY] = policies[policy_id].pod_resource_id if policy_id else None
     return wanted
@@ -74,6 +86,8 @@ def difference(wanted: Body, present: Body) -> dict[str, object]:
         {"subnet_id": ip["subnet_id"]} if ip["subnet_id"] in computed else dict(ip) for ip in rows(present, "fixed_ips")
     ]
     found = changed(wanted, {**present, "fixed_ips": shown}, _FOLLOWED)
+    if _DNS_NAME not in present:
+        found.pop(_DNS_NAME, None)  # a word that not every pod knows
     if "extra_dhcp_opts" in found:
         kept = {(option["opt_name"], option.get("ip_version")) for option in rows(wanted, "extra_dhcp_opts")}
         gone = [
@@ -123,7 +137,11 @@ class Ports:
     async def _realise(self, pod: Pod, port: Body, details: Mapping[str, object], deadline: Deadline) -> Routing:
         port_id, project_id = text(port, "id"), ProjectId(text(port, "project_id"))
         wanted = Wanted(kind=Kind.PORT, central_id=port_id, pod=pod, project_id=project_id)
-        network = await self._networks.ensure(pod, text(port, "network_id"), project_id, deadline=deadline)
+        network_id = text(port, "network_id")
+        if await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id) is None:
+            subnet_ids = {text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")}
+            await self._subnets.check(pod, sorted(subnet_ids), deadline=deadline)
+        network = await self._networks.ensure(pod, network_id, project_id, deadline=deadline)
 
         async def find() -> Found | None:
             return await self._find(pod, port, network, details, deadline)
@@ -140,7 +158,8 @@ class Ports:
             client = self._reach.network(pod)
             answer = await client.post("/v2.0/ports", body={"port": body}, deadline=deadline)
             made = text(member(answer, "port"), "id")
-            return Found(pod_resource_id=made, details=details, revision=revision(now))
+            named = {_DNS_NAME: body[_DNS_NAME]} if _DNS_NAME in body else {}
+            return Found(pod_resource_id=made, details={**details, **named}, revision=revision(now))
 
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         await self._reach.recheck_adopted(routing, JobType.PORT)
@@ -189,8 +208,8 @@ class Ports:
         body["project_id"] = port["project_id"]
         if port.get(_VNIC, "normal") != "normal":
             body[_VNIC] = port[_VNIC]
-        if text(port, "dns_name") and _DNS_EXTENSION in words(pod.facts, "network_extensions"):
-            body["dns_name"] = port["dns_name"]
+        if _DNS_NAME in body and not may_offer(pod, _DNS_EXTENSION):
+            del body[_DNS_NAME]
         return body
 
     async def _wanted(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
@@ -231,24 +250,26 @@ class Ports:
         if present is None:
             await self._reach.routings.forget(copy.id)
             return
+        cleared = _cleared(port, copy, present)
         try:
-            await self._write(pod, port, present, deadline)
+            await self._write(pod, port, present, deadline, cleared)
         except UpstreamStatusError as error:
             if error.status not in _NAMES_UNKNOWN or not await self._forget_gone(pod, port, deadline):
                 raise
-            await self._write(pod, port, present, deadline)
-        await self._reach.routings.update(copy.id, revision=revision(port))
+            await self._write(pod, port, present, deadline, cleared)
+        named = {_DNS_NAME: text(port, _DNS_NAME) or None}
+        await self._reach.routings.update(copy.id, details=named, revision=revision(port))
 
-    async def _write(self, pod: Pod, port: Body, present: Body, deadline: Deadline) -> None:
+    async def _write(self, pod: Pod, port: Body, present: Body, deadline: Deadline, cleared: Body) -> None:
         """Give the copy what it has otherwise."""
         project_id = ProjectId(text(port, "project_id"))
         network = await self._networks.ensure(pod, text(port, "network_id"), project_id, deadline=deadline)
         wanted = await self._wanted(pod, port, network, deadline)
-        if put := difference(wanted, present):
+        if put := {**difference(wanted, present), **cleared}:
             path = f"/v2.0/ports/{text(present, 'id')}"
             await self._reach.network(pod).put(path, body={"port": put}, deadline=deadline)
             if "admin_state_up" in put:
-                await look(self._reach, pod, project_id, awaited(text(port, "id")))
+                await look(self._reach, pod, awaited(text(port, "id")))
 
     async def _forget_gone(self, pod: Pod, port: Body, deadline: Deadline) -> bool:
         """Forget copies of what the port names that are not in the pod any more; whether there were any."""
@@ -275,6 +296,13 @@ def _details(port: Body, pod: Pod) -> dict[str, object]:
     if is_plugged and text(port, "device_id") and text(port, _HOST) == pod.name:
         details["server_id"] = text(port, "device_id")
     return details
+
+
+def _cleared(port: Body, copy: Routing, present: Body) -> dict[str, object]:
+    """What to PUT beside: the name that we gave the copy, and that the owner has taken away."""
+    given = copy.details.get(_DNS_NAME)
+    is_gone = bool(given) and not text(port, _DNS_NAME) and present.get(_DNS_NAME) == given
+    return {_DNS_NAME: ""} if is_gone else {}
 
 
 def lives_in(port: Body, pod: Pod, copy: Routing) -> bool:

@@ -218,7 +218,7 @@ class ServerPorts:
         change = {"device_id": server_id, "device_owner": f"compute:{pod.az_name}"}
         path = f"/v2.0/ports/{copy.central_id}"
         await self._reach.central.networking.put(path, body={"port": change}, deadline=deadline, ok=(404,))
-        await look(self._reach, pod, copy.project_id, awaited(copy.central_id))
+        await look(self._reach, pod, awaited(copy.central_id))
 
     async def _release(self, pod: Pod, copy: Routing, run: JobRun) -> None:
         if not copy.is_bound:

@@ -12,7 +12,8 @@ the next look corrects.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, rows, text
@@ -28,6 +29,8 @@ from tricircle.upstream.client import collect
 
 #: Seconds until the first look: as much as a hypervisor needs at least, and others of the pod gather meanwhile.
 SOON_S = 1.0
+#: A job is about a pod, and about ports of many projects.
+NOBODY = ProjectId("")
 _SETTLED = (ACTIVE, ERROR)
 _PLUGGED, _PORT, _CHANGED = "plugged", "port", "changed"
 _BETWEEN = "/"
@@ -57,9 +60,9 @@ def awaited(port_id: str) -> dict[str, object]:
     return {_PORT + _BETWEEN + port_id: time.time()}
 
 
-async def look(reach: Reach, pod: Pod, project_id: ProjectId, payload: Mapping[str, object]) -> None:
+async def look(reach: Reach, pod: Pod, payload: Mapping[str, object]) -> None:
     """File a job with such a payload, which runs soon."""
-    await reach.queue.append(JobType.PORT_STATUS, pod.id, project_id, pod_id=pod.id, payload=payload, delay_s=SOON_S)
+    await reach.queue.append(JobType.PORT_STATUS, pod.id, NOBODY, pod_id=pod.id, payload=payload, delay_s=SOON_S)
 
 
 class Statuses:
@@ -75,37 +78,42 @@ class Statuses:
         :returns: what the centre shows now, by central id of ports that have a copy in the pod
         :raises UnavailableError: pod or centre do not answer
         """
-        ids = [text(port, "id") for port in ports]
-        copies = await self._reach.routings.by_central(Kind.PORT, ids, pod.id)
+        return (await self._learn(pod, ports, deadline)).shown
+
+    async def _learn(self, pod: Pod, ports: Sequence[Body], deadline: Deadline) -> "_Learnt":
+        copies = await self._reach.routings.by_central(Kind.PORT, [text(port, "id") for port in ports], pod.id)
         present = await self._present(pod, "/v2.0/ports", "ports", copies.values(), deadline)
         await self._write(copies, present)
-        parents = await self._learn_trunks(pod, ports, deadline)
-        found: dict[str, str] = {}
+        trunks = await self._learn_trunks(pod, ports, deadline)
+        found = _Learnt()
         for port in ports:
             copy = copies.get(text(port, "id"))
             if copy is None or (body := present.get(str(copy.pod_resource_id))) is None:
                 continue
-            found[copy.central_id] = shown(port, said(body))
-            if copy.central_id in parents or text(port, "status") != found[copy.central_id]:
+            status, trunk = shown(port, said(body)), trunks.get(copy.central_id)
+            found.shown[copy.central_id] = status
+            # Nobody waits for a port that is switched off.
+            if port.get("admin_state_up") and (status not in _SETTLED or (trunk and trunk.there not in _SETTLED)):
+                found.awaited.add(copy.central_id)
+            if text(port, "status") != status or (trunk and trunk.there != trunk.here):
                 await self._show(copy.central_id, deadline)
         return found
 
-    async def _learn_trunks(self, pod: Pod, ports: Sequence[Body], deadline: Deadline) -> set[str]:
-        """Write down what the pod says of their trunks; the parents of those that the centre shows otherwise."""
+    async def _learn_trunks(self, pod: Pod, ports: Sequence[Body], deadline: Deadline) -> "dict[str, _Trunk]":
+        """Write down what the pod says of trunks; what both say, by the parent's id."""
         parents = {trunk_id: text(port, "id") for port in ports if (trunk_id := _trunk_id(port))}
         copies = await self._reach.routings.by_central(Kind.TRUNK, parents, pod.id) if parents else {}
         if not copies:
-            return set()
+            return {}
         present = await self._present(pod, TRUNKS, "trunks", copies.values(), deadline)
         await self._write(copies, present)
         filters = {"id": list(copies), "fields": ("id", "status")}
         central = await collect(self._reach.central.networking, TRUNKS, "trunks", deadline, filters)
-        found: set[str] = set()
-        for trunk in central:
-            body = present.get(str(copies[text(trunk, "id")].pod_resource_id))
-            if body is not None and text(trunk, "status") != said(body):
-                found.add(parents[text(trunk, "id")])
-        return found
+        return {
+            parents[text(trunk, "id")]: _Trunk(here=text(trunk, "status"), there=said(body))
+            for trunk in central
+            if (body := present.get(str(copies[text(trunk, "id")].pod_resource_id))) is not None
+        }
 
     async def agree(self, run: JobRun) -> Report | None:
         """Job body: look at what is awaited in a pod.
@@ -121,15 +129,17 @@ class Statuses:
         ports = {key: await self._ports_of(pod, key) for key in wishes}
         found = await self._learn_all(pod, {one for ids in ports.values() for one in ids}, run.deadline)
         now = time.time()
-        left = {key: since for key, since in wishes.items() if _is_open(key, since, now, ports[key], found)}
+        left = {
+            key: since for key, since in wishes.items() if _is_open(key, now - since, found.awaited & set(ports[key]))
+        }
         if left:
             after_s = min(_pause(key, since, now) for key, since in left.items())
             if left == wishes:
                 raise RetryLaterError("Ports are not plugged in yet.", after_s=after_s)
             await self._reach.queue.append(
-                JobType.PORT_STATUS, pod.id, run.project_id, pod_id=pod.id, payload=left, delay_s=after_s
+                JobType.PORT_STATUS, pod.id, NOBODY, pod_id=pod.id, payload=left, delay_s=after_s
             )
-        return {"statuses": found} if found else None
+        return {"statuses": found.shown} if found.shown else None
 
     async def _ports_of(self, pod: Pod, key: str) -> list[str]:
         kind, _, central_id = key.partition(_BETWEEN)
@@ -137,23 +147,24 @@ class Statuses:
             return [central_id]
         return [copy.central_id for copy in await self._reach.routings.ports_of_server(central_id, pod.id)]
 
-    async def _learn_all(self, pod: Pod, port_ids: Iterable[str], deadline: Deadline) -> dict[str, str]:
+    async def _learn_all(self, pod: Pod, port_ids: Iterable[str], deadline: Deadline) -> "_Learnt":
         """Ask about all of them, and about sub-ports of trunks whose parents are among them.
 
-        Those that are switched off at the centre are left out of the answer: nobody waits for them.
+        A parent is awaited as long as one of its sub-ports is.
         """
-        found: dict[str, str] = {}
+        found = _Learnt()
         wanted, seen = sorted(port_ids), set[str]()
+        parents: dict[str, str] = {}
         while wanted:
             asked, wanted = wanted[:_IDS], wanted[_IDS:]
             seen |= set(asked)
             filters = {"id": asked, "fields": _CENTRAL}
             ports = await self._reach.central.ports(filters, deadline=deadline)
-            learnt = await self.learn(pod, ports, deadline)
-            found |= {
-                id_: learnt[id_] for port in ports if port["admin_state_up"] and (id_ := text(port, "id")) in learnt
-            }
-            wanted += sorted({one for port in ports for one in _sub_ports(port)} - seen - set(wanted))
+            learnt = await self._learn(pod, ports, deadline)
+            found.shown |= learnt.shown
+            found.awaited |= learnt.awaited | {parents[one] for one in learnt.awaited if one in parents}
+            parents |= {one: text(port, "id") for port in ports for one in _sub_ports(port)}
+            wanted += sorted(parents.keys() - seen - set(wanted))
         return found
 
     async def _present(
@@ -178,12 +189,26 @@ class Statuses:
         await self._reach.central.networking.put(path, body={"port": {}}, deadline=deadline, ok=(404,))
 
 
-def _is_open(key: str, since: float, now: float, ports: Iterable[str], found: Mapping[str, str]) -> bool:
-    """Whether to look again. Ports of which nothing was found are gone, or switched off."""
+@dataclass(slots=True)
+class _Learnt:
+    """Statuses by central id of ports, and the ports that are on their way still."""
+
+    shown: dict[str, str] = field(default_factory=dict)
+    awaited: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trunk:
+    """The status of a trunk at the centre and in the pod."""
+
+    here: str
+    there: str
+
+
+def _is_open(key: str, waited_s: float, awaited_ports: Collection[str]) -> bool:
+    """Whether to look again."""
     kind = key.partition(_BETWEEN)[0]
-    if now - since > _PATIENCE_S[kind]:
-        return False
-    return kind == _CHANGED or any(found.get(port_id, ACTIVE) not in _SETTLED for port_id in ports)
+    return waited_s <= _PATIENCE_S[kind] and (kind == _CHANGED or bool(awaited_ports))
 
 
 def _pause(key: str, since: float, now: float) -> float:

@@ -112,7 +112,24 @@ class Subnets:
         routing = await self._reach.routings.copy_in(Kind.SUBNET, subnet_id, pod.id)
         if routing is not None and routing.is_bound:
             return routing
+        if network.is_adopted:
+            raise ConflictError(f"Subnet {subnet_id} cannot be in availability zone {pod.az_name}. Use another subnet.")
         return await self._realise(pod, subnet_id, network, deadline)
+
+    async def check(self, pod: Pod, subnet_ids: Iterable[str], *, deadline: Deadline) -> None:
+        """What can be said before anything is made in a pod that does not have their network yet.
+
+        :raises NotFoundError: a subnet is gone at the centre
+        :raises ConflictError: a subnet cannot be in two pods, or has no addresses left for one more
+        """
+        for subnet_id in subnet_ids:
+            subnet = await self._reach.central.subnet(subnet_id, deadline=deadline)
+            if is_automatic(subnet):
+                await self._refuse_second_pod(pod, subnet_id)
+                continue
+            is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, subnet_id)) is None
+            count = addresses_needed(subnet, is_home=is_home)
+            await self._addresses.check(pod, subnet, count, deadline=deadline)
 
     async def agree(self, run: JobRun) -> None:
         """Job body: update the copies, or remove them and their slices when the subnet is gone."""
@@ -215,6 +232,9 @@ class Subnets:
         if present is None:
             await self._forget(copy, deadline)
             return
+        if copy.is_adopted:
+            await self._reach.routings.update(copy.id, revision=revision(subnet))
+            return
         is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, copy.central_id)) == copy.id
         count = addresses_needed(subnet, is_home=is_home)
         piece = await self._addresses.hold(pod, subnet, count, deadline=deadline)
@@ -228,7 +248,8 @@ class Subnets:
     async def _remove(self, pod: Pod, copy: Routing, run: JobRun) -> None:
         client, path = self._reach.network(pod), f"/v2.0/subnets/{copy.pod_resource_id}"
         try:
-            await remove(client, path, run.deadline)
+            if not copy.is_adopted:
+                await remove(client, path, run.deadline)
         except UpstreamStatusError as error:
             if error.status == 409 and await self._is_network_gone(run):
                 raise RetryLaterError("The subnet goes with its network.", after_s=_SOON_S) from error

@@ -8,6 +8,7 @@ to the same pod; Neutron's driver there sets them free when they, or the parent,
 Natural key: the parent port, of which a trunk is the only one.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 from tricircle.context import Deadline
@@ -18,7 +19,7 @@ from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, may_offer, show
 from tricircle.copies.statuses import awaited, look
 from tricircle.copies.trunked import PATH, remove_trunk
-from tricircle.copies.visit import expected, visit
+from tricircle.copies.visit import expected, must_look, visit
 from tricircle.errors import ConflictError, NotFoundError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import EVERY_POD, JobType
@@ -32,6 +33,8 @@ Tag = tuple[str, int]
 SUB_PORT_OWNER = "trunk:subport"
 #: The extension that a pod must have.
 EXTENSION = "trunk"
+#: How many sub-ports are made at once, and how many ids one query has.
+_AT_ONCE, _IDS = 8, 100
 _HOST = "binding:host_id"
 _FOLLOWED = ("name", "description", "admin_state_up")
 
@@ -114,6 +117,8 @@ class Trunks:
         await visit(self._reach, run, Kind.TRUNK, work=work, find=find)
         if trunk is not None:
             await self._bring(parent, run)
+            if must_look(run):
+                await self._free_strays(trunk, run.deadline)
 
     async def _bring(self, parent: Body, run: JobRun) -> None:
         """Make the copy where the parent is and it is not: the trunk came to be, or was lost, after the parent."""
@@ -124,7 +129,7 @@ class Trunks:
         if copy is not None and copy.is_bound:
             await self._ensure_trunk(pod, run.resource_id, copy, run.deadline)
             # Whatever was changed above: Neutron calls a trunk DOWN until its sub-ports are in it.
-            await look(self._reach, pod, copy.project_id, awaited(copy.central_id))
+            await look(self._reach, pod, awaited(copy.central_id))
 
     async def _ensure_trunk(self, pod: Pod, trunk_id: str, parent: Routing, deadline: Deadline) -> None:
         known = await self._reach.routings.copy_in(Kind.TRUNK, trunk_id, pod.id)
@@ -151,18 +156,54 @@ class Trunks:
         await self._reach.recheck_adopted(routing, JobType.TRUNK)
 
     async def _sub_ports(self, pod: Pod, trunk: Body, deadline: Deadline) -> dict[str, Tag]:
-        """The segments by the ids of the copies, which are made where they are not."""
-        found: dict[str, Tag] = {}
-        for port_id, tag in tags(trunk).items():
-            port = await self._reach.central.port(port_id, deadline=deadline)
-            if text(port, _HOST) != pod.name:
-                change = {_HOST: pod.name, "device_owner": SUB_PORT_OWNER}
-                path = f"/v2.0/ports/{port_id}"
-                answer = await self._reach.central.networking.put(path, body={"port": change}, deadline=deadline)
-                port = member(answer, "port")
-            copy = await self._ports.ensure(pod, port, details={"origin": USER}, deadline=deadline)
-            found[str(copy.pod_resource_id)] = tag
+        """The segments by the ids of the copies, which are made where they are not, several at once."""
+        wanted, limit = tags(trunk), asyncio.Semaphore(_AT_ONCE)
+        ports = {text(port, "id"): port for port in await self._ports_of(trunk, deadline)}
+        if missing := sorted(wanted.keys() - ports.keys()):
+            raise NotFoundError(f"There is no port {missing[0]}.")
+
+        async def bring(port: Body) -> str:
+            async with limit:
+                return await self._bring_sub_port(pod, port, deadline)
+
+        outcomes = await asyncio.gather(*(bring(ports[port_id]) for port_id in wanted), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return dict(zip(map(str, outcomes), wanted.values(), strict=True))
+
+    async def _bring_sub_port(self, pod: Pod, port: Body, deadline: Deadline) -> str:
+        """The id of the copy of one sub-port, which is bound to the pod first."""
+        if text(port, _HOST) != pod.name:
+            change = {_HOST: pod.name, "device_owner": SUB_PORT_OWNER}
+            path = f"/v2.0/ports/{text(port, 'id')}"
+            answer = await self._reach.central.networking.put(path, body={"port": change}, deadline=deadline)
+            port = member(answer, "port")
+        copy = await self._ports.ensure(pod, port, details={"origin": USER}, deadline=deadline)
+        return str(copy.pod_resource_id)
+
+    async def _ports_of(self, trunk: Body, deadline: Deadline) -> list[dict[str, object]]:
+        """The central sub-ports."""
+        ids, found = sorted(tags(trunk)), list[dict[str, object]]()
+        for at in range(0, len(ids), _IDS):
+            found += await self._reach.central.ports({"id": ids[at : at + _IDS]}, deadline=deadline)
         return found
+
+    async def _free_strays(self, trunk: Body, deadline: Deadline) -> None:
+        """Unbind sub-ports that stayed where their parent is not: Neutron died before its driver could do it.
+
+        Sub-ports are read before the parent, as a boot binds the parent before them. What was changed since is left.
+        """
+        ports = [port for port in await self._ports_of(trunk, deadline) if text(port, _HOST)]
+        if not ports:
+            return
+        parent = await self._reach.central.port(text(trunk, "port_id"), deadline=deadline)
+        client, free = self._reach.central.networking, {_HOST: "", "device_owner": ""}
+        for port in ports:
+            if text(port, _HOST) != text(parent, _HOST):
+                condition = [(b"if-match", f"revision_number={revision(port)}".encode())]
+                path = f"/v2.0/ports/{text(port, 'id')}"
+                await client.reply("PUT", path, body={"port": free}, headers=condition, deadline=deadline)
 
     async def _find(
         self, pod: Pod, trunk_id: str, project_id: str, parent_id: str | None, deadline: Deadline

@@ -10,6 +10,8 @@ from tricircle.context import PodId, ProjectId
 
 #: The detail of ports and trunks that says which status their copy was last seen to have.
 STATUS = "status"
+#: The detail of networks and subnets that were in the pod before us: they are used, and neither changed nor deleted.
+ADOPTED = "is_adopted"
 
 
 class Kind(StrEnum):
@@ -67,6 +69,11 @@ class Routing:
     resources: Mapping[str, int] = field(default_factory=dict)
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether what it speaks of is an operator's own, which is used and left as it is."""
+        return bool(self.details.get(ADOPTED))
 
     @property
     def is_bound(self) -> bool:

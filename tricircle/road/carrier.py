@@ -20,7 +20,7 @@ from tricircle.errors import (
 )
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
-from tricircle.model.pod import Pod, Service
+from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
 from tricircle.observe import metrics
 from tricircle.road.credible import believed, unreadable
@@ -187,13 +187,16 @@ class Carrier:
         target = self._means.pods.target(pod, self._service)
         return await self._forwarder.answer(reply, target, body=msgspec.json.encode(body))
 
-    async def locate(self, kind: Kind, resource_id: str, context: RequestContext) -> Located:
+    async def locate(
+        self, kind: Kind, resource_id: str, context: RequestContext, *, with_disabled: bool = False
+    ) -> Located:
         """The pod in which an owned resource lives; asks the pods when no routing says so.
 
+        :param with_disabled: a pod that is switched off will do, for what can be said without asking it
         :raises NotFoundError: every pod that could hold it said that it does not
         :raises UnavailableError: its pod is switched off, or a pod that could hold it did not answer
         """
-        return await self._means.locator.locate(kind, resource_id, context)
+        return await self._means.locator.locate(kind, resource_id, context, with_disabled=with_disabled)
 
     async def record(
         self, kind: Kind, resource_id: str, pod: Pod, context: RequestContext, *, created_at: datetime | None = None
@@ -265,8 +268,8 @@ class Carrier:
     async def gather(self, request: Request, row: Row, *, pods: Sequence[Pod] | None = None) -> Answer:
         """What GATHER does without a handler: one merged list of all pods in use (or of ``pods``).
 
-        Pods that do not have the microversion are left out, and the list says so. What a service refuses before it
-        looks for a marker, it refuses first.
+        Pods that do not have the microversion, or are switched off, are left out, and the list says so. What a service
+        refuses before it looks for a marker, it refuses first.
         """
         query = request.query_pairs()
         if row.listing is not None and is_doubled(query, row.listing):
@@ -282,13 +285,17 @@ class Carrier:
             return await self.answer(request, *fan.refusal)
 
     async def _gathered(self, request: Request, row: Row, pods: Sequence[Pod] | None) -> Answer:
-        members = await self.pods() if pods is None else pods
+        known = await self._means.pods.pods() if pods is None else pods
         started = time.perf_counter()
-        asked = [pod for pod in members if self._service in pod.endpoints]
+        members = [pod for pod in known if not pod.is_central and self._service in pod.endpoints]
+        disabled = [pod for pod in members if pod.state is PodState.DISABLED]
+        asked = [pod for pod in members if pod not in disabled]
         older = [pod for pod in asked if not serves(pod, self._service, request.microversion)]
         if older and len(older) == len(asked):
             demand(older[0], self._service, request.microversion)
-        answer = await self._gatherer.gather(request, row, [pod for pod in asked if pod not in older], older=older)
+        answer = await self._gatherer.gather(
+            request, row, [pod for pod in asked if pod not in older], older=older, disabled=disabled
+        )
         _note(request, "gather", started)
         return answer
 

@@ -37,6 +37,8 @@ INCOMPLETE_HEADER = b"openstack-incomplete-azs"
 _PATIENCE = 0.25
 #: Why a pod is missing that does not have the microversion.
 _TOO_OLD = "version"
+#: Why one is missing that an operator has switched off.
+_DISABLED = "disabled"
 #: Behind every pod.
 _LAST = 1 << 30
 #: What a list may be ordered by to go on behind an item of a pod that does not answer.
@@ -117,17 +119,26 @@ class Gatherer:
         self._positions = positions
         self._list_deadline_s = list_deadline_s
 
-    async def gather(self, request: Request, row: Row, pods: Sequence[Pod], *, older: Sequence[Pod] = ()) -> Answer:
+    async def gather(
+        self,
+        request: Request,
+        row: Row,
+        pods: Sequence[Pod],
+        *,
+        older: Sequence[Pod] = (),
+        disabled: Sequence[Pod] = (),
+    ) -> Answer:
         """The merged list of ``pods`` as one service would answer it.
 
-        Pods that do not answer are named in ``INCOMPLETE_HEADER`` by their AZs, and so are those of ``older``, which
-        are not asked since they do not have the microversion.
+        Pods that do not answer are named in ``INCOMPLETE_HEADER`` by their AZs, and so are those that are not
+        asked: of ``older``, since they do not have the microversion, and of ``disabled``.
 
         :raises InvalidRequestError, NotFoundError: the marker names nothing (compute; block storage)
         :raises UnavailableError: no pod answers, or the marker's place cannot be known now
         """
         run = await self._begin(request, row, pods, request.context.deadline.within(self._list_deadline_s))
-        run.missing += [(pod, _TOO_OLD) for pod in in_zone(older, run.wish.zone)]
+        for unasked, reason in ((older, _TOO_OLD), (disabled, _DISABLED)):
+            run.missing += [(pod, reason) for pod in in_zone(unasked, run.wish.zone)]
         try:
             items = await self._collect(run)
         finally:
@@ -306,8 +317,10 @@ class Gatherer:
         body: dict[str, object] = {run.row.collection or "": absent + shown}
         if run.wish.is_counting and run.counts:
             body["count"] = sum(run.counts.values())
-        # As Nova and Cinder: a link with every full page, so the last one may lead to an empty page.
-        is_full = bool(items) and len(items) == run.wish.limit
+        # As Nova and Cinder: a link with every full page, so the last one may lead to an empty page. Cinder, asked for
+        # the number of all, takes a page for full when all would fill it.
+        size = max(len(items), sum(run.counts.values()) if run.wish.is_counting else 0)
+        is_full = bool(items) and size >= run.wish.limit
         if items and run.listing.paging is not Paging.NONE and (is_full or run.wish.is_bounded):
             marker = str(items[-1][1].get(run.listing.id_key, ""))
             await self._remember(run, marker)

@@ -126,9 +126,12 @@ class Locator:
         self._gone: OrderedDict[tuple[Kind, str], PodId] = OrderedDict()
         self._budgets: OrderedDict[ProjectId, tuple[float, float]] = OrderedDict()
 
-    async def locate(self, kind: Kind, resource_id: str, context: RequestContext) -> Located:
+    async def locate(
+        self, kind: Kind, resource_id: str, context: RequestContext, *, with_disabled: bool = False
+    ) -> Located:
         """Where a resource lives, whether or not the caller may see it (the pod will say).
 
+        :param with_disabled: a pod that is switched off will do: it is not asked
         :raises AbsentError: every pod that could hold it said that it does not
         :raises UnavailableError: its pod is switched off, or a pod that could hold it did not answer
         """
@@ -140,7 +143,7 @@ class Locator:
         routing = await self._routings.owned(kind, resource_id)
         pod = _of(pods, routing.pod_id if routing is not None else self._gone.get((kind, resource_id)))
         if pod is not None and not _is_strangers(routing, context):
-            if pod.state is PodState.DISABLED:
+            if pod.state is PodState.DISABLED and not with_disabled:
                 raise UnavailableError(_DISABLED, retry_after_s=60)
             return Located(pod, routing or _unwritten(kind, resource_id, pod, context))
         key = (context.project_id, kind, resource_id)

@@ -162,7 +162,9 @@ async def test_nobody_looks_for_ever(payload: dict[str, object], older_s: float,
 async def test_a_port_that_is_gone_or_switched_off_is_not_awaited() -> None:
     house = House("port1")
     house.central["port1"]["admin_state_up"] = False
-    assert await Statuses(house.reach()).agree(run(awaited("port1"), awaited("port9"))) is None
+    assert await Statuses(house.reach()).agree(run(awaited("port1"), awaited("port9"))) == {
+        "statuses": {"port1": "DOWN"}
+    }
     assert (house.shown, house.filed) == ([], [])
 
 

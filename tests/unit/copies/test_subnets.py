@@ -9,7 +9,7 @@ from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.addresses import Slice
 from tricircle.copies.ensure import Create
 from tricircle.copies.subnets import Subnets
-from tricircle.errors import UnavailableError, UpstreamStatusError
+from tricircle.errors import ConflictError, UnavailableError, UpstreamStatusError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 
@@ -28,6 +28,9 @@ class Addresses:
 
     async def hold(self, *_given: object, **_named: object) -> Slice:
         return Slice(port_id="slice1", addresses=("10.0.0.2",))
+
+    async def check(self, *_given: object, **_named: object) -> None:
+        """There is room."""
 
     async def release(self, port_id: str, **_named: object) -> None:
         self.released.append(port_id)
@@ -70,3 +73,30 @@ async def test_a_slice_goes_only_when_the_pod_certainly_has_no_subnet(error: Exc
     with pytest.raises(type(error)):
         await Subnets(reach, addresses).ensure(POD, "sub1", NETWORK, deadline=Deadline.after(5))  # type: ignore[arg-type]
     assert bool(addresses.released) == is_released
+
+
+async def test_router_advertisements_are_refused_before_anything_is_made() -> None:
+    """In a second pod; what is said names where the subnet is."""
+    subnets: dict[str, dict[str, object]] = {"sub1": SUBNET, "ra": {**SUBNET, "ipv6_address_mode": "slaac"}}
+    asked = []
+
+    async def subnet(subnet_id: str, **_named: object) -> dict[str, object]:
+        return subnets[subnet_id]
+
+    async def zone_elsewhere(_kind: Kind, subnet_id: str, _pod: Pod) -> str | None:
+        asked.append(subnet_id)
+        return "az7"
+
+    async def nowhere(*_given: object) -> list[Routing]:
+        return []
+
+    reach = SimpleNamespace(
+        central=SimpleNamespace(subnet=subnet),
+        zone_elsewhere=zone_elsewhere,
+        routings=SimpleNamespace(copies_of=nowhere),
+    )
+    copies = Subnets(reach, Addresses())  # type: ignore[arg-type]
+    await copies.check(POD, ["sub1"], deadline=Deadline.after(5))
+    assert asked == []
+    with pytest.raises(ConflictError, match=r"router advertisements .*: it is in az7"):
+        await copies.check(POD, ["sub1", "ra"], deadline=Deadline.after(5))

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where does a trunk go with its parent, and how does a port leave that a trunk holds?"""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 
-from tricircle.context import Deadline, PodId
+from tricircle.audit.compare import astray
+from tricircle.audit.findings import What
+from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.trunked import remove_port
 from tricircle.copies.trunks import Trunks, difference, trunk_of
 from tricircle.errors import ConflictError, RetryLaterError, UpstreamStatusError
+from tricircle.jobs.worker import JobRun
+from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 
 SUB_PORT = {"port_id": "s1", "segmentation_type": "vlan", "segmentation_id": 7}
@@ -77,3 +82,91 @@ async def test_a_sub_port_waits_for_its_trunk() -> None:
 async def test_other_refusals_are_errors(refusal: str) -> None:
     with pytest.raises(UpstreamStatusError):
         await remove_port(_reach(_Neutron(refusal)), POD, "c1", Deadline.after(5))  # type: ignore[arg-type]
+
+
+class _Centre:
+    """A trunk with two sub-ports that Pod1 carries; what is written is noted."""
+
+    def __init__(self, parent_host: str) -> None:
+        self.networking, self.parent_host = self, parent_host
+        self.written: list[tuple[str, object, object]] = []
+
+    async def trunk(self, *_: object, **__: object) -> dict[str, object]:
+        return {**TRUNK, "sub_ports": [SUB_PORT, {**SUB_PORT, "port_id": "s2", "segmentation_id": 8}]}
+
+    async def port(self, port_id: str, **_: object) -> dict[str, object]:
+        return {"id": port_id, "binding:host_id": self.parent_host}
+
+    async def ports(self, filters: dict[str, list[str]], **_: object) -> list[dict[str, object]]:
+        hosts = {"s1": "Pod1", "s2": ""}
+        return [{"id": one, "binding:host_id": hosts[one], "revision_number": 5} for one in filters["id"]]
+
+    async def reply(self, method: str, path: str, *, body: object, headers: object, **_: object) -> None:
+        assert method == "PUT"
+        self.written.append((path, body, headers))
+
+
+def _job(**payload: object) -> JobRun:
+    return JobRun(
+        type=JobType.TRUNK,
+        resource_id="t1",
+        pod_id=POD.id,
+        project_id=ProjectId("demo"),
+        revision=None,
+        payload=payload,
+        deadline=Deadline.after(5),
+    )
+
+
+async def _agree(centre: _Centre, **payload: object) -> None:
+    async def nothing(*_: object) -> list[object]:
+        return []
+
+    routings = SimpleNamespace(copies_of=nothing)
+    reach = SimpleNamespace(central=centre, routings=routings, registry=SimpleNamespace(pods=nothing))
+    await Trunks(reach, SimpleNamespace()).agree(_job(**payload))  # type: ignore[arg-type]
+
+
+async def test_sub_ports_that_stayed_without_their_parent_are_freed() -> None:
+    """Unless somebody changed them since: a boot may have come."""
+    centre = _Centre("")
+    await _agree(centre)
+    assert centre.written == [], "nobody looks at each change"
+    await _agree(centre, differs=True)
+    free = {"port": {"binding:host_id": "", "device_owner": ""}}
+    assert centre.written == [("/v2.0/ports/s1", free, [(b"if-match", b"revision_number=5")])]
+
+
+async def test_sub_ports_beside_their_parent_stay() -> None:
+    centre = _Centre("Pod1")
+    await _agree(centre, differs=True)
+    assert centre.written == []
+
+
+async def test_a_sweep_sees_sub_ports_without_their_parent() -> None:
+    trunks = [TRUNK, {**TRUNK, "id": "t2", "port_id": "p2"}, {**TRUNK, "id": "t3", "sub_ports": []}]
+    found = list(astray(trunks, {"s1"}, {"p2", "s1"}))
+    assert [(one.central_id, one.what) for one in found] == [("t1", What.DIFFERS)]
+    assert list(astray(trunks, set(), {"s1"})) == []
+
+
+async def test_many_sub_ports_are_made_at_once_but_not_all() -> None:
+    now, most = 0, 0
+
+    class Ports:
+        async def ensure(self, _pod: Pod, port: dict[str, object], **_: object) -> SimpleNamespace:
+            nonlocal now, most
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0)
+            now -= 1
+            return SimpleNamespace(pod_resource_id=f"{port['id']}-copy")
+
+    async def ports(filters: dict[str, list[str]], **_: object) -> list[dict[str, object]]:
+        return [{"id": one, "binding:host_id": "Pod1"} for one in filters["id"]]
+
+    rows = [{**SUB_PORT, "port_id": f"s{number}", "segmentation_id": number} for number in range(1, 151)]
+    reach = SimpleNamespace(central=SimpleNamespace(ports=ports))
+    made = await Trunks(reach, Ports())._sub_ports(POD, {"sub_ports": rows}, Deadline.after(5))  # type: ignore[arg-type]
+    assert made == {f"s{number}-copy": ("vlan", number) for number in range(1, 151)}
+    assert 1 < most <= 8

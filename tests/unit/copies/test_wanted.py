@@ -158,6 +158,15 @@ def test_a_numa_policy_follows_where_it_says_something() -> None:
     assert difference(plain, without) == {}
 
 
+def test_a_dns_name_follows_where_the_pod_knows_such_names() -> None:
+    wanted = wanted_port({**PORT, "dns_name": "web"}, SUBNETS, GROUPS)
+    assert difference(wanted, _copy(dns_name="old")) == {"dns_name": "web"}
+    assert difference(wanted, _copy(dns_name="web")) == {}
+    assert difference(wanted, _copy()) == {}, "a pod without the extension"
+    plain = wanted_port({**PORT, "dns_name": ""}, SUBNETS, GROUPS)
+    assert difference(plain, _copy(dns_name="a-server")) == {}, "what the pod's Nova wrote stays"
+
+
 def test_dhcp_options_that_went_are_named_with_no_value() -> None:
     old = [
         {"opt_name": "mtu", "opt_value": "1", "ip_version": 4},

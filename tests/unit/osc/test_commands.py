@@ -223,5 +223,7 @@ def test_openstackclient_finds_every_command() -> None:
         f"multiregion_networking_job_{verb}" for verb in ("create", "delete", "list", "redo", "schema_list", "show")
     }
     routings = {f"multiregion_networking_routing_{verb}" for verb in ("list", "show")}
-    assert set(names) == pods | bindings | jobs | routings | {"multiregion_networking_topology_show"}
+    adoptions = {f"multiregion_networking_adoption_{verb}" for verb in ("create", "delete", "observe")}
+    others = {"multiregion_networking_topology_show", *adoptions}
+    assert set(names) == pods | bindings | jobs | routings | others
     assert plugin.build_option_parser(argparse.ArgumentParser()).parse_args([]).os_tricircle_api_version == "1"

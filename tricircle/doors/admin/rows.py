@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from tricircle.doors.admin.adoptions import AdoptionCalls
 from tricircle.doors.admin.bindings import BindingCalls
 from tricircle.doors.admin.jobs import JobCalls
 from tricircle.doors.admin.pods import PodCalls
@@ -23,6 +24,7 @@ class Calls:
     bindings: BindingCalls
     routings: RoutingCalls
     topologies: TopologyCalls
+    adoptions: AdoptionCalls
     jobs: JobCalls
     versions: VersionCalls
 
@@ -66,6 +68,9 @@ def rows(calls: Calls) -> tuple[Row, ...]:
         _row("GET", "/routings", routings.list, "admin_api:routings:list"),
         _row("GET", "/routings/{routing_id}", routings.show, "admin_api:routings:show"),
         _row("GET", "/topologies/{network_id}", calls.topologies.show, "admin_api:topologies:show"),
+        _row("POST", "/adoptions", calls.adoptions.create, "admin_api:adoptions:create"),
+        _row("POST", "/adoptions/observe", calls.adoptions.observe, "admin_api:adoptions:observe"),
+        _row("DELETE", "/adoptions/{adoption_id}", calls.adoptions.delete, "admin_api:adoptions:delete"),
         _row("GET", "/jobs", jobs.list, "admin_api:jobs:list"),
         _row("POST", "/jobs", jobs.create, "admin_api:jobs:create"),
         _row("DELETE", "/jobs", jobs.purge, "admin_api:jobs:purge"),

@@ -93,6 +93,7 @@ def _piece(view: RoutingView, piece: Json | None, jobs: Sequence[JobView]) -> di
         "name": piece.get("name") if piece else None,
         "status": piece.get("status") if piece else None,
         "state": view.state if piece else "leaving",
+        "is_adopted": routing.is_adopted,
         "routing_id": routing.id,
         "jobs": mine,
     }

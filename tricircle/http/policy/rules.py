@@ -47,6 +47,9 @@ _ROUTINGS = [
     _rule("admin_api:routings:show", _ADMIN, "Show a routing.", "GET", "/v1.0/routings/{id}"),
     _rule("admin_api:routings:list", _ADMIN, "List routings.", "GET", "/v1.0/routings"),
     _rule("admin_api:topologies:show", _ADMIN, "Show where a network is.", "GET", "/v1.0/topologies/{network_id}"),
+    _rule("admin_api:adoptions:create", _ADMIN, "Use a pod's own network.", "POST", "/v1.0/adoptions"),
+    _rule("admin_api:adoptions:observe", _ADMIN, "Compare one with the centre.", "POST", "/v1.0/adoptions/observe"),
+    _rule("admin_api:adoptions:delete", _ADMIN, "Use it no more.", "DELETE", "/v1.0/adoptions/{adoption_id}"),
 ]
 _JOBS = [
     _rule("admin_api:jobs:create", _ADMIN, "File a job.", "POST", "/v1.0/jobs"),

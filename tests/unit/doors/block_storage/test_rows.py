@@ -16,6 +16,7 @@ from tricircle.doors.block_storage.operators.everywhere import Everywhere
 from tricircle.doors.block_storage.operators.host_calls import HostCalls
 from tricircle.doors.block_storage.operators.manage import Manage
 from tricircle.doors.block_storage.operators.operator_rows import Operating
+from tricircle.doors.block_storage.operators.pools import Pools
 from tricircle.doors.block_storage.operators.somewhere import Somewhere
 from tricircle.doors.block_storage.quotas.limits import Limits
 from tricircle.doors.block_storage.versions import Versions
@@ -54,6 +55,7 @@ DOOR = rows.door(
         operating=Operating(
             calls=CALLS,
             everywhere=create_autospec(Everywhere),
+            pools=create_autospec(Pools),
             somewhere=Somewhere(None),  # type: ignore[arg-type]
         ),
         versions=create_autospec(Versions),

@@ -107,7 +107,7 @@ def test_every_field_is_passed_on() -> None:
     )
     given["os:scheduler_hints"] = {"group": "central", "query": "q"}
     naming = PodNaming(
-        flavor_id="f", networks=[{"port": "p"}], zone="nova", name="vm1-1", server_group_id="pod",
+        flavor_id="f", networks=[{"port": "p"}], zone="nova", name="vm1-1", hints={"group": "pod"},
         volume_types={"fast": "slow"},
     )  # fmt: skip
     sent = pod_document(parse(given), naming)

@@ -5,14 +5,16 @@ Lists are gathered; what names one host goes to the pod that its name says (0030
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tricircle.doors.block_storage.lists import by_version
 from tricircle.doors.block_storage.operators.everywhere import Everywhere
 from tricircle.doors.block_storage.operators.host_calls import HostCalls
 from tricircle.doors.block_storage.operators.hosts import NAMED, SERVICE, USAGE, adapting
+from tricircle.doors.block_storage.operators.pools import Pools
 from tricircle.doors.block_storage.operators.somewhere import Somewhere
 from tricircle.doors.block_storage.volumes.volume_views import MESSAGE
+from tricircle.http.message import Answer, Request
 from tricircle.road.merge import Listing, Paging
 from tricircle.road.row import Behaviour, Row
 
@@ -29,12 +31,14 @@ class Operating:
 
     calls: HostCalls
     everywhere: Everywhere
+    pools: Pools
     somewhere: Somewhere
 
 
 def rows(operating: Operating) -> Iterator[Row]:
     """Services, hosts, clusters, pools, workers and messages."""
     yield from _service_rows(operating)
+    yield _pool_row(operating.pools)
     yield from _host_rows(operating.calls)
     yield from by_version(_cluster_rows(operating.calls), "3.7")
     cleanup = operating.everywhere.cleanup
@@ -52,9 +56,17 @@ def _service_rows(operating: Operating) -> Iterator[Row]:
         yield Row(("PUT",), f"/os-services/{action}", Behaviour.OURS, handler=logs, min_version="3.32")
 
 
+def _pool_row(pools: Pools) -> Row:
+    path = "/scheduler-stats/get_pools"
+    listed = Row(("GET",), path, Behaviour.GATHER, collection="pools", listing=_NAMED, shape=NAMED)
+
+    async def index(request: Request) -> Answer:
+        return await pools.index(request, listed)
+
+    return replace(listed, handler=index)
+
+
 def _host_rows(calls: HostCalls) -> Iterator[Row]:
-    pools = "/scheduler-stats/get_pools"
-    yield Row(("GET",), pools, Behaviour.GATHER, collection="pools", listing=_NAMED, shape=NAMED)
     yield Row(("GET",), "/capabilities/{host}", Behaviour.OURS, handler=calls.at("capabilities"))
     yield Row(("GET",), "/os-hosts", Behaviour.GATHER, collection="hosts", listing=_ZONED, shape=SERVICE)
     # Cinder has this path, and a refusal for whoever asks.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from tricircle.context import Deadline, RequestContext
 from tricircle.copies.keypairs import routing_id
 from tricircle.copies.vanished import NAMES_UNKNOWN
-from tricircle.doors.compute.boots.boot_request import BootRequest, PodNaming, pod_document
+from tricircle.doors.compute.boots.boot_request import BootRequest, PodNaming, hints_in, pod_document
 from tricircle.doors.compute.boots.checks import Parts
 from tricircle.doors.compute.boots.nic_ports import Claim, NicPorts
 from tricircle.doors.compute.needs import (
@@ -191,7 +191,7 @@ class Boot:
             flavor_id=value(flavor.result()),
             networks=None,
             zone=order.wanted.zone.at(pod.pod_az_name),
-            server_group_id=value(server_group.result()),
+            hints=hints_in(pod, order.wanted, value(server_group.result())),
             volume_types=value(types.result()),
             images=value(images.result()),
         )

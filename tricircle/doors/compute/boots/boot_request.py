@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+import msgspec
+
 from tricircle.context import PodId
 from tricircle.doors.compute.boots.devices import devices, sources
+from tricircle.doors.compute.boots.host_queries import in_pod
 from tricircle.errors import InvalidRequestError
+from tricircle.model.pod import Pod
 
 _HINT_KEYS = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints")
 
@@ -83,6 +87,7 @@ class BootRequest:
     :ivar server_group_id: the ``group`` scheduler hint
     :ivar near_server_ids: servers in whose pod the new one must be (``same_host``)
     :ivar apart_server_ids: servers whose pods are better avoided (``different_host``)
+    :ivar host_query: the ``query`` hint, read, when it may name hosts of pods (``places.py``)
     :ivar within: the pods that the AZ or a named host leaves; None: neither says (``places.py``)
     """
 
@@ -103,6 +108,7 @@ class BootRequest:
     server_group_id: str | None = None
     near_server_ids: tuple[str, ...] = ()
     apart_server_ids: tuple[str, ...] = ()
+    host_query: Sequence[object] | None = None
     within: frozenset[PodId] | None = None
     min_count: int = 1
     max_count: int = 1
@@ -117,13 +123,14 @@ class PodNaming:
     :ivar zone: value for ``availability_zone``; None leaves it out
     :ivar images: ids in the pod by what the request calls them, where they differ
     :ivar name: the server's name, when it differs from what was asked (several servers by one call)
+    :ivar hints: values of scheduler hints, where they differ
     """
 
     flavor_id: str
     networks: Sequence[Mapping[str, object]] | str | None
     zone: str | None
     name: str | None = None
-    server_group_id: str | None = None
+    hints: Mapping[str, str] = field(default_factory=dict)
     volume_types: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
 
@@ -135,7 +142,7 @@ def parse(document: Mapping[str, object]) -> BootRequest:
         raise InvalidRequestError("'server' is a required property")
     networking, nics = _networks(server.get("networks"))
     found = devices(server)
-    hints = _hints(document)
+    hints = hints_of(document)
     min_count = _count(server.get("min_count"), 1)
     return BootRequest(
         document=document,
@@ -181,10 +188,9 @@ def pod_document(request: BootRequest, naming: PodNaming) -> dict[str, object]:
         server["block_device_mapping_v2"] = [_renamed(device, naming) for device in devices(server)]
     document = {key: value for key, value in request.document.items() if key != "server"}
     document["server"] = server
-    if naming.server_group_id is not None:
-        for key in _HINT_KEYS:
-            if isinstance(hints := document.get(key), Mapping) and "group" in hints:
-                document[key] = {**hints, "group": naming.server_group_id}
+    for key in _HINT_KEYS:
+        if isinstance(hints := document.get(key), Mapping):
+            document[key] = {name: naming.hints.get(name, value) for name, value in hints.items()}
     return document
 
 
@@ -232,7 +238,19 @@ def _group_names(value: object) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(names))
 
 
-def _hints(document: Mapping[str, object]) -> Mapping[str, object]:
+def hints_in(pod: Pod, request: BootRequest, server_group_id: str | None) -> dict[str, str]:
+    """The scheduler hints that are others in a pod.
+
+    :param server_group_id: of the group's copy
+    """
+    hints = {} if server_group_id is None else {"group": server_group_id}
+    if request.host_query is not None:
+        hints["query"] = msgspec.json.encode(in_pod(request.host_query, pod)).decode()
+    return hints
+
+
+def hints_of(document: Mapping[str, object]) -> Mapping[str, object]:
+    """The scheduler hints of a body, under either name."""
     for key in _HINT_KEYS:
         if isinstance(hints := document.get(key), Mapping):
             return hints

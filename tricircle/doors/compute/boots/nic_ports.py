@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from tricircle.context import Deadline, RequestContext
 from tricircle.copies.origins import GATEWAY, USER, profile_of
 from tricircle.copies.server_ports import CLAIMED
-from tricircle.copies.statuses import SOON_S, plugged
+from tricircle.copies.statuses import NOBODY, SOON_S, plugged
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.nics import Nic
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
@@ -183,7 +183,7 @@ class NicPorts:
             soon = self._jobs.append(
                 JobType.PORT_STATUS,
                 claim.pod.id,
-                claim.context.project_id,
+                NOBODY,
                 pod_id=claim.pod.id,
                 payload=plugged(server_id),
                 delay_s=SOON_S,

@@ -2,13 +2,14 @@
 """To which pods does the place confine a boot that its request names: an AZ that an aggregate makes, or a host?
 
 Administrators may name a host in three ways (``az:host:node``, ``host``, ``hypervisor_hostname``). All are made the
-pod's own names here, and the pod is chosen by them.
+pod's own names here, and the pod is chosen by them. The hint ``query`` may name hosts, too, by their full names.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tricircle.doors.compute.boots.boot_request import BootRequest
+from tricircle.doors.compute.boots.boot_request import BootRequest, hints_of
+from tricircle.doors.compute.boots.host_queries import possible, query_of
 from tricircle.doors.compute.needs import KnownPods
 from tricircle.doors.compute.operators.aggregate_zones import AggregateZones
 from tricircle.doors.compute.operators.machines import Machine, Machines
@@ -35,6 +36,8 @@ class Places:
         :raises InvalidRequestError: several pods have a host of that name, or the names are of different pods
         """
         wanted = await self._in_zone(request, wanted)
+        if request.context.is_admin:
+            wanted = await self._queried(wanted)
         host_name = wanted.zone.host or _text(wanted.server, _HOST)
         node_name = wanted.zone.node or _text(wanted.server, _NODE)
         host = await self._machines.find(request, host_name) if host_name else None
@@ -50,6 +53,15 @@ class Places:
     async def zone_in(self, request: Request, pod: Pod, name: str) -> str | None:
         """What an AZ of an aggregate is called in a pod; None when it has no host there."""
         return PREFIX + name if pod.id in await self._zones.pods_of(request, name) else None
+
+    async def _queried(self, wanted: BootRequest) -> BootRequest:
+        """Confined to the pods in which the hint ``query`` can be true by the hosts that it names."""
+        query = query_of(hints_of(wanted.document))
+        if query is None:
+            return wanted
+        pods = possible(query, [pod for pod in await self._pods.pods() if not pod.is_central])
+        within = wanted.within if pods is None else pods if wanted.within is None else pods & wanted.within
+        return replace(wanted, host_query=query, within=within)
 
     async def _in_zone(self, request: Request, wanted: BootRequest) -> BootRequest:
         name = wanted.zone.name

@@ -39,7 +39,8 @@ class Departures:
     async def show(self, request: Request, row: Row) -> Answer:
         """What ``row`` answers; a 404 about a server that was written down comes when its ports are gone. While its pod
         is away, what is known of it, where a client understands that."""
-        located = await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)
+        server_id, context = request.params["server_id"], request.context
+        located = await self._carrier.locate(Kind.SERVER, server_id, context, with_disabled=True)
         try:
             answer = await self._carrier.route(request, row)
         except UnavailableError:

@@ -3,7 +3,7 @@
 
 import logging
 
-from tricircle.copies.statuses import changed
+from tricircle.copies.statuses import NOBODY, changed
 from tricircle.doors.compute.needs import JobFiles
 from tricircle.errors import TricircleError
 from tricircle.http.message import Request
@@ -39,7 +39,7 @@ class Plugs:
             await self._jobs.append(
                 JobType.PORT_STATUS,
                 server.pod.id,
-                server.routing.project_id,
+                NOBODY,
                 pod_id=server.pod.id,
                 payload=changed(server_id),
                 delay_s=_SOON_S,

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What do names of hosts in the hint ``query`` say of pods?"""
+
+import doctest
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.doors.compute.cloud import IMAGE, Cloud
+from tricircle.context import PodId
+from tricircle.doors.compute.boots import host_queries
+from tricircle.doors.compute.boots.host_queries import possible, query_of
+from tricircle.model.pod import Pod
+
+PODS = [Pod(id=PodId(name.lower()), name=name, az_name="az") for name in ("Pod1", "Pod2", "Pod3")]
+A, B, ROOM = ["=", "$host", "Pod1.a"], ["=", "Pod2.b", "$hypervisor_hostname"], [">=", "$free_ram_mb", 64]
+
+
+def test_examples() -> None:
+    result = doctest.testmod(host_queries)
+    assert (result.attempted > 0, result.failed) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        (A, {"pod1"}),
+        (B, {"pod2"}),
+        (["in", "$host", "Pod1.a", "Pod2.b"], {"pod1", "pod2"}),
+        (["in", "$host", "Pod1.a", "plain"], None),
+        (["and", ROOM, A], {"pod1"}),
+        (["and", ["or", A, B], B], {"pod2"}),
+        (["or", A, B], {"pod1", "pod2"}),
+        (["or", A, ROOM], None),
+        (["and", A, B], None),
+        (["not", A], None),
+        (ROOM, None),
+        (["=", "$host", "plain"], None),
+        (["in", "$host"], None),
+        (["or"], None),
+        ([], None),
+    ],
+)
+def test_where_a_query_can_be_true(query: list[object], where: set[str] | None) -> None:
+    assert possible(query, PODS) == where
+
+
+@pytest.mark.parametrize("hint", [None, 3, {"a": "b"}, "", "[", '{"a": 1}', '"text"'])
+def test_what_is_no_query(hint: object) -> None:
+    assert query_of({"query": hint}) is None
+
+
+@pytest.mark.parametrize(("user", "pod", "host"), [("admin", "pod2", "b"), ("demo", None, "Pod2.b")])
+async def test_the_pod_of_the_host_is_asked_by_its_own_name(sky: Cloud, user: str, pod: str | None, host: str) -> None:
+    """Names with pods are for administrators; what others write is passed on as it is."""
+    server = {"name": "vm1", "flavorRef": "m1", "imageRef": IMAGE, "networks": "none"}
+    hints = {"query": json.dumps(["=", "$host", "Pod2.b"])}
+    answer = await sky.ask(
+        "POST", "/servers", {"server": server, "os:scheduler_hints": hints}, context=sky.context(user, user)
+    )
+    assert answer.status == 202, answer.body
+    sent: list[tuple[str, Any]] = [
+        (name, body) for name in ("pod1", "pod2") for body in sky.wires.sent(name, "POST", "/v2.1/servers")
+    ]
+    ((asked, body),) = sent
+    assert asked == (pod or asked)
+    assert json.loads(body["os:scheduler_hints"]["query"]) == ["=", "$host", host]

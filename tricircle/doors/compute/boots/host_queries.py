@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In which pods can a scheduler hint ``query`` be true that names hosts, and what is it there? Pure.
+
+The grammar is that of Nova's JsonFilter: lists with an operator in front, as JSON in a text, such as
+``["and", [">=", "$free_ram_mb", 1024], ["=", "$host", "Pod1.cmp1"]]``. Only what names of hosts say is looked at:
+everything else is for the scheduler of the pod that is chosen.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from tricircle.context import PodId
+from tricircle.model.host_names import name_in, pod_named
+from tricircle.model.pod import Pod
+
+Query = Sequence[object]
+
+
+def query_of(hints: Mapping[str, object]) -> Query | None:
+    """The query of hints; None when there is none, or none that Nova could read.
+
+    >>> query_of({"query": '["=", "$host", "Pod1.cmp1"]'}), query_of({"query": "["})
+    (['=', '$host', 'Pod1.cmp1'], None)
+    """
+    text = hints.get("query")
+    try:
+        found = msgspec.json.decode(text) if isinstance(text, str) else None
+    except msgspec.DecodeError:
+        return None
+    return found if isinstance(found, list) else None
+
+
+def possible(query: Query, pods: Sequence[Pod]) -> frozenset[PodId] | None:
+    """The pods in which the query can be true; None when it confines to none of them, or can be true in none."""
+    found = frozenset(pod.id for pod in pods if _can_be_true(query, pod, pods))
+    return found if 0 < len(found) < len(pods) else None
+
+
+def in_pod(query: object, pod: Pod) -> object:
+    """The query with the pod's own names of its hosts.
+
+    >>> in_pod(["=", "$host", "Pod1.cmp1", "Pod2.cmp1"], Pod(id="1", name="Pod1", az_name="az1"))
+    ['=', '$host', 'cmp1', 'Pod2.cmp1']
+    """
+    if isinstance(query, list):
+        return [in_pod(one, pod) for one in query]
+    return name_in(pod, query) if isinstance(query, str) else query
+
+
+def _can_be_true(query: object, pod: Pod, pods: Sequence[Pod]) -> bool:
+    """False only if names of other pods' hosts make it false, whatever else it says."""
+    if not isinstance(query, list) or not query:
+        return True
+    operator, *terms = query
+    if operator == "=":
+        return not any(_is_elsewhere(term, pod, pods) for term in terms)
+    if operator == "in":
+        return len(terms) < 2 or not all(_is_elsewhere(term, pod, pods) for term in terms[1:])
+    if operator == "and":
+        return all(_can_be_true(term, pod, pods) for term in terms)
+    if operator == "or":
+        return not terms or any(_can_be_true(term, pod, pods) for term in terms)
+    return True
+
+
+def _is_elsewhere(term: object, pod: Pod, pods: Sequence[Pod]) -> bool:
+    named = pod_named(pods, term) if isinstance(term, str) else None
+    return named is not None and named.id != pod.id
