@@ -63,7 +63,8 @@ class Trunk:
     def change(self, verb: str, segment: Json) -> float:
         """Let the sub-port come or go; when it was asked for, by the monotonic clock."""
         began = time.monotonic()
-        self.here.tenant.here.good("PUT", "network", f"/trunks/{self.trunk_id}/{verb}", {"sub_ports": [segment]})
+        answer = self.here.tenant.here("PUT", "network", f"/trunks/{self.trunk_id}/{verb}", {"sub_ports": [segment]})
+        assert answer.status_code in (200, 404), answer.text  # it may have left before
         return began
 
 
