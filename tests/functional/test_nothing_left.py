@@ -176,8 +176,9 @@ class Looker:
         return {key: names for key, names in found.items() if names}
 
     def rows(self) -> dict[str, list[Json]]:
-        """Rows of ours that name the project, or a resource of it, by table. What waited in quarantine and is held by no
-        pod any more is tidied up first, as workers do it now and then.
+        """Rows of ours that name the project, or a resource of it, by table.
+
+        What waited in quarantine and is held by no pod any more is tidied up first, as workers do it now and then.
         """
         asyncio.run(self._tidy())
         found: dict[str, list[Json]] = {}
