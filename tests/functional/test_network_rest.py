@@ -68,10 +68,11 @@ async def test_a_subnet_from_a_pool_is_an_ordinary_one_in_pods(world: World) -> 
             await _realise(world, port, 0)
             (copy,) = world.marked(0, "subnets", subnet["id"])
             assert (copy["cidr"], copy["subnetpool_id"]) == (subnet["cidr"], None)
-        # Neutron refuses before anybody is asked: what is in use, and what the pool does not have.
-        assert world.demo.delete("subnetpools", pool["id"]) == 409
-        body = {"network_id": network["id"], "ip_version": 4, "subnetpool_id": pool["id"], "cidr": "10.97.0.0/26"}
-        assert world.demo("POST", "/subnets", {"subnet": body})[0] == 409
+        # Neutron refuses before anybody is asked: a pool in use, and what it may not give out.
+        assert world.demo.delete("subnetpools", pool["id"]) == 400
+        body = {"network_id": network["id"], "ip_version": 4, "subnetpool_id": pool["id"], "prefixlen": 5}
+        status, said = world.demo("POST", "/subnets", {"subnet": body})
+        assert (status, said["NeutronError"]["type"]) == (400, "MinPrefixSubnetAllocationError")
         world.clean()
         world.made.clear()
         assert world.demo.delete("subnetpools", pool["id"]) == 204
