@@ -73,7 +73,8 @@ async def refused_as_it_is(
     """What a pod says of an action whatever it names, since the server is locked or in another state; else None.
 
     Nova looks at the server before it looks for what an action names. So before we refuse that, the pod is asked for
-    the action with names that nobody has: it can never carry that out.
+    the action with names that nobody has: it can never carry that out. Nor can the pod see then whether the form of
+    the names was good, so the centre says that first.
     """
     action = next(iter(document), "")
     asked = document.get(action)
@@ -82,6 +83,8 @@ async def refused_as_it_is(
     probes = {key: str(uuid.uuid4()) for key in _NAMING.get(action, ()) if isinstance(asked.get(key), str | int)}
     if not probes:
         return None
+    if (refusal := await rehearse_on_server(carrier, request, document)) is not None:
+        return refusal
     reply = await carrier.to_pod(request, pod, body={action: {**asked, **probes}})
     if reply.status < 400:
         raise BadUpstreamAnswerError("A pod did not refuse a rehearsal.")

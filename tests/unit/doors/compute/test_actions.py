@@ -275,6 +275,18 @@ async def test_a_locked_server_is_refused_as_such_whatever_an_action_names(
     assert not set(map(str, seen[0].values())) & set(value.values())
 
 
+async def test_a_bad_form_is_refused_before_a_locked_server(sky: Cloud, server: dict[str, Any]) -> None:
+    """The names that the pod is asked with are in good form; those that the user gave may not be."""
+
+    def refuse(asked: Asked, server_id: str) -> Said:
+        raise Refusal(400, "'%' is not a 'uuid'")
+
+    sky.apps["central"].nova._act = refuse  # type: ignore[method-assign]
+    answer = await act(sky, server, "resize", {"flavorRef": "%"})
+    assert answer.status == 400
+    assert sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action") == []
+
+
 async def test_an_az_in_unshelve_is_the_servers_own(sky: Cloud, server: dict[str, Any]) -> None:
     await act(sky, server, "unshelve", {"availability_zone": "az1"})
     assert sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")[-1] == {"unshelve": None}
