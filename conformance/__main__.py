@@ -29,7 +29,7 @@ def main() -> int:
     """
     options = _parser().parse_args()
     lab = load_lab(ROOT)
-    hosts = 1 if options.powered else 2
+    hosts = 1 if options.powered or lab.older_pods else 2
     if len(lab.pods) < 3 or lab.pod_glance or lab.compute_hosts < hosts:
         sys.stderr.write(f"the lab must be up as by: python -m lab up --pods 3 --no-pod-glance --hosts {hosts}\n")
         return 2

@@ -28,7 +28,8 @@ Can a client tell tricircle from one real cloud? Other people's tests answer: Te
 configuration; only the address of Keystone, the region and the ids that a cloud chooses differ. Made by
 `make conformance`; every test is in [conformance.json](conformance.json), causes are kept in
 `conformance/differences.toml`.
-`absent`: it has not been run. What fails is run once more.
+`absent`: it has not been run. What fails is run once more. With a third pod of an older release:
+[conformance-older.md](conformance-older.md).
 """
 
 

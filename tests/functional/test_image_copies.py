@@ -19,7 +19,7 @@ from tests.functional.outage import without
 from tests.functional.region_world import ROOT, Caller, Json, Region, at_once, eventually, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 SHARED, OWN = "az1", "az2"
 _BINARY = {"Content-Type": "application/octet-stream"}

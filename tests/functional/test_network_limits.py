@@ -8,7 +8,7 @@ import pytest
 from tests.functional.network_world import Json, World, open_world
 from tricircle.errors import ConflictError
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture

@@ -35,11 +35,9 @@ QUERIES: tuple[Mapping[str, object], ...] = (
     {"sort": "bootable:asc,size:desc,name:asc"},
     {"size": 2},
     {"name": "A"},
-    {"name~": "x"},
     {"metadata": "{'k': 'v'}", "sort": "name:asc"},
     {"status": "available", "bootable": "true"},
     {"bootable": "false", "sort": "size:asc,name:asc"},
-    {"offset": 3, "sort": "name:asc"},
     {"status": "error"},
 )
 
@@ -65,7 +63,7 @@ class Side:
 
     def pages(self, query: Mapping[str, object]) -> Iterator[tuple[list[str], object]]:
         """The names on each page with the count that is told, each page by the link of the one before."""
-        url, params = "/volumes/detail", dict(query)
+        url, params = "/volumes", dict(query)
         while url:
             answer = self.caller("GET", S, url, params=params)
             assert answer.status_code == 200, answer.text
@@ -105,6 +103,14 @@ def sides(region: Region) -> Iterator[tuple[Side, Side]]:
 def test_every_page_is_one_cinders(sides: tuple[Side, Side], query: Mapping[str, object], limit: int | None) -> None:
     asked = {**query, "with_count": "true", **({} if limit is None else {"limit": limit})}
     ours, theirs = (list(side.pages(asked)) for side in sides)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("offset", [0, 3, 7, 8])
+def test_a_page_behind_an_offset_is_one_cinders(sides: tuple[Side, Side], offset: int) -> None:
+    """The first: where a Cinder repeats the offset in the link to the next, we do not (0008)."""
+    asked = {"offset": offset, "limit": 3, "sort": "size:asc,name:asc", "with_count": "true"}
+    ours, theirs = (next(side.pages(asked)) for side in sides)
     assert ours == theirs
 
 

@@ -18,6 +18,8 @@ from tests.fuzz.verdict import READING
 from tests.fuzz.world import OURS, THEIRS, World, until
 
 _NAME = re.compile(r"/@([a-z-]+)")
+#: Collections whose calls all name one thing that there can be once only: a MAC.
+_UNIQUE = ("/ports",)
 #: What of a thing decides how it answers.
 _STATE = {
     "server": ("status", "OS-EXT-STS:vm_state", "OS-EXT-STS:task_state", "OS-EXT-STS:power_state", "locked"),
@@ -41,10 +43,11 @@ class Evenness:
     def turn(self, case: Case) -> Iterator[None]:
         """Nobody else changes meanwhile what this case would."""
         named = _NAME.search(case.path)
-        if named is None or case.call.method in READING:
+        turn = named[1] if named is not None else case.call.path if case.call.path in _UNIQUE else None
+        if turn is None or case.call.method in READING:
             yield
             return
-        with self._turns[named[1]]:
+        with self._turns[turn]:
             yield
 
     def renewed(self, case: Case) -> bool:

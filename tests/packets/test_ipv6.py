@@ -92,4 +92,4 @@ def test_router_advertisements_stay_in_the_first_pod(place: Callable[..., Place]
     assert answer.status_code == 409, answer.text
     assert "takes its addresses from router advertisements" in answer.json()["conflictingRequest"]["message"]
     assert "it is in az1" in answer.text
-    assert not here.tenant.inside["Pod2"].list("network", "networks", name=here.network["name"])
+    assert not here.tenant.region.pods["Pod2"].list("network", "networks", name=here.network["name"])

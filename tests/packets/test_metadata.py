@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from lab.datapath.namespaces import inside
+from tests.functional.region_world import at_once
 from tests.packets.conftest import Place
 from tests.packets.guests import Cases, Guest, until
 
@@ -57,16 +58,21 @@ def _asking(guest: Guest) -> Asking:
 def places(place: Callable[..., Place]) -> tuple[Place, Place]:
     """Two tenants with equal addresses in the first pod, each with one more server in the second."""
     mine, theirs = place(), place()
-    for here, name, zone, address in (
+
+    def boot(here: Place, name: str, zone: str, address: str) -> None:
+        networks = [{"uuid": here.network["id"], "fixed_ip": address}]
+        script = base64.b64encode(SCRIPT.format(name).encode()).decode()
+        here.boot(name, zone, networks=networks, user_data=script, metadata={"whose": name})
+
+    servers = (
         (mine, "mine a", "az1", SAME),
         (mine, "mine b", "az2", MINE),
         (theirs, "theirs a", "az1", SAME),
         (theirs, "theirs b", "az2", THEIRS),
-    ):
-        networks = [{"uuid": here.network["id"], "fixed_ip": address}]
-        script = base64.b64encode(SCRIPT.format(name).encode()).decode()
-        here.boot(name, zone, networks=networks, user_data=script, metadata={"whose": name})
+    )
+    at_once([lambda one=one: boot(*one) for one in servers])  # type: ignore[misc]
     for here in (mine, theirs):
+        here.guests.sort(key=lambda guest: guest.name)
         here.ready(*here.guests)
     return mine, theirs
 

@@ -63,16 +63,12 @@ def has_rules(group: Body, remotes: Mapping[str, Remote | str], present: Body) -
     return len(there) == len(set(there)) and set(there) == wanted_rules(group, remotes).keys()
 
 
-def twins(present: Body) -> list[str]:
-    """Ids of rules that say what another rule of the group says, of which the one with the lowest id counts.
+def twins(present: Body) -> dict[RuleKey, list[str]]:
+    """Ids of rules that say the same, by what they say; empty when each says something else.
 
     Neutron looks for duplicates before it writes: of two callers at one instant both get their rule.
     """
-    found: list[str] = []
-    first: set[RuleKey] = set()
-    for rule in sorted(rows(present, "security_group_rules"), key=lambda rule: text(rule, "id")):
-        key = rule_key(rule, remote_of(rule))
-        if key in first:
-            found.append(text(rule, "id"))
-        first.add(key)
-    return found
+    found: dict[RuleKey, list[str]] = {}
+    for rule in rows(present, "security_group_rules"):
+        found.setdefault(rule_key(rule, remote_of(rule)), []).append(text(rule, "id"))
+    return {key: ids for key, ids in found.items() if len(ids) > 1}

@@ -48,6 +48,8 @@ _PREFIX = "tricircle-"
 _NAMES_UNKNOWN = (400, 404)
 #: Seconds until somebody looks whether an address group is still named by a rule.
 _SOON_S = 2.0
+#: So often twins of rules are written anew, when others write at the same instant again; then the sweep sees them.
+_LOOKS = 3
 
 
 def name_in_pod(group: Body) -> str:
@@ -240,15 +242,33 @@ class SecurityGroups:
 async def _write_rules(
     client: ServiceClient, present: Body, wanted: Mapping[RuleKey, Mapping[str, object]], deadline: Deadline
 ) -> None:
-    """Delete what is too much, then create what is missing: Neutron takes some pairs of rules for duplicates."""
-    missing = dict(wanted)
+    """Delete what is too much, then create what is missing: Neutron takes some pairs of rules for duplicates.
+
+    Of twins none is kept. OVN has one flow for both, and Neutron removes it with either: the one that stayed would let
+    nothing in.
+    """
+    missing, doubled = dict(wanted), twins(present)
     for rule in rows(present, "security_group_rules"):
-        if missing.pop(rule_key(rule, remote_of(rule)), None) is None:
+        key = rule_key(rule, remote_of(rule))
+        if key in doubled or missing.pop(key, None) is None:
             await _delete_rule(client, text(rule, "id"), deadline)
+    for _ in range(_LOOKS):
+        if not missing:
+            return
+        await _post_rules(client, present, missing, deadline)
+        # Others may have written at the same instant; whoever looks last sees the rules of all.
+        now = await show(client, f"/v2.0/security-groups/{text(present, 'id')}", "security_group", deadline)
+        doubled = twins(now or {})
+        for rule_id in (rule_id for ids in doubled.values() for rule_id in ids):
+            await _delete_rule(client, rule_id, deadline)
+        missing = {key: wanted[key] for key in doubled if key in wanted}
+
+
+async def _post_rules(
+    client: ServiceClient, present: Body, missing: Mapping[RuleKey, Mapping[str, object]], deadline: Deadline
+) -> None:
     owner = {"security_group_id": text(present, "id"), "project_id": text(present, "project_id")}
     bodies = [{**body, **owner} for body in missing.values()]
-    if not bodies:
-        return
     path = "/v2.0/security-group-rules"
     try:
         await client.post(path, body={"security_group_rules": bodies}, deadline=deadline)
@@ -258,10 +278,6 @@ async def _write_rules(
         # All or nothing: one that is there already refuses them all.
         for body in bodies:
             await client.post(path, body={"security_group_rule": body}, deadline=deadline, ok=(409,))
-    # Others may have written at the same instant; whoever looks last sees the rules of all.
-    now = await show(client, f"/v2.0/security-groups/{text(present, 'id')}", "security_group", deadline)
-    for rule_id in twins(now or {}):
-        await _delete_rule(client, rule_id, deadline)
 
 
 async def _delete_rule(client: ServiceClient, rule_id: str, deadline: Deadline) -> None:

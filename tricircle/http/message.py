@@ -99,7 +99,7 @@ class Request:
         """The body as a JSON object. :raises InvalidRequestError: when it is not one (text as Nova's)."""
         try:
             value = msgspec.json.decode(await self.body())
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequestError("Malformed request body") from error
         if not isinstance(value, dict):
             raise InvalidRequestError("Malformed request body")
@@ -132,7 +132,7 @@ class Answer:
         """The body as a JSON object. :raises BadUpstreamAnswerError: when it is not one"""
         try:
             value = msgspec.json.decode(self.body if isinstance(self.body, bytes) else b"")
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.") from error
         if not isinstance(value, dict):
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")

@@ -317,8 +317,10 @@ class Gatherer:
         body: dict[str, object] = {run.row.collection or "": absent + shown}
         if run.wish.is_counting and run.counts:
             body["count"] = sum(run.counts.values())
-        # As Nova and Cinder: a link with every full page, so the last one may lead to an empty page.
-        is_full = bool(items) and len(items) == run.wish.limit
+        # As Nova and Cinder: a link with every full page, so the last one may lead to an empty page. Cinder, asked for
+        # the number of all, takes a page for full when all would fill it.
+        size = max(len(items), sum(run.counts.values()) if run.wish.is_counting else 0)
+        is_full = bool(items) and size >= run.wish.limit
         if items and run.listing.paging is not Paging.NONE and (is_full or run.wish.is_bounded):
             marker = str(items[-1][1].get(run.listing.id_key, ""))
             await self._remember(run, marker)

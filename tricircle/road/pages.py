@@ -102,7 +102,7 @@ class Pages:
             return None
         if routing.project_id != context.project_id and not context.is_admin:
             return None
-        pod = next((pod for pod in await self._means.in_use() if pod.id == routing.pod_id), None)
+        pod = next((pod for pod in await self._means.pods.pods() if pod.id == routing.pod_id), None)
         return None if pod is None else (pod, routing.created_at)
 
     async def offer(self, request: Request, pod: Pod, path: str) -> Reply | None:

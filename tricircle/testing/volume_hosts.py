@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, route
+from tricircle.testing.volume_types import VolumeTypes
 
 
 class Owner(Protocol):
@@ -13,6 +14,7 @@ class Owner(Protocol):
     zone: str
     host: str
     volumes: dict[str, Json]
+    types: VolumeTypes
 
     def manage(self, asked: Asked, given: Json, size: int) -> Json:
         """A volume of something that was there before, as it is shown."""
@@ -57,7 +59,10 @@ class VolumeHosts:
 
     def _pools(self, asked: Asked) -> Said:
         asked.need_admin("scheduler_extension:scheduler_stats:get_pools")
-        return Said(body={"pools": [{"name": self._owner.host}]})
+        kind = self._owner.types.wanted(asked, asked.one("volume_type")) if asked.version >= (3, 35) else None
+        backend_name = self._owner.host.partition("@")[2].partition("#")[0]
+        is_fitting = kind is None or kind["extra_specs"].get("volume_backend_name") in (None, backend_name)
+        return Said(body={"pools": [{"name": self._owner.host}] if is_fitting else []})
 
     def _services(self, asked: Asked) -> Said:
         asked.need_admin("volume_extension:services:index")

@@ -63,7 +63,7 @@ class Reply:
         """The body as a JSON object. :raises BadUpstreamAnswerError: when it is not one."""
         try:
             value = msgspec.json.decode(self.body if isinstance(self.body, bytes) else b"")
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.") from error
         if not isinstance(value, dict):
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")

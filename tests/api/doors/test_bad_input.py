@@ -168,3 +168,11 @@ async def test_a_verb_that_an_image_does_not_have_is_not_allowed(things: Things)
     """Not 501: no image is in a pod, and the table has all verbs."""
     said = await things.cloud.tenant.ask("OPTIONS", f"/image/v2/images/{things.names['image']}")
     assert said.status == 405
+
+
+@pytest.mark.parametrize("body", [b"[" * 5000, b'{"pod":' * 5000 + b"1" + b"}" * 5000])
+@pytest.mark.parametrize("door", ["admin", "compute", "block-storage"])
+async def test_a_body_that_is_too_deep_is_malformed(things: Things, door: str, body: bytes) -> None:
+    path = {"admin": "/pods", "compute": "/servers", "block-storage": "/volumes"}[door]
+    wild = Hostile(how="deep", method="POST", target="{V}" + path, body=body)
+    assert (await things.hostile(door, wild)).status == 400

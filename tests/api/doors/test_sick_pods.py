@@ -124,6 +124,10 @@ async def test_a_pod_that_is_switched_off(cloud: Whole, ids: dict[str, str]) -> 
         assert time.monotonic() < until
     said = await refused(cloud.tenant, availability_zone="az2")
     assert said.status == 503
+    listed = await cloud.tenant.ask("GET", VOLUMES)
+    assert ([one["id"] for one in listed.json()["volumes"]], listed.headers[MARK]) == ([ids["az1"]], "az2")
+    behind = await cloud.tenant.ask("GET", f"{VOLUMES}?marker={ids['az2']}")
+    assert behind.status == 200, behind.body
 
 
 async def test_sums_say_what_they_lack(cloud: Whole, ids: dict[str, str]) -> None:

@@ -22,6 +22,35 @@ async def test_lists_name_the_pod_of_a_host(cloud: Whole) -> None:
     assert [service["host"] for service in one] == [f"Pod2.{BACKEND}"]
 
 
+async def test_pools_are_filtered_by_what_the_type_is_at_the_centre(cloud: Whole) -> None:
+    """Pod2 has another type of that name, which fits no pool of it; Pod1 has none yet."""
+    pod = cloud.admin.having(openstack_api_version="volume 3.35")
+    gold = await make_type(cloud, "gold", extra_specs={"volume_backend_name": "canarybackend"})
+    await make_type(cloud, "far", extra_specs={"volume_backend_name": "nowhere"})
+    inside = cloud.pods["Pod2"].cinder.types
+    inside._new_type({"name": "gold", "extra_specs": {"volume_backend_name": "nowhere"}})
+    path = "/volume/v3/scheduler-stats/get_pools?volume_type="
+
+    async def names(asked: str) -> list[str]:
+        return [one["name"] for one in (await pod.ask("GET", path + asked)).json()["pools"]]
+
+    for asked in ("gold", gold):
+        assert await names(asked) == [f"Pod1.{POOL}", f"Pod2.{POOL}"]
+    assert await names("far") == []
+    said = await pod.ask("GET", path + "nobodys")
+    assert (said.status, said.message) == (404, "Volume type with name nobodys could not be found.")
+    assert (await cloud.tenant.having(openstack_api_version="volume 3.35").ask("GET", path + "gold")).status == 403
+
+
+async def test_a_type_of_which_a_pod_can_have_no_copy_has_no_pools_there(cloud: Whole) -> None:
+    await make_type(cloud, "gold", extra_specs={"volume_backend_name": "canarybackend"})
+    for name in ("gold", "tricircle.gold"):
+        cloud.pods["Pod2"].cinder.types._new_type({"name": name, "extra_specs": {"a": "b"}})
+    pod = cloud.admin.having(openstack_api_version="volume 3.35")
+    said = await pod.ask("GET", "/volume/v3/scheduler-stats/get_pools?volume_type=gold")
+    assert [one["name"] for one in said.json()["pools"]] == [f"Pod1.{POOL}"]
+
+
 async def test_hosts_are_nothing_for_tenants(cloud: Whole) -> None:
     for path in ("/os-services", "/os-hosts", "/scheduler-stats/get_pools", f"/os-hosts/Pod2.{BACKEND}"):
         assert (await ask(cloud.tenant, "GET", path)).status == 403

@@ -348,6 +348,11 @@ async def test_offset_and_count() -> None:
     assert ids(body) == ["a1", "b0"]
     assert body["count"] == 5
     assert next_of(body) == "limit=2&with_count=true&marker=b0"
+    # Cinder compares the limit with the number of all: behind a last page that is not full there is an empty one.
+    _, body = await page(pods, cinder_row(), "limit=2&with_count=true&marker=b0")
+    assert (ids(body), next_of(body)) == (["a0"], "limit=2&with_count=true&marker=a0")
+    _, body = await page(pods, cinder_row(), "limit=2&with_count=true&marker=a0")
+    assert (ids(body), body["count"], "volumes_links" in body) == ([], 5, False)
 
 
 async def test_brief_lists_are_cut_from_detailed_ones() -> None:

@@ -181,7 +181,7 @@ def _neutron_error(body: str) -> tuple[str, str]:
     """Type and message of a Neutron error body; blanks when it is none."""
     try:
         document = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return "", ""
     error = document.get("NeutronError") if isinstance(document, dict) else None
     if isinstance(error, dict):

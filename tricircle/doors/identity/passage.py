@@ -138,7 +138,7 @@ class Passage:
             return answer
         try:
             body = msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadUpstreamAnswerError("The identity service sent an answer that cannot be read.") from error
         if isinstance(body, dict):
             answer.body = msgspec.json.encode(change(body))
@@ -151,7 +151,7 @@ def _self_link(answer: Answer) -> str | None:
         return None
     try:
         document = msgspec.json.decode(answer.body, type=_Document)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
         return None
     return next((link.href for link in document.version.links if link.rel == "self"), None)
 

@@ -72,7 +72,7 @@ def without_places(body: Mapping[str, object]) -> dict[str, object]:
 def _decoded(body: bytes) -> dict[str, object]:
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadUpstreamAnswerError("The image service sent an answer that cannot be read.") from error
     if not isinstance(value, dict):
         raise BadUpstreamAnswerError("The image service sent an answer that cannot be read.")

@@ -32,7 +32,7 @@ def decoded(url: object) -> Record | None:
     """
     try:
         record = msgspec.json.decode(base64.b64decode(url, validate=False)) if isinstance(url, str) else None
-    except (binascii.Error, ValueError, UnicodeDecodeError, msgspec.DecodeError):
+    except (binascii.Error, ValueError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 

@@ -33,7 +33,7 @@ class AssistedSnapshots:
         text = dict(request.query_pairs()).get("delete_info", "")
         try:
             info = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             info = None
         volume_id = info.get("volume_id") if isinstance(info, dict) else None
         return await self._in_pod_of(request, volume_id, None)

@@ -296,7 +296,7 @@ async def _action_of(request: Request) -> Document:
     try:
         return await request.json() if body else {}
     except InvalidRequestError as error:
-        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             value = msgspec.json.decode(body)
             if not isinstance(value, str | list) or len(value) == 1:
                 raise NotFoundError("The resource could not be found.") from error
