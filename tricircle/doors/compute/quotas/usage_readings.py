@@ -7,6 +7,7 @@ least, where they have it, and read link by link.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +15,13 @@ from urllib.parse import parse_qsl, urlencode
 
 from tricircle.http.message import Request
 from tricircle.model.pod import Pod, Service
+from tricircle.observe import metrics
 from tricircle.road.carrier import Carrier
 from tricircle.road.merge import Query
 from tricircle.road.versions import serves
 from tricircle.upstream.reply import Reply
+
+LOG = logging.getLogger(__name__)
 
 Part = Mapping[str, object]
 
@@ -86,8 +90,7 @@ async def _read_one(carrier: Carrier, request: Request, pod: Pod, query: Query, 
         pairs = [*query, *(("marker", marker) for marker in markers[-1:])]
         fan = await carrier.fan_out(asked, query=urlencode(pairs).encode(), pods=(pod,))
         if not fan.good:
-            refusal = None if markers or fan.refusal is None else fan.refusal[1]
-            return Reading(pod, None, refusal)
+            return Reading(pod, None, None if markers or fan.refusal is None else fan.refusal[1])
         body = fan.good[0].json()
         page = _parts(body.get(key))
         parts += page
@@ -95,7 +98,9 @@ async def _read_one(carrier: Carrier, request: Request, pod: Pod, query: Query, 
         if following is None:
             return Reading(pod, tuple(parts))
         if following in markers or not page:
-            return Reading(pod, None)  # it leads in a circle, or to nowhere
+            LOG.warning("pod %s tells of usage in a circle, or on and on without anything", pod.name)
+            metrics.list_incomplete(carrier.door_name, pod.name, "more pages without anything new")
+            return Reading(pod, None)
         markers.append(following)
 
 
