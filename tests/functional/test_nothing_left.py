@@ -5,6 +5,7 @@ What a tenant cannot delete stays until an operator removes the project: the def
 bindings.
 """
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -13,15 +14,17 @@ from tests.functional.network_tables import Tables
 from tests.functional.region_world import CONF, ZONES, Json, Region, eventually, ids, unique
 from tests.functional.tenants import Tenant
 from tricircle.conf.load import load
+from tricircle.ledger.quarantine import Quarantine
+from tricircle.store.engine import create_engine
 
 pytestmark = [pytest.mark.lab, pytest.mark.pending, pytest.mark.timeout(1200)]
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhYi1rZXktb25seS1mb3ItdGVzdHMtbm90LXVzZWQh left"
 #: Everything of Neutron's that we make copies of.
 COLLECTIONS = ("networks", "subnets", "ports", "security-groups", "address-groups", "qos/policies", "trunks")
-#: Not about what is: the memory of what was done, and what was last used, which goes a day after the last binding
-#: (``tests/store/test_reservations.py``).
-MEMORY = ("tricircle_job_history", "tricircle_usages")
+#: Not about what is: the memory of what was done, and of what was used or being made, which workers tidy up when it
+#: cannot count any more (``tests/store/test_reservations.py``).
+MEMORY = ("tricircle_job_history", "tricircle_usages", "tricircle_reservations")
 
 
 @pytest.fixture
@@ -136,7 +139,8 @@ class Looker:
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
-        self.tables = Tables(load(["--config-file", str(CONF)], prog="test").database.connection)
+        self.settings = load(["--config-file", str(CONF)], prog="test")
+        self.tables = Tables(self.settings.database.connection)
         self.mine: set[str] = set()
 
     def remember(self) -> None:
@@ -172,7 +176,11 @@ class Looker:
         return {key: names for key, names in found.items() if names}
 
     def rows(self) -> dict[str, list[Json]]:
-        """Rows of ours that name the project, or a resource of it, by table."""
+        """Rows of ours that name the project, or a resource of it, by table.
+
+        What waited in quarantine and is held by no pod any more is tidied up first, as workers do it now and then.
+        """
+        asyncio.run(self._tidy())
         found: dict[str, list[Json]] = {}
         for table, column in self._columns():
             wanted = [self.tenant.project_id] if column == "project_id" else sorted(self.mine)
@@ -181,6 +189,13 @@ class Looker:
             if rows:
                 found[table] = rows
         return found
+
+    async def _tidy(self) -> None:
+        engine = create_engine(self.settings.database)
+        try:
+            await Quarantine(engine).purge(older_than_s=0)
+        finally:
+            await engine.dispose()
 
     def _columns(self) -> list[tuple[str, str]]:
         sql = (

@@ -45,10 +45,10 @@ EXCUSES: tuple[Excuse, ...] = (
     ),
     Excuse(why="the service breaks (500) and we do not", kind="class|status", ours="^[24]", theirs="^5"),
     Excuse(
-        why="Keystone ends without an answer, as for a limit of credentials that is no number: we say so",
+        why="Keystone hangs up without an answer, as for an application credential that is a text: we say so",
         door="identity",
         kind="class",
-        ours="^503 .*did not answer",
+        ours="^50[34] .*did not answer",
         theirs="^0 ",
     ),
     Excuse(

@@ -131,11 +131,19 @@ async def test_a_pod_that_is_away_is_told_once(queue: Queue) -> None:
     assert await tell() == 2, "the first is due, so it may be running"
     claim = await _one(queue)
     assert await tell() == 3, "what runs has looked already"
-    await queue.retry(claim, "away", 60)
-    await queue.retry(await _one(queue), "away", 60)
+    await queue.retry(claim, "away", 60, is_failure=False)
+    await queue.retry(await _one(queue), "away", 60, is_failure=False)
     assert [await tell(), await tell(2), await tell(None)] == [3, 3, 3]
     assert await tell(4) == 4
     assert await tell(deleted=True) == 5
+
+
+async def test_what_rests_after_a_failure_stands_for_nobody(queue: Queue) -> None:
+    key = JobKey(type=JobType.NETWORK, resource_id="net0", pod_id=PodId("p1"))
+    await queue.append_once(key, ProjectId("p"), revision=None, payload={})
+    await queue.retry(await _one(queue), "refused", 60)
+    await queue.append_once(key, ProjectId("p"), revision=None, payload={})
+    assert len((await _one(queue)).ids) == 1
 
 
 async def test_those_that_waited_longest_come_first(queue: Queue) -> None:

@@ -5,6 +5,8 @@ from tricircle.copies.bodies import Body, text
 
 ACTIVE, DOWN, ERROR = "ACTIVE", "DOWN", "ERROR"
 _BINDING_FAILED = "binding_failed"
+#: What Neutron has for ports and trunks. Anything else a pod says is its own business, and no tenant's.
+_KNOWN = (ACTIVE, "BUILD", "DEGRADED", DOWN, ERROR)
 
 
 def said(present: Body) -> str:
@@ -13,8 +15,13 @@ def said(present: Body) -> str:
 
     >>> said({"status": "DOWN", "binding:vif_type": "binding_failed"}), said({"status": "ACTIVE"})
     ('ERROR', 'ACTIVE')
+    >>> said({"status": "on pod-7"})
+    'DOWN'
     """
-    return ERROR if text(present, "binding:vif_type") == _BINDING_FAILED else text(present, "status") or DOWN
+    if text(present, "binding:vif_type") == _BINDING_FAILED:
+        return ERROR
+    status = text(present, "status")
+    return status if status in _KNOWN else DOWN
 
 
 def shown(central: Body, status: str) -> str:

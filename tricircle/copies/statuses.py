@@ -11,21 +11,24 @@ the central driver look there (``tricircle_neutron/realisation.py``). What a wor
 the next look corrects.
 """
 
+import logging
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, rows, text
-from tricircle.copies.pod_status import ACTIVE, ERROR, said, shown
+from tricircle.copies.pod_status import ACTIVE, DOWN, ERROR, said, shown
 from tricircle.copies.reach import Reach
 from tricircle.copies.trunked import PATH as TRUNKS
-from tricircle.errors import RetryLaterError
+from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun, Report
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import STATUS, Kind, Routing
 from tricircle.upstream.client import collect
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds until the first look: as much as a hypervisor needs at least, and others of the pod gather meanwhile.
 SOON_S = 1.0
@@ -178,15 +181,21 @@ class Statuses:
         return {text(body, "id"): body for body in found}
 
     async def _write(self, copies: Mapping[str, Routing], present: Mapping[str, Body]) -> None:
-        """Write down what is new."""
+        """Write down what is new. DOWN, which is shown of what nobody wrote down, is not: somebody else may have heard
+        of something newer meanwhile.
+        """
         for copy in copies.values():
             body = present.get(str(copy.pod_resource_id))
-            if body is not None and copy.details.get(STATUS) != (status := said(body)):
+            if body is not None and copy.details.get(STATUS, DOWN) != (status := said(body)):
                 await self._reach.routings.update(copy.id, details={STATUS: status})
 
     async def _show(self, port_id: str, deadline: Deadline) -> None:
+        """An update of nothing. One that the centre refuses keeps no other port waiting: a sweep finds it again."""
         path = f"/v2.0/ports/{port_id}"
-        await self._reach.central.networking.put(path, body={"port": {}}, deadline=deadline, ok=(404,))
+        try:
+            await self._reach.central.networking.put(path, body={"port": {}}, deadline=deadline, ok=(404,))
+        except UpstreamStatusError as error:
+            LOG.warning("the centre does not take the status of port %s: %s", port_id, error)
 
 
 @dataclass(slots=True)

@@ -23,6 +23,8 @@ from tricircle.store.upsert import upsert
 _ERROR_LENGTH = 2000
 #: How many rows one run settles at most; the others run next.
 _ROWS_OF_A_RUN = 500
+#: By how much clocks of several database nodes may differ, in seconds.
+_CLOCKS_S = 5.0
 #: What a row is given that starts anew, due at once.
 _FRESH = {"attempts": 0, "failed_at": None, "not_before": now()}
 
@@ -70,17 +72,19 @@ class JobRows:
     async def is_ahead(
         connection: AsyncConnection, key: JobKey, *, revision: int | None, payload: Mapping[str, object]
     ) -> bool:
-        """Whether a row of the key that is not due yet says the same, or speaks of a newer revision.
+        """Whether a row of the key that waits for a pod to come back says the same, or speaks of a newer revision.
 
         What is not due is part of no run, so its own run will see all that is committed now. A transaction of its own
-        must ask: an older snapshot may show a row whose run has ended.
+        must ask: an older snapshot may show a row whose run has ended. A row that rests after a failure stands for
+        nobody: what comes is a reason to try at once.
         """
         statement = sa.select(jobs.c.revision, jobs.c.payload).where(
             jobs.c.type == key.type.value,
             jobs.c.resource_id == key.resource_id,
             jobs.c.pod_id == key.pod_id,
             jobs.c.failed_at.is_(None),
-            jobs.c.not_before > now(),
+            jobs.c.attempts == 0,
+            jobs.c.not_before > now_plus(_CLOCKS_S),
         )
         rows = await connection.execute(statement)
         return any(

@@ -11,7 +11,7 @@ import pytest
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.reach import Reach
 from tricircle.copies.statuses import Statuses, awaited, changed, plugged
-from tricircle.errors import RetryLaterError
+from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
@@ -37,6 +37,7 @@ class House:
         self.central = {one: {"id": one, "status": "DOWN", "admin_state_up": True} for one in port_ids}
         self.pod: dict[str, dict[str, object]] = {f"{one}-copy": {"status": "DOWN"} for one in port_ids}
         self.state = PodState.ENABLED
+        self.refused = "none"
         self.asked: list[str] = []
         self.shown: list[str] = []
         self.filed: list[dict[str, object]] = []
@@ -90,6 +91,8 @@ class _Central:
 
     async def put(self, path: str, *, body: object, **_: object) -> None:
         assert body == {"port": {}}
+        if path.endswith(self.house.refused):
+            raise UpstreamStatusError(400, "No.", "centre")
         self.house.shown.append(path.rsplit("/", 1)[1])
 
 
@@ -126,6 +129,14 @@ async def test_many_ports_cost_one_call_each_to_pod_and_centre() -> None:
         await Statuses(house.reach()).agree(run(plugged("server1")))
     assert house.asked == ["centre", "pod"]
     assert (house.shown, house.filed, said.value.after_s) == ([], [], 1.0)
+
+
+async def test_a_port_that_the_centre_refuses_holds_up_no_other() -> None:
+    house = House("port1", "port2")
+    house.refused = "port1"
+    house.pod = {one: {"status": "ACTIVE"} for one in house.pod}
+    assert await Statuses(house.reach()).agree(run(awaited("port1"), awaited("port2")))
+    assert (house.shown, house.filed) == (["port2"], [])
 
 
 async def test_what_is_settled_is_written_and_the_rest_looked_at_later() -> None:

@@ -15,7 +15,7 @@ from tricircle.copies.pod_status import ACTIVE
 from tricircle.doors.network.ports import KnownCopies, KnownPods
 from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod
+from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 
@@ -62,7 +62,7 @@ class PortStatus:
         try:
             for copy in await self._copies.copies_of(Kind.PORT, port_id):
                 pod = await self._pods.get(copy.pod_id) if copy.is_bound else None
-                if pod is not None and not pod.is_central:
+                if pod is not None and not pod.is_central and pod.state is not PodState.DISABLED:
                     learnt = await self._statuses.learn(pod, [{**port, "id": port_id}], deadline)
                     return learnt.get(port_id)
         except TricircleError as error:

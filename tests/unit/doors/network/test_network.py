@@ -2,6 +2,7 @@
 """Is everything of the network API the centre's, and the copy of a port gone before its removal is answered?"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from tricircle.doors.network.port_status import PortStatus
 from tricircle.doors.network.ports import PortRemoval
 from tricircle.doors.network.rows import door
 from tricircle.errors import UnavailableError
-from tricircle.model.pod import Pod, Service
+from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.entrance import Entrance, RoadSettings
 from tricircle.road.pipeline import Road
@@ -24,8 +25,8 @@ ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
 class House:
     """The network door in front of a scripted Neutron; the port ``port`` has a copy in Pod2."""
 
-    def __init__(self) -> None:
-        self.world = World((ONE, TWO), service=Service.NETWORK, prefix="/network")
+    def __init__(self, two: Pod = TWO) -> None:
+        self.world = World((ONE, two), service=Service.NETWORK, prefix="/network")
         self.world.validator.known = {"users-token": caller()}
         self.removed: list[tuple[str, str]] = []
         self.failure: Exception | None = None
@@ -156,3 +157,11 @@ async def test_a_pod_that_does_not_answer_leaves_the_centres_word(house: House) 
     assert (got.status, got.json()) == (200, {"port": DOWN})
     house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(404, {"NeutronError": {}})
     assert (await ask(house.road, "GET", "/network/v2.0/ports/port")).status == 404
+
+
+async def test_a_pod_that_is_switched_off_is_not_asked() -> None:
+    """The centre's word is all there is."""
+    house = House(replace(TWO, state=PodState.DISABLED))
+    house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(200, {"port": DOWN})
+    assert (await ask(house.road, "GET", "/network/v2.0/ports/port")).json() == {"port": DOWN}
+    assert house.learnt == []
