@@ -13,7 +13,7 @@ from typing import Protocol
 from tricircle.context import Deadline
 from tricircle.copies.pod_status import ACTIVE
 from tricircle.doors.network.ports import KnownCopies, KnownPods
-from tricircle.errors import TricircleError
+from tricircle.errors import BadUpstreamAnswerError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind
@@ -47,7 +47,10 @@ class PortStatus:
         answer = await self._carrier.central(request)
         if answer.status != 200 or not isinstance(answer.body, bytes):
             return answer
-        document = answer.object()
+        try:
+            document = answer.object()
+        except BadUpstreamAnswerError:
+            return answer  # the centre's, whatever it is
         port = document.get("port")
         # Whoever chose fields without these gets what the centre knows.
         if not isinstance(port, dict) or not port.get("admin_state_up") or port.get("status", ACTIVE) == ACTIVE:
