@@ -40,8 +40,12 @@ _PARAMETERS = {
     "flavor_id": "@flavor",
     "image_id": "@image",
 }
-#: Asked of what has it: Nova says yes to who asks for an address on a network that the server is not on, and fails.
-_ASKED_OF = {"POST /servers/{server_id}/action addFixedIp": "/servers/@server/action"}
+#: What is asked otherwise than when it is spoiled. Nova says yes to who asks for an address on a network that the
+#: server is not on, and fails; and of several who ask for one address, one after the other, it may be free for one.
+_ASKED: dict[str, Json] = {
+    "POST /servers/{server_id}/action addFixedIp": {"path": "/servers/@server/action"},
+    "POST /servers/{server_id}/os-interface": {"body": {"interfaceAttachment": {"net_id": "@network"}}},
+}
 #: Another name for the same, under which Nova itself answers 500 to everybody.
 _SAME = {"/os-volumes_boot": "/servers"}
 _DOMAIN = {"domain": {"id": "default"}}
@@ -76,8 +80,8 @@ def probes(door: str) -> list[Probe]:
         at = match.at(wanted) if isinstance(match, Match) else None
         if at is not None and is_ours(at[0]):
             probe = Probe(door=door, row=at[0], call=replace(call, query=()))
-            asked_of = _ASKED_OF.get(probe.name, call.path)
-            found.setdefault(probe.name, replace(probe, call=replace(probe.call, path=asked_of)))
+            asked = replace(probe.call, **_ASKED.get(probe.name, {}))
+            found.setdefault(probe.name, replace(probe, call=asked))
     known = {(probe.row.path, probe.call.method) for probe in found.values()}
     for row in opened.rows:
         for method in row.methods:

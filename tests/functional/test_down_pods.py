@@ -69,6 +69,7 @@ def made(tenant: Tenant, flavor: Json, image_id: str) -> dict[str, list[str]]:
 def halved(
     request: pytest.FixtureRequest, region: Region, tenant: Tenant, made: dict[str, list[str]]
 ) -> Iterator[Halved]:
+    eventually(lambda: lacking(tenant), lambda zones: zones is None, "lists are whole")
     whole = tenant.here.list("compute", "servers/detail")
     assert ids(tenant.here.list("compute", "servers", limit=2)) == ids(whole[:2])
     by_id = {server["id"]: server for server in whole}

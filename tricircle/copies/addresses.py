@@ -145,14 +145,22 @@ class Addresses:
         """Give a slice back; fine when the port went with its network."""
         await self._central.networking.delete(f"/v2.0/ports/{port_id}", deadline=deadline, ok=(404,))
 
+    async def give_back(self, pod: Pod, subnet: Body, *, deadline: Deadline) -> None:
+        """Release all that the pod holds of a subnet, whether or not a row speaks of it; fine when it holds nothing."""
+        for port in await self._ports(pod, subnet, deadline):
+            await self.release(text(port, "id"), deadline=deadline)
+
     async def _port(self, pod: Pod, subnet: Body, deadline: Deadline) -> Body | None:
+        found = await self._ports(pod, subnet, deadline)
+        return min(found, key=lambda port: text(port, "created_at"), default=None)
+
+    async def _ports(self, pod: Pod, subnet: Body, deadline: Deadline) -> list[dict[str, object]]:
         filters = {
             "network_id": text(subnet, "network_id"),
             "device_owner": SLICE_OWNER,
             "device_id": device_id(pod.id, text(subnet, "id")),
         }
-        found = await self._central.ports(filters, deadline=deadline)
-        return min(found, key=lambda port: text(port, "created_at"), default=None)
+        return await self._central.ports(filters, deadline=deadline)
 
 
 def _exhausted(pod: Pod, subnet: Body, missing: int) -> ConflictError:

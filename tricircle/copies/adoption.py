@@ -10,22 +10,27 @@ May be repeated: what the pod uses by then is kept at the centre, too.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies import agreement
-from tricircle.copies.addresses import SLICE_OWNER, Addresses, device_id
+from tricircle.copies.addresses import SLICE_OWNER, Addresses, Slice, device_id
 from tricircle.copies.agreement import Difference, Holder, Used
-from tricircle.copies.bodies import Body, revision, text
+from tricircle.copies.bodies import Body, revision, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks, is_stretched
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.subnets import is_automatic
-from tricircle.errors import ConflictError, NotFoundError
+from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, TricircleError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import ADOPTED, Kind, Routing
 from tricircle.upstream.client import collect
+
+LOG = logging.getLogger(__name__)
+
+Prepare = Callable[[], Awaitable[Mapping[str, object]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,8 @@ class Adoptions:
         )
         paired, alone = agreement.pairs(subnets, pod_subnets)
         used = agreement.in_use(pod_ports, paired, ports, _slices(pod, ports, subnets))
-        differences = [*agreement.of_network(network, pod, present), *await self._elsewhere(network, pod), *alone]
+        elsewhere = await self._elsewhere(network, paired, pod)
+        differences = [*agreement.of_network(network, pod, present), *elsewhere, *alone]
         for subnet, pod_subnet in paired:
             has_home = await self._has_home_elsewhere(text(subnet, "id"), pod)
             differences += agreement.of_subnet(subnet, pod_subnet, has_home=has_home)
@@ -98,89 +104,196 @@ class Adoptions:
         )
 
     async def adopt(self, seen: Observed, pod: Pod, pod_network_id: str, deadline: Deadline) -> Routing:
-        """Keep what the pod uses, and bind subnets and network, the network last: until then no port goes there.
+        """Keep what the pod uses, and bind subnets and network. The network's row is held all the while and bound last,
+        so that no boot finds half of it; what a process that died has left is completed by the next call.
 
-        :raises ConflictError: there are obstacles, or an address was taken meanwhile
+        :raises ConflictError: there are obstacles, an address was taken meanwhile, or by now there is a copy of ours
+        :raises UnavailableError: somebody else works on it
         """
         if seen.obstacles:
             said = "; ".join(
                 f"{one.what} (centre: {one.centre}, pod: {one.pod}): {one.advice}" for one in seen.obstacles
             )
             raise ConflictError(f"The networks do not agree. {said}.")
-        for subnet, present in seen.pairs:
-            taken = [
-                one.ip_address
-                for one in seen.used
-                if one.subnet_id == subnet["id"] and one.ip_address != subnet.get("gateway_ip")
-            ]
-            await self._adopt_subnet(pod, subnet, present, taken, deadline)
-        details = {ADOPTED: True, "lent": list(seen.shares)}
-        return await self._bind(Kind.NETWORK, pod, seen.network, pod_network_id, details, deadline)
+        bound: list[Routing] = []
+
+        async def fill() -> dict[str, object]:
+            try:
+                for subnet, present in seen.pairs:
+                    bound.extend(await self._adopt_subnet(pod, subnet, present, seen, deadline))
+            except TricircleError:
+                await self._undo(pod, bound, deadline)
+                raise
+            return {ADOPTED: True, "lent": list(seen.shares)}
+
+        row = await self._reach.routings.copy_in(Kind.NETWORK, text(seen.network, "id"), pod.id)
+        if row is not None and row.is_bound:
+            _check_adopted(row, pod_network_id, pod)
+            async with self._reach.holding(row, deadline):
+                await fill()
+            return row
+        routing = await self._bind(Kind.NETWORK, pod, seen.network, pod_network_id, fill, deadline)
+        try:
+            _check_adopted(routing, pod_network_id, pod)
+        except ConflictError:
+            await self._undo(pod, bound, deadline)
+            raise
+        return routing
 
     async def let_go(self, copy: Routing, pod: Pod, deadline: Deadline) -> None:
-        """Use the pod's network no more, and give its addresses back.
+        """Use the pod's network no more, and give its addresses back; what a call that died has left is completed.
+
+        The subnets go first: without them no port is made on the network, and the network's row is what is left to
+        begin again with.
 
         :raises ConflictError: ports of ours are on it
+        :raises UnavailableError: somebody else works on it
         """
+        async with self._reach.holding(copy, deadline) as lease:
+            copy = await self._reach.routings.copy_in(Kind.NETWORK, copy.central_id, pod.id) or copy
+            await self._refuse_ports(copy, pod, deadline)
+            for subnet in await self._forget_subnets(copy, pod, deadline):
+                await self._addresses.give_back(pod, subnet, deadline=deadline)
+            now = await self._reach.routings.copy_in(Kind.NETWORK, copy.central_id, pod.id)
+            try:
+                await self._networks.take_back(pod, now or copy, deadline)
+            except RetryLaterError as error:
+                raise ConflictError(f"{error.message} Try again later.") from error
+            await self._reach.leases.drop(lease)
+
+    async def _forget_subnets(self, copy: Routing, pod: Pod, deadline: Deadline) -> Sequence[Body]:
+        """Forget those that were adopted. The answer is all those of the centre that the pod may hold addresses of:
+        of a subnet that was forgotten by a call which died there is no row.
+        """
+        forgotten, found = [], []
+        try:
+            for subnet in await self._reach.central.subnets({"network_id": copy.central_id}, deadline=deadline):
+                row = await self._reach.routings.copy_in(Kind.SUBNET, text(subnet, "id"), pod.id)
+                if row is None:
+                    found.append(subnet)
+                elif row.is_adopted:
+                    async with self._reach.holding(row, deadline) as lease:
+                        await self._reach.leases.drop(lease)
+                    forgotten.append((subnet, row))
+            # A boot that found the subnets has written down its port by now; others are refused from here on.
+            await self._refuse_ports(copy, pod, deadline)
+        except TricircleError:
+            for subnet, row in forgotten:
+                await self._bind(Kind.SUBNET, pod, subnet, str(row.pod_resource_id), _same(row.details), deadline)
+            raise
+        return found + [subnet for subnet, _ in forgotten]
+
+    async def _refuse_ports(self, copy: Routing, pod: Pod, deadline: Deadline) -> None:
         ports = await self._reach.central.ports({"network_id": copy.central_id}, deadline=deadline)
         there = await self._reach.routings.in_pod_by_central(Kind.PORT, [text(one, "id") for one in ports], pod.id)
-        if there:
-            raise ConflictError(f"{len(there)} ports of network {copy.central_id} are in pod {pod.name}.")
-        await self._networks.take_back(pod, copy, deadline)
-        await self._reach.routings.forget(copy.id)
-        for subnet in await self._reach.central.subnets({"network_id": copy.central_id}, deadline=deadline):
-            row = await self._reach.routings.copy_in(Kind.SUBNET, text(subnet, "id"), pod.id)
-            if row is not None and row.is_adopted:
-                if port_id := row.details.get("slice_port_id"):
-                    await self._addresses.release(str(port_id), deadline=deadline)
-                await self._reach.routings.forget(row.id)
+        ids = {row.id for row in there.values()}
+        if words(copy.details, "projects"):
+            # Those that are gone at the centre, and have yet to leave the pod.
+            filters = {"network_id": str(copy.pod_resource_id)}
+            inside = await collect(self._reach.network(pod), "/v2.0/ports", "ports", deadline, filters)
+            pod_ids = [text(one, "id") for one in inside]
+            leaving = await self._reach.routings.by_pod_resource(pod.id, Kind.PORT, pod_ids)
+            ids |= {row.id for row in leaving.values()}
+        if ids:
+            raise ConflictError(f"{len(ids)} ports of network {copy.central_id} are in pod {pod.name}.")
+
+    async def _undo(self, pod: Pod, bound: list[Routing], deadline: Deadline) -> None:
+        """Give back the subnets that were bound for an adoption which failed."""
+        while bound:
+            row = bound.pop()
+            try:
+                async with self._reach.holding(row, deadline) as lease:
+                    if port_id := row.details.get("slice_port_id"):
+                        await self._addresses.release(str(port_id), deadline=deadline)
+                    await self._reach.leases.drop(lease)
+            except TricircleError as error:
+                LOG.warning(
+                    "The adoption of subnet %s in pod %s came half way, repeat it: %s", row.central_id, pod.name, error
+                )
 
     async def _check_free(self, network_id: str, pod: Pod, pod_network_id: str) -> None:
         copy = await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id)
-        if copy is not None and copy.pod_resource_id != pod_network_id:
+        # A row that is not bound is an attempt: what it comes to is looked at under its lease.
+        if copy is not None and copy.is_bound and copy.pod_resource_id != pod_network_id:
             raise ConflictError(f"Network {network_id} has another copy in pod {pod.name}: {copy.pod_resource_id}.")
-        if copy is not None and not copy.is_adopted:
+        if copy is not None and copy.is_bound and not copy.is_adopted:
             raise ConflictError(f"Network {pod_network_id} is our own copy of network {network_id}.")
         others = await self._reach.routings.by_pod_resource(pod.id, Kind.NETWORK, [pod_network_id])
         for row in others.values():
             if row.central_id != network_id:
                 raise ConflictError(f"Network {pod_network_id} of pod {pod.name} is part of network {row.central_id}.")
 
-    async def _elsewhere(self, network: Body, pod: Pod) -> list[Difference]:
-        if is_stretched(network):
-            return []
-        zone = await self._reach.zone_elsewhere(Kind.NETWORK, text(network, "id"), pod)
+    async def _elsewhere(self, network: Body, pairs: Sequence[tuple[Body, Body]], pod: Pod) -> list[Difference]:
+        """What can be in one pod only, and is in another."""
+        whole = [] if is_stretched(network) else [network]
+        found = [await self._in_another(Kind.NETWORK, one, "network", pod) for one in whole]
+        automatic = [subnet for subnet, _ in pairs if is_automatic(subnet)]
+        found += [
+            await self._in_another(Kind.SUBNET, subnet, f"subnet {text(subnet, 'cidr')}", pod) for subnet in automatic
+        ]
+        return [one for one in found if one is not None]
+
+    async def _in_another(self, kind: Kind, central: Body, what: str, pod: Pod) -> Difference | None:
+        zone = await self._reach.zone_elsewhere(kind, text(central, "id"), pod)
         if zone is None:
-            return []
-        advice = "a network that is no VLAN at the centre can be in one pod only"
-        return [Difference(what="network: pods", centre=zone, pod=pod.az_name, advice=advice, is_obstacle=True)]
+            return None
+        advice = (
+            "a network that is no VLAN at the centre can be in one pod only"
+            if kind is Kind.NETWORK
+            else "a subnet that takes its addresses from router advertisements can be in one pod only"
+        )
+        return Difference(what=f"{what}: pods", centre=zone, pod=pod.az_name, advice=advice, is_obstacle=True)
 
     async def _has_home_elsewhere(self, subnet_id: str, pod: Pod) -> bool:
         copies = await self._reach.routings.copies_of(Kind.SUBNET, subnet_id)
         return any(copy.details.get("is_home") and copy.pod_id != pod.id for copy in copies)
 
     async def _adopt_subnet(
-        self, pod: Pod, subnet: Body, present: Body, taken: Sequence[str], deadline: Deadline
-    ) -> None:
+        self, pod: Pod, subnet: Body, present: Body, seen: Observed, deadline: Deadline
+    ) -> list[Routing]:
+        """Keep what the pod uses of a subnet; its routing when this call bound it."""
         row = await self._reach.routings.copy_in(Kind.SUBNET, text(subnet, "id"), pod.id)
-        # As long as the network is not bound nobody else has a reason to work on the subnet there.
-        piece = await self._addresses.hold_these(pod, subnet, taken, deadline=deadline)
+
+        async def keep() -> dict[str, object]:
+            return await self._keep(pod, subnet, present, seen, deadline)
+
+        if row is not None and row.is_bound:
+            _check_adopted(row, text(present, "id"), pod)
+            async with self._reach.holding(row, deadline):
+                await self._reach.routings.update(row.id, details=await keep())
+            return []
+        row = await self._bind(Kind.SUBNET, pod, subnet, text(present, "id"), keep, deadline)
+        _check_adopted(row, text(present, "id"), pod)
+        return [row]
+
+    async def _keep(
+        self, pod: Pod, subnet: Body, present: Body, seen: Observed, deadline: Deadline
+    ) -> dict[str, object]:
+        """Hold the addresses that the pod uses, under the lease of the subnet's row; the row's details."""
+        piece = Slice(port_id=None, addresses=())
+        if not is_automatic(subnet):
+            taken = [
+                one.ip_address
+                for one in seen.used
+                if one.subnet_id == subnet["id"] and one.ip_address != subnet.get("gateway_ip")
+            ]
+            piece = await self._addresses.hold_these(pod, subnet, taken, deadline=deadline)
         gateway_ip = present.get("gateway_ip")
-        details = {
+        return {
             ADOPTED: True,
             "gateway_ip": gateway_ip,
             "slice_port_id": piece.port_id,
             "is_home": bool(gateway_ip) and gateway_ip == subnet.get("gateway_ip"),
             "is_automatic": is_automatic(subnet),
         }
-        if row is not None and row.is_bound:
-            await self._reach.routings.update(row.id, details=details)
-        else:
-            await self._bind(Kind.SUBNET, pod, subnet, text(present, "id"), details, deadline)
 
     async def _bind(
-        self, kind: Kind, pod: Pod, central: Body, pod_id: str, details: Mapping[str, object], deadline: Deadline
+        self, kind: Kind, pod: Pod, central: Body, pod_id: str, prepare: Prepare, deadline: Deadline
     ) -> Routing:
+        """The bound routing. Somebody else may have bound it, to whatever: see ``_check_adopted``.
+
+        :param prepare: what to do before, under the lease of the row; gives its details
+        """
         central_id = text(central, "id")
         wanted = Wanted(kind=kind, central_id=central_id, pod=pod, project_id=ProjectId(text(central, "project_id")))
 
@@ -188,6 +301,7 @@ class Adoptions:
             return await create()
 
         async def create() -> Found:
+            details = await prepare()
             # Read again under the lease, for the reason given in networks.py.
             read = self._reach.central.network if kind is Kind.NETWORK else self._reach.central.subnet
             now = await read(central_id, deadline=deadline)
@@ -196,15 +310,32 @@ class Adoptions:
         return await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
 
 
+def _same(details: Mapping[str, object]) -> Prepare:
+    async def prepare() -> Mapping[str, object]:
+        return details
+
+    return prepare
+
+
+def _check_adopted(row: Routing, pod_id: str, pod: Pod) -> None:
+    if row.pod_resource_id == pod_id and row.is_adopted:
+        return
+    raise ConflictError(
+        f"{row.kind.value.capitalize()} {row.central_id} has another copy in pod {pod.name}: {row.pod_resource_id}. "
+        "Observe again."
+    )
+
+
 def report(seen: Observed) -> dict[str, object]:
     """What was seen, as operators read it."""
+    automatic = {subnet["id"] for subnet, _ in seen.pairs if is_automatic(subnet)}
     return {
         **agreement.show(seen.differences, seen.used),
         "subnets": [
             {"subnet_id": subnet["id"], "pod_subnet_id": present["id"], "cidr": subnet["cidr"]}
             for subnet, present in seen.pairs
         ],
-        "to_reserve": sum(one.holder is Holder.NOBODY for one in seen.used),
+        "to_reserve": sum(one.holder is Holder.NOBODY and one.subnet_id not in automatic for one in seen.used),
         "agrees": not seen.obstacles,
     }
 

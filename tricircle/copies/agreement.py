@@ -18,6 +18,8 @@ _KEY = ("provider:network_type", "provider:physical_network", "provider:segmenta
 #: What of a subnet is the pod's own: nothing there is changed.
 _OWN_WAYS = ("gateway_ip", "enable_dhcp", "dns_nameservers", "host_routes", "allocation_pools")
 _ROUTERS = "network:router_"
+#: The ``device_owner`` of a gateway that no port in the pod has.
+GATEWAY = "gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,8 @@ class Used:
     """An address that the pod uses.
 
     :ivar subnet_id: at the centre
-    :ivar pod_port_id, device_owner, project_id: whose it is in the pod
+    :ivar pod_port_id, device_owner, project_id: whose it is in the pod; no port's when it is the gateway of the pod's
+        own (``GATEWAY``), which often is a router that the pod does not know
     """
 
     ip_address: str
@@ -179,7 +182,47 @@ def in_use(
                     central_port_id=port_id,
                 )
             )
+    found += _own_gateways(paired, {(used.subnet_id, used.ip_address) for used in found}, holders, slices)
     return sorted(found, key=lambda used: (used.subnet_id, int(ipaddress.ip_address(used.ip_address))))
+
+
+def _own_gateways(
+    paired: Iterable[tuple[Body, Body]],
+    known: set[tuple[str, str]],
+    holders: Mapping[tuple[str, str], str],
+    slices: set[str],
+) -> list[Used]:
+    """Gateways of the pod's own that are no port's there."""
+    found = []
+    for subnet, present in paired:
+        address = (text(subnet, "id"), own_gateway(subnet, present))
+        if not address[1] or address in known:
+            continue
+        port_id = holders.get(address, "")
+        holder = Holder.POD if port_id in slices else Holder.ANOTHER
+        found.append(
+            Used(
+                ip_address=address[1],
+                subnet_id=address[0],
+                pod_port_id="",
+                device_owner=GATEWAY,
+                project_id=text(present, "project_id"),
+                holder=holder if port_id else Holder.NOBODY,
+                central_port_id=port_id,
+            )
+        )
+    return found
+
+
+def own_gateway(subnet: Body, present: Body) -> str:
+    """The pod's gateway where it is another than the centre's; empty when there is none, or it is no address of the
+    subnet (link-local ones are not).
+    """
+    there, here = text(present, "gateway_ip"), text(subnet, "gateway_ip")
+    if not there or ipaddress.ip_address(there) not in _network(text(subnet, "cidr")):
+        return ""
+    is_same = bool(here) and ipaddress.ip_address(here) == ipaddress.ip_address(there)
+    return "" if is_same else str(ipaddress.ip_address(there))
 
 
 def conflicts(used: Iterable[Used]) -> list[Difference]:
@@ -189,8 +232,10 @@ def conflicts(used: Iterable[Used]) -> list[Difference]:
             f"address {one.ip_address}",
             "port",
             one.central_port_id,
-            one.pod_port_id,
-            "two have it: change or delete one of the ports",
+            one.pod_port_id or one.device_owner,
+            "two have it: change or delete one of the ports"
+            if one.pod_port_id
+            else "two have it: change or delete the port at the centre, or give the pod's subnet another gateway",
         )
         for one in used
         if one.holder is Holder.ANOTHER

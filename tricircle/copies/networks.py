@@ -14,17 +14,17 @@ import re
 from collections.abc import Mapping
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
+from tricircle.copies.bodies import Body, changed, mark, marked, member, revision, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
-from tricircle.errors import ConflictError, NotFoundError, UpstreamStatusError
+from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
-from tricircle.upstream.client import collect
+from tricircle.upstream.client import ServiceClient, collect
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ _FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
 _VLAN_IN_USE, _MTU_TOO_BIG = "VlanIdInUse", re.compile(r"MTU is too big, maximum is (\d+)")
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
+#: Seconds after which a job looks again whether ports of ours have left an operator's network.
+_LEAVING_S = 2.0
 
 
 def wanted_network(
@@ -201,15 +203,33 @@ class Networks:
         await self._reach.routings.update(routing.id, details={"projects": projects})
 
     async def take_back(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        """End what we shared of a network that is not ours; a project that has ports of its own there keeps it."""
+        """End what we shared of a network that is not ours; a project that has ports of its own there keeps it.
+
+        :raises RetryLaterError: a port of ours has yet to leave, and keeps its project's share so long
+        """
         ours = set(words(copy.details, "projects")) - set(words(copy.details, "lent"))
         if not ours:
             return
         client = self._reach.network(pod)
         filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
-        for policy in await collect(client, "/v2.0/rbac-policies", "rbac_policies", deadline, filters):
-            if text(policy, "target_tenant") in ours:
-                await client.delete(f"/v2.0/rbac-policies/{text(policy, 'id')}", deadline=deadline, ok=(404, 409))
+        policies = await collect(client, "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
+        mine = [policy for policy in policies if text(policy, "target_tenant") in ours]
+        is_over = [await self._unshare(client, copy, policy, deadline) for policy in mine]
+        if not all(is_over):
+            message = f"Ports of network {copy.central_id} have yet to leave the pod."
+            raise RetryLaterError(message, after_s=_LEAVING_S)
+
+    async def _unshare(self, client: ServiceClient, copy: Routing, policy: Body, deadline: Deadline) -> bool:
+        """Delete a policy of ours; False when only the removal of a port of ours has to come first."""
+        try:
+            await client.delete(f"/v2.0/rbac-policies/{text(policy, 'id')}", deadline=deadline, ok=(404,))
+        except UpstreamStatusError as error:
+            if error.status != 409:
+                raise
+            filters = {"network_id": str(copy.pod_resource_id), "project_id": text(policy, "target_tenant")}
+            ports = await collect(client, "/v2.0/ports", "ports", deadline, filters)
+            return not any(marked(port.get("description")) for port in ports)
+        return True
 
     async def _share_again(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
         """Share the copy with every project that it was shared with, should somebody have ended that in the pod."""

@@ -216,7 +216,9 @@ class Ports:
         """The body, with everything that it names ensured in the pod."""
         subnet_ids = {text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")}
         subnets = await self._reach.routings.by_central(Kind.SUBNET, subnet_ids, pod.id)
-        for subnet_id in sorted(subnet_ids - set(subnets)):
+        for subnet_id in sorted(subnet_ids):
+            if subnet_id in subnets and subnets[subnet_id].is_adopted == network.is_adopted:
+                continue
             subnets[subnet_id] = await self._subnets.ensure(pod, subnet_id, network, deadline=deadline)
         group_ids = set(words(port, "security_groups"))
         groups = await self._reach.routings.by_central(Kind.SECURITY_GROUP, group_ids, pod.id)

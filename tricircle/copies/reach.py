@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does a module of copies need to reach pods, the centre and the books?"""
 
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tricircle.context import Deadline
 from tricircle.copies.bodies import mark, member, text, words
 from tricircle.copies.ensure import Ensure, Found
 from tricircle.copies.owner import Owner
-from tricircle.errors import UpstreamStatusError
+from tricircle.errors import UnavailableError, UpstreamStatusError
 from tricircle.jobs.queue import Queue
-from tricircle.ledger.leases import Leases
+from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.routings import Routings
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
@@ -17,6 +22,11 @@ from tricircle.model.routing import Kind, Routing
 from tricircle.pods.registry import Registry
 from tricircle.upstream.central import Central, is_gone
 from tricircle.upstream.client import Clients, ServiceClient, collect
+
+#: What of the owner's words operators see in a row.
+_OWNER = f"{socket.gethostname()}:{os.getpid()}"
+#: Seconds that a lease outlives the deadline of the call that it was taken for.
+_GRACE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +59,21 @@ class Reach:
                 home = await self.registry.get(copy.pod_id)
                 return "" if home is None else home.az_name or ""
         return None
+
+    @asynccontextmanager
+    async def holding(self, routing: Routing, deadline: Deadline) -> AsyncIterator[Lease]:
+        """Hold the lease of a bound row while the block runs; whoever drops it in there removes the row with it.
+
+        :raises UnavailableError: somebody else holds it, or the row is gone
+        """
+        lease = await self.leases.hold(routing, owner=_OWNER, ttl_s=deadline.remaining_s() + _GRACE_S)
+        if lease is None:
+            message = f"Somebody else works on {routing.kind.value} {routing.central_id}. Try again later."
+            raise UnavailableError(message, retry_after_s=2)
+        try:
+            yield lease
+        finally:
+            await asyncio.shield(self.leases.release(lease))
 
     async def recheck_adopted(self, routing: Routing, job_type: JobType) -> None:
         """File a job for a copy that was found and not made just now: what it looks like is not known."""

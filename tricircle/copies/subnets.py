@@ -12,6 +12,7 @@ answer on one VLAN, and addresses come from the MAC, so such a subnet has no sli
 Natural key: the CIDR within the network's copy.
 """
 
+import logging
 from collections.abc import Iterable
 
 from tricircle.context import Deadline, ProjectId
@@ -26,6 +27,8 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import collect
+
+LOG = logging.getLogger(__name__)
 
 _COPIED = ("name", "enable_dhcp", "dns_nameservers", "host_routes")
 _FIXED = ("cidr", "ip_version", "ipv6_ra_mode", "ipv6_address_mode")
@@ -107,13 +110,16 @@ class Subnets:
 
         :param network: the bound routing of its network in the same pod
         :raises NotFoundError: the subnet is gone at the centre
-        :raises ConflictError: no addresses are left, or the subnet cannot be in two pods
+        :raises ConflictError: no addresses are left, the subnet cannot be in two pods, or one of subnet and network is
+            an operator's own and the other is a copy of ours
         """
         routing = await self._reach.routings.copy_in(Kind.SUBNET, subnet_id, pod.id)
         if routing is not None and routing.is_bound:
-            return routing
+            if routing.is_adopted == network.is_adopted:
+                return routing
+            await self._part(pod, routing, network, deadline)
         if network.is_adopted:
-            raise ConflictError(f"Subnet {subnet_id} cannot be in availability zone {pod.az_name}. Use another subnet.")
+            raise _refused(pod, subnet_id)
         return await self._realise(pod, subnet_id, network, deadline)
 
     async def check(self, pod: Pod, subnet_ids: Iterable[str], *, deadline: Deadline) -> None:
@@ -148,6 +154,26 @@ class Subnets:
             return await self._find(pod, copy.central_id, None, subnet, run.deadline)
 
         await visit(self._reach, run, Kind.SUBNET, work=work, find=find)
+
+    async def _part(self, pod: Pod, copy: Routing, network: Routing, deadline: Deadline) -> None:
+        """Forget a copy that is not of this network in the pod, when the pod does not have it any more.
+
+        :raises ConflictError: it has. An adopted one that an adoption left, which came no further, goes by its job
+        """
+        async with self._reach.holding(copy, deadline):
+            path = f"/v2.0/subnets/{copy.pod_resource_id}"
+            if await show(self._reach.network(pod), path, "subnet", deadline) is None:
+                await self._forget(copy, deadline)
+                return
+        LOG.error(
+            "Subnet %s in pod %s is %s, and its network %s is not",
+            copy.central_id,
+            pod.name,
+            "adopted" if copy.is_adopted else "a copy of ours",
+            network.central_id,
+        )
+        await self._reach.queue.append(JobType.SUBNET, copy.central_id, copy.project_id, pod_id=pod.id)
+        raise _refused(pod, copy.central_id)
 
     async def _realise(self, pod: Pod, subnet_id: str, network: Routing, deadline: Deadline) -> Routing:
         seen = await self._reach.central.subnet(subnet_id, deadline=deadline)
@@ -233,7 +259,12 @@ class Subnets:
             await self._forget(copy, deadline)
             return
         if copy.is_adopted:
-            await self._reach.routings.update(copy.id, revision=revision(subnet))
+            network = await self._reach.routings.copy_in(Kind.NETWORK, text(subnet, "network_id"), pod.id)
+            if network is not None and network.is_bound and not network.is_adopted:
+                # An adoption came no further than this, and ports are made on a copy of ours: nobody needs it.
+                await self._forget(copy, deadline)
+            else:
+                await self._reach.routings.update(copy.id, revision=revision(subnet))
             return
         is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, copy.central_id)) == copy.id
         count = addresses_needed(subnet, is_home=is_home)
@@ -272,6 +303,10 @@ class Subnets:
         except NotFoundError:
             return True
         return False
+
+
+def _refused(pod: Pod, subnet_id: str) -> ConflictError:
+    return ConflictError(f"Subnet {subnet_id} cannot be in availability zone {pod.az_name}. Use another subnet.")
 
 
 def _details(subnet: Body, piece: Slice, gateway_ip: str | None, *, is_home: bool) -> dict[str, object]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from tricircle.context import RequestContext
+from tricircle.context import Deadline, RequestContext
 from tricircle.errors import (
     BadUpstreamAnswerError,
     InvalidRequestError,
@@ -326,6 +326,10 @@ class Carrier:
             replies=tuple((pod, reply) for pod, reply in replies if reply is not None),
             missing=tuple(pod for pod, reply in replies if reply is None),
         )
+
+    def list_deadline(self, context: RequestContext) -> Deadline:
+        """How long pods are waited for, from now, where an answer is worth something only in time."""
+        return context.deadline.within(self._means.list_deadline_s)
 
     async def pods(self) -> tuple[Pod, ...]:
         """The pods in use (enabled or draining, not the centre), in their fixed order."""

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does an administrator name a storage host when two pods have one of that name? Through the whole gateway."""
 
+import pytest
+
 from tests.api.doors.test_volume_groups import ask
 from tests.api.doors.test_volumes import create, make_type
 from tests.api.whole import Whole
+from tricircle.testing.ailments import Ailment, Symptom
+from tricircle.testing.exchange import Asked
 
 #: What both pods call their storage.
 BACKEND = "canaryhost-1@canarybackend"
@@ -49,6 +53,30 @@ async def test_a_type_of_which_a_pod_can_have_no_copy_has_no_pools_there(cloud: 
     pod = cloud.admin.having(openstack_api_version="volume 3.35")
     said = await pod.ask("GET", "/volume/v3/scheduler-stats/get_pools?volume_type=gold")
     assert [one["name"] for one in said.json()["pools"]] == [f"Pod1.{POOL}"]
+
+
+def _is_about_types(asked: Asked) -> bool:
+    return "/types" in asked.path
+
+
+@pytest.mark.parametrize(
+    "ailment",
+    [
+        Ailment(symptom=Symptom.SILENT, only=_is_about_types),
+        Ailment(symptom=Symptom.GARBAGE, only=_is_about_types),
+        *(Ailment(symptom=Symptom.FAILING, status=status, only=_is_about_types) for status in (500, 400, 403)),
+    ],
+    ids=lambda one: f"{one.symptom} {one.status}",
+)
+async def test_a_pods_trouble_with_types_takes_no_pools_from_others(cloud: Whole, ailment: Ailment) -> None:
+    """The list has time left for all, and who is in trouble is asked by the name that was given."""
+    await make_type(cloud, "gold", extra_specs={"volume_backend_name": "canarybackend"})
+    cloud.pods["Pod2"].fall_ill(ailment, ["block-storage"])
+    pod = cloud.admin.having(openstack_api_version="volume 3.35")
+    said = await pod.ask("GET", "/volume/v3/scheduler-stats/get_pools?volume_type=gold")
+    assert said.status == 200, said.body
+    assert f"Pod1.{POOL}" in [one["name"] for one in said.json()["pools"]]
+    assert said.headers["openstack-incomplete-azs"] == "az2"
 
 
 async def test_hosts_are_nothing_for_tenants(cloud: Whole) -> None:

@@ -4,7 +4,16 @@
 import pytest
 
 from tricircle.context import PodId
-from tricircle.copies.agreement import Holder, conflicts, in_use, of_network, of_subnet, overlap_of_pools, pairs
+from tricircle.copies.agreement import (
+    Holder,
+    conflicts,
+    in_use,
+    of_network,
+    of_subnet,
+    overlap_of_pools,
+    own_gateway,
+    pairs,
+)
 from tricircle.model.pod import Pod
 
 POD = Pod(id=PodId("pod1"), name="Pod1", az_name="az1", facts={"physical_networks": {"wan": "physnet7"}})
@@ -114,6 +123,42 @@ def test_who_has_the_addresses_that_the_pod_uses() -> None:
         ("10.0.0.9", Holder.POD),
         ("10.0.0.10", Holder.NOBODY),
         ("10.0.0.11", Holder.ANOTHER),
+        ("10.0.0.254", Holder.NOBODY),
     ]
     (conflict,) = conflicts(used)
     assert (conflict.what, conflict.centre, conflict.pod) == ("address 10.0.0.11: port", "x", "c")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "gateway_ip"),
+    [
+        ({}, "10.0.0.254"),
+        ({"gateway_ip": "10.0.0.1"}, ""),
+        ({"gateway_ip": None}, ""),
+        ({"gateway_ip": "192.0.2.1"}, ""),
+    ],
+)
+def test_the_pods_own_gateway_is_an_address_that_it_uses(theirs: dict[str, object], gateway_ip: str) -> None:
+    assert own_gateway(SUBNET, {**THEIRS, **theirs}) == gateway_ip
+    used = in_use([], [(SUBNET, {**THEIRS, **theirs})], [], set())
+    assert [(one.ip_address, one.holder) for one in used] == ([(gateway_ip, Holder.NOBODY)] if gateway_ip else [])
+
+
+def test_a_gateway_of_the_centre_that_has_none_is_the_pods_own() -> None:
+    v6 = {"id": "v6", "cidr": "fd00::/64", "gateway_ip": None}
+    assert own_gateway(v6, {**v6, "gateway_ip": "fd00:0::1"}) == "fd00::1"
+    assert own_gateway(v6, {**v6, "gateway_ip": "fe80::1"}) == ""
+    assert own_gateway({**v6, "gateway_ip": "fd00::1"}, {**v6, "gateway_ip": "fd00:0::1"}) == ""
+
+
+def test_who_has_the_pods_own_gateway() -> None:
+    ours = [_port("x", "10.0.0.254", subnet_id="sub")]
+    (used,) = in_use([], [(SUBNET, THEIRS)], ours, {"x"})
+    assert (used.holder, conflicts([used])) == (Holder.POD, [])
+    (used,) = in_use([], [(SUBNET, THEIRS)], ours, set())
+    (conflict,) = conflicts([used])
+    assert (conflict.what, conflict.centre, conflict.pod) == ("address 10.0.0.254: port", "x", "gateway")
+    assert "another gateway" in conflict.advice
+    # A router's port there is told as itself, once.
+    (used,) = in_use([_port("router", "10.0.0.254")], [(SUBNET, THEIRS)], [], set())
+    assert used.pod_port_id == "router"

@@ -2,9 +2,10 @@
 """What is a sum over pods when one of them, or all of them, refuse to say their part?"""
 
 from collections.abc import AsyncIterator, Collection
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from tricircle.doors.compute.operators.hypervisors import Hypervisors
 from tricircle.doors.compute.quotas.limits import Limits as ServerLimits
 from tricircle.doors.compute.quotas.quota import ServerCounts
 from tricircle.doors.compute.quotas.usage import Usage
+from tricircle.errors import InvalidRequestError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.ledger.reservations import Reservations, Wanted
 from tricircle.model.pod import PodState, Service
@@ -29,7 +31,7 @@ from tricircle.road.gather import INCOMPLETE_HEADER
 from tricircle.store.engine import Engine, create_engine, transaction
 from tricircle.store.tables import metadata
 from tricircle.upstream.client import Clients
-from tricircle.upstream.reply import Reply
+from tricircle.upstream.reply import Call, Reply
 
 VOLUMES_USED = (
     "totalVolumesUsed",
@@ -39,6 +41,7 @@ VOLUMES_USED = (
     "totalBackupGigabytesUsed",
 )
 ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
+NEXT = {"rel": "next", "href": "http://pod.internal/v2.1/os-simple-tenant-usage?marker=b"}
 REFUSED = json_reply(403, {"forbidden": {"code": 403, "message": "no"}})
 
 
@@ -191,6 +194,141 @@ async def test_usage_comes_in_pages_of_servers(
     if isinstance(links, list):
         assert f"marker={following}" in links[0]["href"]
     assert "detailed=1" in there.upstreams.calls[-1][1].path
+
+
+@dataclass
+class ManyServers:
+    """A pod's usage in pages of two servers, as Nova sends it whether or not a page is asked for. ``broken``: instead
+    of the page behind a marker."""
+
+    servers: tuple[str, ...]
+    key: str = "tenant_usages"
+    broken: dict[str, Reply | Exception] = field(default_factory=dict)
+    versions: list[str] = field(default_factory=list)
+
+    def __call__(self, call: Call) -> Reply:
+        asked = dict(parse_qsl(call.path.partition("?")[2]))
+        assert "limit" not in asked
+        self.versions.append(dict(call.headers)[b"openstack-api-version"].decode())
+        marker = asked.get("marker", "")
+        broken = self.broken.get(marker)
+        if isinstance(broken, Exception):
+            raise broken
+        if broken is not None:
+            return broken
+        start = self.servers.index(marker) + 1 if marker else 0
+        page = self.servers[start : start + 2]
+        parts = [used("p1", *page)] if page else []
+        body: dict[str, Any] = {self.key: parts if self.key == "tenant_usages" else next(iter(parts), {})}
+        if len(page) == 2 and self.versions[-1] != "compute 2.1":
+            href = f"http://pod.internal/v2.1/os-simple-tenant-usage?marker={page[-1]}&start=then"
+            body[f"{self.key}_links"] = [{"rel": "next", "href": href}]
+        return json_reply(200, body)
+
+
+MODERN = (pod("Pod1", "az1", compute="2.90"), pod("Pod2", "az2", compute="2.90"))
+
+
+async def hours(there: World, engine: Engine, version: tuple[int, int], query: str = "start=then") -> Answer:
+    """All projects' usage."""
+    return await ask(there, engine, "usage", request("GET", "/sum", query=query, microversion=version))
+
+
+@pytest.mark.parametrize("version", [(2, 1), (2, 39), (2, 40), (2, 90)])
+@pytest.mark.parametrize("query", ["", "limit=100"])
+async def test_usage_of_more_servers_than_a_pod_tells_at_once(
+    engine: Engine, version: tuple[int, int], query: str
+) -> None:
+    there = World(MODERN)
+    many, few = ManyServers(("a", "b", "c", "d", "e")), ManyServers(("f", "g"))
+    there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"tenant_usages": []})
+    there.upstreams.said["id-Pod1", "/v2.1/sum"] = many
+    there.upstreams.said["id-Pod2", "/v2.1/sum"] = few
+    answer = await hours(there, engine, version, query)
+    body = answer.object()
+    (one,) = cast("list[dict[str, Any]]", body["tenant_usages"])
+    assert (one["total_hours"], answer.header(INCOMPLETE_HEADER), list(body)) == (14.0, None, ["tenant_usages"])
+    asked = max(version, (2, 40))
+    assert many.versions == [f"compute {asked[0]}.{asked[1]}"] * 3
+    assert len(few.versions) == 2
+
+
+async def test_one_projects_usage_is_read_to_its_end_too(engine: Engine) -> None:
+    there = World(MODERN)
+    there.upstreams.said["id-Pod1", "/v2.1/sum"] = ManyServers(("a", "b", "c"), key="tenant_usage")
+    there.upstreams.said["id-Pod2", "/v2.1/sum"] = ManyServers((), key="tenant_usage")
+    answer = await Usage(carrier=there.carrier).show(request("GET", "/sum", microversion=(2, 1)))
+    usage = cast("dict[str, Any]", answer.object()["tenant_usage"])
+    assert [one["instance_id"] for one in usage["server_usages"]] == ["a", "b", "c"]
+
+
+async def test_an_older_pod_is_asked_in_the_version_that_it_has(engine: Engine) -> None:
+    there = World((pod("Pod1", "az1", compute="2.38"), MODERN[1]))
+    old = ManyServers(("a", "b"))
+    there.upstreams.said["id-Pod1", "/v2.1/sum"] = old
+    there.upstreams.said["id-Pod2", "/v2.1/sum"] = ManyServers(("c",))
+    answer = await hours(there, engine, (2, 1))
+    (one,) = cast("list[dict[str, Any]]", answer.object()["tenant_usages"])
+    assert (one["total_hours"], old.versions) == (6.0, ["compute 2.1"])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        UnavailableError("no"),
+        json_reply(500, {}),
+        json_reply(400, {"badRequest": {"code": 400, "message": "marker"}}),
+        json_reply(200, []),
+        # In a circle, and on and on without anything.
+        json_reply(200, {"tenant_usages": [used("p1", "a", "b")], "tenant_usages_links": [NEXT]}),
+        json_reply(200, {"tenant_usages": [], "tenant_usages_links": [{**NEXT, "href": "?marker=x"}]}),
+    ],
+)
+async def test_a_pod_whose_usage_breaks_off_is_left_out_and_named(engine: Engine, broken: Reply | Exception) -> None:
+    there = World(MODERN)
+    there.upstreams.said["id-Pod1", "/v2.1/sum"] = ManyServers(("a", "b", "c", "d"), broken={"b": broken})
+    there.upstreams.said["id-Pod2", "/v2.1/sum"] = ManyServers(("f",))
+    answer = await hours(there, engine, (2, 40))
+    (one,) = cast("list[dict[str, Any]]", answer.object()["tenant_usages"])
+    assert (one["total_hours"], answer.header(INCOMPLETE_HEADER)) == (2.0, b"az1")
+
+
+@pytest.mark.parametrize("silence", [UnavailableError("no"), json_reply(503, {}), REFUSED])
+async def test_a_marker_is_unknown_only_when_everybody_was_heard(engine: Engine, silence: Reply | Exception) -> None:
+    there = World(MODERN)
+    there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"tenant_usages": []})
+    there.upstreams.said["id-Pod1", "/v2.1/sum"] = ManyServers(("a",))
+    there.upstreams.said["id-Pod2", "/v2.1/sum"] = ManyServers(("b",))
+    with pytest.raises(InvalidRequestError, match="Marker c could not be found"):
+        await hours(there, engine, (2, 40), "marker=c")
+    there.upstreams.said["id-Pod1", "/v2.1/sum"] = silence
+    with pytest.raises(UnavailableError, match="where the marker is"):
+        await hours(there, engine, (2, 40), "marker=a")
+    assert (await hours(there, engine, (2, 40), "marker=b")).status == 200
+
+
+@pytest.mark.parametrize("query", ["%6Cimit=abc", "l%69mit=abc&%6darker=b", "limit=abc"])
+async def test_an_encoded_name_in_a_query_is_the_same_name(engine: Engine, query: str) -> None:
+    there = World(MODERN)
+
+    def centre(call: Call) -> Reply:
+        assert call.path == "/v2.1/sum?limit=abc"
+        return json_reply(400, {"badRequest": {"code": 400, "message": "Invalid input for query parameters limit."}})
+
+    there.upstreams.said["central", "/v2.1/sum"] = centre
+    assert (await hours(there, engine, (2, 40), query)).status == 400
+    assert [target.pod for target, _ in there.upstreams.calls] == ["central"]
+
+
+async def test_pods_are_not_asked_for_detail_twice(engine: Engine) -> None:
+    there = World(MODERN)
+    there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"tenant_usages": []})
+    for one in MODERN:
+        there.upstreams.said[one.id, "/v2.1/sum"] = ManyServers(("a",))
+    query = "%64etailed=0&start=2026-01-01T00%3A00%3A00&limi%74=1"
+    assert (await hours(there, engine, (2, 40), query)).status == 200
+    asked = {call.path.partition("?")[2] for target, call in there.upstreams.calls if target.pod != "central"}
+    assert asked == {"start=2026-01-01T00%3A00%3A00&detailed=1"}
 
 
 @pytest.mark.parametrize("what", ["server limits", "volume limits"])

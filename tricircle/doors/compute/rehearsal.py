@@ -15,13 +15,22 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
 
-#: Under which keys actions name what we look for ourselves, and Nova only when the server may be changed.
-_NAMING = {
-    "resize": ("flavorRef",),
-    "rebuild": ("imageRef", "key_name"),
-    "rescue": ("rescue_image_ref",),
-    "unshelve": ("availability_zone",),
+#: Since when ``unshelve`` may name an AZ. Below it Nova takes any body and heeds nothing of it.
+ZONE_IN_UNSHELVE = (2, 77)
+
+#: Under which keys actions name what we look for ourselves, and Nova only when the server may be changed; and since
+#: which microversion Nova looks for it. Before that it may take anything there and do the action all the same.
+_NAMING: Mapping[str, Mapping[str, tuple[int, int]]] = {
+    "resize": {"flavorRef": (2, 1)},
+    "rebuild": {"imageRef": (2, 1), "key_name": (2, 54)},
+    "rescue": {"rescue_image_ref": (2, 1)},
+    "unshelve": {"availability_zone": ZONE_IN_UNSHELVE},
 }
+
+
+def is_since(request: Request, version: tuple[int, int]) -> bool:
+    """Whether a request is made in this microversion or a later one."""
+    return (request.microversion or (2, 1)) >= version
 
 
 async def rehearse_boot(carrier: Carrier, request: Request, document: Mapping[str, object]) -> Answer | None:
@@ -73,15 +82,22 @@ async def refused_as_it_is(
     """What a pod says of an action whatever it names, since the server is locked or in another state; else None.
 
     Nova looks at the server before it looks for what an action names. So before we refuse that, the pod is asked for
-    the action with names that nobody has: it can never carry that out.
+    the action with names that nobody has: it can never carry that out. It is not asked where it would not look for any
+    of them. Nor can the pod see then whether the form of the names was good, so the centre says that first.
     """
     action = next(iter(document), "")
     asked = document.get(action)
     if not isinstance(asked, Mapping):
         return None
-    probes = {key: str(uuid.uuid4()) for key in _NAMING.get(action, ()) if isinstance(asked.get(key), str | int)}
+    probes = {
+        key: str(uuid.uuid4())
+        for key, since in _NAMING.get(action, {}).items()
+        if is_since(request, since) and isinstance(asked.get(key), str | int)
+    }
     if not probes:
         return None
+    if (refusal := await rehearse_on_server(carrier, request, document)) is not None:
+        return refusal
     reply = await carrier.to_pod(request, pod, body={action: {**asked, **probes}})
     if reply.status < 400:
         raise BadUpstreamAnswerError("A pod did not refuse a rehearsal.")

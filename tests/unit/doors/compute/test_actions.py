@@ -2,12 +2,16 @@
 """Is what changes a server afterwards made in the pod and at the centre alike?"""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
+from tests.unit.road.scripted import World, json_reply, request
+from tests.unit.road.scripted import pod as scripted_pod
 from tricircle.context import PodId, ProjectId
+from tricircle.doors.compute.rehearsal import refused_as_it_is
 from tricircle.errors import (
     ConflictError,
     ForbiddenError,
@@ -273,6 +277,60 @@ async def test_a_locked_server_is_refused_as_such_whatever_an_action_names(
     # The pod was asked for what nobody has: it could not have done it.
     assert [one.keys() for one in seen] == [value.keys()]
     assert not set(map(str, seen[0].values())) & set(value.values())
+
+
+async def test_a_bad_form_is_refused_before_a_locked_server(sky: Cloud, server: dict[str, Any]) -> None:
+    """The names that the pod is asked with are in good form; those that the user gave may not be."""
+
+    def refuse(asked: Asked, server_id: str) -> Said:
+        raise Refusal(400, "'%' is not a 'uuid'")
+
+    sky.apps["central"].nova._act = refuse  # type: ignore[method-assign]
+    answer = await act(sky, server, "resize", {"flavorRef": "%"})
+    assert answer.status == 400
+    assert sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action") == []
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.53", "2.76"])
+@pytest.mark.parametrize("value", [{"availability_zone": "elsewhere"}, {"host": "Pod1.c2", "x": 1}, {}, "now", None])
+async def test_what_unshelve_says_is_not_heeded_before_2_77(
+    sky: Cloud, server: dict[str, Any], version: str, value: object
+) -> None:
+    """Nova takes anything there: it goes to the pod as it is, once."""
+    await act(sky, server, "unshelve", value, version=version)
+    assert sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action") == [{"unshelve": value}]
+
+
+@pytest.mark.parametrize(
+    ("action", "asked", "probed_since"),
+    [
+        ("unshelve", {"availability_zone": "elsewhere"}, (2, 77)),
+        ("unshelve", {"host": "elsewhere"}, None),
+        ("resize", {"flavorRef": "nope"}, (2, 1)),
+        ("rebuild", {"imageRef": "nope"}, (2, 1)),
+        ("rebuild", {"key_name": "nope"}, (2, 54)),
+        ("rescue", {"rescue_image_ref": "nope"}, (2, 1)),
+        ("migrate", {"host": "elsewhere"}, None),
+        ("addSecurityGroup", {"name": "nope"}, None),
+    ],
+)
+@pytest.mark.parametrize("version", [(2, 1), (2, 53), (2, 54), (2, 76), (2, 77), (2, 90), (2, 91)])
+async def test_a_pod_is_probed_only_with_names_that_nova_looks_for(
+    action: str, asked: dict[str, str], probed_since: tuple[int, int] | None, version: tuple[int, int]
+) -> None:
+    """In every other version it might carry the probe out."""
+    there = World((scripted_pod("Pod1", "az1"),))
+    path = "/servers/s/action"
+    there.upstreams.said["central", "/v2.1" + path] = json_reply(404, {"itemNotFound": {"message": "no such server"}})
+    there.upstreams.said["id-Pod1", "/v2.1" + path] = json_reply(409, {"conflictingRequest": {"message": "locked"}})
+    call = request("POST", path, microversion=version)
+    answer = await refused_as_it_is(there.carrier, call, there.pods[0], {action: asked})
+    is_probed = probed_since is not None and version >= probed_since
+    assert (answer is not None) is is_probed
+    calls = [call for target, call in there.upstreams.calls if target.pod == "id-Pod1"]
+    sent = [msgspec.json.decode(cast("bytes", call.body))[action] for call in calls]
+    assert len(sent) == int(is_probed)
+    assert not any(set(one.values()) & set(asked.values()) for one in sent)
 
 
 async def test_an_az_in_unshelve_is_the_servers_own(sky: Cloud, server: dict[str, Any]) -> None:

@@ -157,6 +157,16 @@ async def test_what_is_deleted_is_not_listed(sky: Cloud) -> None:
         await sky.ask("GET", f"/servers/{server_id}")
 
 
+async def test_a_server_is_as_old_as_its_pod_said(sky: Cloud) -> None:
+    """A boot is written down when it is answered, which may be later."""
+    server_id = await boot(sky, "az2")
+    made = sky.apps["pod2"].nova.servers[server_id]
+    made["created"] = "2020-02-02T02:02:02Z"
+    await sky.ask("GET", f"/servers/{server_id}")
+    sky.wires.cut.add(("pod2", Service.COMPUTE))
+    assert body(await sky.ask("GET", f"/servers/{server_id}"))["server"]["created"] == made["created"]
+
+
 async def test_what_nobody_booted_through_us_is_known_once_it_was_shown(sky: Cloud) -> None:
     """A row of a sweep or of a recovery has no details."""
     server_id = await boot(sky, "az2")

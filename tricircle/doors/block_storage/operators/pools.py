@@ -6,17 +6,20 @@ first, as for a volume: asking where a type can be had is a use of it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tricircle.context import PodId
+from tricircle.context import Deadline, PodId
 from tricircle.doors.block_storage.operators.hosts import Hosts
 from tricircle.doors.block_storage.volumes.volumes import Needs
-from tricircle.errors import ConflictError, UnavailableError
+from tricircle.errors import ConflictError, NotFoundError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.road.merge import Listing, Query
 from tricircle.road.row import Row
+
+LOG = logging.getLogger(__name__)
 
 _FILTER, _FILTERED_FROM = "volume_type", (3, 35)
 
@@ -42,19 +45,28 @@ class Pools:
         return await self._needs.carrier.gather(request, replace(row, listing=_by(row.listing, names)))
 
     async def _names(self, request: Request, asked: str) -> Mapping[PodId, str | None]:
-        """What the type is called in each pod; None where it cannot be had."""
+        """What the type is called in each pod; None where it cannot be had. Pods have as long as for a list.
+
+        :raises NotFoundError: the centre does not have the type
+        """
         volume_type = await self._needs.types.find(request.context, asked)
         pods = await self._hosts.pods()
-        names = await asyncio.gather(*(self._name(request, pod, volume_type, asked) for pod in pods))
+        deadline = self._needs.carrier.list_deadline(request.context)
+        names = await asyncio.gather(*(self._name(pod, volume_type, asked, deadline) for pod in pods))
         return {pod.id: name for pod, name in zip(pods, names, strict=True)}
 
-    async def _name(self, request: Request, pod: Pod, volume_type: Mapping[str, object], asked: str) -> str | None:
+    async def _name(self, pod: Pod, volume_type: Mapping[str, object], asked: str, deadline: Deadline) -> str | None:
         try:
-            return await self._needs.copies.ensure(pod, volume_type, request.context.deadline)
+            return await self._needs.copies.ensure(pod, volume_type, deadline)
         except ConflictError:
             return None
-        except UnavailableError:
-            return asked  # the pod will not answer what comes next either, and is named as missing
+        except NotFoundError:
+            raise
+        except TricircleError as error:
+            # Whatever is wrong with one pod: it is asked as we were, and says what it has to say, or is named as
+            # missing.
+            LOG.warning("pod %s has no copy of a volume type for a list of pools: %s", pod.name, error)
+            return asked
 
 
 def _by(listing: Listing, names: Mapping[PodId, str | None]) -> Listing:

@@ -2,9 +2,12 @@
 """How much did projects use in a period? What the pods say, added up per project."""
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlencode
 
 from tricircle.copies.flavors import central_name
 from tricircle.doors.compute.quotas.usage_pages import Page
+from tricircle.doors.compute.quotas.usage_readings import PAGED_SINCE, read
+from tricircle.errors import InvalidRequestError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier
 from tricircle.road.gather import marks
@@ -12,7 +15,10 @@ from tricircle.road.paging import next_query
 
 _TOTALS = ("total_hours", "total_local_gb_usage", "total_memory_mb_usage", "total_vcpus_usage")
 
-_OF_PAGES = (b"limit=", b"marker=")
+_OF_PAGES = ("limit", "marker")
+_UNKNOWABLE = (
+    "It cannot be known now where the marker is, because an availability zone does not answer. Please try again later."
+)
 
 
 class Usage:
@@ -26,53 +32,71 @@ class Usage:
         self._carrier = carrier
 
     async def index(self, request: Request) -> Answer:
-        """Every project's usage."""
+        """Every project's usage. Raises as ``show``."""
         return await self._summed(request, "tenant_usages")
 
     async def show(self, request: Request) -> Answer:
         """One project's usage; empty when it used nothing.
 
         :raises InvalidRequestError: no server has the marker
+        :raises UnavailableError: no server that can be seen now has it
         """
         return await self._summed(request, "tenant_usage")
 
     async def _summed(self, request: Request, key: str) -> Answer:
-        pairs = request.query.split(b"&")
-        query = [pair for pair in pairs if not pair.startswith(_OF_PAGES)]
+        pairs = request.query_pairs()
+        query = [(name, value) for name, value in pairs if name not in _OF_PAGES]
         if len(query) < len(pairs):
             # What is not passed on must be good all the same; the centre, where nothing runs, knows no marker.
-            rest = b"&".join(pair for pair in pairs if not pair.startswith(b"marker="))
-            answer = await self._carrier.central(request, query=rest)
+            rest = urlencode([(name, value) for name, value in pairs if name != "marker"])
+            answer = await self._carrier.central(request, query=rest.encode())
             if answer.status >= 400:
                 return answer
         page = _page_of(request, is_detailed=key == "tenant_usage")
         if page is not None:
-            query = [*(pair for pair in query if pair and not pair.startswith(b"detailed=")), b"detailed=1"]
-        fan = await self._carrier.fan_out(request, query=b"&".join(query))
-        if fan.refusal is not None:
-            return await self._carrier.answer(request, *fan.refusal)
-        parts: list[Mapping[str, object]] = []
-        for reply in fan.good:
-            found = reply.json().get(key)
-            parts += found if isinstance(found, list) else [found] if isinstance(found, dict) and found else []
-        usages, following = (summed(parts), None) if page is None else page.of(summed(parts))
+            query = [*((name, value) for name, value in query if name != "detailed"), ("detailed", "1")]
+        readings = await read(self._carrier, request, query, key)
+        if readings.refusal is not None:
+            return await self._carrier.answer(request, *readings.refusal)
+        usages, following = _cut(page, summed(readings.parts), is_whole=not readings.lacking)
         value: object = usages if key == "tenant_usages" else next(iter(usages), {})
         body: dict[str, object] = {key: value}
         if following is not None:
-            href = self._carrier.page_link(request, next_query(request.query_pairs(), following))
+            href = self._carrier.page_link(request, next_query(pairs, following))
             body[f"{key}_links"] = [{"rel": "next", "href": href}]
-        return Answer.json(200, body, marks(fan.lacking))
+        return Answer.json(200, body, marks(readings.lacking))
+
+
+def _cut(
+    page: Page | None, whole: list[dict[str, object]], *, is_whole: bool
+) -> tuple[list[dict[str, object]], str | None]:
+    """What is asked for of all usages, and the next page's marker.
+
+    :raises InvalidRequestError: no server has the marker
+    :raises UnavailableError: no server that can be seen now has it
+    """
+    if page is None:
+        return whole, None
+    try:
+        return page.of(whole)
+    except InvalidRequestError as error:
+        if is_whole:
+            raise
+        raise UnavailableError(_UNKNOWABLE) from error
 
 
 def _page_of(request: Request, *, is_detailed: bool) -> Page | None:
     """Which page is asked for; None: everything. The form of what is asked is in order."""
-    asked = dict(request.query_pairs())
-    if (request.microversion or (2, 1)) < (2, 40) or not asked.keys() & {"limit", "marker"}:
+    pairs = request.query_pairs()
+    asked = dict(pairs)
+    if (request.microversion or (2, 1)) < PAGED_SINCE or not asked.keys() & {"limit", "marker"}:
         return None
+    # Nova takes the last of these, and the first of "detailed".
+    detailed = next((value for name, value in pairs if name == "detailed" and value), "0")
     return Page(
         limit=int(asked.get("limit", 0)),
         marker=asked.get("marker"),
-        is_detailed=is_detailed or asked.get("detailed") == "1",
+        is_detailed=is_detailed or detailed == "1",
     )
 
 

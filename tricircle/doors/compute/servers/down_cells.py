@@ -91,7 +91,9 @@ class DownCells:
             changed[SEEN] = [{**(known or {}), **seen}]
         if routing.details.get(ENDING) and is_kept(server):
             changed[ENDING] = None
-        if not changed:
+        # A boot on a busy machine is written down later than the pod began it.
+        is_age_known = _born(routing) == server.get("created")
+        if not changed and is_age_known:
             return
         born = when(server.get("created"))
         try:

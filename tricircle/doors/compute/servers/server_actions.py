@@ -18,7 +18,12 @@ from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.proxies.address_actions import AddressActions
 from tricircle.doors.compute.quotas.quota import Quota, one_of
-from tricircle.doors.compute.rehearsal import refused_as_it_is, rehearse_on_server
+from tricircle.doors.compute.rehearsal import (
+    ZONE_IN_UNSHELVE,
+    is_since,
+    refused_as_it_is,
+    rehearse_on_server,
+)
 from tricircle.doors.compute.servers import plugs
 from tricircle.doors.compute.servers.consoles import ACTIONS, ConsoleCalls
 from tricircle.doors.compute.servers.group_actions import ADD, REMOVE, GroupActions
@@ -201,7 +206,7 @@ class ServerActions:
         pod = await self._pod(request)
         asked = document["rebuild"]
         name = asked.get("key_name") if isinstance(asked, Mapping) else None
-        if isinstance(name, str) and (request.microversion or (2, 1)) >= (2, 54):
+        if isinstance(name, str) and is_since(request, (2, 54)):
             if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
                 return refusal
             keypair = await self._declared.keypair(request.context, name, request.context.deadline)
@@ -222,11 +227,16 @@ class ServerActions:
         return await self._said(request, pod, reply)
 
     async def _unshelve(self, request: Request, document: Document) -> Answer:
-        """From 2.77 on an AZ may be named: it must be the server's own, since a server does not change pods."""
+        """From 2.77 on an AZ may be named: it must be the server's own, since a server does not change pods.
+
+        Below, Nova takes anything and heeds nothing of it.
+        """
         pod = await self._pod(request)
+        if not is_since(request, ZONE_IN_UNSHELVE):
+            return await self._brought_back(request, pod, document)
         asked = host_in(pod, document["unshelve"])
         if not isinstance(asked, Mapping) or not isinstance(asked.get("availability_zone"), str):
-            return await self._brought_back(request, pod, {"unshelve": asked})
+            return await self._brought_back(request, pod, {**document, "unshelve": asked})
         if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
             return refusal
         zone = asked["availability_zone"]
