@@ -9,7 +9,7 @@ import pytest
 from tests.functional.network_world import Json, Rest, World, open_world
 from tricircle.model.routing import Kind
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture

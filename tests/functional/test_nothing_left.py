@@ -17,7 +17,7 @@ from tricircle.conf.load import load
 from tricircle.ledger.quarantine import Quarantine
 from tricircle.store.engine import create_engine
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhYi1rZXktb25seS1mb3ItdGVzdHMtbm90LXVzZWQh left"
 #: Everything of Neutron's that we make copies of.
