@@ -128,18 +128,23 @@ class Tenant:
                 return
 
     def _sweep_networking(self) -> None:
-        # A trunk holds its ports.
-        for trunk_id in self._belonging(self.region.centre, "trunks"):
-            self.region.admin.delete("network", f"/trunks/{trunk_id}")
-        for collection in _NETWORKING:
-            for thing_id in self._belonging(self.region.centre, collection):
-                self.region.admin.delete("network", f"/{collection}/{thing_id}")
+        def left() -> dict[str, list[str]]:
+            # What something else holds still refuses to go; a moment later it goes.
+            self._delete_networking()
+            return self._networking()
+
         for operator in self.region.pods.values():
             # The default group that a pod made by itself for a call past the doors.
             for group in operator.list("network", "security-groups", name="default"):
                 if group["project_id"] == self.project_id:
                     operator.delete("network", f"/security-groups/{group['id']}")
-        eventually(self._networking, lambda left: not left, f"nothing of {self.name} is left")
+        eventually(left, lambda seen: not seen, f"nothing of {self.name} is left")
+
+    def _delete_networking(self) -> None:
+        # A trunk holds its ports.
+        for collection in ("trunks", *_NETWORKING):
+            for thing_id in self._belonging(self.region.centre, collection):
+                self.region.admin.delete("network", f"/{collection}/{thing_id}")
 
     def _sweep_limits(self) -> None:
         for operator in (self.region.centre, *self.region.pods.values()):
