@@ -8,6 +8,7 @@ import requests
 from lab.topology import PASSWORD
 from tests.functional.region_world import Caller, Json, Region, at_once, eventually, ids, sign_in, unique
 
+#: In the order in which they can go: a trunk holds its ports.
 _NETWORKING = ("trunks", "ports", "networks", "security-groups", "address-groups", "qos/policies")
 _LIMITS = (("compute", "/os-quota-sets"), ("block-storage", "/os-quota-sets"), ("network", "/quotas"))
 
@@ -141,8 +142,7 @@ class Tenant:
         eventually(left, lambda seen: not seen, f"nothing of {self.name} is left")
 
     def _delete_networking(self) -> None:
-        # A trunk holds its ports.
-        for collection in ("trunks", *_NETWORKING):
+        for collection in _NETWORKING:
             for thing_id in self._belonging(self.region.centre, collection):
                 self.region.admin.delete("network", f"/{collection}/{thing_id}")
 
