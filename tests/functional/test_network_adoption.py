@@ -11,7 +11,6 @@ from tricircle.copies.addresses import Addresses
 from tricircle.copies.adoption import Adoptions, Observed
 from tricircle.copies.networks import physical_networks, wanted_network
 from tricircle.errors import ConflictError, NotFoundError
-from tricircle.model.job import JobType
 from tricircle.model.routing import Kind, Routing
 
 pytestmark = pytest.mark.lab
@@ -156,7 +155,6 @@ async def test_what_stands_in_the_way_is_named(scene: Scene) -> None:
     with pytest.raises(ConflictError, match=r"network: mtu.*address 10\.77\.0\.70"):
         await scene.adopt()
     assert not await world.reach.routings.copies_of(Kind.NETWORK, str(scene.network["id"]))
-    assert not [job for job in await world.reach.queue.waiting() if job.type is JobType.PORT_STATUS]
     assert world.demo.delete("ports", taken["id"]) == 204
     with pytest.raises(NotFoundError):
         await scene.adoptions.observe(str(scene.network["id"]), world.pods[0], "nowhere", world.deadline())
