@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do tests through the doors share: the running region, and for every module a project of its own."""
+"""What do tests on the lab share: the region, a project of its own for every module, and networking by itself."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import requests
 
 from lab.topology import load_lab
+from tests.functional.network_world import World, open_world
 from tests.functional.region_world import ROOT, WATCHES, ZONES, Json, Region, unique
 from tests.functional.tenants import Tenant
 from tests.schemas.checker import Checker
@@ -73,3 +74,10 @@ def servers(tenant: Tenant, flavor: Json, image_id: str) -> dict[str, str]:
     for server_id in made.values():
         assert tenant.active(server_id)["status"] == "ACTIVE"
     return made
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """The centre and two pods as tests of networking see them, with a worker of the test's own."""
+    async with open_world() as opened:
+        yield opened

@@ -2,20 +2,13 @@
 """Networks, subnets, security groups and ports of the centre, realised in two real pods."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.functional.network_world import Json, World, open_world
+from tests.functional.network_world import Json, World
 from tricircle.model.routing import Kind
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 async def _realise(world: World, port: Json, number: int) -> Json:

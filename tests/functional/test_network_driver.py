@@ -8,16 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.functional.network_tables import Tables
-from tests.functional.network_world import CONF, Json, World, open_world
+from tests.functional.network_world import CONF, Json, World
 from tricircle.conf.load import load
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 @pytest.fixture

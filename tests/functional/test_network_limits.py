@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where can a network, a subnet or a port not be? What is said then, and what a real pod honours of a port."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 
 import pytest
 
-from tests.functional.network_world import Json, World, open_world
+from tests.functional.network_world import Json, World
 from tricircle.errors import ConflictError, OutcomeUnknownError
 from tricircle.model.routing import Routing
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 async def _realise(world: World, port: Json, number: int) -> Json:

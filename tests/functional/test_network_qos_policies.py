@@ -1,22 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """QoS policies of the centre on ports and networks, realised in two real pods."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from tests.functional.network_world import Json, World, open_world
+from tests.functional.network_world import Json, World
 from tricircle.model.routing import Kind
 
 pytestmark = pytest.mark.lab
 
 LIMITS, MARKS = "bandwidth_limit_rules", "dscp_marking_rules"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 def _policy(world: World, name: str) -> Json:

@@ -2,20 +2,13 @@
 """What else tenants use of networks: pools, scopes, shares, tags, routes, names, limits, zones. Of real services."""
 
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.functional.network_world import Json, Rest, World, open_world
+from tests.functional.network_world import Json, Rest, World
 from tricircle.model.routing import Kind
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 async def _realise(world: World, port: Json, number: int) -> Json:

@@ -3,11 +3,10 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.functional.network_world import Json, Rest, World, open_world
+from tests.functional.network_world import Json, Rest, World
 from tricircle.context import ProjectId
 from tricircle.copies.origins import GATEWAY, USER
 from tricircle.copies.server_ports import detached
@@ -16,12 +15,6 @@ from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 @pytest.fixture

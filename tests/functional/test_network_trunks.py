@@ -2,21 +2,14 @@
 """Trunks of the centre, realised in a real pod with the port that is their parent."""
 
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.functional.network_world import Json, World, open_world
+from tests.functional.network_world import Json, World
 from tricircle.copies.statuses import awaited, look
 from tricircle.model.routing import Kind
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 def _trunk(world: World, parent: Json, *sub_ports: Json, **values: object) -> Json:

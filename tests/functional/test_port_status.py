@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A tenant sees the status that the port has in its pod."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from tests.functional.network_world import Json, World, open_world
+from tests.functional.network_world import Json, World
 from tricircle.copies.statuses import awaited, look
 from tricircle.model.pod import Pod
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 async def _copied(world: World, number: int = 0, **values: object) -> tuple[Json, str]:

@@ -3,14 +3,13 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.functional.network_tables import Tables
-from tests.functional.network_world import CONF, Json, Rest, World, open_world
+from tests.functional.network_world import CONF, Json, Rest, World
 from tests.functional.outage import without_network_of
 from tests.functional.region_world import Region
 from tests.functional.sick_pod import Health, sick_pod
@@ -27,12 +26,6 @@ pytestmark = pytest.mark.lab
 _NARROW = {"provider:network_type": "vlan", "provider:physical_network": "narrow"}
 #: What a tenant must not read.
 _OURS = ("pod", "quarantine", "tricircle", "az1", "az2")
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.functional.network_tables import Tables
-from tests.functional.network_world import CONF, Json, World, open_world
+from tests.functional.network_world import CONF, Json, World
 from tests.functional.outage import without_network_of
 from tricircle.conf.load import load
 from tricircle.model.routing import Kind
@@ -22,12 +21,6 @@ _SOON_S = 45
 @pytest.fixture
 def tables() -> Tables:
     return Tables(load(["--config-file", str(CONF)], prog="test").database.connection)
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 def _group(world: World, **values: object) -> Json:

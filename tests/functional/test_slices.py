@@ -1,19 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Can a tenant, by any call of Neutron's, take addresses from a pod that uses them, or pretend to be such a port?"""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from tests.functional.network_world import Json, World, open_world
+from tests.functional.network_world import Json, World
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
-        yield opened
 
 
 async def _piece(world: World, network: Json) -> Json:
