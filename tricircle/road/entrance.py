@@ -26,7 +26,7 @@ from tricircle.observe.logs import without_secrets
 from tricircle.road.carrier import Carrier
 from tricircle.road.door import Door, ProjectInPath
 from tricircle.road.forward import COMPUTE_REQUEST_ID
-from tricircle.road.needs import Authorises, Identifies, SeesPods
+from tricircle.road.needs import Authorises, Identifies, KnownPods
 from tricircle.road.path import Path
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.stray import Strays
@@ -76,7 +76,7 @@ class Gate:
 
     validator: Identifies
     enforcer: Authorises
-    pods: SeesPods
+    pods: KnownPods
     settings: RoadSettings
     ranges: Ranges
 

@@ -118,11 +118,3 @@ class Authorises(Protocol):
     def authorize(self, context: RequestContext, rule: str, target: Mapping[str, object] | None = None) -> None:
         """:raises ForbiddenError: the caller may not"""
         ...
-
-
-class SeesPods(Protocol):
-    """The pods as last read (``pods/registry.py``)."""
-
-    async def pods(self) -> tuple[Pod, ...]:
-        """All pods, the central region's row included."""
-        ...

@@ -11,7 +11,7 @@ from tricircle.http.dialects import Dialect
 from tricircle.http.listener import CONTEXT_KEY, GLOBAL_REQUEST_ID_KEY, REQUEST_ID_KEY
 from tricircle.http.message import Answer
 from tricircle.road.entrance import Entrance, Gate, OpenDoor, RoadSettings
-from tricircle.road.needs import Authorises, Identifies, SeesPods
+from tricircle.road.needs import Authorises, Identifies, KnownPods
 from tricircle.road.path import ascii_target, canonical
 from tricircle.road.trip import Receive, Trip
 from tricircle.road.versions import Ranges
@@ -36,7 +36,7 @@ class Road:
         *,
         validator: Identifies,
         enforcer: Authorises,
-        pods: SeesPods,
+        pods: KnownPods,
         settings: RoadSettings,
         root: Callable[[], Answer] | None = None,
         ranges: Ranges | None = None,

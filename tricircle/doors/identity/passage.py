@@ -8,16 +8,15 @@ administrator.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
 
 import msgspec
 
-from tricircle.context import Deadline, RequestContext
 from tricircle.doors.identity.catalogs import Body, for_tenants, narrowed
 from tricircle.errors import BadUpstreamAnswerError, NotFoundError, TricircleError, UnauthorizedError
-from tricircle.http.message import Answer, Headers, Request
+from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Service
 from tricircle.road.carrier import Carrier
+from tricircle.road.needs import Identifies
 
 LOG = logging.getLogger(__name__)
 
@@ -28,28 +27,6 @@ _NOT_FOUND = {
     "limit": "limit for",
     "registered_limit": "registered limit for",
 }
-
-
-class Identifies(Protocol):
-    """Who asks (``keystone/tokens.py``)."""
-
-    async def identify(
-        self,
-        headers: Headers,
-        method: str,
-        path: str,
-        service: Service | None,
-        request_id: str,
-        deadline: Deadline,
-        *,
-        global_request_id: str | None = None,
-    ) -> RequestContext:
-        """The caller. :raises UnauthorizedError: no valid token"""
-        ...
-
-    def forget(self, token: str) -> None:
-        """Believe nothing of a token any more."""
-        ...
 
 
 class Passage:
