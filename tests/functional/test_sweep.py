@@ -203,6 +203,10 @@ def test_a_port_that_the_operator_deleted_is_made_and_plugged_in_again(
     assert copy["fixed_ips"][0]["ip_address"] == port["fixed_ips"][0]["ip_address"]
     addresses = tenant.active(server_id)["addresses"]
     assert [ip["addr"] for of in addresses.values() for ip in of] == [port["fixed_ips"][0]["ip_address"]]
+    # A job that looks whether it is plugged in runs a second later.
+    eventually(
+        lambda: central_ports(region, server_id)[0]["status"], lambda seen: seen == "ACTIVE", "its status follows"
+    )
     assert sweeper.sweep(POD)["found"] == []
     # It is still a port of ours: it ends with its server.
     tenant.gone("compute", f"/servers/{server_id}")

@@ -246,6 +246,20 @@ async def test_a_new_reason_to_run_settles_what_rests(queue: Queue) -> None:
     assert await queue.waiting() == []
 
 
+async def test_what_waiting_jobs_are_told_is_read_together(queue: Queue) -> None:
+    told = JobType.PORT_STATUS, "pod1", PodId("pod1")
+    assert await queue.payload(*told) == {}
+    for payload in ({"port/p1": 1.0, "plugged/s1": 1.0}, {"plugged/s1": 2.0}):
+        await queue.append(told[0], told[1], ProjectId(""), pod_id=told[2], payload=payload)
+    await queue.append(told[0], "pod2", ProjectId(""), pod_id=PodId("pod2"), payload={"port/p2": 1.0})
+    wanted = {"port/p1": 1.0, "plugged/s1": 2.0}
+    assert await queue.payload(*told) == wanted
+    claims = {claim.jobs[0].resource_id: claim for claim in await _claim(queue)}
+    assert await queue.payload(*told) == wanted, "while it runs too"
+    await queue.fail(claims["pod1"], "broken")
+    assert await queue.payload(*told) == {}, "nobody looks any more"
+
+
 async def test_of_many_workers_one_gets_the_key(queue: Queue) -> None:
     for round_ in range(10):
         for _ in range(30):

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from tricircle.audit.findings import NOBODY, Finding, Holding, What
 from tricircle.context import ProjectId
-from tricircle.copies.pod_status import said, shown
+from tricircle.copies.pod_status import is_awaited, said, shown
 from tricircle.model.routing import Kind, Routing, RoutingState
 
 Body = Mapping[str, object]
@@ -50,12 +50,14 @@ class Known:
     :ivar others: routings, bound or not, of what the marks of holdings without a row name, by central id
     :ivar central: the originals by central id; one that is not among them is gone
     :ivar before: what was made or changed later may be the work of a request that is still under way
+    :ivar awaited: what jobs look at by themselves (``copies/pod_status.py``)
     """
 
     rows: Mapping[str, Routing]
     others: Mapping[str, Routing] = field(default_factory=dict)
     central: Mapping[str, Body] = field(default_factory=dict)
     before: datetime
+    awaited: Container[str] = ()
 
 
 _USED = "its original is gone at the centre, and a server uses it"
@@ -196,9 +198,13 @@ def statuses(page: Sequence[Holding], known: Known, pod_name: str) -> Iterator[F
                 continue
         else:
             port_id, wanted = str(central.get("port_id")), said(holding.body)
-        if central.get("status") != wanted:
+        if central.get("status") != wanted and not _is_awaited(central, port_id, known.awaited):
             note = f"{row.kind} {row.central_id}: {central.get('status')}, in the pod {wanted}"
             yield Finding(what=What.STATUS, kind=Kind.PORT, central_id=port_id, project_id=row.project_id, note=note)
+
+
+def _is_awaited(central: Body, port_id: str, wishes: Container[str]) -> bool:
+    return is_awaited(wishes, port_id, str(central.get("device_id") or ""))
 
 
 def at_centre(

@@ -225,9 +225,13 @@ class _Tour:
         if kind is Kind.IMAGE:
             marks += [one.pod_resource_id for one in loose if one.body.get("instance_uuid")]
         others = await self._reach.routings.in_pod_by_central(kind, marks, self._pod.id) if marks else {}
+        # Before the centre: a job that ends in between has written what it saw.
+        awaited = await self._awaited() if kind in (Kind.PORT, Kind.TRUNK) else ()
         wanted = {*marks, *(row.central_id for row in rows_there.values())}
         central = await self._centre.originals(kind, wanted, deadline=self._deadline) if wanted else {}
-        known = compare.Known(rows=rows_there, others=others, central=central, before=self._before(started))
+        known = compare.Known(
+            rows=rows_there, others=others, central=central, before=self._before(started), awaited=awaited
+        )
         if kind is Kind.SECURITY_GROUP:
             rules = [rule for one in page for rule in rows(one.body, "security_group_rules")]
             self._named.add({text(rule, "remote_address_group_id") for rule in rules} - {""})
@@ -319,6 +323,10 @@ class _Tour:
 
     def _before(self, started: datetime) -> datetime:
         return started - timedelta(seconds=self._in_flight_s)
+
+    async def _awaited(self) -> Collection[str]:
+        """What of the pod's ports jobs look at by themselves."""
+        return await self._reach.queue.payload(JobType.PORT_STATUS, self._pod.id, self._pod.id)
 
     async def _rows(self, kind: Kind, page: Sequence[Holding]) -> dict[str, Routing]:
         ids = [holding.pod_resource_id for holding in page]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, rows, text
-from tricircle.copies.pod_status import ACTIVE, DOWN, ERROR, said, shown
+from tricircle.copies.pod_status import ACTIVE, CHANGED, DOWN, ERROR, PLUGGED, PORT, said, shown, wish
 from tricircle.copies.reach import Reach
 from tricircle.copies.trunked import PATH as TRUNKS
 from tricircle.errors import RetryLaterError, UpstreamStatusError
@@ -35,12 +35,10 @@ SOON_S = 1.0
 #: A job is about a pod, and about ports of many projects.
 NOBODY = ProjectId("")
 _SETTLED = (ACTIVE, ERROR)
-_PLUGGED, _PORT, _CHANGED = "plugged", "port", "changed"
-_BETWEEN = "/"
 #: Seconds for which a port is awaited; of a change of a server nobody can tell whether it is one of its ports too.
-_PATIENCE_S: Mapping[str, float] = {_PLUGGED: 900.0, _PORT: 900.0, _CHANGED: 60.0}
+_PATIENCE_S: Mapping[str, float] = {PLUGGED: 900.0, PORT: 900.0, CHANGED: 60.0}
 #: By how much of the time waited the next look is later.
-_STEPS: Mapping[str, float] = {_PLUGGED: 0.5, _PORT: 0.5, _CHANGED: 2.0}
+_STEPS: Mapping[str, float] = {PLUGGED: 0.5, PORT: 0.5, CHANGED: 2.0}
 _DISABLED_S = 60.0
 #: Ids in one query: 41 characters each, and a request line may have 8 kB.
 _IDS = 100
@@ -50,17 +48,17 @@ _CENTRAL = ("id", "status", "admin_state_up", "trunk_details")
 
 def plugged(server_id: str) -> dict[str, object]:
     """The payload of a job that awaits the ports of a server which was booted, or got an interface."""
-    return {_PLUGGED + _BETWEEN + server_id: time.time()}
+    return {wish(PLUGGED, server_id): time.time()}
 
 
 def changed(server_id: str) -> dict[str, object]:
     """The payload of a job that looks whether the ports of a server changed, as when it is stopped."""
-    return {_CHANGED + _BETWEEN + server_id: time.time()}
+    return {wish(CHANGED, server_id): time.time()}
 
 
 def awaited(port_id: str) -> dict[str, object]:
     """The payload of a job that awaits one port (central id), with its trunk and sub-ports when it is a parent."""
-    return {_PORT + _BETWEEN + port_id: time.time()}
+    return {wish(PORT, port_id): time.time()}
 
 
 async def look(reach: Reach, pod: Pod, payload: Mapping[str, object]) -> None:
@@ -128,7 +126,7 @@ class Statuses:
             return None
         if pod.state is PodState.DISABLED:
             raise RetryLaterError("The pod is not asked for now.", after_s=_DISABLED_S)
-        wishes = {key: float(str(since)) for key, since in run.payload.items() if key.partition(_BETWEEN)[0] in _STEPS}
+        wishes = {key: float(str(since)) for key, since in run.payload.items() if _kind(key) in _STEPS}
         ports = {key: await self._ports_of(pod, key) for key in wishes}
         found = await self._learn_all(pod, {one for ids in ports.values() for one in ids}, run.deadline)
         now = time.time()
@@ -145,8 +143,8 @@ class Statuses:
         return {"statuses": found.shown} if found.shown else None
 
     async def _ports_of(self, pod: Pod, key: str) -> list[str]:
-        kind, _, central_id = key.partition(_BETWEEN)
-        if kind == _PORT:
+        kind, _, central_id = key.partition("/")
+        if kind == PORT:
             return [central_id]
         return [copy.central_id for copy in await self._reach.routings.ports_of_server(central_id, pod.id)]
 
@@ -214,14 +212,18 @@ class _Trunk:
     there: str
 
 
+def _kind(key: str) -> str:
+    return key.partition("/")[0]
+
+
 def _is_open(key: str, waited_s: float, awaited_ports: Collection[str]) -> bool:
     """Whether to look again."""
-    kind = key.partition(_BETWEEN)[0]
-    return waited_s <= _PATIENCE_S[kind] and (kind == _CHANGED or bool(awaited_ports))
+    kind = _kind(key)
+    return waited_s <= _PATIENCE_S[kind] and (kind == CHANGED or bool(awaited_ports))
 
 
 def _pause(key: str, since: float, now: float) -> float:
-    return max(SOON_S, (now - since) * _STEPS[key.partition(_BETWEEN)[0]])
+    return max(SOON_S, (now - since) * _STEPS[_kind(key)])
 
 
 def _trunk_id(port: Body) -> str:

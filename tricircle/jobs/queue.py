@@ -233,6 +233,11 @@ class Queue:
         async with transaction(self._engine) as connection:
             return await JobRows.is_waiting(connection, type, resource_id, pod_id)
 
+    async def payload(self, type: JobType, resource_id: str, pod_id: PodId) -> dict[str, object]:  # noqa: A002
+        """What jobs of this type about a resource that wait or run for a pod are told, all together."""
+        async with transaction(self._engine) as connection:
+            return await JobRows.payload(connection, type, resource_id, pod_id)
+
     async def trouble(self, job_id: int) -> str | None:
         """What the last run of a row that waits said was in its way, as ``<class>: <text>``; None: nothing, or it is
         settled."""

@@ -259,6 +259,21 @@ class JobRows:
         return (await connection.execute(statement)).first() is not None
 
     @staticmethod
+    async def payload(
+        connection: AsyncConnection, type_: JobType, resource_id: str, pod_id: PodId
+    ) -> dict[str, object]:
+        """The payloads of the rows of one key that are not given up, oldest first, later ones over earlier ones."""
+        told = await connection.scalars(
+            sa.select(jobs.c.payload)
+            .where(
+                *(jobs.c.type == type_.value, jobs.c.resource_id == resource_id, jobs.c.pod_id == pod_id),
+                jobs.c.failed_at.is_(None),
+            )
+            .order_by(jobs.c.id)
+        )
+        return {name: value for payload in told for name, value in payload.items()}
+
+    @staticmethod
     async def redo(connection: AsyncConnection, ids: Sequence[int] | None) -> int:
         """Give rows whose attempts are used up a fresh start: these, or all; how many there were."""
         statement = sa.update(jobs).where(jobs.c.failed_at.is_not(None))

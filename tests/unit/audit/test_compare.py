@@ -196,6 +196,18 @@ def test_a_server_that_lost_its_port_in_the_pod_lets_go_of_it() -> None:
     assert list(compare.let_go([lost], young, ("s1",))) == []
 
 
+def test_a_status_that_a_job_awaits_is_nobody_elses_matter() -> None:
+    rows = {"c1": routing("p1", "c1", kind=Kind.PORT)}
+    central = {"p1": port(**{"status": "DOWN", "binding:host_id": "Pod1"})}
+    plugged = [holding("c1", "p1", status="ACTIVE")]
+    (found,) = compare.statuses(plugged, known(rows=rows, central=central), "Pod1")
+    assert (found.what, found.kind, found.central_id) == (What.STATUS, Kind.PORT, "p1")
+    for wish in ("plugged/s1", "port/p1", "changed/s1"):
+        assert list(compare.statuses(plugged, known(rows=rows, central=central, awaited={wish}), "Pod1")) == []
+    elsewhere = known(rows=rows, central=central, awaited={"plugged/s2", "port/p2"})
+    assert [one.central_id for one in compare.statuses(plugged, elsewhere, "Pod1")] == ["p1"]
+
+
 def test_ids_are_remembered_in_eight_bytes() -> None:
     seen = Seen()
     seen.add(f"id-{number}" for number in range(10_000))
