@@ -10,8 +10,9 @@ from tricircle.context import PodId, ProjectId
 
 #: The detail of ports and trunks that says which status their copy was last seen to have.
 STATUS = "status"
-#: The detail of subnets and ports that says on which network of the centre they are, also when that has forgotten them.
-#: Missing where it could not be known: of a port or subnet that was gone at the centre before its copy was written down.
+#: The detail of subnets and ports that says on which network of the centre they are, also when it has forgotten them.
+#: Missing where that could not be known: while the copy is being made, and of what was gone at the centre before its
+#: copy was written down (what a process that died had left in a pod).
 NETWORK_ID = "network_id"
 #: The detail of networks and subnets that were in the pod before us: they are used, and neither changed nor deleted.
 ADOPTED = "is_adopted"
