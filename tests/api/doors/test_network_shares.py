@@ -256,6 +256,6 @@ async def test_a_sweep_finds_a_share_that_outlived_its_reason(stage: Stage, is_w
         await stage.rooms.routings.update((await stage.row()).id, details={"projects": names})
     (found,) = await stage.sweep()
     assert (found["what"], found["note"]) == ("differs", "shares")
-    await stage.cloud.work_off()
+    await stage.agree()
     assert stage.shared() == {stage.cloud.project_id("demo"), "theirs"}
     assert await stage.sweep() == []
