@@ -24,7 +24,7 @@ from tricircle.observe import metrics
 from tricircle.road.credible import checked_page
 from tricircle.road.merge import Floor, Item, Listing, Merge, Paging, Position, Stream, values_of
 from tricircle.road.needs import KnownPositions
-from tricircle.road.paging import Wish, in_zone, list_key, next_query, page_size, pod_query, wish_of
+from tricircle.road.paging import Wish, about, list_key, next_query, page_size, pod_query, wish_of
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Row
 from tricircle.upstream.reply import Reply
@@ -136,9 +136,16 @@ class Gatherer:
         :raises InvalidRequestError, NotFoundError: the marker names nothing (compute; block storage)
         :raises UnavailableError: no pod answers, or the marker's place cannot be known now
         """
-        run = await self._begin(request, row, pods, request.context.deadline.within(self._list_deadline_s))
+        listing = row.listing
+        if listing is None or row.collection is None:
+            raise ValueError(f"{row.path} is not a list")
+        zones = listing.zone_filter
+        is_zoned = zones is not None and zones.is_honoured(request.context, request.microversion)
+        wish = wish_of(request.query_pairs(), listing, is_zoned=is_zoned)
+        meant = about([*pods, *older, *disabled], wish, listing)
+        run = await self._begin(request, row, wish, pods, meant)
         for unasked, reason in ((older, _TOO_OLD), (disabled, _DISABLED)):
-            run.missing += [(pod, reason) for pod in in_zone(unasked, run.wish.zone)]
+            run.missing += [(pod, reason) for pod in unasked if pod in meant]
         try:
             items = await self._collect(run)
         finally:
@@ -148,13 +155,13 @@ class Gatherer:
             return await self._unanswered(run)
         return await self._answer(run, items, absent)
 
-    async def _begin(self, request: Request, row: Row, pods: Sequence[Pod], deadline: Deadline) -> _Run:
-        listing = row.listing
-        if listing is None or row.collection is None:
-            raise ValueError(f"{row.path} is not a list")
-        wish = wish_of(request.query_pairs(), listing)
+    async def _begin(self, request: Request, row: Row, wish: Wish, pods: Sequence[Pod], meant: Sequence[Pod]) -> _Run:
+        listing = row.listing or Listing(paging=Paging.NONE)
+        deadline = request.context.deadline.within(self._list_deadline_s)
         asked = [
-            pod for pod in in_zone(pods, wish.zone) if pod_query(wish, listing, pod, size=0, marker=None) is not None
+            pod
+            for pod in pods
+            if pod in meant and pod_query(wish, listing, pod, size=0, marker=None) is not None
         ]
         path = request.root + (row.detail_path or request.path[len(request.root) :])
         loaded = {} if wish.marker is None else await self._loaded(request, row, wish, wish.marker)

@@ -16,6 +16,7 @@ from enum import StrEnum
 from tricircle.context import PodId
 from tricircle.model.pod import Pod
 from tricircle.road.collation import key
+from tricircle.road.zone_filter import ZoneFilter
 
 Item = dict[str, object]
 Query = list[tuple[str, str]]
@@ -48,7 +49,7 @@ class Listing:
     :ivar links: JSON key of the page links; None when the service sends none: then a pod is asked until it has no more
     :ivar noun: what an unknown marker is called in the error (``Volume``)
     :ivar id_key: JSON key of what a marker names
-    :ivar zone_filter: query parameter that names an AZ: answered by choosing pods, not passed on
+    :ivar zone_filter: the filter by AZ; None: the service has none, or knows it for nobody
     :ivar rank: which part of a pod's list an item belongs to, lowest first, whatever the sort key; a pod lists its
         parts one after the other (Nova: servers that were not handed to a cell, then the rest). None: one part
     :ivar adapt: a pod's query from the client's (without marker, limit, offset); None: this pod cannot hold an answer
@@ -65,7 +66,7 @@ class Listing:
     links: str | None = None
     noun: str = "Resource"
     id_key: str = "id"
-    zone_filter: str | None = _ZONE_KEY
+    zone_filter: ZoneFilter | None = None
     rank: Callable[[Item], int] | None = None
     adapt: Callable[[Query, Pod], Query | None] | None = None
 

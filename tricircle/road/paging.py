@@ -37,18 +37,21 @@ class Wish:
     is_bounded: bool = False
 
 
-def wish_of(query: Query, listing: Listing) -> Wish:
+def wish_of(query: Query, listing: Listing, *, is_zoned: bool = True) -> Wish:
     """What a query asks for.
+
+    :param is_zoned: whether the service honours the filter by AZ for whoever asks
 
     What is malformed (``limit=-1``) stays among the filters: the pods refuse it in the service's own words.
 
     >>> wish_of([("limit", "2"), ("sort_key", "name")], Listing(paging=Paging.NOVA)).order
     (('name', True), ('created_at', True))
     """
+    named = listing.zone_filter.name if listing.zone_filter is not None and is_zoned else None
+    zone = _last(query, named)
     if listing.paging is Paging.NONE:
-        zone = _last(query, listing.zone_filter)
-        return Wish(order=listing.order, zone=zone, filters=_without(query, {listing.zone_filter}))
-    taken = {listing.zone_filter}
+        return Wish(order=listing.order, zone=zone, filters=_without(query, {named}))
+    taken = {named}
     limit = _number(query, "limit")
     if limit is not None:
         taken.add("limit")
@@ -63,7 +66,7 @@ def wish_of(query: Query, listing: Listing) -> Wish:
         limit=LONGEST_PAGE if limit is None else min(limit, LONGEST_PAGE),
         offset=offset or 0,
         marker=marker or None,
-        zone=_last(query, listing.zone_filter),
+        zone=zone,
         filters=_without(query, taken),
         is_counting=listing.paging is Paging.CINDER and (_last(query, "with_count") or "").lower() in _TRUE,
         is_bounded=limit is not None,
@@ -80,9 +83,9 @@ def pod_query(wish: Wish, listing: Listing, pod: Pod, *, size: int, marker: str 
         query = listing.adapt(list(wish.filters), pod)
     if query is None:
         return None
-    # A central AZ is a whole pod unless the operator named one of the pod's own.
-    if wish.zone is not None and pod.pod_az_name and listing.zone_filter is not None:
-        query.append((listing.zone_filter, pod.pod_az_name))
+    zones = listing.zone_filter
+    if wish.zone is not None and zones is not None and zones.asks is not None:
+        query = [*query, (zones.name, zones.asks(wish.zone, pod))]
     if listing.paging is not Paging.NONE and not any(name == "limit" for name, _ in query):
         query.append(("limit", str(size)))
     if marker is not None:
@@ -132,9 +135,9 @@ def list_key(project_id: str, door: str, path: str, wish: Wish) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def in_zone(pods: Sequence[Pod], zone: str | None) -> tuple[Pod, ...]:
-    """The pods that a list filtered by an AZ is about."""
-    return tuple(pod for pod in pods if zone is None or pod.az_name == zone)
+def about(pods: Sequence[Pod], wish: Wish, listing: Listing) -> tuple[Pod, ...]:
+    """The pods that a list is about, of all that there are."""
+    return tuple(pods) if listing.zone_filter is None else listing.zone_filter.about(pods, wish.zone)
 
 
 _ONCE = frozenset(("limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count"))

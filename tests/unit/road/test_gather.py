@@ -19,6 +19,7 @@ from tricircle.model.pod import Pod
 from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
 from tricircle.road.merge import Item, Listing, Paging
 from tricircle.road.paging import wish_of
+from tricircle.road.zone_filter import ZoneFilter
 from tricircle.road.row import Row
 from tricircle.upstream.reply import Reply
 
@@ -363,20 +364,21 @@ async def test_brief_lists_are_cut_from_detailed_ones() -> None:
 
 
 async def test_an_az_filter_chooses_pods_and_is_not_passed_on() -> None:
-    """Pods call their zones differently."""
+    """Pods call their zones differently. Where the service has no such filter, it is the pods' business."""
     pods = [
         FakePod(pod=pod("P1", "az1"), items=[item("a", 1, 1)]),
         FakePod(pod=pod("P2", "az2"), items=[item("b", 1, 1)]),
     ]
-    row = nova_row()
-    assert row.listing is not None
-    access = FakeAccess(pods, row.listing)
-    answer = await Gatherer(access, FakePositions(), list_deadline_s=5).gather(
-        request("/v2.1/servers/detail", "availability_zone=az2"), row, [one.pod for one in pods]
-    )
-    assert isinstance(answer.body, bytes)
-    assert ids(msgspec.json.decode(answer.body)) == ["b"]
-    assert access.queries == ["limit=1000"] or all("availability_zone" not in query for query in access.queries)
+    cases = ((ZoneFilter(), ["b"], False), (ZoneFilter(members=None), ["a", "b"], True), (None, ["a", "b"], True))
+    for zones, found, is_passed_on in cases:
+        row = nova_row(zone_filter=zones)
+        assert row.listing is not None
+        access = FakeAccess(pods, row.listing)
+        answer = await Gatherer(access, FakePositions(), list_deadline_s=5).gather(
+            request("/v2.1/servers/detail", "availability_zone=az2"), row, [one.pod for one in pods]
+        )
+        assert ids(answer.object()) == found
+        assert {"availability_zone=az2" in query for query in access.queries} == {is_passed_on}
 
 
 @settings(max_examples=40, deadline=None)

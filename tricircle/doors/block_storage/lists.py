@@ -12,7 +12,10 @@ from tricircle.model.routing import Kind
 from tricircle.road.merge import Listing, Order, Paging, Query
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
+from tricircle.road.zone_filter import ZoneFilter
 
+#: From here on Cinder takes the filters of its ``resource_filters.json`` from members, and refuses all others.
+_FILTERS_SINCE = (3, 31)
 _ANY = ("GET", "POST", "PUT", "DELETE")
 
 
@@ -24,7 +27,7 @@ class List:
     :ivar links: JSON key of the page links; None when Cinder sends none
     :ivar brief: what the brief list shows; the detailed one shows all
     :ivar adapt: a pod's query from the client's
-    :ivar is_blind: as in ``Listing``
+    :ivar is_blind, zone_filter: as in ``Listing``
     """
 
     kind: Kind
@@ -36,6 +39,7 @@ class List:
     shape: Shape | None = None
     adapt: Callable[[Query, Pod], Query | None] | None = None
     is_blind: bool = False
+    zone_filter: ZoneFilter | None = None
 
     def rows(self, path: str) -> Iterator[Row]:
         """The brief list at ``path`` and the detailed one below it. Only detail carries the sort keys."""
@@ -49,6 +53,7 @@ class List:
                 brief=brief,
                 adapt=self.adapt,
                 is_blind=self.is_blind,
+                zone_filter=self.zone_filter,
             )
             yield Row(
                 ("GET",),
@@ -70,6 +75,7 @@ VOLUMES = List(
     brief=("id", "name", "links"),
     shape=VOLUME,
     adapt=adapting("host", "cluster_name"),
+    zone_filter=ZoneFilter(),
 )
 SNAPSHOTS = List(
     kind=Kind.SNAPSHOT,
@@ -77,6 +83,7 @@ SNAPSHOTS = List(
     collection="snapshots",
     links="snapshots_links",
     brief=("id", "created_at", "updated_at", "name", "description", "volume_id", "status", "size", "metadata"),
+    zone_filter=ZoneFilter(members=(_FILTERS_SINCE, None)),
 )
 BACKUPS = List(
     kind=Kind.BACKUP,
@@ -85,6 +92,7 @@ BACKUPS = List(
     links="backups_links",
     brief=("id", "name", "links"),
     shape=ZONED,
+    zone_filter=ZoneFilter(members=None),
 )
 ATTACHMENTS = List(
     kind=Kind.ATTACHMENT,

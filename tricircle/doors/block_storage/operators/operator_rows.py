@@ -17,12 +17,13 @@ from tricircle.doors.block_storage.volumes.volume_views import MESSAGE
 from tricircle.http.message import Answer, Request
 from tricircle.road.merge import Listing, Paging
 from tricircle.road.row import Behaviour, Row
+from tricircle.road.zone_filter import ZoneFilter
 
 #: A list that comes whole.
-_WHOLE = Listing(paging=Paging.NONE, zone_filter=None, adapt=adapting("host"))
+_WHOLE = Listing(paging=Paging.NONE, adapt=adapting("host"))
 #: As that, of things that are named as hosts are.
-_NAMED = Listing(paging=Paging.NONE, zone_filter=None, adapt=adapting("name"))
-_ZONED = Listing(paging=Paging.NONE, zone_filter="zone")
+_NAMED = Listing(paging=Paging.NONE, adapt=adapting("name"))
+_ZONED = Listing(paging=Paging.NONE, zone_filter=ZoneFilter(name="zone"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,19 @@ from tricircle.doors.block_storage.volumes.groups import Groups
 from tricircle.doors.block_storage.volumes.volume_views import GROUP, GROUP_SNAPSHOT
 from tricircle.model.routing import Kind
 from tricircle.road.row import Behaviour, Row
+from tricircle.road.zone_filter import ZoneFilter
 
 _BRIEF = ("id", "name")
-_GROUPS = List(kind=Kind.GROUP, noun="Group", collection="groups", links="group_links", brief=_BRIEF, shape=GROUP)
+_GROUPS = List(
+    kind=Kind.GROUP,
+    noun="Group",
+    collection="groups",
+    links="group_links",
+    brief=_BRIEF,
+    shape=GROUP,
+    # Later, Cinder's ``resource_filters.json`` says which filters there are for members.
+    zone_filter=ZoneFilter(members=((0, 0), (3, 30))),
+)
 _SNAPSHOTS = List(
     kind=Kind.GROUP_SNAPSHOT,
     noun="GroupSnapshot",
@@ -73,7 +83,8 @@ def _snapshot_rows(derived: Derived) -> Iterator[Row]:
 
 def _legacy_group_rows(grouping: Grouping) -> Iterator[Row]:
     path, one = "/consistencygroups", "consistencygroup"
-    yield from replace(_GROUPS, collection="consistencygroups", links="consistencygroup_links").rows(path)
+    legacy = replace(_GROUPS, collection="consistencygroups", links="consistencygroup_links", zone_filter=ZoneFilter())
+    yield from legacy.rows(path)
     yield Row(("POST",), path, Behaviour.PLACE, kind=Kind.GROUP, handler=grouping.groups.create_legacy)
     source = replace(
         _FROM_SOURCE,

@@ -9,6 +9,7 @@ from tricircle.doors.compute.boots.launches import Launches
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.operators.operator_views import by_host
 from tricircle.doors.compute.servers.down_cells import DownCells, is_listed
+from tricircle.doors.compute.zones import FILTER
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -86,6 +87,7 @@ DETAILED = Listing(
     fields=_FIELDS,
     links="servers_links",
     noun="Instance",
+    zone_filter=FILTER,
     rank=_rank,
     adapt=_by_host,
 )
