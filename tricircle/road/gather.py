@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import urlencode
 
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.errors import (
@@ -151,6 +152,8 @@ class Gatherer:
         finally:
             await _end(run.pending)
         absent = await self._absent(run, items)
+        if not run.merge.streams and (refusal := await self._refusal(run, pods)) is not None:
+            return refusal
         if run.merge.streams and not run.answered and not absent:
             return await self._unanswered(run)
         return await self._answer(run, items, absent)
@@ -292,6 +295,23 @@ class Gatherer:
                 self._miss(run, stream, f"status {reply.status}")
                 return None
             run.merge.refuse(stream)
+
+    async def _refusal(self, run: _Run, pods: Sequence[Pod]) -> Answer | None:
+        """What the service says against a list to which no pod can give anything: the first that answers is asked for
+        it, and whatever it holds is none of the caller's business."""
+        query = list(run.wish.filters)
+        if run.listing.paging is not Paging.NONE and "limit" not in dict(query):
+            query.append(("limit", "1"))
+        for pod in pods:
+            try:
+                reply = await self._access.page(run.request, pod, run.path, urlencode(query), run.deadline)
+                if reply.status < 300 and "count" in reply.json():
+                    run.counts[pod.id] = 0
+            except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError):
+                continue
+            if reply.status < 500:
+                return None if reply.status < 300 else await self._access.refusal(run.request, pod, reply)
+        return None
 
     @staticmethod
     def _miss(run: _Run, stream: Stream, reason: str) -> None:

@@ -381,6 +381,21 @@ async def test_an_az_filter_chooses_pods_and_is_not_passed_on() -> None:
         assert {"availability_zone=az2" in query for query in access.queries} == {is_passed_on}
 
 
+async def test_a_list_that_no_pod_can_add_to_is_refused_as_any_other() -> None:
+    """One pod that answers is asked: what it holds is not shown."""
+    sick = FakePod(pod=pod("P1", "az1"), items=[], failure=UnavailableError("down"))
+    well = FakePod(pod=pod("P2", "az2"), items=[item("b", 1, 1)])
+    row = cinder_row(zone_filter=ZoneFilter())
+    status, body = await page([sick, well], row, "availability_zone=az9&with_count=true")
+    assert (status, body) == (200, {"servers": [], "count": 0})
+    well.refusal = 400
+    status, body = await page([sick, well], row, "availability_zone=az9&sort_key=colour")
+    assert (status, body) == (400, {"badRequest": {"message": "no"}})
+    sick.refusal, sick.failure, well.failure = 403, None, UnavailableError("down")
+    status, _ = await page([sick, well], nova_row(adapt=lambda query, pod: None), "flavor=nobodys&all_tenants=1")
+    assert status == 403
+
+
 @settings(max_examples=40, deadline=None)
 @given(worlds(), st.integers(1, 9), st.sets(st.integers(0, 11)))
 async def test_parts_of_a_pods_list_come_first_everywhere(pods: list[FakePod], limit: int, fresh: set[int]) -> None:
