@@ -5,7 +5,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ from tricircle.errors import (
 )
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
 from tricircle.observe import metrics
 from tricircle.road.credible import checked_page
 from tricircle.road.merge import Floor, Item, Listing, Merge, Paging, Position, Stream, values_of
@@ -66,6 +67,10 @@ class Access(Protocol):
 
     async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
         """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not."""
+        ...
+
+    async def copies(self, kind: Kind, central_id: str) -> Mapping[PodId, str]:
+        """The id of a declared thing in each pod that has a copy."""
         ...
 
     def refusal(self, request: Request, pod: Pod, reply: Reply) -> Awaitable[Answer]:
@@ -143,6 +148,7 @@ class Gatherer:
         zones = listing.zone_filter
         is_zoned = zones is not None and zones.is_honoured(request.context, request.microversion)
         wish = wish_of(request.query_pairs(), listing, is_zoned=is_zoned)
+        wish = replace(wish, copies=await self._copies(wish, listing))
         meant = about([*pods, *older, *disabled], wish, listing)
         run = await self._begin(request, row, wish, pods, meant)
         for unasked, reason in ((older, _TOO_OLD), (disabled, _DISABLED)):
@@ -157,6 +163,11 @@ class Gatherer:
         if run.merge.streams and not run.answered and not absent:
             return await self._unanswered(run)
         return await self._answer(run, items, absent)
+
+    async def _copies(self, wish: Wish, listing: Listing) -> dict[tuple[str, str], Mapping[PodId, str]]:
+        """The ids in pods of what the filters name."""
+        named = [(name, value) for name, value in wish.filters if name in listing.declared and value]
+        return {(name, value): await self._access.copies(listing.declared[name].kind, value) for name, value in named}
 
     async def _begin(self, request: Request, row: Row, wish: Wish, pods: Sequence[Pod], meant: Sequence[Pod]) -> _Run:
         listing = row.listing or Listing(paging=Paging.NONE)

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from tricircle.context import PodId
 from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
 from tricircle.road.collation import key
 from tricircle.road.zone_filter import ZoneFilter
 
@@ -35,6 +36,18 @@ class Paging(StrEnum):
     NONE = "none"  # the whole list at once
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A filter that names a declared thing by its id, which may be another one in each pod.
+
+    :ivar needs_copy: a pod without a copy holds nothing of it, though it may have something of its own by that id;
+        else it is asked by the id as it is
+    """
+
+    kind: Kind
+    needs_copy: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """What the road must know to merge a collection of pods.
@@ -50,6 +63,7 @@ class Listing:
     :ivar noun: what an unknown marker is called in the error (``Volume``)
     :ivar id_key: JSON key of what a marker names
     :ivar zone_filter: the filter by AZ; None: the service has none, or knows it for nobody
+    :ivar declared: filters that name declared things
     :ivar rank: which part of a pod's list an item belongs to, lowest first, whatever the sort key; a pod lists its
         parts one after the other (Nova: servers that were not handed to a cell, then the rest). None: one part
     :ivar adapt: a pod's query from the client's (without marker, limit, offset); None: this pod cannot hold an answer
@@ -67,6 +81,7 @@ class Listing:
     noun: str = "Resource"
     id_key: str = "id"
     zone_filter: ZoneFilter | None = None
+    declared: Mapping[str, Declared] = field(default_factory=dict)
     rank: Callable[[Item], int] | None = None
     adapt: Callable[[Query, Pod], Query | None] | None = None
 

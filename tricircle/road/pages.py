@@ -2,15 +2,16 @@
 """With what do lists and sums of many pods reach them? Each call is waited for no longer than a list may take."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
-from tricircle.context import Deadline, RequestContext
+from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
+from tricircle.model.routing import Kind
 from tricircle.road.credible import believed
 from tricircle.road.forward import Forwarder
 from tricircle.road.means import Means
@@ -104,6 +105,11 @@ class Pages:
             return None
         pod = next((pod for pod in await self._means.pods.pods() if pod.id == routing.pod_id), None)
         return None if pod is None else (pod, routing.created_at)
+
+    async def copies(self, kind: Kind, central_id: str) -> Mapping[PodId, str]:
+        """The id of a declared thing in each pod that has a copy."""
+        known = await self._means.routings.copies_of(kind, central_id)
+        return {copy.pod_id: copy.pod_resource_id for copy in known if copy.pod_resource_id is not None}
 
     async def offer(self, request: Request, pod: Pod, path: str) -> Reply | None:
         """One GET that is worth something only in time: None without an answer that can be believed."""

@@ -2,10 +2,11 @@
 """What does a client ask of a list, and how is each pod asked for its part? Pure."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from tricircle.context import PodId
 from tricircle.model.pod import Pod
 from tricircle.road.merge import Listing, Order, Paging, Query
 
@@ -23,6 +24,7 @@ class Wish:
     :ivar offset: how many items behind the marker to leave out (block storage only)
     :ivar zone: the AZ that the client filters by
     :ivar filters: what is passed on to every pod: the query without place, limit and AZ
+    :ivar copies: of each thing that a filter names (``Listing.declared``), by filter and value: its id in each pod
     :ivar is_counting: whether the number of all items is asked for
     :ivar is_bounded: whether the client named a limit
     """
@@ -33,6 +35,7 @@ class Wish:
     marker: str | None = None
     zone: str | None = None
     filters: tuple[tuple[str, str], ...] = ()
+    copies: Mapping[tuple[str, str], Mapping[PodId, str]] = field(default_factory=dict)
     is_counting: bool = False
     is_bounded: bool = False
 
@@ -78,9 +81,9 @@ def pod_query(wish: Wish, listing: Listing, pod: Pod, *, size: int, marker: str 
 
     :param size: how many items are wanted; a pod may silently send fewer
     """
-    query: Query | None = list(wish.filters)
-    if listing.adapt is not None:
-        query = listing.adapt(list(wish.filters), pod)
+    query = _in_pod(wish, listing, pod)
+    if query is not None and listing.adapt is not None:
+        query = listing.adapt(query, pod)
     if query is None:
         return None
     zones = listing.zone_filter
@@ -91,6 +94,19 @@ def pod_query(wish: Wish, listing: Listing, pod: Pod, *, size: int, marker: str 
     if marker is not None:
         query.append(("marker", marker))
     return urlencode(query)
+
+
+def _in_pod(wish: Wish, listing: Listing, pod: Pod) -> Query | None:
+    """The filters with ids as the pod knows them; None when it has no copy of what the last of a name asks for."""
+    found: Query = []
+    lacking: dict[str, bool] = {}
+    for name, value in wish.filters:
+        copies = wish.copies.get((name, value))
+        if copies is not None:
+            lacking[name] = listing.declared[name].needs_copy and pod.id not in copies
+            value = copies.get(pod.id, value)
+        found.append((name, value))
+    return None if any(lacking.values()) else found
 
 
 def page_size(wanted: int, pods: int) -> int:

@@ -16,11 +16,12 @@ from tricircle.context import Deadline
 from tricircle.errors import InvalidRequestError, NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
 from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
-from tricircle.road.merge import Item, Listing, Paging
+from tricircle.road.merge import Declared, Item, Listing, Paging
 from tricircle.road.paging import wish_of
-from tricircle.road.zone_filter import ZoneFilter
 from tricircle.road.row import Row
+from tricircle.road.zone_filter import ZoneFilter
 from tricircle.upstream.reply import Reply
 
 NAMES = st.sampled_from([None, "a", "b", "B", "c", "", "zz", "A_1"])
@@ -381,19 +382,43 @@ async def test_an_az_filter_chooses_pods_and_is_not_passed_on() -> None:
         assert {"availability_zone=az2" in query for query in access.queries} == {is_passed_on}
 
 
+async def test_filters_that_name_declared_things_are_asked_by_their_ids_there() -> None:
+    pods = [FakePod(pod=pod(name), items=[item(name, 1, 1)]) for name in ("P1", "P2")]
+    row = nova_row(declared={"flavor": Declared(Kind.FLAVOR, needs_copy=True), "image": Declared(Kind.IMAGE)})
+    assert row.listing is not None
+    access = FakeAccess(pods, row.listing)
+    access.known = {
+        (Kind.FLAVOR, "m1"): {pods[0].pod.id: "tricircle.m1"},
+        (Kind.IMAGE, "i"): {pods[1].pod.id: "i2"},
+    }
+    gatherer = Gatherer(access, FakePositions(), list_deadline_s=5)
+    for query, asked in (
+        ("image=i", ["image=i&limit=1000", "image=i2&limit=1000"]),
+        ("flavor=m1", ["flavor=tricircle.m1&limit=1000"]),
+        # Of several, services take the last.
+        ("flavor=x&flavor=m1", ["flavor=x&flavor=tricircle.m1&limit=1000"]),
+        ("flavor=m1&flavor=x", ["flavor=m1&flavor=x&limit=1"]),
+    ):
+        access.queries.clear()
+        answer = await gatherer.gather(request("/v2.1/servers/detail", query), row, [one.pod for one in pods])
+        assert access.queries == asked
+        assert len(ids(answer.object())) == len(asked) * (not query.endswith("x"))
+
+
 async def test_a_list_that_no_pod_can_add_to_is_refused_as_any_other() -> None:
     """One pod that answers is asked: what it holds is not shown."""
     sick = FakePod(pod=pod("P1", "az1"), items=[], failure=UnavailableError("down"))
     well = FakePod(pod=pod("P2", "az2"), items=[item("b", 1, 1)])
     row = cinder_row(zone_filter=ZoneFilter())
-    status, body = await page([sick, well], row, "availability_zone=az9&with_count=true")
-    assert (status, body) == (200, {"servers": [], "count": 0})
+    answer, body = await page([sick, well], row, "availability_zone=az9&with_count=true")
+    assert (answer.status, body) == (200, {"servers": [], "count": 0})
     well.refusal = 400
-    status, body = await page([sick, well], row, "availability_zone=az9&sort_key=colour")
-    assert (status, body) == (400, {"badRequest": {"message": "no"}})
+    answer, body = await page([sick, well], row, "availability_zone=az9&sort_key=colour")
+    assert (answer.status, body) == (400, {"badRequest": {"message": "no"}})
     sick.refusal, sick.failure, well.failure = 403, None, UnavailableError("down")
-    status, _ = await page([sick, well], nova_row(adapt=lambda query, pod: None), "flavor=nobodys&all_tenants=1")
-    assert status == 403
+    nowhere = nova_row(adapt=lambda query, pod: None)
+    answer, _ = await page([sick, well], nowhere, "flavor=nobodys&all_tenants=1")
+    assert answer.status == 403
 
 
 @settings(max_examples=40, deadline=None)
