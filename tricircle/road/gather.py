@@ -172,11 +172,7 @@ class Gatherer:
     async def _begin(self, request: Request, row: Row, wish: Wish, pods: Sequence[Pod], meant: Sequence[Pod]) -> _Run:
         listing = row.listing or Listing(paging=Paging.NONE)
         deadline = request.context.deadline.within(self._list_deadline_s)
-        asked = [
-            pod
-            for pod in pods
-            if pod in meant and pod_query(wish, listing, pod, size=0, marker=None) is not None
-        ]
+        asked = [pod for pod in pods if pod in meant and pod_query(wish, listing, pod, size=0, marker=None) is not None]
         path = request.root + (row.detail_path or request.path[len(request.root) :])
         loaded = {} if wish.marker is None else await self._loaded(request, row, wish, wish.marker)
         places = {pod.id: place for place, pod in enumerate(pods)}

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from tricircle.context import PodId
 from tricircle.model.pod import Pod
-from tricircle.road.merge import Listing, Order, Paging, Query
+from tricircle.road.merge import Listing, Order, Paging, Query, visible
 
 #: The longest page that we make, and what a client gets who names no limit (Nova's and Cinder's own default).
 LONGEST_PAGE = 1000
@@ -20,6 +20,7 @@ _SHORTEST_ASK = 20
 class Wish:
     """A client's query, taken apart.
 
+    :ivar order: by what pods' items are compared: as far as they show it
     :ivar limit: how many items the page may hold; at most ``LONGEST_PAGE``
     :ivar offset: how many items behind the marker to leave out (block storage only)
     :ivar zone: the AZ that the client filters by
@@ -167,7 +168,7 @@ def _order(query: Query, listing: Listing) -> Order:
     order = named or listing.order
     first = order[0][1] if order else True
     names = {name for name, _ in order}
-    return (*order, *((name, first) for name in listing.ties if name not in names))
+    return visible((*order, *((name, first) for name in listing.ties if name not in names)), listing)
 
 
 def _nova_order(query: Query, listing: Listing) -> Order:

@@ -20,7 +20,7 @@ ALWAYS: tuple[Version, Version | None] = ((0, 0), None)
 class ZoneFilter:
     """A list's filter by AZ.
 
-    Where the service does not honour it for whoever asks, it is passed on as it is: the pods pass it over, or refuse it.
+    Where the service does not honour it for whoever asks, it goes on as it is: the pods pass it over, or refuse it.
 
     :ivar name: the query parameter
     :ivar members: the first and last microversion at which the service honours it for members; None: at none. For

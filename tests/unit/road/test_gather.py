@@ -4,6 +4,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -18,7 +19,7 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
-from tricircle.road.merge import Declared, Item, Listing, Paging
+from tricircle.road.merge import Declared, Item, Listing, Paging, sort_value
 from tricircle.road.paging import wish_of
 from tricircle.road.row import Row
 from tricircle.road.zone_filter import ZoneFilter
@@ -145,6 +146,67 @@ async def test_positions_are_found_again_when_they_were_lost(pods: list[FakePod]
         seen += ids(body)
         at = next_of(body)
     assert seen == expected
+
+
+class Discreet(FakeAccess):
+    """Pods that sort by what they do not show."""
+
+    @staticmethod
+    def _without(item: Item) -> Item:
+        return {key: value for key, value in item.items() if key != "secret"}
+
+    async def page(self, request: Request, pod: Pod, path: str, query: str, deadline: Deadline) -> Reply:
+        reply = await super().page(request, pod, path, query, deadline)
+        body = reply.json()
+        servers = body.get("servers")
+        assert isinstance(servers, list)
+        return Reply(
+            status=200,
+            headers=[],
+            body=msgspec.json.encode({**body, "servers": [self._without(one) for one in servers]}),
+        )
+
+    async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
+        pod, found = await super().find(request, row, marker, deadline)
+        return pod, self._without(found)
+
+
+@settings(max_examples=80, deadline=None)
+@given(worlds(), st.integers(1, 9), st.booleans(), st.data())
+async def test_what_items_do_not_show_loses_and_doubles_nothing(
+    pods: list[FakePod], limit: int, is_told: bool, data: st.DataObject
+) -> None:
+    """Also where positions are lost: by what is shown, and what is equal in that pod after pod, in each pod's order."""
+    for one in pods:
+        for member in one.items:
+            member["secret"] = data.draw(st.integers(0, 3))
+    order = data.draw(st.sampled_from(["sort_key=secret", "sort_key=name&sort_key=secret&sort_dir=asc"]))
+    row = nova_row(unique="n", **({"hidden": frozenset({"secret"})} if is_told else {}))
+    assert row.listing is not None
+    inside = replace(row.listing, hidden=frozenset())
+    access, positions = Discreet(pods, inside), FakePositions()
+    gatherer = Gatherer(access, positions, list_deadline_s=5)
+    seen: list[Item] = []
+    at: str | None = f"{order}&limit={limit}"
+    while at is not None:
+        if data.draw(st.booleans(), label="positions are lost"):
+            positions.lose()
+        body = (await gatherer.gather(request("/v2.1/servers/detail", at), row, [one.pod for one in pods])).object()
+        members = body["servers"]
+        assert isinstance(members, list)
+        seen += members
+        at = next_of(body)
+    assert sorted(str(one["id"]) for one in seen) == sorted(str(one["id"]) for one in all_of(pods))
+    for one in pods:
+        own = [str(member["id"]) for member in one.ordered(parse_qsl(order), inside)]
+        assert [str(member["id"]) for member in seen if member["id"] in own] == own
+    if "name" in order:
+        names = [sort_value(one["name"]) for one in seen]
+        assert names == sorted(names)
+
+
+def all_of(pods: list[FakePod]) -> list[Item]:
+    return [member for one in pods for member in one.items]
 
 
 CINDER_QUERIES = st.sampled_from(

@@ -29,7 +29,7 @@ class List:
     :ivar links: JSON key of the page links; None when Cinder sends none
     :ivar brief: what the brief list shows; the detailed one shows all
     :ivar adapt: a pod's query from the client's
-    :ivar is_blind, zone_filter, declared: as in ``Listing``
+    :ivar fields, is_blind, zone_filter, declared: as in ``Listing``
     """
 
     kind: Kind
@@ -40,6 +40,7 @@ class List:
     order: Order = (("created_at", True),)
     shape: Shape | None = None
     adapt: Callable[[Query, Pod], Query | None] | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
     is_blind: bool = False
     zone_filter: ZoneFilter | None = None
     declared: Mapping[str, Declared] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class List:
                 links=self.links,
                 brief=brief,
                 adapt=self.adapt,
+                fields=self.fields,
                 is_blind=self.is_blind,
                 zone_filter=self.zone_filter,
                 declared=self.declared,
@@ -79,6 +81,13 @@ VOLUMES = List(
     brief=("id", "name", "links"),
     shape=VOLUME,
     adapt=adapting("host", "cluster_name"),
+    fields={
+        "display_name": "name",
+        "display_description": "description",
+        "host": "os-vol-host-attr:host",
+        "migration_status": "os-vol-mig-status-attr:migstat",
+        "project_id": "os-vol-tenant-attr:tenant_id",
+    },
     zone_filter=ZoneFilter(),
     declared=_TYPED,
 )
@@ -88,6 +97,7 @@ SNAPSHOTS = List(
     collection="snapshots",
     links="snapshots_links",
     brief=("id", "created_at", "updated_at", "name", "description", "volume_id", "status", "size", "metadata"),
+    fields={"display_name": "name", "display_description": "description"},
     zone_filter=ZoneFilter(members=(_FILTERS_SINCE, None)),
     declared=_TYPED,
 )

@@ -16,7 +16,9 @@ PODS = [Pod(id=PodId(name), name=name, az_name=az) for name, az in (("P1", "az1"
 ZONES = ["nova", "az1", "tricircle", "circle", "tricircle.fast", "tricircle.az-1", "tricircle.slow"]
 
 
-@pytest.mark.parametrize("wanted", ["fast", "^fast$", "st", "AZ", "az", "az-1", "^a", "1$", "", "circle", "nova", "[f]as"])
+@pytest.mark.parametrize(
+    "wanted", ["fast", "^fast$", "st", "AZ", "az", "az-1", "^a", "1$", "", "circle", "nova", "[f]as"]
+)
 def test_a_pod_leaves_what_one_nova_would(wanted: str) -> None:
     for pod in FILTER.about(PODS, wanted):
         for inside in ZONES:

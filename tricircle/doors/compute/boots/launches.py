@@ -104,7 +104,8 @@ def _items(answer: Answer, collection: str) -> list[Item]:
 
 
 def _sort(items: list[Item], pod: Pod, listing: Listing, wish: Wish) -> None:
-    for place, (_, falls) in reversed(list(enumerate(wish.order))):
+    shown = min((len(values_of(item, pod, listing, wish.order)) for item in items), default=0)
+    for place, (_, falls) in reversed(list(enumerate(wish.order[:shown]))):
         items.sort(key=lambda item: sort_value(values_of(item, pod, listing, wish.order)[place]), reverse=falls)
 
 

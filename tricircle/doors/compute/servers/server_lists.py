@@ -18,14 +18,12 @@ from tricircle.road.row import Row
 _FIELDS: Mapping[str, str] = {
     "access_ip_v4": "accessIPv4",
     "access_ip_v6": "accessIPv6",
-    "auto_disk_config": "OS-DCF:diskConfig",
     "created_at": "created",
     "display_description": "description",
     "display_name": "name",
     "host": "OS-EXT-SRV-ATTR:host",
     "hostname": "OS-EXT-SRV-ATTR:hostname",
     "image_ref": "image/id",
-    "instance_type_id": "flavor/id",
     "kernel_id": "OS-EXT-SRV-ATTR:kernel_id",
     "launch_index": "OS-EXT-SRV-ATTR:launch_index",
     "launched_at": "OS-SRV-USG:launched_at",
@@ -75,12 +73,15 @@ _IGNORED = frozenset(
         "vm_mode",
     )
 )
+#: Sort keys of which servers show nothing (numbers of a database), words that sort otherwise, or only in some states.
+_HIDDEN = frozenset(("auto_disk_config", "instance_type_id", "locked_by", "progress"))
 #: ``/servers/detail``
 DETAILED = Listing(
     paging=Paging.NOVA,
     ties=(),
     unique="uuid",
     ignored=_IGNORED,
+    hidden=_HIDDEN,
     fields=_FIELDS,
     links="servers_links",
     noun="Instance",
