@@ -15,10 +15,12 @@ from tricircle.model.routing import Kind
 from tricircle.road.credible import believed
 from tricircle.road.forward import Forwarder
 from tricircle.road.means import Means
-from tricircle.road.merge import Item
+from tricircle.road.merge import Item, Listing
+from tricircle.road.paging import wish_of
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import ID, PROBES, UNKNOWABLE
 from tricircle.road.row import Row
+from tricircle.road.seek import sought
 from tricircle.road.shaping import Shaper
 from tricircle.road.versions import nearest, serves
 from tricircle.upstream.reply import Reply
@@ -80,6 +82,8 @@ class Pages:
 
     async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
         """One item of a row's collection, as its list has it, and its pod. Raises as ``locate``."""
+        if row.kind is None and row.listing is not None:
+            return await self._sought(request, row, row.listing, deadline)
         probe = None if row.kind is None else PROBES.get(row.kind)
         # Below a collection stand not only ids: asked for "detail", a pod would answer with a list.
         if row.kind is None or probe is None or not ID.match(marker):
@@ -94,6 +98,15 @@ class Pages:
         if not isinstance(item, dict):
             raise NotFoundError(f"The marker {marker} could not be found.")
         return located.pod, item
+
+    async def _sought(self, request: Request, row: Row, listing: Listing, deadline: Deadline) -> tuple[Pod, Item]:
+        pods = [pod for pod in await self._means.in_use() if self._service in pod.endpoints]
+        pods = [pod for pod in pods if serves(pod, self._service, request.microversion)]
+
+        async def ask(pod: Pod, query: str) -> Reply:
+            return await self.page(request, pod, request.path, query, deadline)
+
+        return await sought(pods, wish_of(request.query_pairs(), listing), listing, row.collection or "", ask)
 
     async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
         """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not, or

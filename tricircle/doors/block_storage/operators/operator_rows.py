@@ -84,7 +84,6 @@ def _cluster_rows(calls: HostCalls) -> Iterator[Row]:
 
 
 def _message_rows(somewhere: Somewhere) -> Iterator[Row]:
-    # No routing is kept for a message: a marker must come from a page of ours.
     listing = Listing(paging=Paging.CINDER, ties=("created_at", "id"), noun="Message", links="messages_links")
     yield Row(("GET",), "/messages", Behaviour.GATHER, collection="messages", listing=listing, shape=MESSAGE)
     one = "/messages/{message_id}"
