@@ -16,7 +16,8 @@ from tricircle.context import Deadline
 from tricircle.errors import InvalidRequestError, NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
-from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
+from tricircle.road.gaps import INCOMPLETE_HEADER
+from tricircle.road.gather import Gatherer
 from tricircle.road.merge import Item, Listing, Paging
 from tricircle.road.paging import wish_of
 from tricircle.road.row import Row
