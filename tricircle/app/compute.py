@@ -14,6 +14,7 @@ from tricircle.doors.compute.boots.nic_ports import NicPorts
 from tricircle.doors.compute.boots.nics import Nics
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.declared.declared_changes import KeypairChanges, ServerGroupChanges
+from tricircle.doors.compute.declared.group_members import GroupMembers
 from tricircle.doors.compute.declared.lookups import Declared
 from tricircle.doors.compute.needs import ServerStorage
 from tricircle.doors.compute.networks import Networks
@@ -126,7 +127,11 @@ def compute_door(
         audit_logs=AuditLogs(carrier=carrier),
         events=ExternalEvents(carrier=carrier, routings=rooms.routings),
         keypairs=KeypairChanges(carrier=carrier),
-        server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
+        server_groups=ServerGroupChanges(
+            carrier=carrier,
+            copies=rooms.copies.server_groups,
+            members=GroupMembers(carrier=carrier, routings=rooms.routings),
+        ),
         versions=Versions(carrier=carrier),
         images=ImageLinks(carrier=carrier, image_base=image_base),
         storage=StorageProxies(carrier=carrier, make_volume=storage.volume, make_snapshot=storage.snapshot),
