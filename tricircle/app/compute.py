@@ -33,6 +33,7 @@ from tricircle.doors.compute.proxies.assisted_snapshots import AssistedSnapshots
 from tricircle.doors.compute.proxies.external_events import ExternalEvents
 from tricircle.doors.compute.proxies.image_links import ImageLinks
 from tricircle.doors.compute.proxies.storage_proxies import StorageProxies
+from tricircle.doors.compute.quotas.group_limits import GroupLimits
 from tricircle.doors.compute.quotas.limits import Limits
 from tricircle.doors.compute.quotas.quota import Quota, ServerCounts
 from tricircle.doors.compute.quotas.usage import Usage
@@ -150,6 +151,17 @@ def _boot_copies(copies: Copies) -> BootCopies:
     )
 
 
+def _group_limits(rooms: Rooms, carrier: Carrier) -> GroupLimits:
+    return GroupLimits(
+        carrier=carrier,
+        clients=rooms.clients,
+        pods=rooms.registry,
+        members=GroupMembers(carrier=carrier, routings=rooms.routings),
+        routings=rooms.routings,
+        books=rooms.reservations,
+    )
+
+
 def _servers(
     rooms: Rooms,
     carrier: Carrier,
@@ -176,6 +188,7 @@ def _servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
         quota=quota,
+        group_limits=_group_limits(rooms, carrier),
         items=items,
         storage=storage,
         places=places,

@@ -83,6 +83,8 @@ class Hold:
     def __init__(self, books: Reservations | None = None, ids: Sequence[int] = ()) -> None:
         self._books = books
         self._unused = list(ids)
+        #: Of the reservations.
+        self.ids = tuple(ids)
         #: How many calls may be made with it.
         self.count = len(ids)
 
