@@ -51,7 +51,7 @@ class Everywhere:
         elif isinstance(resource_id := document.get("resource_id"), str) and resource_id:
             kind = _RESOURCES.get(str(document.get("resource_type", "volume")).lower())
             pod = (await self._carrier.locate(kind, resource_id, request.context)).pod if kind else None
-        elif document.get("service_id") is not None and len(await self._hosts.pods()) > 1:
+        elif document.get("service_id") is not None and len(await self._members()) > 1:
             raise words.service_id_alone()
         lists = ("cleaning", "unavailable")
         if pod is None:
@@ -60,13 +60,17 @@ class Everywhere:
         return await self._merged(request, [(pod, reply)], [], lists)
 
     async def _all(self, request: Request, document: Mapping[str, object], lists: Sequence[str]) -> Answer:
-        pods = [pod for pod in await self._carrier.members() if Service.BLOCK_STORAGE in pod.endpoints]
+        pods = await self._members()
         said = await asyncio.gather(*(self._ask(request, pod, document) for pod in pods))
         answered = [(pod, one) for pod, one in zip(pods, said, strict=True) if not isinstance(one, Gap)]
         gaps = [one for one in said if isinstance(one, Gap)]
         if not answered:
             raise self._carrier.unknowable(request, gaps, _NOBODY)
         return await self._merged(request, answered, gaps, lists)
+
+    async def _members(self) -> Sequence[Pod]:
+        """All pods that have storage, those that are switched off too."""
+        return [pod for pod in await self._carrier.members() if Service.BLOCK_STORAGE in pod.endpoints]
 
     async def _ask(self, request: Request, pod: Pod, document: Mapping[str, object]) -> Reply | Gap:
         if pod.state is PodState.DISABLED:
