@@ -10,16 +10,16 @@ it can live in one pod only.
 """
 
 import logging
-import re
 from collections.abc import Mapping
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import Body, changed, mark, marked, member, revision, rows, text, words
+from tricircle.copies.bodies import Body, changed, mark, marked, member, revision, text, words
 from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.network_refusals import check_zone, largest_mtu, no_second_pod, refusal, segment_taken
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
-from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UpstreamStatusError
+from tricircle.errors import NotFoundError, RetryLaterError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -33,8 +33,6 @@ _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network"
 _STRETCHED = ("vlan", "flat")
 _POLICY = "qos_policy_id"
 _FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
-#: How Neutron says that a segment is taken, and which MTU it can carry at most.
-_VLAN_IN_USE, _MTU_TOO_BIG = "VlanIdInUse", re.compile(r"MTU is too big, maximum is (\d+)")
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
 #: Seconds after which a job looks again whether ports of ours have left an operator's network.
@@ -101,6 +99,18 @@ class Networks:
             await self._share(pod, routing, project_id, deadline)
         return routing
 
+    async def check(self, pod: Pod, network_id: str, *, deadline: Deadline) -> None:
+        """What can be said before anything is made in a pod that does not have the network yet.
+
+        :raises NotFoundError: the network is gone at the centre
+        :raises ConflictError: the network can live in other pods only, or the pod uses its segment for something else
+        """
+        network = await self._reach.central.network(network_id, deadline=deadline)
+        await self._check_place(pod, network)
+        if policy_id := text(network, _POLICY):
+            await self._policies.check(pod, policy_id, deadline=deadline)
+        await self._check_segment(pod, network, deadline)
+
     async def agree(self, run: JobRun) -> None:
         """Job body: update the copies, or remove them with everything on them when the network is gone."""
         try:
@@ -121,9 +131,7 @@ class Networks:
 
     async def _realise(self, pod: Pod, network_id: str, deadline: Deadline) -> Routing:
         seen = await self._reach.central.network(network_id, deadline=deadline)
-        _check_zone(pod, seen)
-        if not is_stretched(seen):
-            await self._refuse_second_pod(pod, network_id)
+        await self._check_place(pod, seen)
         wanted = Wanted(
             kind=Kind.NETWORK, central_id=network_id, pod=pod, project_id=ProjectId(text(seen, "project_id"))
         )
@@ -151,8 +159,8 @@ class Networks:
         try:
             routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         except UpstreamStatusError as error:
-            if refusal := _refusal(pod, seen, error):
-                raise refusal from error
+            if refused := refusal(pod, seen, error):
+                raise refused from error
             raise
         await self._reach.recheck_adopted(routing, JobType.NETWORK)
         return routing
@@ -174,11 +182,23 @@ class Networks:
             return (await self._policies.ensure(pod, policy_id, deadline=deadline)).pod_resource_id
         return None
 
-    async def _refuse_second_pod(self, pod: Pod, network_id: str) -> None:
-        zone = await self._reach.zone_elsewhere(Kind.NETWORK, network_id, pod)
-        if zone is not None:
-            where = f": it is in {zone}" if zone else ""
-            raise ConflictError(f"Network {network_id} cannot span availability zones{where}.")
+    async def _check_place(self, pod: Pod, network: Body) -> None:
+        check_zone(pod, network)
+        if not is_stretched(network):
+            zone = await self._reach.zone_elsewhere(Kind.NETWORK, text(network, "id"), pod)
+            if zone is not None:
+                raise no_second_pod(network, zone)
+
+    async def _check_segment(self, pod: Pod, network: Body, deadline: Deadline) -> None:
+        """Whether a network in the pod that is not a copy of this one has its segment."""
+        body = wanted_network(network, physical_networks(pod))
+        segment = {field: text(body, field) for field in (_TYPE, _PHYSNET, _SEGMENT) if field in body}
+        if not segment:
+            return
+        params = {**segment, "fields": ("id", "description")}
+        there = await collect(self._reach.network(pod), "/v2.0/networks", "networks", deadline, params)
+        if any(marked(present.get("description")) != text(network, "id") for present in there):
+            raise segment_taken(pod, network)
 
     async def _find(self, pod: Pod, network_id: str, network: Body | None, deadline: Deadline) -> Found | None:
         """What is ours by mark and project, and has the network's natural key as far as that is known."""
@@ -213,7 +233,7 @@ class Networks:
         owner = await self._reach.owner.project(client, deadline)
         filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
         policies = await collect(client, "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
-        # Of two that shared it at once one may have written the other's project away: such a policy is known by its owner.
+        # Of two that shared it at once one may have written the other's project away: that policy's owner tells.
         mine = [
             policy
             for policy in policies
@@ -280,36 +300,6 @@ class Networks:
                 await remove(client, f"/v2.0/ports/{text(port, 'id')}", deadline)
         await remove(client, f"/v2.0/networks/{copy.pod_resource_id}", deadline)
         await self._reach.routings.forget(copy.id)
-
-
-def _check_zone(pod: Pod, network: Body) -> None:
-    """:raises ConflictError: the network is limited to other AZs, or it consists of several segments"""
-    network_id, hints = text(network, "id"), words(network, "availability_zone_hints")
-    if hints and pod.az_name not in hints:
-        raise ConflictError(f"Network {network_id} is limited to availability zones: {', '.join(sorted(hints))}.")
-    if rows(network, "segments"):
-        raise ConflictError(f"Network {network_id} has several segments and can be in no availability zone.")
-
-
-def largest_mtu(error: UpstreamStatusError) -> int | None:
-    """The largest MTU that a pod can carry, when it refused a larger one."""
-    found = _MTU_TOO_BIG.search(error.body) if error.status == 400 else None
-    return None if found is None else int(found[1])
-
-
-def _refusal(pod: Pod, network: Body, error: UpstreamStatusError) -> ConflictError | None:
-    """What a tenant is told of the pod's refusal to make the copy; operators find the rest in the log."""
-    network_id = text(network, "id")
-    if error.status == 409 and _VLAN_IN_USE in error.body:
-        LOG.error(
-            "Network %s cannot be made in pod %s: VLAN %s of physical network %s is used there for something else",
-            network_id,
-            pod.name,
-            network.get(_SEGMENT),
-            network.get(_PHYSNET),
-        )
-        return ConflictError(f"Network {network_id} cannot be in availability zone {pod.az_name}. Use another network.")
-    return None
 
 
 def physical_networks(pod: Pod) -> Mapping[str, object]:
