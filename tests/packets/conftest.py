@@ -9,10 +9,11 @@ from types import MappingProxyType
 
 import pytest
 
+from lab.process import Supervisor, crashes
 from lab.topology import load_lab
 from tests.functional.region_world import ROOT, Json, Region, at_once, eventually, unique
 from tests.functional.tenants import Tenant
-from tests.packets.guests import REPORT, Cases, Guest, Report
+from tests.packets.guests import REPORT, Cases, Guest, Report, path
 
 WRITE = "TRICIRCLE_PACKETS"  # "write": the run writes docs/packets.json
 
@@ -44,6 +45,21 @@ def region() -> Region:
     opened = Region()
     opened.registered()
     return opened
+
+
+@pytest.fixture(autouse=True)
+def switches_live(region: Region) -> Iterator[None]:
+    """A switch that dies is started anew at once, and leaves its servers deaf: nothing else would say why."""
+    assert region
+    before = _crashes()
+    yield
+    assert _crashes() == before, "a switch died: python -m lab logs pod<n>-ovn-switch"
+
+
+def _crashes() -> dict[str, str]:
+    lab = load_lab(ROOT)
+    records = {record.name: record for record in Supervisor(lab.run, lab.logs).records()}
+    return {pod.name: crashes(records[f"{pod.name}-ovn-switch"].pid) for pod in path().pods}
 
 
 @dataclass(kw_only=True)

@@ -111,9 +111,7 @@ def test_a_sub_port_of_a_trunk(cases: Cases, trunk: Trunk) -> None:
     cases.silent("the sub-port left the trunk", within, far.name, address, since=left)
 
 
-@pytest.mark.pending
 def test_a_sub_port_that_comes_back(cases: Cases, trunk: Trunk) -> None:
-    """Seen to pass in eleven of thirteen tries."""
     within, address = trunk.tagged(trunk.sub, VLAN), trunk.here.address(trunk.far)
     trunk.change("remove_subports", {"port_id": trunk.sub["id"]})
     cases.silent("the sub-port is not in the trunk", within, trunk.far.name, address)
