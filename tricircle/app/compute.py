@@ -211,7 +211,7 @@ def _servers(
     )
     return ServerSpecials(
         servers=servers,
-        lists=ServerLists(carrier=carrier, routings=rooms.routings, down=down, launches=launches),
+        lists=ServerLists(carrier=carrier, down=down, launches=launches),
         departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue, down=down),
         ends=ends,
         actions=actions,

@@ -3,7 +3,7 @@
 
 As a VLAN network with the centre's segmentation id on the pod's name for the same physical network, so that its copies
 in several pods are one broadcast domain. It belongs to the service project and is shared, by RBAC, with each project
-that has a port on it there: such a tenant can boot on it and see its addresses, and cannot edit it.
+that has a port on it there (``shares.py``): such a tenant can boot on it and see its addresses, and cannot edit it.
 
 Natural key: physical network and VLAN id. A network that is no VLAN at the centre becomes one of the pod's own type;
 it can live in one pod only.
@@ -18,13 +18,14 @@ from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.network_refusals import check_zone, largest_mtu, no_second_pod, refusal, segment_taken
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.shares import Shares
 from tricircle.copies.visit import expected, visit
-from tricircle.errors import NotFoundError, RetryLaterError, UpstreamStatusError
+from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
-from tricircle.upstream.client import ServiceClient, collect
+from tricircle.upstream.client import collect
 
 LOG = logging.getLogger(__name__)
 
@@ -35,8 +36,6 @@ _POLICY = "qos_policy_id"
 _FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
-#: Seconds after which a job looks again whether ports of ours have left an operator's network.
-_LEAVING_S = 2.0
 
 
 def wanted_network(
@@ -80,11 +79,15 @@ def is_stretched(network: Body) -> bool:
 
 
 class Networks:
-    """Copies of networks."""
+    """Copies of networks.
+
+    :ivar shares: with whom they are shared in pods
+    """
 
     def __init__(self, reach: Reach, policies: QosPolicies) -> None:
         self._reach = reach
         self._policies = policies
+        self.shares = Shares(reach)
 
     async def ensure(self, pod: Pod, network_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
         """The routing of the copy, shared with ``project_id``, whose port is about to live there.
@@ -96,7 +99,7 @@ class Networks:
         if routing is None or not routing.is_bound:
             routing = await self._realise(pod, network_id, deadline)
         if project_id not in words(routing.details, "projects"):
-            await self._share(pod, routing, project_id, deadline)
+            await self.shares.lend(pod, routing, project_id, deadline)
         return routing
 
     async def check(self, pod: Pod, network_id: str, *, deadline: Deadline) -> None:
@@ -209,64 +212,6 @@ class Networks:
                 return Found(pod_resource_id=text(present, "id"))
         return None
 
-    async def _share(self, pod: Pod, routing: Routing, project_id: ProjectId, deadline: Deadline) -> None:
-        policy = {
-            "object_type": "network",
-            "object_id": routing.pod_resource_id,
-            "action": "access_as_shared",
-            "target_tenant": project_id,
-        }
-        client = self._reach.network(pod)
-        await client.post("/v2.0/rbac-policies", body={"rbac_policy": policy}, deadline=deadline, ok=(409,))
-        projects = sorted({*words(routing.details, "projects"), project_id})
-        # Two at once may lose one of the two names: it is then shared again, which the pod answers with 409.
-        await self._reach.routings.update(routing.id, details={"projects": projects})
-
-    async def take_back(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        """End what we shared of a network that is not ours; a project that has ports of its own there keeps it.
-
-        :raises RetryLaterError: a port of ours has yet to leave, and keeps its project's share so long
-        """
-        lent = set(words(copy.details, "lent"))
-        ours = set(words(copy.details, "projects")) - lent
-        client = self._reach.network(pod)
-        owner = await self._reach.owner.project(client, deadline)
-        filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
-        policies = await collect(client, "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
-        # Of two that shared it at once one may have written the other's project away: that policy's owner tells.
-        mine = [
-            policy
-            for policy in policies
-            if (target := text(policy, "target_tenant")) in ours
-            or (target not in lent and text(policy, "project_id") == owner)
-        ]
-        is_over = [await self._unshare(client, copy, policy, deadline) for policy in mine]
-        if not all(is_over):
-            message = f"Ports of network {copy.central_id} have yet to leave the pod."
-            raise RetryLaterError(message, after_s=_LEAVING_S)
-
-    async def _unshare(self, client: ServiceClient, copy: Routing, policy: Body, deadline: Deadline) -> bool:
-        """Delete a policy of ours; False when only the removal of a port of ours has to come first."""
-        try:
-            await client.delete(f"/v2.0/rbac-policies/{text(policy, 'id')}", deadline=deadline, ok=(404,))
-        except UpstreamStatusError as error:
-            if error.status != 409:
-                raise
-            filters = {"network_id": str(copy.pod_resource_id), "project_id": text(policy, "target_tenant")}
-            ports = await collect(client, "/v2.0/ports", "ports", deadline, filters)
-            return not any(marked(port.get("description")) for port in ports)
-        return True
-
-    async def _share_again(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        """Share the copy with every project that it was shared with, should somebody have ended that in the pod."""
-        projects = set(words(copy.details, "projects"))
-        if not projects:
-            return
-        filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
-        policies = await collect(self._reach.network(pod), "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
-        for project_id in sorted(projects - {text(policy, "target_tenant") for policy in policies}):
-            await self._share(pod, copy, ProjectId(project_id), deadline)
-
     async def _update(self, pod: Pod, copy: Routing, network: Body, deadline: Deadline) -> None:
         client, path = self._reach.network(pod), f"/v2.0/networks/{copy.pod_resource_id}"
         present = await show(client, path, "network", deadline)
@@ -281,8 +226,8 @@ class Networks:
             except UpstreamStatusError as error:
                 network = await self._lower_mtu(pod, copy.central_id, error, deadline)
                 await client.put(path, body={"network": {**put, "mtu": network["mtu"]}}, deadline=deadline)
-        await self._share_again(pod, copy, deadline)
         await self._reach.routings.update(copy.id, revision=revision(network))
+        await self.shares.agree(pod, copy, network, deadline)
 
     async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
         """Delete the copy and all ports on it: at the centre there is none left that one of them could be a copy of.
@@ -291,7 +236,7 @@ class Networks:
         """
         client = self._reach.network(pod)
         if copy.is_adopted:
-            await self.take_back(pod, copy, deadline)
+            await self.shares.take_back(pod, copy, deadline)
             await self._reach.routings.forget(copy.id)
             return
         filters = {"network_id": str(copy.pod_resource_id)}

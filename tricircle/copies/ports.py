@@ -27,7 +27,7 @@ from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind, Routing
+from tricircle.model.routing import NETWORK_ID, Kind, Routing
 from tricircle.upstream.client import collect
 
 #: Fields of extensions that not every pod has: they are sent when they say something.
@@ -151,6 +151,7 @@ class Ports:
 
     async def _realise(self, pod: Pod, port: Body, details: Mapping[str, object], deadline: Deadline) -> Routing:
         port_id, project_id = text(port, "id"), ProjectId(text(port, "project_id"))
+        details = {**details, NETWORK_ID: text(port, "network_id")}
         wanted = Wanted(kind=Kind.PORT, central_id=port_id, pod=pod, project_id=project_id)
         network_id = text(port, "network_id")
         if await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id) is None:
@@ -305,7 +306,7 @@ class Ports:
 
 def _details(port: Body, pod: Pod) -> dict[str, object]:
     """What the centre still knows of the facts that whoever made the copy could not write down."""
-    details: dict[str, object] = {}
+    details: dict[str, object] = {NETWORK_ID: text(port, "network_id")}
     if origin := kept(port).get("origin"):
         details["origin"] = origin
     is_plugged = text(port, "device_owner").startswith("compute:")

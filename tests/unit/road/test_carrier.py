@@ -372,7 +372,8 @@ async def test_what_a_service_refuses_anyway_it_refuses_before_it_looks_for_a_ma
     there = World((ONE, TWO))
     for one in (ONE, TWO):
         there.upstreams.said[one.id, "/v2.1/servers"] = json_reply(403, {"forbidden": {"code": 403}})
-    row = Row(("GET",), "/servers", Behaviour.GATHER, collection="servers", listing=Listing(paging=Paging.NOVA))
+    listing = Listing(paging=Paging.NOVA)
+    row = Row(("GET",), "/servers", Behaviour.GATHER, kind=Kind.SERVER, collection="servers", listing=listing)
     asked = request("GET", "/servers", query="marker=nobodys&limit=5&a=b")
     assert (await there.carrier.gather(asked, row)).status == 403
     assert {path for _, _, path in there.upstreams.asked()} == {"/v2.1/servers?limit=5&a=b"}
