@@ -37,6 +37,8 @@ _SETTINGS: dict[str, dict[str, str]] = {
 }
 _ID = re.compile(rb"\r\nx-openstack-request-id:[ \t]*([^\r\n]+)", re.IGNORECASE)
 _LIMIT = 1 << 20
+#: A gateway that cannot end its processes kills them after a minute.
+_ENDING_S = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,7 @@ class Watched:
         for process in self._running:
             process.terminate()
         for process in self._running:
-            process.wait(60)
+            process.wait(_ENDING_S)
         self._running.clear()
 
     def stop(self) -> None:

@@ -13,7 +13,7 @@ from lab.process import Supervisor, crashes
 from lab.topology import load_lab
 from tests.functional.region_world import ROOT, Json, Region, at_once, eventually, unique
 from tests.functional.tenants import Tenant
-from tests.packets.guests import REPORT, Cases, Guest, path
+from tests.packets.guests import REPORT, Cases, Guest, Report, path
 
 WRITE = "TRICIRCLE_PACKETS"  # "write": the run writes docs/packets.json
 
@@ -27,9 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cases() -> Cases:
+def report() -> Report:
     """All pings of the run."""
-    return Cases(REPORT if os.environ.get(WRITE) == "write" else None)
+    return Report(REPORT if os.environ.get(WRITE) == "write" else None)
+
+
+@pytest.fixture(scope="module")
+def cases(report: Report, request: pytest.FixtureRequest) -> Cases:
+    """The pings of the module."""
+    return Cases(report, request.path.stem)
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +118,19 @@ class Place:
             **fields,
         }
         return Guest(name=f"{name} ({zone})", zone=zone, server_id=self.tenant.booted(zone, **wanted))
+
+    def plugged(self, guest: Guest, network: Json) -> Json:
+        """One more interface of a server, once it has its address from DHCP."""
+        body = {"interfaceAttachment": {"net_id": network["id"]}}
+        interfaces = f"/servers/{guest.server_id}/os-interface"
+        made: Json = self.tenant.here.good("POST", "compute", interfaces, body)["interfaceAttachment"]
+        guest.lease(made["mac_addr"])
+        return made
+
+    def unplugged(self, guest: Guest, interface: Json) -> None:
+        """Ask for the end of an interface."""
+        path = f"/servers/{guest.server_id}/os-interface/{interface['port_id']}"
+        assert self.tenant.here.delete("compute", path) == 202
 
     def port(self, guest: Guest, number: int = 0) -> Json:
         """A port of a server, as the tenant sees it."""

@@ -23,7 +23,8 @@ from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
-from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
+from tricircle.road.gaps import INCOMPLETE_HEADER
+from tricircle.road.gather import Gatherer
 from tricircle.road.merge import Item
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row

@@ -22,8 +22,8 @@ from tricircle.errors import (
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.observe import metrics
 from tricircle.road.credible import checked_page
+from tricircle.road.gaps import DISABLED, TOO_OLD, Gap, told
 from tricircle.road.merge import Floor, Item, Listing, Merge, Paging, Position, Stream, values_of
 from tricircle.road.needs import KnownPositions
 from tricircle.road.paging import Wish, about, list_key, next_query, page_size, pod_query, wish_of
@@ -33,14 +33,8 @@ from tricircle.upstream.reply import Reply
 
 LOG = logging.getLogger(__name__)
 
-#: Names the AZs from which a list may lack something; see ``docs/reference/headers.md``.
-INCOMPLETE_HEADER = b"openstack-incomplete-azs"
 #: The part of the list deadline after which who has not answered is called late.
 _PATIENCE = 0.25
-#: Why a pod is missing that does not have the microversion.
-_TOO_OLD = "version"
-#: Why one is missing that an operator has switched off.
-_DISABLED = "disabled"
 #: Behind every pod.
 _LAST = 1 << 30
 #: What a list may be ordered by to go on behind an item of a pod that does not answer.
@@ -136,7 +130,7 @@ class Gatherer:
     ) -> Answer:
         """The merged list of ``pods`` as one service would answer it.
 
-        Pods that do not answer are named in ``INCOMPLETE_HEADER`` by their AZs, and so are those that are not
+        Pods that do not answer are named in ``gaps.INCOMPLETE_HEADER`` by their AZs, and so are those that are not
         asked: of ``older``, since they do not have the microversion, and of ``disabled``.
 
         :raises InvalidRequestError, NotFoundError: the marker names nothing (compute; block storage)
@@ -151,7 +145,7 @@ class Gatherer:
         wish = replace(wish, copies=await self._copies(wish, listing))
         meant = about([*pods, *older, *disabled], wish, listing)
         run = await self._begin(request, row, wish, pods, meant)
-        for unasked, reason in ((older, _TOO_OLD), (disabled, _DISABLED)):
+        for unasked, reason in ((older, TOO_OLD), (disabled, DISABLED)):
             run.missing += [(pod, reason) for pod in unasked if pod in meant]
         try:
             items = await self._collect(run)
@@ -361,10 +355,8 @@ class Gatherer:
             if is_full and run.listing.links is not None:
                 href = self._access.page_link(run.request, next_query(run.request.query_pairs(), marker))
                 body[run.listing.links] = [{"rel": "next", "href": href}]
-        for pod, reason in run.missing:
-            metrics.list_incomplete(self._access.door_name, pod.name, reason)
-            LOG.warning("list %s lacks pod %s: %s", run.row.path, pod.name, reason)
-        return Answer.json(200, body, marks([pod for pod, _ in run.missing]))
+        gaps = [Gap(pod, reason) for pod, reason in run.missing]
+        return Answer.json(200, body, told(self._access.door_name, run.row.path, gaps))
 
     async def _remember(self, run: _Run, marker: str) -> None:
         # A pod that is switched off keeps its place until it is back.
@@ -414,9 +406,3 @@ def _unknown_marker(listing: Listing, marker: str) -> TricircleError:
     if listing.paging is Paging.CINDER:
         return NotFoundError(f"{listing.noun} {marker} could not be found.")
     return InvalidRequestError(f"marker [{marker}] not found")
-
-
-def marks(missing: Sequence[Pod]) -> list[tuple[bytes, bytes]]:
-    """The header that names what is missing, by AZ: pods are nobody's business."""
-    zones = sorted({pod.az_name for pod in missing})
-    return [(INCOMPLETE_HEADER, ", ".join(zones).encode())] if zones else []

@@ -14,6 +14,7 @@ from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.road.credible import believed
 from tricircle.road.forward import Forwarder
+from tricircle.road.gaps import NONSENSE, SILENT, TOO_OLD, Gap
 from tricircle.road.means import Means
 from tricircle.road.merge import Item, Listing
 from tricircle.road.paging import wish_of
@@ -124,10 +125,10 @@ class Pages:
         known = await self._means.routings.copies_of(kind, central_id)
         return {copy.pod_id: copy.pod_resource_id for copy in known if copy.pod_resource_id is not None}
 
-    async def offer(self, request: Request, pod: Pod, path: str) -> Reply | None:
-        """One GET that is worth something only in time: None without an answer that can be believed."""
+    async def offer(self, request: Request, pod: Pod, path: str) -> Reply | Gap:
+        """One GET that is worth something only in time: a gap without an answer that can be believed."""
         if not serves(pod, self._service, request.microversion):
-            return None
+            return Gap(pod, TOO_OLD)
         deadline = request.context.deadline.within(self._means.list_deadline_s)
         target = self._means.pods.target(pod, self._service)
         try:
@@ -142,5 +143,5 @@ class Pages:
                 reply.json()  # nonsense of one pod is no answer, and no reason to fail for all
         except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
             LOG.warning("pod %s does not answer %s: %s", pod.name, self._name, error.code)
-            return None
-        return reply if reply.status < 500 else None
+            return Gap(pod, NONSENSE if isinstance(error, BadUpstreamAnswerError) else SILENT)
+        return reply if reply.status < 500 else Gap(pod, SILENT)

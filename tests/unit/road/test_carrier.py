@@ -279,7 +279,9 @@ async def test_fan_out_asks_pods_in_use_and_names_those_that_are_missing() -> No
     there.upstreams.said["id-Pod5", "/v2.1/limits"] = Reply(status=200, headers=[], body=b"<html>")
     found = await there.carrier.fan_out(request("GET", "/limits"), query=b"x=1")
     assert [(member.name, reply.json()) for member, reply in found.replies] == [("Pod1", {"limits": 1})]
-    assert [member.name for member in found.missing] == ["Pod2", "Pod4", "Pod5"]
+    assert [(gap.pod.name, gap.reason) for gap in found.gaps] == [
+        ("Pod2", "no answer"), ("Pod4", "no answer"), ("Pod5", "no answer"), ("Pod3", "disabled"),
+    ]  # fmt: skip
     assert {asked[2] for asked in there.upstreams.asked()} == {"/v2.1/limits?x=1"}
 
 

@@ -18,7 +18,8 @@ from tricircle.errors import InvalidRequestError, NotFoundError, UnavailableErro
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
+from tricircle.road.gaps import INCOMPLETE_HEADER
+from tricircle.road.gather import Gatherer
 from tricircle.road.merge import Declared, Item, Listing, Paging, sort_value
 from tricircle.road.paging import wish_of
 from tricircle.road.row import Row

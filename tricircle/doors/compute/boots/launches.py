@@ -56,7 +56,7 @@ class Launches:
         query = request.query_pairs()
         asked = next((value for name, value in reversed(query) if name == _FILTER), None)
         members = await self._routings.of_reservation(asked) if asked else []
-        pods = {pod.id: pod for pod in await self._carrier.pods()}
+        pods = {pod.id: pod for pod in await self._carrier.members()}
         members = [one for one in members if one.pod_id in pods]
         if not members or row.listing is None:
             return None

@@ -14,11 +14,11 @@ from tricircle.doors.compute.needs import ProjectRoutings
 from tricircle.doors.compute.zones import FILTER, is_met
 from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod
+from tricircle.model.pod import Pod, PodState
 from tricircle.model.remembered import ENDING, SEEN, is_kept, seen_in, seen_of
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
+from tricircle.road.gaps import DISABLED, SILENT, Gap
 from tricircle.road.merge import Item, Query
 from tricircle.road.route import Located, when
 
@@ -79,7 +79,7 @@ class DownCells:
         }
         if (request.microversion or (0, 0)) >= _GROUPS_SINCE:
             record["server_groups"] = seen.get("server_groups") or []
-        return Answer.json(200, {"server": record}, marks([located.pod]))
+        return Answer.json(200, {"server": record}, self._carrier.incomplete(request, [_gap(located.pod)]))
 
     async def note(self, located: Located, server: Mapping[str, Any]) -> None:
         """Remember of a server that was shown what could not be said later, when it is not written down yet."""
@@ -175,6 +175,10 @@ def _zone(request: Request) -> str | None:
 def _shown_zone(routing: Routing, pod: Pod) -> str:
     """The AZ that a server shows, as far as is written down: the one that was asked for, or its pod's."""
     return str(routing.details.get("asked_az") or pod.az_name)
+
+
+def _gap(pod: Pod) -> Gap:
+    return Gap(pod, DISABLED if pod.state is PodState.DISABLED else SILENT)
 
 
 def _born(routing: Routing) -> str:
