@@ -5,16 +5,16 @@ With fake pods on real sockets. What others do in the middle of a call is done w
 something; what a process that died leaves is written into the database, or left by a call that hears nothing any more.
 """
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests import mariadb
-from tests.api.whole import Plan, Whole
+from tests.api.dying import PATIENT, Deaths
+from tests.api.whole import Whole
 from tests.asgi import AsgiClient, Said
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.context import Deadline, ProjectId
@@ -48,7 +48,6 @@ class Stage:
     subnet: Json
     theirs: Json
     there: Json
-    dead: list[asyncio.Task[Said]] = field(default_factory=list)
 
     async def ask(self, path: str = "") -> Said:
         """An adoption of the one for the other."""
@@ -116,34 +115,6 @@ class Stage:
 
         place.fall_ill(Ailment(symptom=Symptom.FAILING, only=heard), ("network",))
 
-    async def dies(self, call: Coroutine[Any, Any, Said], number: int, *, is_carried_out: bool) -> bool:
-        """Make a call whose process dies when it has asked services so often, its last question carried out or not: it
-        hears nothing any more, and its leases run out. False when it was done before.
-        """
-        asked, reached = itertools.count(1), asyncio.Event()
-
-        def heard(_asked: Asked) -> bool:
-            is_it = next(asked) == number
-            if is_it:
-                reached.set()
-            return is_it
-
-        ailment = Ailment(symptom=Symptom.SILENT, is_carried_out=is_carried_out, only=heard)
-        for place in (self.cloud.centre, self.cloud.pods[self.pod.name]):
-            place.fall_ill(ailment, ("network",))
-        running, waiting = asyncio.ensure_future(call), asyncio.ensure_future(reached.wait())
-        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        for place in (self.cloud.centre, self.cloud.pods[self.pod.name]):
-            place.fall_ill(None, ("network",))
-        if not reached.is_set():
-            waiting.cancel()
-            said = await running
-            assert said.status < 300, said.body
-            return False
-        self.dead.append(running)
-        self.sql("UPDATE tricircle_routings SET lease_until = '2000-01-01' WHERE lease_until IS NOT NULL")
-        return True
-
 
 @pytest.fixture
 async def stage(cloud: Whole, server: mariadb.Server, database: str) -> AsyncIterator[Stage]:
@@ -168,9 +139,6 @@ async def stage(cloud: Whole, server: mariadb.Server, database: str) -> AsyncIte
             "subnets", network_id=here.theirs["id"], cidr=CIDR, ip_version=4, gateway_ip=THERE, allocation_pools=[]
         )
         yield here
-        for dead in here.dead:
-            dead.cancel()
-        await asyncio.gather(*here.dead, return_exceptions=True)
     finally:
         await rooms.close()
 
@@ -433,16 +401,24 @@ async def test_the_job_of_a_deleted_network_comes_again_for_its_shares(stage: St
     assert ((await stage.rows())[0], stage.inside["rbac_policies"]) == (None, {})
 
 
-#: What is dead stays dead until the test has ended.
-_DEAD = pytest.mark.parametrize("plan", [Plan(request_deadline_s=600)], ids=["patient"])
+@pytest.fixture
+async def deaths(stage: Stage) -> AsyncIterator[Deaths]:
+    made = Deaths(cloud=stage.cloud, rooms=stage.rooms)
+    yield made
+    await made.bury()
 
 
-@_DEAD
+_PATIENT = pytest.mark.parametrize("plan", [PATIENT], ids=["patient"])
+
+
+@_PATIENT
 @pytest.mark.parametrize("is_carried_out", [False, True])
-async def test_an_adoption_that_dies_at_any_call_is_completed_and_ended(stage: Stage, is_carried_out: bool) -> None:
+async def test_an_adoption_that_dies_at_any_call_is_completed_and_ended(
+    stage: Stage, deaths: Deaths, is_carried_out: bool
+) -> None:
     before = dict(stage.inside["networks"][stage.theirs["id"]])
     number = 1
-    while await stage.dies(stage.ask(), number, is_carried_out=is_carried_out):
+    while await deaths.dies(stage.ask(), number, is_carried_out=is_carried_out):
         network, subnet = await stage.rows()
         is_bound = network is not None and network.is_bound
         assert not is_bound or (subnet is not None and subnet.is_bound and stage.held() == {THERE}), number
@@ -460,15 +436,15 @@ async def test_an_adoption_that_dies_at_any_call_is_completed_and_ended(stage: S
     assert stage.inside["networks"][stage.theirs["id"]] == before
 
 
-@_DEAD
+@_PATIENT
 @pytest.mark.parametrize("is_carried_out", [False, True])
-async def test_an_end_that_dies_at_any_call_is_completed(stage: Stage, is_carried_out: bool) -> None:
+async def test_an_end_that_dies_at_any_call_is_completed(stage: Stage, deaths: Deaths, is_carried_out: bool) -> None:
     demo = ProjectId(stage.cloud.project_id("demo"))
     for number in itertools.count(1):
         adoption_id = await stage.adopted()
         # Shared with a project whose port has left again.
         await stage.rooms.copies.networks.ensure(stage.pod, stage.network["id"], demo, deadline=Deadline.after(30))
-        if not await stage.dies(stage.end(adoption_id), number, is_carried_out=is_carried_out):
+        if not await deaths.dies(stage.end(adoption_id), number, is_carried_out=is_carried_out):
             break
         said = await stage.end(adoption_id)
         assert said.status == 200, (number, said.body)
