@@ -8,7 +8,7 @@ PYTEST := $(PYTHON) -m pytest
 AGAIN := --last-failed --last-failed-no-failures none
 PACKETS := -m "packets and not pending" tests/packets
 
-.PHONY: help setup check test test-packets test-quick test-lab demo demo-down lab-up lab-down lab-status kill packets fuzz conformance bench sample-config lock clean
+.PHONY: help setup check test test-packets test-quick test-lab demo demo-down lab-up lab-down lab-status kill packets fuzz conformance bench bench-packets sample-config lock clean
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,7 +39,7 @@ demo: setup ## start the lab and tricircle, register two pods, walk through with
 demo-down: setup ## end all that `make demo` started, and nothing else
 	$(PYTHON) -m lab down
 
-test: check packages ## run every test, those against the lab included; what failed is run once more, by itself
+test: check packages ## run every test (of kills, bad requests and personas a sample), those on the lab too; what failed runs once more
 	$(PYTEST) -m "not lab" || $(PYTEST) -m "not lab" $(AGAIN)
 	if $(PYTHON) -m lab datapath; then $(MAKE) test-packets; else test $$? = 3; fi
 	$(PYTHON) -m lab up --pods 2 --rabbit --datapath imitated --fresh
@@ -77,19 +77,26 @@ kill: setup ## end processes of ours at every single call that they make (an hou
 	$(PYTHON) -m lab up --pods 2
 	TRICIRCLE_KILL=all $(PYTEST) -s -m kill tests/kill
 
-packets: setup packages ## the same, and write down every ping in docs/packets.json
+packets: setup packages ## the same, and write down every ping in docs/packets.json; the lab stays up, as after make demo
 	$(PYTHON) -m lab up --fresh --pods 2 --rabbit --older --hosts 1 --datapath ovn
 	TRICIRCLE_PACKETS=write $(PYTEST) $(PACKETS)
-	$(PYTHON) -m lab up --fresh --datapath imitated
 
 fuzz: setup ## send about 5,000 bad requests to every door
 	$(PYTHON) -m lab up --pods 2
 	TRICIRCLE_FUZZ=all $(PYTEST) -s -m fuzz tests/fuzz
 
-bench: setup ## run the benchmarks; each prints ratios measured in one run
+bench: setup ## run the benchmarks; each prints ratios measured in one run; those on the lab begin with a fresh one
 	$(PYTHON) -m benchmarks.forward
 	$(PYTHON) -m benchmarks.sick_pod
 	$(PYTHON) -m benchmarks.sweep
+	$(PYTHON) -m benchmarks.many_boots
+	$(PYTHON) -m lab up --fresh --pods 2 --rabbit --older --hosts 1 --datapath imitated
+	$(PYTHON) -m benchmarks.security_groups
+	if $(PYTHON) -m lab datapath; then $(MAKE) bench-packets; else test $$? = 3; fi
+
+bench-packets: setup ## time real packets, and count calls to pods (as root; a part of make bench where that may be)
+	$(PYTHON) -m lab up --fresh --pods 2 --rabbit --older --hosts 1 --datapath ovn
+	$(PYTHON) -m benchmarks.networking
 
 sample-config: setup ## regenerate etc/tricircle.conf.sample
 	$(PYTHON) tools/sample_config.py

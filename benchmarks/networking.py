@@ -1,146 +1,252 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long after a request at the centre does a packet pass between servers, and how many calls to pods did it take?
+"""How long after a request does a packet pass between servers, and how much of that time is ours?
 
-Against the running lab with real switches: ``python -m benchmarks.networking``. Seconds count from the request until a
-server has its address from DHCP, until another one hears it, or until none is heard any more. Calls are those of the
-gateway and of the lab's worker, by their own metrics, until both are quiet.
+Against the running lab with real switches: ``python -m benchmarks.networking``. Each round does everything at the
+region, over two pods, and then the same directly in one pod by stock calls; the ratio is between these two. Seconds
+count from the first request until one server hears the other, or hears it no more. Calls are those of the gateway and
+of the lab's worker to pods, by their own metrics, until both are quiet; where a sweep came between they are left out,
+and what a sweep costs is said by itself.
 """
 
+import os
 import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab.topology import load_lab
-from tests.functional.region_world import ROOT, Json, Region, ask, unique
+from tests.functional.region_world import ROOT, Caller, Json, Region, ask, at_once, eventually, unique
+from tests.functional.sweeping import Sweeper
 from tests.functional.tenants import Tenant
 from tests.packets.guests import Guest, heard, unheard, until
 
 _ROUNDS = 3
-_PATIENCE_S = 90.0
+_PATIENCE_S = 180.0
 _QUIET_S = 1.2  # numbers of the gateway appear within a second
 _ANSWERS = re.compile(
     r'^tricircle_upstream_requests_total\{.*target="(?!central/)[^"]+".*\} ([0-9.e+]+)$', re.MULTILINE
 )
+_SWEEPS = re.compile(r'^tricircle_jobs_total\{.*type="sweep".*\} ([0-9.e+]+)$', re.MULTILINE)
+_MTU = 1400
+
+FIRST = "two servers at once on a new network, until one hears the other"
+MORE = "one more server in that pod, until the first hears it"
+FAR = "one more in a pod where the network is new, until the first hears it"
+CLOSED, OPENED = "a rule goes, until silence", "a rule comes, until an answer"
+LEFT, BACK = "a member leaves the group, until silence", "a member comes into the group, until an answer"
 
 
-@dataclass(kw_only=True)
-class Stand:
-    """A tenant whose servers are in one group that lets its own members in."""
+class Numbers:
+    """What the region's own metrics say."""
 
-    region: Region
-    tenant: Tenant
-    flavor_id: str
-    group: Json
-    outside: Json
-    rule: Json = field(default_factory=dict)
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    calls: dict[str, list[int]] = field(default_factory=dict)
+    def __init__(self, region: Region) -> None:
+        self._headers = {"X-Auth-Token": region.admin.token}
+        self._pages = (region.admin_api.removesuffix("/v1.0"), load_lab(ROOT).url("worker-metrics"))
 
-    def allow(self) -> None:
-        values = {"direction": "ingress", "ethertype": "IPv4", "remote_group_id": self.group["id"]}
-        self.rule = self.tenant.here.make(
-            "network", "security-group-rules", "security_group_rule", security_group_id=self.group["id"], **values
-        )
+    def _sum(self, pattern: re.Pattern[str]) -> int:
+        texts = [ask("GET", f"{page}/metrics", headers=self._headers).text for page in self._pages]
+        return sum(int(float(number)) for text in texts for number in pattern.findall(text))
 
-    def forbid(self) -> None:
-        assert self.tenant.here.delete("network", f"/security-group-rules/{self.rule['id']}") == 204
+    def sweeps(self) -> int:
+        """How many sweeps of pods ended until now."""
+        return self._sum(_SWEEPS)
 
-    def move(self, port: Json, group: Json) -> None:
-        body = {"port": {"security_groups": [group["id"]]}}
-        self.tenant.here.good("PUT", "network", f"/ports/{port['id']}", body)
-
-    def measure(self, name: str, change: Callable[[], object], look: Callable[[], float | None]) -> None:
-        """One change, timed until it is seen."""
-        before, began = self._quiet(), time.monotonic()
-        change()
-        self.seconds.setdefault(name, []).append(until(look, name, _PATIENCE_S) - began)
-        self.calls.setdefault(name, []).append(self._quiet() - before)
-
-    def boot(self, network: Json, zone: str) -> Guest:
-        """A server; not waited for."""
-        wanted = {"networks": [{"uuid": network["id"]}], "security_groups": [{"name": self.group["name"]}]}
-        image_id = self.region.image_id()
-        server_id = self.tenant.booted(zone, imageRef=image_id, flavorRef=self.flavor_id, **wanted)
-        return Guest(name="server", zone=zone, server_id=server_id)
-
-    def port(self, guest: Guest) -> Json:
-        """Asked for past the doors: it is no call of ours."""
-        (found,) = self.region.centre.list("network", "ports", device_id=guest.server_id)
-        return found
-
-    def _quiet(self) -> int:
+    def quiet(self) -> int:
         """How many answers pods gave until now, once they are no longer asked."""
-        seen = self._answers()
+        seen = self._sum(_ANSWERS)
         end = time.monotonic() + _PATIENCE_S
         while time.monotonic() < end:
             time.sleep(_QUIET_S)
-            now = self._answers()
+            now = self._sum(_ANSWERS)
             if now == seen:
                 return now
             seen = now
         raise TimeoutError("pods are asked without end")
 
-    def _answers(self) -> int:
-        headers = {"X-Auth-Token": self.region.admin.token}
-        pages = (self.region.admin_api.removesuffix("/v1.0"), load_lab(ROOT).url("worker-metrics"))
-        texts = [ask("GET", f"{page}/metrics", headers=headers).text for page in pages]
-        return sum(int(float(number)) for text in texts for number in _ANSWERS.findall(text))
+
+@dataclass(kw_only=True)
+class Side:
+    """Where things are asked for: at the region, or directly in a pod.
+
+    :ivar here: the tenant
+    :ivar operator: who may look up ports there, and delete what the tenant made; asks past the doors
+    :ivar numbers: None: nobody counts calls
+    """
+
+    here: Caller
+    operator: Caller
+    image_id: str
+    flavor_id: str
+    numbers: Numbers | None = None
+    groups: list[Json] = field(default_factory=list)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    calls: dict[str, list[int]] = field(default_factory=dict)
+    swept: int = 0
+
+    def begin(self) -> None:
+        """Two groups, of which the first lets its own members in."""
+        kind = ("network", "security-groups", "security_group")
+        self.groups = [self.here.make(*kind, name=unique()) for _ in range(2)]
+        self.allow()
+
+    def allow(self) -> None:
+        """The rule by which members of the group hear each other."""
+        group_id = self.groups[0]["id"]
+        values = {"direction": "ingress", "ethertype": "IPv4", "remote_group_id": group_id}
+        kind = ("network", "security-group-rules", "security_group_rule")
+        self.groups[0]["rule"] = self.here.make(*kind, security_group_id=group_id, **values)
+
+    def forbid(self) -> None:
+        """Without that rule."""
+        assert self.here.delete("network", f"/security-group-rules/{self.groups[0]['rule']['id']}") == 204
+
+    def move(self, guest: Guest, group: Json) -> None:
+        """Let a server be in this group only."""
+        (port,) = self.operator.list("network", "ports", device_id=guest.server_id)
+        self.here.good("PUT", "network", f"/ports/{port['id']}", {"port": {"security_groups": [group["id"]]}})
+
+    def network(self) -> Json:
+        """A network with a subnet."""
+        made = self.here.make("network", "networks", "network", name=unique(), mtu=_MTU)
+        self.here.make("network", "subnets", "subnet", network_id=made["id"], ip_version=4, cidr="10.31.0.0/24")
+        return made
+
+    def boot(self, network: Json, zone: str) -> Guest:
+        """A server; not waited for."""
+        where = {"availability_zone": zone} if self.numbers else {}
+        wanted = {
+            "name": unique(),
+            "networks": [{"uuid": network["id"]}],
+            "security_groups": [{"name": self.groups[0]["name"]}],
+            "imageRef": self.image_id,
+            "flavorRef": self.flavor_id,
+        }
+        made = self.here.make("compute", "servers", "server", **wanted, **where)
+        return Guest(name="server", zone=zone, server_id=str(made["id"]))
+
+    def address(self, guest: Guest) -> str | None:
+        """Its address, once it has a port."""
+        ports = self.operator.list("network", "ports", device_id=guest.server_id)
+        return str(ports[0]["fixed_ips"][0]["ip_address"]) if ports else None
+
+    def measure(self, name: str, change: Callable[[], object], look: Callable[[], float | None]) -> None:
+        """One change, timed until it is seen."""
+        before, sweeps = self._counted()
+        began = time.monotonic()
+        change()
+        self.seconds.setdefault(name, []).append(until(look, name, _PATIENCE_S) - began)
+        after, more = self._counted()
+        if more != sweeps:
+            self.swept += 1
+        elif self.numbers:
+            self.calls.setdefault(name, []).append(after - before)
+
+    def _counted(self) -> tuple[int, int]:
+        return (self.numbers.quiet(), self.numbers.sweeps()) if self.numbers else (0, 0)
+
+    def clean(self, servers: Sequence[Guest], network: Json) -> None:
+        """Nothing is left of a round."""
+        at_once([lambda one=one: self.here.delete("compute", f"/servers/{one.server_id}") for one in servers])  # type: ignore[misc]
+        path = f"/networks/{network['id']}"
+        eventually(lambda: self.operator.delete("network", path), lambda seen: seen in (204, 404), "no network")
+
+    def end(self) -> None:
+        """Nothing is left of the groups."""
+        for group in self.groups:
+            path = f"/security-groups/{group['id']}"
+            eventually(
+                lambda path=path: self.operator.delete("network", path),  # type: ignore[misc]
+                lambda seen: seen in (204, 404),
+                "no group",
+            )
 
 
-def _round(stand: Stand) -> None:
-    network = stand.tenant.network(mtu=1400)
+def _round(side: Side, zones: Sequence[str]) -> None:
+    """Everything once: in the AZ, and where there is a second one between both."""
+    networks: list[Json] = []
     servers: list[Guest] = []
+    addresses: dict[str, str] = {}
 
-    def booted(zone: str) -> Callable[[], object]:
-        return lambda: servers.append(stand.boot(network, zone))
-
-    def has_lease() -> float | None:
-        # The pod's port has another id: a lease is known by its address.
-        told = f"ip={last()}\n"
-        files = [file for file in servers[0].pod.leases.glob("tap*") if not file.suffix]
-        return time.monotonic() if any(told in file.read_text() for file in files) else None
-
-    def last() -> str:
-        return str(stand.port(servers[-1])["fixed_ips"][0]["ip_address"])
+    def first() -> None:
+        networks.append(side.network())
+        servers.extend(at_once([lambda: side.boot(networks[0], zones[0])] * 2))
 
     def hears_last() -> float | None:
-        return heard(servers[0], last())
+        last = servers[-1]
+        if last.server_id not in addresses and (found := side.address(last)):
+            addresses[last.server_id] = found
+        return heard(servers[0], addresses[last.server_id]) if last.server_id in addresses else None
 
-    stand.measure("first server on a new network, until it has its address", booted("az1"), has_lease)
-    stand.measure("second server in the same pod, until the first hears it", booted("az1"), hears_last)
-    stand.measure("server in another pod, until the first hears it", booted("az2"), hears_last)
-    address, port = last(), stand.port(servers[0])
-    stand.measure("a rule goes in 2 pods, until silence", stand.forbid, lambda: unheard(servers[0], address))
-    stand.measure("a rule comes in 2 pods, until an answer", stand.allow, lambda: heard(servers[0], address))
-    left, back = (lambda: stand.move(port, stand.outside)), (lambda: stand.move(port, stand.group))
-    stand.measure("a member leaves, until silence in the other pod", left, lambda: unheard(servers[0], address))
-    stand.measure("a member comes, until an answer of the other pod", back, lambda: heard(servers[0], address))
-    for server in servers:
-        stand.tenant.gone("compute", f"/servers/{server.server_id}")
+    def more(zone: str) -> Callable[[], None]:
+        return lambda: servers.append(side.boot(networks[0], zone))
+
+    try:
+        side.measure(FIRST, first, hears_last)
+        side.measure(MORE, more(zones[0]), hears_last)
+        if len(zones) > 1:
+            side.measure(FAR, more(zones[1]), hears_last)
+        address = addresses[servers[-1].server_id]
+        answer, silence = (lambda: heard(servers[0], address)), (lambda: unheard(servers[0], address))
+        side.measure(CLOSED, side.forbid, silence)
+        side.measure(OPENED, side.allow, answer)
+        side.measure(LEFT, lambda: side.move(servers[0], side.groups[1]), silence)
+        side.measure(BACK, lambda: side.move(servers[0], side.groups[0]), answer)
+    finally:
+        for network in networks:
+            side.clean(servers, network)
+
+
+def _calls_of_sweeps(numbers: Numbers) -> int:
+    """How many calls to pods the lab's worker makes when each pod is swept now."""
+    before = numbers.quiet()
+    code, said = Sweeper().command("sweep", "--wait", str(int(_PATIENCE_S)))
+    assert code == 0, said
+    return numbers.quiet() - before
+
+
+def _said(region: Mapping[str, list[float]], direct: Mapping[str, list[float]], calls: Mapping[str, list[int]]) -> None:
+    sys.stdout.write("| | region, median (longest) | directly in one pod | ratio | calls to pods (least-most) |\n")
+    sys.stdout.write("|---|---|---|---|---|\n")
+    for name, seconds in region.items():
+        # Nothing in one cloud is like a second pod: another server there is nearest.
+        beside = direct[MORE if name == FAR else name]
+        ours, theirs = statistics.median(seconds), statistics.median(beside)
+        counted = calls.get(name, [])
+        asked = f"{statistics.median(counted):.0f} ({min(counted)}-{max(counted)})" if counted else "-"
+        times = f"{ours:.1f} s ({max(seconds):.1f}) | {theirs:.1f} s ({max(beside):.1f}) | {ours / theirs:.1f}"
+        sys.stdout.write(f"| {name} | {times} | {asked} |\n")
 
 
 def _main() -> None:
     region = Region()
     region.registered()
+    pod = region.pods["Pod1"]
     flavor_id = unique("bench")
-    region.admin.make("compute", "flavors", "flavor", name=flavor_id, id=flavor_id, ram=64, vcpus=1, disk=1)
-    tenant = Tenant(region)
-    groups = [tenant.here.make("network", "security-groups", "security_group", name=unique()) for _ in range(2)]
-    stand = Stand(region=region, tenant=tenant, flavor_id=flavor_id, group=groups[0], outside=groups[1])
+    for operator in (region.admin, pod):
+        name = flavor_id if operator is region.admin else f"{flavor_id}-direct"
+        operator.make("compute", "flavors", "flavor", name=name, id=name, ram=64, vcpus=1, disk=1)
+    tenant, numbers, image_id = Tenant(region), Numbers(region), region.image_id()
+    ours = Side(here=tenant.here, operator=region.centre, image_id=image_id, flavor_id=flavor_id, numbers=numbers)
+    direct = Side(here=tenant.inside["Pod1"], operator=pod, image_id=image_id, flavor_id=f"{flavor_id}-direct")
     try:
-        stand.allow()
+        for side in (ours, direct):
+            side.begin()
         for _ in range(_ROUNDS):
-            _round(stand)
+            _round(ours, ("az1", "az2"))
+            _round(direct, ("az1",))
+        sweeps = _calls_of_sweeps(numbers)
     finally:
+        for side in (ours, direct):
+            side.end()
         tenant.sweep()
         region.admin.delete("compute", f"/flavors/{flavor_id}")
-    for name, seconds in stand.seconds.items():
-        calls = stand.calls[name]
-        said = f"median {statistics.median(seconds):.1f} s, longest {max(seconds):.1f} s"
-        sys.stdout.write(f"{name}: {said}, calls to pods {statistics.median(calls):.0f} ({min(calls)}-{max(calls)})\n")
+        pod.delete("compute", f"/flavors/{flavor_id}-direct")
+    _said(ours.seconds, direct.seconds, ours.calls)
+    load = ", ".join(f"{number:.0f}" for number in os.getloadavg())
+    sys.stdout.write(f"{ours.swept} of the changes had a sweep between; a sweep of both pods: {sweeps} calls. ")
+    sys.stdout.write(f"{_ROUNDS} rounds; load average {load}.\n")
 
 
 if __name__ == "__main__":

@@ -117,5 +117,8 @@ def _storage(place: Place, region: ini.Section) -> ini.Sections:
             "build_timeout": _PATIENCE,
             "http_image": place.image_url,
             "http_qcow2_image": place.image_url,
+            "image_caching_enabled": True,
         },
+        # The lab's Glance takes a few bytes of nothing as an image of any format.
+        "image-feature-enabled": {"image_format_enforcement": False},
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from lab import clouds, status
 from lab.database import SqlError
 from lab.datapath import allowed
+from lab.datapath.matrix import unanswered
 from lab.datapath.namespaces import PathError
 from lab.datapath.plan import data_path
 from lab.down import down
@@ -33,6 +34,12 @@ FAILURES = (
     SqlError,
     StartError,
     TricircleError,
+)
+#: What a demo says whose servers do not all hear each other.
+SILENCE = (
+    "\nThe demo ends with a defect: all servers should hear each other, and these pings had no answer: {}.\n"
+    "Is every switch up (`python -m lab status`)? What did they say (`python -m lab logs pod1-ovn-controller`)?\n"
+    "`make demo` tries again; `python -m lab up --fresh --datapath ovn` begins with no data.\n"
 )
 
 
@@ -69,9 +76,13 @@ def _demo(options: argparse.Namespace) -> int:
     from lab import demo
 
     path = data_path(lab) if lab.has_packets else None
-    demo.show(lab.venv / "bin" / "python", lab.state / "clouds.yaml", lab.url("admin-api") + "/v1.0", path)
+    rows = demo.show(lab.venv / "bin" / "python", lab.state / "clouds.yaml", lab.url("admin-api") + "/v1.0", path)
     if why:
         print(f"\nNo ping was sent, since the servers of this demo have no packets: {why}.")
+    print("\nAll of it stays, the servers too: source .lab/openrc; openstack server list. `make demo-down` ends it.")
+    if missing := unanswered(rows):
+        sys.stderr.write(SILENCE.format("; ".join(missing)))
+        return 1
     return 0
 
 

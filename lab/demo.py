@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.datapath.matrix import matrix
+from lab.datapath.matrix import Row, drawn, matrix
 from lab.datapath.plan import DataPath
 from lab.stock_client import StockClient
 from lab.walkthrough import ADMIN, OTHER_TENANT, TENANT, Names, Narrator, Walkthrough
@@ -32,7 +32,10 @@ class Talking(Narrator):
         print(f"  $ {line if len(line) < _WIDTH else line[:_WIDTH] + ' ...'}", flush=True)
 
     def answer(self, value: object, seconds: float) -> None:
-        for line in gist(value):
+        self.table(gist(value), seconds)
+
+    def table(self, lines: Sequence[str], seconds: float) -> None:
+        for line in lines:
             print(f"      {line}")
         print(f"      ({seconds:.1f} s)", flush=True)
 
@@ -99,14 +102,16 @@ def _fields(value: Mapping[str, object]) -> Sequence[str]:
     return [f"{key}: {_short(item)}"[:_WIDTH] for key, item in chosen] or [_short(value)[:_WIDTH]]
 
 
-def show(python: Path, clouds: Path, admin_url: str, path: DataPath | None) -> None:
-    """Run the whole walk-through and leave everything running.
+def show(python: Path, clouds: Path, admin_url: str, path: DataPath | None) -> list[Row]:
+    """Walk through, ping between the servers at last, and leave all of it: what an earlier demo left is removed first.
 
     :param path: the data path of the lab; None: servers have no packets
+    :return: who answered whom; nothing without a data path
     """
     with StockClient(python, clouds) as client:
         client.warm(TENANT, ADMIN, OTHER_TENANT)
         walk = Walkthrough(client, admin_url, Names(), Talking())
+        print("\nRemoving what an earlier demo left, if there was one.", flush=True)
         walk.sweep_leftovers()
         walk.catalog()
         walk.pods()
@@ -116,28 +121,33 @@ def show(python: Path, clouds: Path, admin_url: str, path: DataPath | None) -> N
         walk.lists()
         walk.volume("az1")
         walk.actions("az2")
-        if path is not None:
-            pings(walk, path)
-        walk.delete_servers()
-        walk.clean()
+        return [] if path is None else pings(walk, path)
 
 
-def pings(walk: Walkthrough, path: DataPath) -> list[dict[str, str]]:
+def pings(walk: Walkthrough, path: DataPath) -> list[Row]:
     """Let the servers of both pods ping each other, and show who answered whom."""
     walk.narrator.chapter("Packets: each server pings the others, from inside")
     names = walk.names
     walk.ask(TENANT, "security", "group", "rule", "create", "--protocol", "icmp", names.group)
     # The groups of a boot are not those of a port that existed before.
     walk.do(TENANT, "port", "set", "--security-group", names.group, names.own_port)
-    inner, addresses = {}, {}
+    inner, addresses = ends(walk, path)
+    first = next(iter(inner.values()))
+    walk.narrator.command(f"ip netns exec {first} ping -c 1 ...   # and so on")
+    started = time.monotonic()
+    rows = matrix(inner, addresses)
+    walk.narrator.table(drawn(rows), time.monotonic() - started)
+    return rows
+
+
+def ends(walk: Walkthrough, path: DataPath) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The namespace and the addresses of each server of the walk-through, by name and AZ."""
+    names = walk.names
+    inner: dict[str, str] = {}
+    addresses: dict[str, list[str]] = {}
     for zone, pod in zip(sorted(names.servers), path.pods, strict=False):
         server = walk.client.json(TENANT, "server", "show", names.servers[zone])
         label = f"{names.servers[zone]} ({zone})"
         inner[label] = pod.guest(server["id"])
         addresses[label] = [address for found in server["addresses"].values() for address in found]
-    first = next(iter(inner.values()))
-    walk.narrator.command(f"ip netns exec {first} ping -c 1 ...   # and so on")
-    started = time.monotonic()
-    rows = matrix(inner, addresses)
-    walk.narrator.answer(rows, time.monotonic() - started)
-    return rows
+    return inner, addresses

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -21,6 +22,7 @@ from lab.service import Service
 
 READY_SECONDS = 240.0  # one that ended is noticed at once; this is for one that hangs
 TAIL_LINES = 30
+_CRASHES = re.compile(r": monitoring pid \d+ \((\d+ crashes: .*)\)")
 
 
 class StartError(Exception):
@@ -64,6 +66,19 @@ def read_stat(pid: int) -> Stat | None:
         # Only the first thread has ended; the others still hold the sockets.
         state = "S"
     return Stat(state=state, session=int(fields[3]), ticks=ticks, started=int(fields[19]))
+
+
+def crashes(pid: int) -> str:
+    """What the monitor of a program that may crash writes into its name; empty when it says nothing.
+
+    As programs of Open vSwitch and OVN do: "1 crashes: pid 7 died, killed (Aborted)".
+    """
+    try:
+        name = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+    found = _CRASHES.search(name)
+    return found[1] if found else ""
 
 
 def _has_threads(pid: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.process import Supervisor, read_stat
+from lab.process import Supervisor, crashes, read_stat
 from lab.topology import Lab
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -25,6 +25,7 @@ class Row:
     processes: int
     memory: int  # proportional share, in kB
     cpu: float  # seconds since the start
+    crashes: str = ""  # of what its monitor started anew
 
 
 def rows(lab: Lab) -> list[Row]:
@@ -44,6 +45,7 @@ def rows(lab: Lab) -> list[Row]:
                 processes=len(pids),
                 memory=sum(_share(pid) for pid in pids),
                 cpu=sum(stat.ticks for stat in stats) / _TICKS,
+                crashes=crashes(record.pid) if up else "",
             )
         )
     return found
@@ -63,7 +65,8 @@ def table(found: list[Row], older: Mapping[str, str] | None = None) -> str:
         members = [row for row in found if row.group == group]
         for row in members:
             state = "up" if row.up else "DOWN"
-            lines.append(f"{row.name:<24} {state:<6} {row.pid:>8} {_mb(row.memory):>6} {row.cpu:>8.1f}")
+            line = f"{row.name:<24} {state:<6} {row.pid:>8} {_mb(row.memory):>6} {row.cpu:>8.1f}"
+            lines.append(f"{line}  {row.crashes}" if row.crashes else line)
         memory, cpu = sum(row.memory for row in members), sum(row.cpu for row in members)
         title = f"{group} ({named[group]})" if group in named else group
         lines.append(f"  {title:<22} {'':<6} {'':>8} {_mb(memory):>6} {cpu:>8.1f}")

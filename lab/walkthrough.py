@@ -11,7 +11,7 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,9 @@ class Narrator:
 
     def answer(self, value: object, seconds: float) -> None:
         """This came back."""
+
+    def table(self, lines: Sequence[str], seconds: float) -> None:
+        """This was drawn."""
 
 
 class Walkthrough:
@@ -132,7 +135,7 @@ class Walkthrough:
         try:
             return self._silently(TENANT, *argv)
         except CommandError as error:
-            if "No " in error.output or "could not be found" in error.output or "not found" in error.output.lower():
+            if _says_gone(error.output):
                 return None
             raise
 
@@ -331,24 +334,13 @@ class Walkthrough:
             self.do(TENANT, "server", "delete", server)
         for server in n.servers.values():
             self._wait_gone("server", server)
-        self.until(
-            lambda: (
-                [
-                    p["Name"]
-                    for p in self._silently(
-                        TENANT, "port", "list", "--network", n.network, "--device-owner", "compute:az1"
-                    )
-                ]
-                + [
-                    p["Name"]
-                    for p in self._silently(
-                        TENANT, "port", "list", "--network", n.network, "--device-owner", "compute:az2"
-                    )
-                ]
-            ),
-            lambda ports: not ports,
-            "ports of deleted servers gone",
-        )
+        for zone in n.servers:
+            owner = ("--device-owner", f"compute:{zone}")
+            self.until(
+                lambda owner=owner: self._silently(TENANT, "port", "list", "--network", n.network, *owner),  # type: ignore[misc]
+                lambda ports: not ports,
+                "ports of deleted servers gone",
+            )
         return {"own_port": self.ask(TENANT, "port", "show", n.own_port)}
 
     def clean(self) -> None:
@@ -363,22 +355,30 @@ class Walkthrough:
         self.do(ADMIN, "flavor", "delete", n.flavor)
 
     def sweep_leftovers(self) -> None:
-        """Remove what an interrupted walk-through left, so that the next one starts clean. Silent."""
+        """Remove what a walk-through left, so that the next one starts clean. Silent."""
         n = self.names
-        steps = [(TENANT, ["server", "delete", name]) for name in n.servers.values()]
-        for cloud, argv in steps:
-            if self.client.run(cloud, *argv, check=False).code == 0:
-                self._wait_gone("server", argv[-1])
-        if self.client.run(TENANT, "volume", "snapshot", "delete", n.snapshot, check=False).code == 0:
-            self._wait_gone("volume snapshot", n.snapshot)
-        if self.client.run(TENANT, "volume", "delete", n.volume, check=False).code == 0:
-            self._wait_gone("volume", n.volume)
-        for cloud, argv in (
-            (TENANT, ["port", "delete", n.own_port]),
-            (TENANT, ["network", "delete", n.network]),
-            (TENANT, ["security", "group", "delete", n.group]),
-            (TENANT, ["keypair", "delete", n.key]),
-            (TENANT, ["image", "delete", n.image]),
-            (ADMIN, ["flavor", "delete", n.flavor]),
+        for name in n.servers.values():  # at once: each is waited for below
+            self._deleted(TENANT, "server", name)
+        for cloud, noun, name in (
+            *((TENANT, "server", name) for name in n.servers.values()),
+            (TENANT, "volume snapshot", n.snapshot),
+            (TENANT, "volume", n.volume),
+            (TENANT, "port", n.own_port),
+            (TENANT, "network", n.network),
+            (TENANT, "security group", n.group),
+            (TENANT, "keypair", n.key),
+            (TENANT, "image", n.image),
+            (ADMIN, "flavor", n.flavor),
         ):
-            self.client.run(cloud, *argv, check=False)
+            # What something holds that is just going refuses to go; a moment later it goes.
+            self.until(lambda what=(cloud, noun, name): self._deleted(*what), bool, f"{noun} {name} gone")  # type: ignore[misc]
+
+    def _deleted(self, cloud: str, noun: str, name: str) -> bool:
+        """Ask for the end of a thing; whether it is there no more."""
+        said = self.client.run(cloud, *noun.split(), "delete", name, check=False)
+        return said.code != 0 and _says_gone(said.err or said.out)
+
+
+def _says_gone(output: str) -> bool:
+    """Whether a client's complaint is that there is no such thing."""
+    return "No " in output or "could not be found" in output or "not found" in output.lower()

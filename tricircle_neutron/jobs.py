@@ -7,6 +7,7 @@ but its id, so no request ever waits for, or collides with, another one's row.
 
 from collections.abc import Mapping
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
 from tricircle.model.job import JobType
@@ -14,7 +15,7 @@ from tricircle.store import clock, tables
 
 
 def append(
-    session: orm.Session,
+    session: orm.Session | sa.Connection,
     job_type: JobType,
     resource_id: str,
     *,
@@ -25,6 +26,7 @@ def append(
 ) -> None:
     """Append "look at this object" for every pod that holds a copy, within the transaction that ``session`` is in.
 
+    :param session: or its connection, while it is being flushed
     :param delay_s: seconds for which more of the kind may gather
     """
     session.execute(

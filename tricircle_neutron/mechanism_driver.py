@@ -31,6 +31,7 @@ from tricircle_neutron import (
     qos_driver,
     quarantine,
     realisation,
+    shares,
     slices,
     trunk_driver,
 )
@@ -59,6 +60,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
         slices.protect()
         quarantine.protect()
         memberships.watch()
+        shares.watch()
         network_zones.map_to_networks()
         # The core plugin is still under construction; it can be found when the process is.
         registry.subscribe(plugin_view.install, resources.PROCESS, events.AFTER_INIT)

@@ -90,6 +90,7 @@ def start(path: DataPath, supervisor: Supervisor) -> list[str]:
     supervisor.wait_ready(rest)
     for pod in path.pods:
         _make_bridges(path, pod)
+        _track_without_nat(pod)
     rest = [service for pod in path.pods for service in control(pod)]
     started += _started(supervisor, rest)
     supervisor.wait_ready(rest)
@@ -143,6 +144,19 @@ def _make_bridges(path: DataPath, pod: PodPath) -> None:
     run(*command)
     for name in names:
         run("ip", "-n", pod.hypervisor, "link", "set", name, "up")
+
+
+def _track_without_nat(pod: PodPath) -> None:
+    """Keep OVN from ``nat(src=0.0.0.0)``, a translation that changes nothing, where it remembers a connection.
+
+    Open vSwitch 3.1.0 keeps a twin of each such connection, which is never over. When a packet comes with the addresses
+    and numbers of a connection that is over and not swept away yet, only the twin is found, and the switch dies of it:
+    "assertion conn->conn_type == CT_CONN_TYPE_DEFAULT failed". The devices of all guests die with it.
+    """
+    unable = ("dpif/set-dp-features", INTEGRATION_BRIDGE, "ct_zero_snat", "false")
+    run("ovs-appctl", "-t", str(pod.control("switch")), "--timeout=20", *unable)
+    # OVN's controller, which may run already, asks anew.
+    run("ovs-vsctl", f"--db={pod.remote}", "--timeout=20", "clear", "Open_vSwitch", ".", "datapaths")
 
 
 def _service(pod: PodPath, name: str, command: tuple[str, ...], probe: CommandSays) -> Service:

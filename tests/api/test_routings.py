@@ -168,9 +168,9 @@ async def test_a_topology_shows_every_piece_where_it_is(api: Api, pods: dict[str
     await bound(api, Kind.NETWORK, NET, pods["Pod2"])
     await bound(api, Kind.PORT, PORT, pods["Pod1"], server_id=SERVER)
     queue = Queue(api.engine)
+    unplaced = await queue.append(JobType.PORT, SPARE, ProjectId("p1"))
     everywhere = await queue.append(JobType.NETWORK, NET, ProjectId("p1"))
     here = await queue.append(JobType.PORT, PORT, ProjectId("p1"), pod_id=PodId(pods["Pod1"]))
-    await queue.append(JobType.NETWORK, SPARE, ProjectId("p1"), pod_id=PodId(pods["Pod2"]))
     found = (await topology(api)).json()["topology"]
     assert found["network"]["provider:segmentation_id"] == 1001
     by_pod = {pod["pod_name"]: pod["pieces"] for pod in found["pods"]}
@@ -180,7 +180,7 @@ async def test_a_topology_shows_every_piece_where_it_is(api: Api, pods: dict[str
     assert (port["ip_addresses"], port["server_id"], port["status"]) == (["10.0.0.5"], SERVER, "ACTIVE")
     assert (port["jobs"], by_pod["Pod2"][0]["jobs"]) == ([here], [everywhere])
     assert by_pod["Pod1"][1]["gateway_ip"] == "10.0.0.1"
-    assert [piece["id"] for piece in found["in_no_pod"]] == [SPARE]
+    assert [(piece["id"], piece["jobs"]) for piece in found["in_no_pod"]] == [(SPARE, [unplaced])]
     assert {job["id"] for job in found["jobs"]} >= {everywhere, here}
 
 
@@ -188,6 +188,31 @@ async def test_a_deleted_network_is_shown_until_its_pods_let_go(api: Api, pods: 
     await bound(api, Kind.NETWORK, NET, pods["Pod2"])
     (pod,) = (await topology(api)).json()["topology"]["pods"]
     assert (pod["pod_name"], pod["pieces"][0]["state"]) == ("Pod2", "leaving")
+
+
+async def test_pieces_that_the_centre_has_deleted_are_shown_until_they_left(api: Api, pods: dict[str, str]) -> None:
+    """Of a network that is there, of one that is deleted, and when only they are left of it."""
+    draw(api)
+    network = await bound(api, Kind.NETWORK, NET, pods["Pod1"])
+    await bound(api, Kind.SUBNET, SUBNET, pods["Pod1"], network_id=NET)
+    await bound(api, Kind.PORT, PORT, pods["Pod1"], network_id=NET, server_id=SERVER)
+    await bound(api, Kind.PORT, SERVER, pods["Pod1"], network_id="another")
+    job = await Queue(api.engine).append(JobType.PORT, PORT, ProjectId("p1"), pod_id=PodId(pods["Pod1"]))
+
+    async def states() -> dict[str, str]:
+        (pod,) = (await topology(api)).json()["topology"]["pods"]
+        return {piece["id"]: piece["state"] for piece in pod["pieces"]}
+
+    assert await states() == {NET: "bound", SUBNET: "bound", PORT: "bound"}
+    api.centre.networking["ports"] = []
+    assert await states() == {NET: "bound", SUBNET: "bound", PORT: "leaving"}
+    api.centre.networking |= {"networks": [], "subnets": []}
+    assert await states() == {NET: "leaving", SUBNET: "leaving", PORT: "leaving"}
+    async with transaction(api.engine) as connection:
+        assert await RoutingRows.delete(connection, network)
+    assert await states() == {SUBNET: "leaving", PORT: "leaving"}
+    (pod,) = (await topology(api)).json()["topology"]["pods"]
+    assert [piece["jobs"] for piece in pod["pieces"]] == [[], [job]]
 
 
 @pytest.mark.parametrize("word", [NET, "x", "ports", NET + "0"])

@@ -190,13 +190,21 @@ def test_an_rbac_policy_shows_a_network_to_a_project(cloud: Cloud, undo: Undo) -
     assert cloud.tenant("GET", "network", path).status_code == 404
     policy = {"object_type": "network", "object_id": made["id"], "action": "access_as_shared"}
     body = {"rbac_policy": {**policy, "target_tenant": cloud.tenant.project_id}}
-    assert cloud.admin("POST", "network", "/v2.0/rbac-policies", body).status_code == 201
+    shared = cloud.admin("POST", "network", "/v2.0/rbac-policies", body)
+    assert shared.status_code == 201
     again = cloud.admin("POST", "network", "/v2.0/rbac-policies", body)
     assert (again.status_code, again.json()["NeutronError"]["type"]) == (409, "DuplicateRbacPolicy")
     assert cloud.tenant.good("GET", "network", path)["network"]["shared"] is True
     assert cloud.other("GET", "network", path).status_code == 404
     refused = cloud.tenant("PUT", "network", path, {"network": {"description": "mine"}})
     assert (refused.status_code, refused.json()["NeutronError"]["type"]) == (403, "PolicyNotAuthorized")
+    port = cloud.tenant.good("POST", "network", "/v2.0/ports", {"port": {"network_id": made["id"]}})["port"]
+    policy_path = f"/v2.0/rbac-policies/{shared.json()['rbac_policy']['id']}"
+    used = cloud.admin("DELETE", "network", policy_path)
+    assert (used.status_code, used.json()["NeutronError"]["type"]) == (409, "RbacPolicyInUse")
+    assert cloud.tenant("DELETE", "network", f"/v2.0/ports/{port['id']}").status_code == 204
+    assert cloud.admin("DELETE", "network", policy_path).status_code == 204
+    assert cloud.tenant("GET", "network", path).status_code == 404
 
 
 def test_neutron_says_whose_project_asks(cloud: Cloud) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the classic walk-through work with stock clients, and do the pods hold what they should, and nothing else?
 
-The chapters run in order, on the running lab, exactly as ``make demo`` shows them. What the tenant's client receives
-passes through a
-recorder; no canary word of a pod may be in it. The pods are looked into directly, as their operators.
+The chapters run in order, on the running lab, as ``make demo`` shows them, and at last what it leaves is deleted. What
+the tenant's client receives passes through a recorder; no canary word of a pod may be in it. The pods are looked into
+directly, as their operators.
 """
 
 from collections.abc import Callable, Iterator

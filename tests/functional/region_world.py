@@ -42,6 +42,8 @@ SERVICES = {
 VERSIONS = {"compute": "compute 2.90", "block-storage": "volume 3.59"}
 #: Told every answer of a door: (verb, service, answer, body of the call).
 WATCHES: list[Callable[[str, str, requests.Response, object], None]] = []
+#: So many times longer than usual everything may take, on a machine that is busy with something else.
+PATIENCE = float(os.environ.get("TRICIRCLE_PATIENCE", "1"))
 _DOMAIN = {"id": "default"}
 Json = dict[str, Any]
 
@@ -53,13 +55,14 @@ def unique(word: str = "fn") -> str:
 
 def eventually(look: Callable[[], T], is_good: Callable[[T], object], what: str, seconds: float = 180.0) -> T:
     """Look until it is as wanted, and return what was seen."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         seen = look()
         if is_good(seen):
             return seen
         assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s; last seen: {seen!r}"
-        time.sleep(0.2)
+        time.sleep(0.2 * PATIENCE)
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
@@ -131,7 +134,7 @@ def ask(method: str, url: str, **details: Any) -> requests.Response:
     """One call past any proxy."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.request(method, url, allow_redirects=False, timeout=90, **details)
+        return session.request(method, url, allow_redirects=False, timeout=90 * PATIENCE, **details)
 
 
 def sign_in(url: str, user: str, password: str, project: Mapping[str, object], roots: Mapping[str, str]) -> Caller:

@@ -13,6 +13,8 @@ from uuid import uuid4
 import pytest
 import requests
 
+from tests.functional.commands import openstack, shown
+
 pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,18 +56,6 @@ def pods(admin: requests.Session) -> dict[str, dict[str, Any]]:
             answer = admin.post(f"{API}/pods", json={"pod": {"pod_name": name, "az_name": az_name}}, timeout=60)
             assert answer.status_code == 200, answer.text
     return {pod["pod_name"]: pod for pod in admin.get(f"{API}/pods", timeout=30).json()["pods"]}
-
-
-def openstack(*words: str, cloud: str = "tricircle-admin") -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "OS_CLIENT_CONFIG_FILE": str(LAB / "clouds.yaml"), "OS_CLOUD": cloud}
-    command = [str(LAB / "venv" / "bin" / "openstack"), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
-
-
-def shown(*words: str) -> Any:
-    done = openstack(*words, "-f", "json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def manage(*words: str) -> subprocess.CompletedProcess[str]:

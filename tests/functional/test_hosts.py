@@ -129,8 +129,23 @@ def test_servers_are_booted_in_the_zone_that_an_aggregate_makes(
         assert shown["OS-EXT-SRV-ATTR:host"] == f"{free}.canaryhost-1"
         found = region.admin.list("compute", "servers", all_tenants="1", host=f"{free}.canaryhost-1")
         assert server_id in {one["id"] for one in found}
+        _found_by_its_zone(region, tenant, server_id, zone)
     finally:
         tenant.gone("compute", f"/servers/{server_id}")
+
+
+def _found_by_its_zone(region: Region, tenant: Tenant, server_id: str, zone: str) -> None:
+    """By the AZ that it shows and by no other: by members from 2.83 on, by administrators always."""
+    new, old = ({"OpenStack-API-Version": f"compute {version}"} for version in ("2.83", "2.82"))
+    pods = {"az1", "az2"}
+    for filter_, is_there in ((zone, True), (f"^{zone}$", True), *((one, False) for one in pods), ("nowhere", False)):
+        query = f"/servers?availability_zone={filter_}"
+        seen = tenant.here("GET", "compute", query, headers=new).json()["servers"]
+        assert [one["id"] for one in seen] == [server_id] * is_there, filter_
+        seen = region.admin("GET", "compute", f"{query}&all_tenants=1", headers=old).json()["servers"]
+        assert (server_id in {one["id"] for one in seen}) == is_there, filter_
+        seen = tenant.here("GET", "compute", query, headers=old).json()["servers"]
+        assert [one["id"] for one in seen] == [server_id], filter_
 
 
 def _free(region: Region) -> str:

@@ -2,6 +2,7 @@
 """Our driver inside the real central Neutron on MariaDB: which changes file jobs, do both stand or fall together?"""
 
 import json
+import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,6 +46,25 @@ async def test_changes_of_networks_and_subnets_file_jobs(world: World, tables: T
     assert _types(tables, network)[1:] == [("network", True)]
     assert _types(tables, subnet)[1:] == [("subnet", True)]
     assert json.loads(str(tables.jobs(subnet["id"])[1]["payload"]))["network_id"] == network["id"]
+
+
+async def test_the_end_of_a_share_files_a_job_for_the_network(world: World, tables: Tables) -> None:
+    network = world.network()
+    share = {"object_type": "network", "object_id": network["id"], "action": "access_as_shared"}
+    projects = [str(world.alt.make("security-groups", "security_group", name="who")["project_id"]), uuid.uuid4().hex]
+    policy = world.demo.make("rbac-policies", "rbac_policy", **share, target_tenant=projects[0])
+    world.service.change("networks", "network", network["id"], shared=True)
+    assert not tables.jobs(network["id"]), "the next use shares"
+    world.demo.change("rbac-policies", "rbac_policy", policy["id"], target_tenant=projects[1])
+    assert _types(tables, network) == [("network", False)]
+    world.service.change("networks", "network", network["id"], shared=False)
+    assert _types(tables, network) == [("network", False)] * 2
+    assert world.demo.delete("rbac-policies", policy["id"]) == 204
+    assert _types(tables, network) == [("network", False)] * 3
+    assert {row["project_id"] for row in tables.jobs(network["id"])} == {network["project_id"]}
+    world.demo.make("rbac-policies", "rbac_policy", **share, target_tenant=projects[1])
+    assert world.demo.delete("networks", network["id"]) == 204
+    assert _types(tables, network)[3:] == [("network", True)], "its own job removes the copies with their shares"
 
 
 async def test_only_ports_in_a_pod_file_jobs(world: World, tables: Tables) -> None:

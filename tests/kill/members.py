@@ -14,14 +14,20 @@ if TYPE_CHECKING:
 
 
 def _set_group(props: Props, scene: Scene, **remote: str) -> None:
-    """A group with a rule, and a running server in it; without ``remote`` the rule names the group itself."""
+    """A group with a rule, and a port of a running server in it; without ``remote`` the rule names the group itself."""
     here = scene.tenant.here
     group = scene.things["group"] = here.make("network", "security-groups", "security_group", name=scene.name)
     rule = {"direction": "ingress", "ethertype": "IPv4", "security_group_id": group["id"]}
     here.make("network", "security-group-rules", "security_group_rule",
               **rule, **(remote or {"remote_group_id": group["id"]}))  # fmt: skip
-    nics = [{"uuid": network_of(scene)["id"]}]
-    scene.things["server"] = props.server(scene, networks=nics, security_groups=[{"name": scene.name}])
+    props.plug(scene, _member(scene, [group["id"]]))
+
+
+def _member(scene: Scene, groups: list[str]) -> Json:
+    nic = {"network_id": network_of(scene)["id"], "name": scene.name, "security_groups": groups}
+    port: Json = scene.tenant.here.make("network", "ports", "port", **nic)
+    scene.ports.append(str(port["id"]))
+    return port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +40,7 @@ class MemberChange:
 
     def prepare(self, props: Props, scene: Scene) -> None:
         _set_group(props, scene)
-        groups = [] if self.joins else [scene.things["group"]["id"]]
-        nic = {"network_id": network_of(scene)["id"], "name": scene.name, "security_groups": groups}
-        scene.things["port"] = scene.tenant.here.make("network", "ports", "port", **nic)
-        scene.ports.append(str(scene.things["port"]["id"]))
+        scene.things["port"] = _member(scene, [] if self.joins else [scene.things["group"]["id"]])
 
     def act(self, _props: Props, scene: Scene) -> Told:
         groups = [scene.things["group"]["id"]] if self.joins else []

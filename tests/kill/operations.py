@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import requests
 
-from tests.functional.region_world import Json, Region, ids
+from tests.functional.region_world import Json, Region, eventually, ids
 from tests.functional.tenants import Tenant
 
 if TYPE_CHECKING:
     from tests.kill.truth import Truth
 
 ZONE = "az1"
-#: What the network is called that every project of a scene has.
-SHARED_NETWORK = "shared-by-scenes"
+#: What the network and the server are called that every project has whose scenes share it.
+SHARED_NETWORK = SHARED_SERVER = "shared-by-scenes"
 RULE = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}
 
 
@@ -94,6 +94,20 @@ class Props:
         assert answer.status_code == 202, answer.text
         return scene.tenant.active(str(answer.json()["server"]["id"]))
 
+    @staticmethod
+    def plug(scene: Scene, port: Json) -> None:
+        """Give the port to the server that all scenes of the project share: cheaper than one more server."""
+        body = {"interfaceAttachment": {"port_id": port["id"]}}
+        scene.tenant.here.good("POST", "compute", _interfaces_of(scene), body)
+
+    @staticmethod
+    def unplug(scene: Scene, port: Json) -> None:
+        """Take it away again."""
+        here = scene.tenant.here
+        here.good("DELETE", "compute", f"{_interfaces_of(scene)}/{port['id']}")
+        path = f"/ports/{port['id']}"
+        eventually(lambda: here.good("GET", "network", path)["port"]["device_id"], lambda is_used: not is_used, path)
+
 
 class Operation(Protocol):
     """Something that tenants do. ``shares_project``: scenes of it may live in one project."""
@@ -109,6 +123,11 @@ class Operation(Protocol):
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
         """What is wrong with what became of it, in sentences."""
+
+
+def _interfaces_of(scene: Scene) -> str:
+    (server,) = scene.tenant.here.list("compute", "servers", name=SHARED_SERVER)
+    return f"/servers/{server['id']}/os-interface"
 
 
 def network_of(scene: Scene) -> Json:

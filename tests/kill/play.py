@@ -9,23 +9,29 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from tests.functional.region_world import Json, Region, eventually, ids, unique
+import requests
+
+from tests.functional.region_world import PATIENCE, Json, Region, eventually, ids, unique
 from tests.functional.tenants import Tenant
-from tests.kill.operations import SHARED_NETWORK, ZONE, Operation, Props, Scene
+from tests.kill.operations import SHARED_NETWORK, SHARED_SERVER, ZONE, Operation, Props, Scene
 from tests.kill.stage import Stage
 from tests.kill.trigger import CUTS, KILLS, Party, Point, Role
 from tests.kill.truth import RESERVED, Truth, contradictions, look
 from tests.kill.whose import is_gone
 
 #: Seconds that jobs of an operation get to run until its worker counts as one that does not come to the point.
-_JOBS_S = 20.0
+_JOBS_S = 20.0 * PATIENCE
 #: The longest that the call takes at whose answer somebody dies.
-_STRIKES_S = 90.0
+_STRIKES_S = 90.0 * PATIENCE
 #: Rows that are due within this time belong to what was just done.
 _SOON = "INTERVAL 3 SECOND"
 #: Nothing is due later than this after the last kill: precautions are filed for a minute, claims a little longer.
 _SETTLED_S = 150.0
 _AT_ONCE = 3
+#: So many scenes are prepared, and then played.
+_AHEAD = 6
+#: How often a scene is begun.
+_TRIES = 3
 _SHARED = "shared"
 _OWNED = (
     ("compute", "servers"),
@@ -61,6 +67,7 @@ class Company:
     stage: Stage
     props: Props
     scenes: list[Scene] = field(default_factory=list)
+    spoiled: list[Scene] = field(default_factory=list)
     tenants: dict[str, Tenant] = field(default_factory=dict)
     tried: Counter[tuple[str, Role, Party, bool]] = field(default_factory=Counter)
     missed: list[str] = field(default_factory=list)
@@ -79,16 +86,23 @@ class Company:
                     found += [Plan(operation=scene.operation, point=point) for point in points]
         return found
 
-    def play(self, plans: Sequence[Plan]) -> None:
-        """Play them all, each in a scene of its own, with its kill."""
-        for scene, plan in zip(self.prepared([plan.operation for plan in plans]), plans, strict=True):
-            self.play_one(scene, plan.point)
+    def play(self, plans: Sequence[Plan], until: float) -> int:
+        """Play them, each in a scene of its own, with its kill, and begin nothing new after ``until`` (of the monotonic
+        clock). How many were played.
+        """
+        played = 0
+        while played < len(plans) and time.monotonic() < until:
+            some = plans[played : played + _AHEAD]
+            for scene, plan in zip(self.prepared([plan.operation for plan in some]), some, strict=True):
+                self.play_one(scene, plan.point)
+            played += len(some)
+        return played
 
     def judge(self) -> list[str]:
         """All that is wrong once everything has come to rest, and again after tenants deleted what they see."""
         self._settle()
         truth = self._look()
-        kept = frozenset(port for scene in self.scenes for port in scene.ports)
+        kept = frozenset(port for scene in self.scenes + self.spoiled for port in scene.ports)
         problems = list(contradictions(truth, kept))
         for scene in self.scenes:
             problems += [f"{scene}: {problem}" for problem in scene.operation.judge(scene, truth)]
@@ -105,6 +119,7 @@ class Company:
             list(pool.map(Tenant.sweep, self.tenants.values()))
         self.tenants.clear()
         self.scenes.clear()
+        self.spoiled.clear()
 
     def _look(self) -> Truth:
         return look(self.region, self.stage, list(self.tenants.values()))
@@ -115,25 +130,37 @@ class Company:
         new = [key for key in dict.fromkeys(keys) if key not in self.tenants]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             self.tenants.update(zip(new, pool.map(self._tenant, new), strict=True))
-            scenes = [
-                Scene(operation=operation, tenant=self.tenants[key], name=name)
-                for operation, key, name in zip(operations, keys, names, strict=True)
-            ]
-            list(pool.map(lambda scene: scene.operation.prepare(self.props, scene), scenes))
+            scenes = list(pool.map(self.scene, operations, keys))
         self._let_jobs_run(_JOBS_S)
         self.scenes += scenes
         return scenes
 
+    def scene(self, operation: Operation, key: str) -> Scene:
+        """A scene that is prepared. What a busy machine spoils is begun anew; what it left is judged with the rest."""
+        left = _TRIES
+        while True:
+            scene, left = Scene(operation=operation, tenant=self.tenants[key], name=unique("kill")), left - 1
+            try:
+                operation.prepare(self.props, scene)
+            except (AssertionError, requests.RequestException) as error:
+                print(f"{scene} was not prepared, {left} more tries: {error}")
+                self.spoiled.append(scene)
+                if not left:
+                    raise
+            else:
+                return scene
+
     def _tenant(self, key: str) -> Tenant:
-        """A project without limits; with a network that its scenes share, and that is in the pod already."""
+        """A project without limits; with a network and a server that its scenes share."""
         made, admin = Tenant(self.region), self.region.admin
         for service, path, words in _LIMITS:
             member = "quota" if service == "network" else "quota_set"
             admin.good("PUT", service, f"{path}/{made.project_id}", {member: dict.fromkeys(words, 100_000)})
         if key == _SHARED:
             network = made.network(name=SHARED_NETWORK)
-            fields = {"flavorRef": self.props.flavor_id, "imageRef": self.props.image_id}
-            made.gone("compute", f"/servers/{made.booted(ZONE, networks=[{'uuid': network['id']}], **fields)}")
+            fields: Json = {"flavorRef": self.props.flavor_id, "imageRef": self.props.image_id}
+            fields |= {"name": SHARED_SERVER, "networks": [{"uuid": network["id"]}]}
+            made.active(made.booted(ZONE, **fields))
         return made
 
     def play_one(self, scene: Scene, point: Point) -> None:
@@ -158,13 +185,13 @@ class Company:
         """Until nothing is due, somebody died, or the time is up."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and not self.stage.trigger.fell and self.stage.rows(_DUE):
-            time.sleep(0.1)
+            time.sleep(0.1 * PATIENCE)
 
     def _settle(self) -> None:
         """Let jobs and a sweep of all pods end."""
         self.stage.tend()
         self._wait_for_jobs()
-        swept = self.stage.manage("sweep", "--wait", str(_SETTLED_S))
+        swept = self.stage.manage("sweep", "--wait", str(_SETTLED_S * PATIENCE))
         print(swept.stdout + swept.stderr[-2000:])
         self._wait_for_jobs()
 

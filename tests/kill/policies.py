@@ -22,7 +22,7 @@ def _set_policy(props: Props, scene: Scene) -> None:
     scene.things["path"] = {"id": f"/{path}/{scene.things['rule']['id']}"}
     change = {"port": {"qos_policy_id": policy["id"]}}
     scene.tenant.here.good("PUT", "network", f"/ports/{scene.things['port']['id']}", change)
-    scene.things["server"] = props.server(scene, networks=[{"port": scene.things["port"]["id"]}])
+    props.plug(scene, scene.things["port"])
 
 
 class PolicyChange:

@@ -22,7 +22,7 @@ from lab.process import Supervisor
 from lab.services import tricircle as lab_tricircle
 from lab.services.sections import DATABASE_USER
 from lab.topology import HOST, PASSWORD, Lab, load_lab
-from tests.functional.region_world import ROOT, Json, Region, ask, eventually, sign_in
+from tests.functional.region_world import PATIENCE, ROOT, Json, Region, ask, eventually, sign_in
 from tests.kill.proxies import Delays, Proxies
 from tests.kill.trigger import Caller, Party, Role, Trigger
 from tests.kill.whose import Line, children, holder, listeners
@@ -34,20 +34,27 @@ _DOORS = 2
 SHIFT = 10_000
 _PLACES = {"compute": "nova", "network": "neutron", "block-storage": "cinder", "volumev3": "cinder"}
 _CENTRAL = {"compute_url": "nova", "block_storage_url": "cinder", "network_url": "neutron"}
+
+
+def _seconds(usual: float) -> str:
+    """A deadline, longer where machines are slow."""
+    return f"{usual * PATIENCE:g}"
+
+
 #: A dead process's leases and precautions are over soon.
 SHORT: dict[str, dict[str, str]] = {
     "gateway": {
         "workers": str(_DOORS),
-        "request_deadline_s": "60",
-        "list_deadline_s": "20",
-        "boot_deadline_s": "80",
+        "request_deadline_s": _seconds(60),
+        "list_deadline_s": _seconds(20),
+        "boot_deadline_s": _seconds(80),
         "settle_margin_s": "5",
         "stop_timeout_s": "5",
     },
     "worker": {
-        "lease_s": "4",
-        "poll_s": "0.2",
-        "job_deadline_s": "40",
+        "lease_s": _seconds(4),
+        "poll_s": _seconds(0.2),
+        "job_deadline_s": _seconds(40),
         "max_attempts": "100",
         "retry_s": "0.5",
         "retry_max_s": "4",

@@ -2,8 +2,8 @@
 """Is nothing lost, doubled or left behind, wherever a process of ours dies or loses its line? See README.md here."""
 
 import os
+import random
 import time
-from collections.abc import Sequence
 
 import pytest
 
@@ -14,13 +14,15 @@ from tests.kill.trigger import KILLS
 
 pytestmark = [pytest.mark.lab, pytest.mark.kill, pytest.mark.timeout(14400)]
 
-_SIZE = int(os.environ.get("TRICIRCLE_KILL_POINTS", "24"))
+_POINTS = os.environ.get("TRICIRCLE_KILL_POINTS", "")
 #: So many are judged together: each has a server or two in a pod that is not large.
-_BATCH = 120
+_BATCH = int(os.environ.get("TRICIRCLE_KILL_BATCH", "120"))
 #: ``all``: every point; ``kills``: every one at which somebody dies; else a sample of all.
 _WHICH = os.environ.get("TRICIRCLE_KILL", "")
 #: How many points were played before, by a run that was cut off: go on behind them.
 _PLAYED = int(os.environ.get("TRICIRCLE_KILL_PLAYED", "0"))
+#: No point is begun later than so many minutes after the first; what was played is judged.
+_MINUTES = float(os.environ.get("TRICIRCLE_KILL_MINUTES", "0"))
 _ONLY = os.environ.get("TRICIRCLE_KILL_ONLY", "")
 _WORDS = _ONLY.split(",")
 
@@ -29,18 +31,23 @@ def test_nothing_is_lost_doubled_or_left(company: Company, seed: int) -> None:
     operations = [operation for operation in OPERATIONS if any(word in operation.name for word in _WORDS)]
     plans = company.learn(operations)
     chosen = chosen_of(plans, seed)[_PLAYED:]
+    if _MINUTES:
+        random.Random(seed).shuffle(chosen)  # so that those that are played in time are a sample of all
     print(f"\n{len(chosen)} of {len(plans)} points in {len(operations)} operations; TRICIRCLE_KILL_SEED={seed}")
     if not _ONLY:
         lose_calls(company)
         refuse_calls(company)
     problems: list[str] = []
     began = time.monotonic()
-    for start in range(0, len(chosen), _BATCH):
-        company.play(chosen[start : start + _BATCH])
-        problems += company.judge()
-        done = min(start + _BATCH, len(chosen))
+    done, until = 0, began + (_MINUTES * 60 or float("inf"))
+    while done < len(chosen) and time.monotonic() < until:
+        done += company.play(chosen[done : done + _BATCH], until)
+        found = company.judge()
+        problems += found
         print(
-            f"{done} of {len(chosen)} points after {(time.monotonic() - began) / 60:.0f} min: {len(problems)} problems"
+            f"{done} of {len(chosen)} points after {(time.monotonic() - began) / 60:.0f} min: {len(problems)} problems",
+            *found,
+            sep="\n",
         )
         company.close()
     for (name, role, party, is_kill), count in sorted(company.tried.items()):
@@ -49,10 +56,11 @@ def test_nothing_is_lost_doubled_or_left(company: Company, seed: int) -> None:
     assert not problems, "\n".join(problems)
 
 
-def chosen_of(plans: Sequence[Plan], seed: int) -> Sequence[Plan]:
+def chosen_of(plans: list[Plan], seed: int) -> list[Plan]:
     """Those that the settings ask for."""
     if _WHICH == "all":
         return plans
     if _WHICH == "kills":
-        return [plan for plan in plans if plan.point.when in KILLS]
-    return sample(plans, _SIZE, seed)
+        plans = [plan for plan in plans if plan.point.when in KILLS]
+        return sample(plans, int(_POINTS), seed) if _POINTS else plans
+    return sample(plans, int(_POINTS or "24"), seed)

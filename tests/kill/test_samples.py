@@ -4,7 +4,7 @@
 import pytest
 
 from tests.kill.play import Plan, sample
-from tests.kill.repertoire import BARE
+from tests.kill.repertoire import BARE, OPERATIONS
 from tests.kill.trigger import CUTS, KILLS, Party, Point, Role
 
 
@@ -23,3 +23,18 @@ def test_a_sample_is_spread_and_mixed(size: int) -> None:
     assert numbers == sorted(numbers)
     assert numbers[-1] - numbers[0] > 90
     assert sample(plans, size, 7) == chosen
+
+
+def test_dice_reach_every_point() -> None:
+    """Also of operations with few points, amid others: which of them a run meets is luck and nothing else."""
+    points = [
+        Point(role=Role.WORKER, party=Party.POD, number=number, when=when) for number in range(1, 4) for when in CUTS
+    ]
+    plans = [Plan(operation=operation, point=point) for operation in OPERATIONS for point in points]
+    drawn = {(plan.operation.name, plan.point) for seed in range(400) for plan in sample(plans, 24, seed)}
+    assert drawn == {(plan.operation.name, plan.point) for plan in plans}
+
+
+def test_names_tell_operations_apart() -> None:
+    names = [operation.name for operation in OPERATIONS]
+    assert len(set(names)) == len(names)

@@ -6,7 +6,7 @@ originals is asked of everything (``truth.py``).
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tests.functional.region_world import Json, eventually
+from tests.functional.region_world import Json
 from tests.kill.operations import Props, Scene, Told, gone, set_port, tell
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class SubPortAdd:
     def prepare(self, props: Props, scene: Scene) -> None:
         set_trunk(props, scene)
         scene.things["second"] = _sub_port(scene, 102)
-        scene.things["server"] = props.server(scene, **on_parent(scene))
+        props.plug(scene, scene.things["port"])
 
     def act(self, _props: Props, scene: Scene) -> Told:
         path, body = f"/trunks/{scene.things['trunk']['id']}/add_subports", {"sub_ports": [scene.things["second"]]}
@@ -67,7 +67,7 @@ class SubPortRemove:
 
     def prepare(self, props: Props, scene: Scene) -> None:
         set_trunk(props, scene)
-        scene.things["server"] = props.server(scene, **on_parent(scene))
+        props.plug(scene, scene.things["port"])
 
     def act(self, _props: Props, scene: Scene) -> Told:
         sub_ports = [{"port_id": scene.things["first"]["port_id"]}]
@@ -98,20 +98,14 @@ class TrunkServerDelete:
 
 
 class TrunkDelete:
-    """A trunk of a server that has just gone."""
+    """A trunk whose parent has just left a server."""
 
     name, shares_project = "trunk delete", True
 
     def prepare(self, props: Props, scene: Scene) -> None:
         set_trunk(props, scene)
-        scene.things["server"] = props.server(scene, **on_parent(scene))
-        scene.tenant.gone("compute", f"/servers/{scene.things['server']['id']}")
-        path = f"/ports/{scene.things['port']['id']}"
-        eventually(
-            lambda: scene.tenant.here.good("GET", "network", path)["port"]["device_id"],
-            lambda holder: not holder,
-            "the parent is free",
-        )
+        props.plug(scene, scene.things["port"])
+        props.unplug(scene, scene.things["port"])
 
     def act(self, _props: Props, scene: Scene) -> Told:
         return tell(lambda: scene.tenant.here("DELETE", "network", f"/trunks/{scene.things['trunk']['id']}"))

@@ -3,6 +3,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.process import StartError, Supervisor, read_stat
+from lab.process import StartError, Supervisor, crashes, read_stat
 from lab.service import PortOpen, Service, Started
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
@@ -122,3 +123,14 @@ def test_what_is_never_ready_is_named_with_its_log(supervisor: Supervisor) -> No
     supervisor.start(silent)
     with pytest.raises(StartError, match=r"sleeper: not ready after 0 s"):
         supervisor.wait_ready([silent], seconds=0.3)
+
+
+@pytest.mark.parametrize("said", ["", "1 crashes: pid 12926 died, killed (Aborted)"])
+def test_what_a_monitor_says_of_crashes(said: str) -> None:
+    name = f"ovs-vswitchd: monitoring pid 7 ({said or 'healthy'})"
+    with subprocess.Popen([name, "600"], executable="sleep") as monitor:
+        try:
+            assert crashes(monitor.pid) == said
+        finally:
+            monitor.kill()
+    assert crashes(monitor.pid) == ""

@@ -9,10 +9,11 @@ from types import MappingProxyType
 
 import pytest
 
+from lab.process import Supervisor, crashes
 from lab.topology import load_lab
 from tests.functional.region_world import ROOT, Json, Region, at_once, eventually, unique
 from tests.functional.tenants import Tenant
-from tests.packets.guests import REPORT, Cases, Guest
+from tests.packets.guests import REPORT, Cases, Guest, Report, path
 
 WRITE = "TRICIRCLE_PACKETS"  # "write": the run writes docs/packets.json
 
@@ -26,9 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cases() -> Cases:
+def report() -> Report:
     """All pings of the run."""
-    return Cases(REPORT if os.environ.get(WRITE) == "write" else None)
+    return Report(REPORT if os.environ.get(WRITE) == "write" else None)
+
+
+@pytest.fixture(scope="module")
+def cases(report: Report, request: pytest.FixtureRequest) -> Cases:
+    """The pings of the module."""
+    return Cases(report, request.path.stem)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +45,21 @@ def region() -> Region:
     opened = Region()
     opened.registered()
     return opened
+
+
+@pytest.fixture(autouse=True)
+def switches_live(region: Region) -> Iterator[None]:
+    """A switch that dies is started anew at once, and leaves its servers deaf: nothing else would say why."""
+    assert region
+    before = _crashes()
+    yield
+    assert _crashes() == before, "a switch died: python -m lab logs pod<n>-ovn-switch"
+
+
+def _crashes() -> dict[str, str]:
+    lab = load_lab(ROOT)
+    records = {record.name: record for record in Supervisor(lab.run, lab.logs).records()}
+    return {pod.name: crashes(records[f"{pod.name}-ovn-switch"].pid) for pod in path().pods}
 
 
 @dataclass(kw_only=True)
@@ -96,6 +118,19 @@ class Place:
             **fields,
         }
         return Guest(name=f"{name} ({zone})", zone=zone, server_id=self.tenant.booted(zone, **wanted))
+
+    def plugged(self, guest: Guest, network: Json) -> Json:
+        """One more interface of a server, once it has its address from DHCP."""
+        body = {"interfaceAttachment": {"net_id": network["id"]}}
+        interfaces = f"/servers/{guest.server_id}/os-interface"
+        made: Json = self.tenant.here.good("POST", "compute", interfaces, body)["interfaceAttachment"]
+        guest.lease(made["mac_addr"])
+        return made
+
+    def unplugged(self, guest: Guest, interface: Json) -> None:
+        """Ask for the end of an interface."""
+        path = f"/servers/{guest.server_id}/os-interface/{interface['port_id']}"
+        assert self.tenant.here.delete("compute", path) == 202
 
     def port(self, guest: Guest, number: int = 0) -> Json:
         """A port of a server, as the tenant sees it."""

@@ -73,10 +73,25 @@ class Guest:
         """Whether an address answers none of several pings."""
         return not self.pings(address, 1.0, "-c", str(SILENT_PINGS), "-i", "0.2")
 
+    @property
+    def told(self) -> dict[str, str]:
+        """What a row says of its pings beside the name."""
+        return {}
+
     def pings(self, address: str, seconds: float, *more: str) -> bool:
         """Whether a ping with more options is answered in time."""
         command = inside(self.namespace, "ping", "-n", "-c", "1", "-W", str(seconds), *more, address)
         return subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Through(Guest):
+    """A server that pings through one of its devices, whatever its routes say."""
+
+    mac: str
+
+    def pings(self, address: str, seconds: float, *more: str) -> bool:
+        return super().pings(address, seconds, "-I", self.device(self.mac), *more)
 
 
 def until(look: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
@@ -99,43 +114,56 @@ def unheard(guest: Guest, address: str) -> float | None:
     return began if guest.hears_nothing(address) else None
 
 
-class Cases:
-    """All pings of a run, with what was expected and what was seen.
+class Report:
+    """All pings of a run.
 
-    :param report: where they are written after each ping, so that a run that is cut off leaves what it saw
+    :param file: where they are written after each ping, so that a run that is cut off leaves what it saw
     """
 
-    def __init__(self, report: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         self.rows: list[dict[str, str]] = []
+        self._file = file
+
+    def write(self) -> None:
+        """Write down all pings until now."""
+        if self._file is not None:
+            lines = ",\n".join(f"  {json.dumps(row)}" for row in self.rows)
+            self._file.write_text(f"[\n{lines}\n]\n")
+
+
+class Cases:
+    """The pings of one module, with what was expected and what was seen.
+
+    :param module: names of servers are its own: another module may call others so
+    """
+
+    def __init__(self, report: Report, module: str) -> None:
         self._report = report
+        self._module = module
 
     def passes(self, case: str, guest: Guest, to: str, address: str, *, since: float | None = None) -> None:
         """An answer comes within the time that a change may take.
 
         :param since: when the change was asked for, by the monotonic clock: the row says how long it took
         """
-        self._expect(case, (guest.name, to, PASSES), lambda: heard(guest, address), since)
+        self._expect(case, (guest, to, PASSES), lambda: heard(guest, address), since)
 
     def silent(self, case: str, guest: Guest, to: str, address: str, *, since: float | None = None) -> None:
         """No answer comes, several times in a row, within the time that a change may take."""
-        self._expect(case, (guest.name, to, SILENT), lambda: unheard(guest, address), since)
+        self._expect(case, (guest, to, SILENT), lambda: unheard(guest, address), since)
 
     def _expect(
-        self, case: str, what: tuple[str, str, str], look: Callable[[], float | None], since: float | None
+        self, case: str, what: tuple[Guest, str, str], look: Callable[[], float | None], since: float | None
     ) -> None:
-        source, to, expected = what
+        guest, to, expected = what
         other = {PASSES: SILENT, SILENT: PASSES}[expected]
-        row = {"case": case, "from": source, "to": to, "expected": expected, "seen": other}
-        self.rows.append(row)
+        row = {"module": self._module, "case": case, "from": guest.name, "to": to, **guest.told}
+        row |= {"expected": expected, "seen": other}
+        self._report.rows.append(row)
         try:
-            when = until(look, f"{case}: {source} to {to} {expected}")
+            when = until(look, f"{case}: {guest.name} to {to} {expected}")
             row["seen"] = expected
             if since is not None:
                 row["seconds"] = f"{when - since:.1f}"
         finally:
-            self._write()
-
-    def _write(self) -> None:
-        if self._report is not None:
-            lines = ",\n".join(f"  {json.dumps(row)}" for row in self.rows)
-            self._report.write_text(f"[\n{lines}\n]\n")
+            self._report.write()

@@ -2,7 +2,8 @@
 """Does an address answer a ping that leaves a device with a VLAN tag? Runs inside a server; exit code 0: it does.
 
 For kernels without devices for VLANs (8021q): frames are written and read as they are. Who has the address is asked
-first (ARP), and the answer must carry the same tag.
+first (ARP), and the answer must carry the same tag. All pings have one number, so that to switches each is of the same
+connection as the last one, be it over or not.
 """
 
 import argparse

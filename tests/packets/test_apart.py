@@ -31,6 +31,10 @@ def test_the_default_group_between_pods(cases: Cases, strangers: Place) -> None:
     cases.passes("the default group between pods", one, far.name, address)
     cases.passes("the default group between pods", far, one.name, strangers.address(one))
     cases.silent("outside of the default group", other, far.name, address)
+    joined = strangers.into(other, _default_group(strangers))
+    cases.passes("who comes into the default group", other, far.name, address, since=joined)
+    left = strangers.into(other, strangers.group)
+    cases.silent("outside of the default group again", other, far.name, address, since=left)
 
     left = strangers.into(one, strangers.group)
     cases.silent("who left the default group in the other pod", one, far.name, address, since=left)
@@ -68,22 +72,19 @@ def test_an_interface_that_is_detached(cases: Cases, strangers: Place) -> None:
     """The last one here: afterwards the other tests' device is down."""
     here = strangers
     one, far, _ = here.guests
-    url = f"/servers/{far.server_id}/os-interface"
 
     def attached() -> str:
-        body = {"interfaceAttachment": {"net_id": here.network["id"]}}
-        answer = here.tenant.here.good("POST", "compute", url, body)["interfaceAttachment"]
-        far.lease(answer["mac_addr"])
+        answer = here.plugged(far, here.network)
         # Two devices on one network: only the second one is left to answer.
         far.run("ip", "link", "set", far.device(first["mac_address"]), "down")
         here.tenant.here.good("PUT", "network", f"/ports/{answer['port_id']}", {"port": {"security_groups": groups}})
-        ports.append(answer["port_id"])
+        made.append(answer)
         return str(answer["fixed_ips"][0]["ip_address"])
 
     groups, first = [here.group["id"]], here.port(far)
-    ports: list[str] = []
+    made: list[Json] = []
     address = attached()
     cases.passes("an interface is attached", one, f"second of {far.name}", address)
-    assert here.tenant.here.delete("compute", f"{url}/{ports[-1]}") == 202
+    here.unplugged(far, made[-1])
     cases.silent("the interface is detached", one, f"second of {far.name}", address)
     cases.passes("an interface is attached again", one, f"second of {far.name}", attached())

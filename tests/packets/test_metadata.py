@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import pytest
 
 from lab.datapath.namespaces import inside
-from tests.functional.region_world import at_once
+from tests.functional.region_world import at_once, eventually
 from tests.packets.conftest import Place
-from tests.packets.guests import Cases, Guest, until
+from tests.packets.guests import Cases, Guest, Through, until
 
 SERVICE = "http://169.254.169.254"
 META_DATA, USER_DATA = "/openstack/latest/meta_data.json", "/openstack/latest/user_data"
@@ -114,3 +114,23 @@ def test_rules_hold_for_metadata_too(cases: Cases, places: tuple[Place, Place]) 
         values = {"direction": "egress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 80}
         here.opened(closed, **values)
         cases.passes("metadata, HTTP may leave", asking, "the service of its pod", META_DATA, since=began)
+
+
+def test_an_interface_on_the_other_tenants_network(cases: Cases, places: tuple[Place, Place]) -> None:
+    """What parts them is the network: on it, once it is shared, the same server has an answer of the same address.
+
+    The last one here: the routes of a second interface come beside those of the first.
+    """
+    for (here, there), address in ((places, THEIRS), (places[::-1], MINE)):
+        one, far = here.guests[0], there.guests[1]
+        share = {"object_type": "network", "action": "access_as_shared", "object_id": there.network["id"]}
+        policies = ("network", "rbac-policies", "rbac_policy")
+        policy = there.tenant.here.make(*policies, target_tenant=here.tenant.project_id, **share)
+        interface = here.plugged(one, there.network)
+        within = Through(name=one.name, zone=one.zone, server_id=one.server_id, mac=interface["mac_addr"])
+        cases.passes("an interface on the other tenant's network", within, far.name, address)
+        here.unplugged(one, interface)
+        # The share is needed for as long as the port is there.
+        path, delete = f"/rbac-policies/{policy['id']}", there.tenant.here.delete
+        eventually(lambda path=path, delete=delete: delete("network", path), lambda seen: seen == 204, "no share")
+        cases.silent("the interface on the other tenant's network is gone", one, far.name, address)

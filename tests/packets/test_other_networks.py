@@ -23,13 +23,17 @@ class Sized(Guest):
 
     size: int
 
+    @property
+    def told(self) -> dict[str, str]:
+        return {"bytes": str(self.size)}
+
     def pings(self, address: str, seconds: float, *more: str) -> bool:
         """Whether a ping of this size is answered in time."""
         return super().pings(address, seconds, "-M", "do", "-s", str(self.size - HEADERS), *more)
 
 
 def _sized(guest: Guest, size: int) -> Sized:
-    return Sized(name=f"{guest.name}, {size} bytes", zone=guest.zone, server_id=guest.server_id, size=size)
+    return Sized(name=guest.name, zone=guest.zone, server_id=guest.server_id, size=size)
 
 
 @pytest.fixture(scope="module")

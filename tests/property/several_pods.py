@@ -22,7 +22,9 @@ from tricircle.doors.compute.servers.server_lists import DETAILED
 from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
-from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
+from tricircle.model.routing import Kind
+from tricircle.road.gaps import INCOMPLETE_HEADER
+from tricircle.road.gather import Gatherer
 from tricircle.road.merge import Item
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
@@ -243,6 +245,9 @@ class _Access:
         self, items: Sequence[tuple[Pod, Item]], shape: Shape | None, context: RequestContext
     ) -> list[Item]:
         return [item for _, item in items]
+
+    async def copies(self, kind: Kind, central_id: str) -> Mapping[PodId, str]:
+        return {}
 
     async def refusal(self, request: Request, pod: Pod, reply: Reply) -> Answer:
         return Answer(status=reply.status, body=reply.body)

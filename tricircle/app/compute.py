@@ -14,6 +14,7 @@ from tricircle.doors.compute.boots.nic_ports import NicPorts
 from tricircle.doors.compute.boots.nics import Nics
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.declared.declared_changes import KeypairChanges, ServerGroupChanges
+from tricircle.doors.compute.declared.group_members import GroupMembers
 from tricircle.doors.compute.declared.lookups import Declared
 from tricircle.doors.compute.needs import ServerStorage
 from tricircle.doors.compute.networks import Networks
@@ -32,6 +33,7 @@ from tricircle.doors.compute.proxies.assisted_snapshots import AssistedSnapshots
 from tricircle.doors.compute.proxies.external_events import ExternalEvents
 from tricircle.doors.compute.proxies.image_links import ImageLinks
 from tricircle.doors.compute.proxies.storage_proxies import StorageProxies
+from tricircle.doors.compute.quotas.group_limits import GroupLimits
 from tricircle.doors.compute.quotas.limits import Limits
 from tricircle.doors.compute.quotas.quota import Quota, ServerCounts
 from tricircle.doors.compute.quotas.usage import Usage
@@ -126,7 +128,11 @@ def compute_door(
         audit_logs=AuditLogs(carrier=carrier),
         events=ExternalEvents(carrier=carrier, routings=rooms.routings),
         keypairs=KeypairChanges(carrier=carrier),
-        server_groups=ServerGroupChanges(carrier=carrier, copies=rooms.copies.server_groups),
+        server_groups=ServerGroupChanges(
+            carrier=carrier,
+            copies=rooms.copies.server_groups,
+            members=GroupMembers(carrier=carrier, routings=rooms.routings),
+        ),
         versions=Versions(carrier=carrier),
         images=ImageLinks(carrier=carrier, image_base=image_base),
         storage=StorageProxies(carrier=carrier, make_volume=storage.volume, make_snapshot=storage.snapshot),
@@ -142,6 +148,17 @@ def _boot_copies(copies: Copies) -> BootCopies:
         volume_types=copies.volume_types,
         images=copies.images,
         vanished=copies.vanished,
+    )
+
+
+def _group_limits(rooms: Rooms, carrier: Carrier) -> GroupLimits:
+    return GroupLimits(
+        carrier=carrier,
+        clients=rooms.clients,
+        pods=rooms.registry,
+        members=GroupMembers(carrier=carrier, routings=rooms.routings),
+        routings=rooms.routings,
+        books=rooms.reservations,
     )
 
 
@@ -171,6 +188,7 @@ def _servers(
         carrier=carrier,
         checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
         quota=quota,
+        group_limits=_group_limits(rooms, carrier),
         items=items,
         storage=storage,
         places=places,
@@ -193,7 +211,7 @@ def _servers(
     )
     return ServerSpecials(
         servers=servers,
-        lists=ServerLists(carrier=carrier, routings=rooms.routings, down=down, launches=launches),
+        lists=ServerLists(carrier=carrier, down=down, launches=launches),
         departures=Departures(carrier=carrier, clients=rooms.clients, pods=rooms.registry, jobs=rooms.queue, down=down),
         ends=ends,
         actions=actions,

@@ -8,11 +8,13 @@ are few, and read whole.
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from tricircle.audit.findings import Part
 from tricircle.audit.inventory import LISTINGS
 from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline
 from tricircle.copies.address_groups import members
-from tricircle.copies.bodies import words
+from tricircle.copies.bodies import text, words
+from tricircle.copies.shares import ACTION
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
 from tricircle.pods.registry import Registry
@@ -86,6 +88,16 @@ class Centre:
                 asked = replace(listing, params={**listing.params, "id": ids, "os_hidden": is_hidden})
                 async for page in self._pages(asked, deadline):
                     found.update({str(item["id"]): item for item in page})
+        return found
+
+    async def rbac_policies(self, network_ids: Iterable[str], *, deadline: Deadline) -> dict[str, set[str]]:
+        """With whom these networks are shared, by their id; ``*`` is everybody."""
+        listing = replace(LISTINGS[Part.RBAC_POLICY], params={"action": ACTION})
+        found: dict[str, set[str]] = {}
+        for asked in _in_portions(listing, "object_id", network_ids):
+            async for page in self._pages(asked, deadline):
+                for policy in page:
+                    found.setdefault(text(policy, "object_id"), set()).add(text(policy, "target_tenant"))
         return found
 
     def ports_of(self, host: str, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:

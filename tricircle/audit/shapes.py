@@ -41,12 +41,14 @@ class NetworkShape:
 
     :ivar owner: the service user's project in the pod
     :ivar shares: ``<id in the pod>/<project>`` of every policy that shares a network
+    :ivar outlived: central ids of networks that are shared with a project which has no reason for it any more
     :ivar policies: bound routings of QoS policies in the pod, by central id
     """
 
     pod: Pod
     owner: str
     shares: Seen
+    outlived: Collection[str]
     policies: Mapping[str, Routing]
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
@@ -57,7 +59,9 @@ class NetworkShape:
         policy = self.policies.get(policy_id)
         pod_policy_id = None if policy is None else policy.pod_resource_id
         found = [] if copy.is_adopted else list(networks.difference(central, self.pod, present, pod_policy_id))
-        if any(f"{copy.pod_resource_id}/{project}" not in self.shares for project in words(copy.details, "projects")):
+        names = words(copy.details, "projects")
+        is_unshared = any(f"{copy.pod_resource_id}/{project}" not in self.shares for project in names)
+        if is_unshared or copy.central_id in self.outlived:
             found.append("shares")
         return found
 

@@ -32,6 +32,7 @@ from tricircle.audit.shapes import (
     TrunkShape,
     VolumeTypeShape,
 )
+from tricircle.audit.shares import Shares
 from tricircle.copies.address_groups import Remote, has_address_groups
 from tricircle.copies.addresses import Slice, slice_of
 from tricircle.copies.bodies import Body, rows, text, words
@@ -104,7 +105,7 @@ class _Tour:
         self._incomplete: dict[str, str] = {}
         self._last_error: TricircleError | None = None
         self._alive: Seen | None = None
-        self._shares = Seen()
+        self._shares = Shares(reach, self._centre, pod, run.deadline)
         self._slices: dict[str, Slice] = {}
         self._named = Seen()
 
@@ -186,12 +187,11 @@ class _Tour:
     # --- copies --------------------------------------------------------------------------------------------------
 
     async def _read_shares(self) -> None:
-        """Which networks are shared with whom."""
+        """Which networks are shared with whom, and with whom they should not be any more."""
         async for page in self._inventory.pages(self._pod, Part.RBAC_POLICY, deadline=self._deadline):
             self._pages += 1
-            shared = [one.body for one in page if one.body.get("action") == "access_as_shared"]
-            self._shares.add(f"{text(body, 'object_id')}/{text(body, 'target_tenant')}" for body in shared)
-        self._seen[Part.RBAC_POLICY.value] = len(self._shares)
+            await self._shares.add(page)
+        self._seen[Part.RBAC_POLICY.value] = len(self._shares.there)
 
     async def _copies(self, kind: Kind) -> None:
         if not self._inventory.holds(self._pod, kind):
@@ -284,7 +284,13 @@ class _Tour:
         if kind is Kind.QOS_POLICY:
             return PolicyShape(owner=owner)
         policies = await self._bound(Kind.QOS_POLICY, policy_ids)
-        return NetworkShape(pod=self._pod, owner=owner, shares=self._shares, policies=policies)
+        return NetworkShape(
+            pod=self._pod,
+            owner=owner,
+            shares=self._shares.there,
+            outlived=self._shares.outlived,
+            policies=policies,
+        )
 
     async def _read_slices(self) -> None:
         """Which addresses of which subnet the pod may use by itself."""

@@ -25,7 +25,7 @@ from tricircle.copies.reach import Reach, show
 from tricircle.copies.subnets import is_automatic
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, TricircleError
 from tricircle.model.pod import Pod
-from tricircle.model.routing import ADOPTED, Kind, Routing
+from tricircle.model.routing import ADOPTED, NETWORK_ID, Kind, Routing
 from tricircle.upstream.client import collect
 
 LOG = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class Adoptions:
                 await self._addresses.give_back(pod, subnet, deadline=deadline)
             now = await self._reach.routings.copy_in(Kind.NETWORK, copy.central_id, pod.id)
             try:
-                await self._networks.take_back(pod, now or copy, deadline)
+                await self._networks.shares.take_back(pod, now or copy, deadline)
             except RetryLaterError as error:
                 raise ConflictError(f"{error.message} Try again later.") from error
             await self._reach.leases.drop(lease)
@@ -285,6 +285,7 @@ class Adoptions:
             "slice_port_id": piece.port_id,
             "is_home": bool(gateway_ip) and gateway_ip == subnet.get("gateway_ip"),
             "is_automatic": is_automatic(subnet),
+            NETWORK_ID: text(subnet, "network_id"),
         }
 
     async def _bind(

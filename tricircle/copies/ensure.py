@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.errors import (
+    BadUpstreamAnswerError,
     ConflictError,
     DuplicateRowError,
     LeaseLostError,
@@ -97,6 +98,7 @@ class Ensure:
         :raises UnavailableError: the time is up while somebody else works on it, or the pod was not reached
         :raises OutcomeUnknownError: a call was sent and not answered, and the pod could not be asked what came of it
         :raises UpstreamStatusError: the pod refused, and holds nothing of ours
+        :raises BadUpstreamAnswerError: the pod did not say the id of what it made
         """
         pause_s = _FIRST_PAUSE_S
         while deadline.remaining_s() > 0:
@@ -142,6 +144,8 @@ class Ensure:
             if found is None:
                 is_empty = True
                 found = await _create(find, create)
+            if not found.pod_resource_id:
+                raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
         except (TricircleError, asyncio.CancelledError) as error:
             if is_empty and (was_refused(error) or _was_ours(error)):
                 await asyncio.shield(self._leases.drop(lease))

@@ -170,7 +170,7 @@ async def _rename(client: ServiceClient, type_id: str, name: str, deadline: Dead
 
 
 async def _agree_specs(client: ServiceClient, present: Body, wanted: Body, deadline: Deadline) -> None:
-    path = f"{_PATH}/{segment(present['id'])}/group_specs"
+    path = f"{_PATH}/{segment(text(present, 'id'))}/group_specs"
     had, specs = specs_of(present, "group_specs"), specs_of(wanted, "group_specs")
     for key in sorted(had.keys() - specs.keys()):
         await client.delete(f"{path}/{segment(key)}", deadline=deadline, ok=(404,))
@@ -184,5 +184,5 @@ def _taken(name: str) -> ConflictError:
 
 
 def _found(present: Mapping[str, object], *, is_ours: bool, revision: str) -> Found:
-    details: dict[str, object] = {"name": present["name"], "is_ours": is_ours}
-    return Found(pod_resource_id=str(present["id"]), details=details, revision=revision)
+    details: dict[str, object] = {"name": text(present, "name"), "is_ours": is_ours}
+    return Found(pod_resource_id=text(present, "id"), details=details, revision=revision)

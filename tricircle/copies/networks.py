@@ -3,28 +3,29 @@
 
 As a VLAN network with the centre's segmentation id on the pod's name for the same physical network, so that its copies
 in several pods are one broadcast domain. It belongs to the service project and is shared, by RBAC, with each project
-that has a port on it there: such a tenant can boot on it and see its addresses, and cannot edit it.
+that has a port on it there (``shares.py``): such a tenant can boot on it and see its addresses, and cannot edit it.
 
 Natural key: physical network and VLAN id. A network that is no VLAN at the centre becomes one of the pod's own type;
 it can live in one pod only.
 """
 
 import logging
-import re
 from collections.abc import Mapping
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import Body, changed, mark, marked, member, revision, rows, text, words
+from tricircle.copies.bodies import Body, changed, mark, marked, member, revision, text, words
 from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.network_refusals import check_zone, largest_mtu, no_second_pod, refusal, segment_taken
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.shares import Shares
 from tricircle.copies.visit import expected, visit
-from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UpstreamStatusError
+from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
-from tricircle.upstream.client import ServiceClient, collect
+from tricircle.upstream.client import collect
 
 LOG = logging.getLogger(__name__)
 
@@ -33,12 +34,8 @@ _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network"
 _STRETCHED = ("vlan", "flat")
 _POLICY = "qos_policy_id"
 _FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
-#: How Neutron says that a segment is taken, and which MTU it can carry at most.
-_VLAN_IN_USE, _MTU_TOO_BIG = "VlanIdInUse", re.compile(r"MTU is too big, maximum is (\d+)")
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
-#: Seconds after which a job looks again whether ports of ours have left an operator's network.
-_LEAVING_S = 2.0
 
 
 def wanted_network(
@@ -82,11 +79,15 @@ def is_stretched(network: Body) -> bool:
 
 
 class Networks:
-    """Copies of networks."""
+    """Copies of networks.
+
+    :ivar shares: with whom they are shared in pods
+    """
 
     def __init__(self, reach: Reach, policies: QosPolicies) -> None:
         self._reach = reach
         self._policies = policies
+        self.shares = Shares(reach)
 
     async def ensure(self, pod: Pod, network_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
         """The routing of the copy, shared with ``project_id``, whose port is about to live there.
@@ -98,8 +99,20 @@ class Networks:
         if routing is None or not routing.is_bound:
             routing = await self._realise(pod, network_id, deadline)
         if project_id not in words(routing.details, "projects"):
-            await self._share(pod, routing, project_id, deadline)
+            await self.shares.lend(pod, routing, project_id, deadline)
         return routing
+
+    async def check(self, pod: Pod, network_id: str, *, deadline: Deadline) -> None:
+        """What can be said before anything is made in a pod that does not have the network yet.
+
+        :raises NotFoundError: the network is gone at the centre
+        :raises ConflictError: the network can live in other pods only, or the pod uses its segment for something else
+        """
+        network = await self._reach.central.network(network_id, deadline=deadline)
+        await self._check_place(pod, network)
+        if policy_id := text(network, _POLICY):
+            await self._policies.check(pod, policy_id, deadline=deadline)
+        await self._check_segment(pod, network, deadline)
 
     async def agree(self, run: JobRun) -> None:
         """Job body: update the copies, or remove them with everything on them when the network is gone."""
@@ -121,9 +134,7 @@ class Networks:
 
     async def _realise(self, pod: Pod, network_id: str, deadline: Deadline) -> Routing:
         seen = await self._reach.central.network(network_id, deadline=deadline)
-        _check_zone(pod, seen)
-        if not is_stretched(seen):
-            await self._refuse_second_pod(pod, network_id)
+        await self._check_place(pod, seen)
         wanted = Wanted(
             kind=Kind.NETWORK, central_id=network_id, pod=pod, project_id=ProjectId(text(seen, "project_id"))
         )
@@ -151,8 +162,8 @@ class Networks:
         try:
             routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         except UpstreamStatusError as error:
-            if refusal := _refusal(pod, seen, error):
-                raise refusal from error
+            if refused := refusal(pod, seen, error):
+                raise refused from error
             raise
         await self._reach.recheck_adopted(routing, JobType.NETWORK)
         return routing
@@ -174,11 +185,23 @@ class Networks:
             return (await self._policies.ensure(pod, policy_id, deadline=deadline)).pod_resource_id
         return None
 
-    async def _refuse_second_pod(self, pod: Pod, network_id: str) -> None:
-        zone = await self._reach.zone_elsewhere(Kind.NETWORK, network_id, pod)
-        if zone is not None:
-            where = f": it is in {zone}" if zone else ""
-            raise ConflictError(f"Network {network_id} cannot span availability zones{where}.")
+    async def _check_place(self, pod: Pod, network: Body) -> None:
+        check_zone(pod, network)
+        if not is_stretched(network):
+            zone = await self._reach.zone_elsewhere(Kind.NETWORK, text(network, "id"), pod)
+            if zone is not None:
+                raise no_second_pod(network, zone)
+
+    async def _check_segment(self, pod: Pod, network: Body, deadline: Deadline) -> None:
+        """Whether a network in the pod that is not a copy of this one has its segment."""
+        body = wanted_network(network, physical_networks(pod))
+        segment = {field: text(body, field) for field in (_TYPE, _PHYSNET, _SEGMENT) if field in body}
+        if not segment:
+            return
+        params = {**segment, "fields": ("id", "description")}
+        there = await collect(self._reach.network(pod), "/v2.0/networks", "networks", deadline, params)
+        if any(marked(present.get("description")) != text(network, "id") for present in there):
+            raise segment_taken(pod, network)
 
     async def _find(self, pod: Pod, network_id: str, network: Body | None, deadline: Deadline) -> Found | None:
         """What is ours by mark and project, and has the network's natural key as far as that is known."""
@@ -188,58 +211,6 @@ class Networks:
             if network is None or has_key(network, pod, present):
                 return Found(pod_resource_id=text(present, "id"))
         return None
-
-    async def _share(self, pod: Pod, routing: Routing, project_id: ProjectId, deadline: Deadline) -> None:
-        policy = {
-            "object_type": "network",
-            "object_id": routing.pod_resource_id,
-            "action": "access_as_shared",
-            "target_tenant": project_id,
-        }
-        client = self._reach.network(pod)
-        await client.post("/v2.0/rbac-policies", body={"rbac_policy": policy}, deadline=deadline, ok=(409,))
-        projects = sorted({*words(routing.details, "projects"), project_id})
-        # Two at once may lose one of the two names: it is then shared again, which the pod answers with 409.
-        await self._reach.routings.update(routing.id, details={"projects": projects})
-
-    async def take_back(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        """End what we shared of a network that is not ours; a project that has ports of its own there keeps it.
-
-        :raises RetryLaterError: a port of ours has yet to leave, and keeps its project's share so long
-        """
-        ours = set(words(copy.details, "projects")) - set(words(copy.details, "lent"))
-        if not ours:
-            return
-        client = self._reach.network(pod)
-        filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
-        policies = await collect(client, "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
-        mine = [policy for policy in policies if text(policy, "target_tenant") in ours]
-        is_over = [await self._unshare(client, copy, policy, deadline) for policy in mine]
-        if not all(is_over):
-            message = f"Ports of network {copy.central_id} have yet to leave the pod."
-            raise RetryLaterError(message, after_s=_LEAVING_S)
-
-    async def _unshare(self, client: ServiceClient, copy: Routing, policy: Body, deadline: Deadline) -> bool:
-        """Delete a policy of ours; False when only the removal of a port of ours has to come first."""
-        try:
-            await client.delete(f"/v2.0/rbac-policies/{text(policy, 'id')}", deadline=deadline, ok=(404,))
-        except UpstreamStatusError as error:
-            if error.status != 409:
-                raise
-            filters = {"network_id": str(copy.pod_resource_id), "project_id": text(policy, "target_tenant")}
-            ports = await collect(client, "/v2.0/ports", "ports", deadline, filters)
-            return not any(marked(port.get("description")) for port in ports)
-        return True
-
-    async def _share_again(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
-        """Share the copy with every project that it was shared with, should somebody have ended that in the pod."""
-        projects = set(words(copy.details, "projects"))
-        if not projects:
-            return
-        filters = {"object_id": str(copy.pod_resource_id), "action": "access_as_shared"}
-        policies = await collect(self._reach.network(pod), "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
-        for project_id in sorted(projects - {text(policy, "target_tenant") for policy in policies}):
-            await self._share(pod, copy, ProjectId(project_id), deadline)
 
     async def _update(self, pod: Pod, copy: Routing, network: Body, deadline: Deadline) -> None:
         client, path = self._reach.network(pod), f"/v2.0/networks/{copy.pod_resource_id}"
@@ -255,8 +226,8 @@ class Networks:
             except UpstreamStatusError as error:
                 network = await self._lower_mtu(pod, copy.central_id, error, deadline)
                 await client.put(path, body={"network": {**put, "mtu": network["mtu"]}}, deadline=deadline)
-        await self._share_again(pod, copy, deadline)
         await self._reach.routings.update(copy.id, revision=revision(network))
+        await self.shares.agree(pod, copy, network, deadline)
 
     async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
         """Delete the copy and all ports on it: at the centre there is none left that one of them could be a copy of.
@@ -265,7 +236,7 @@ class Networks:
         """
         client = self._reach.network(pod)
         if copy.is_adopted:
-            await self.take_back(pod, copy, deadline)
+            await self.shares.take_back(pod, copy, deadline)
             await self._reach.routings.forget(copy.id)
             return
         filters = {"network_id": str(copy.pod_resource_id)}
@@ -274,36 +245,6 @@ class Networks:
                 await remove(client, f"/v2.0/ports/{text(port, 'id')}", deadline)
         await remove(client, f"/v2.0/networks/{copy.pod_resource_id}", deadline)
         await self._reach.routings.forget(copy.id)
-
-
-def _check_zone(pod: Pod, network: Body) -> None:
-    """:raises ConflictError: the network is limited to other AZs, or it consists of several segments"""
-    network_id, hints = text(network, "id"), words(network, "availability_zone_hints")
-    if hints and pod.az_name not in hints:
-        raise ConflictError(f"Network {network_id} is limited to availability zones: {', '.join(sorted(hints))}.")
-    if rows(network, "segments"):
-        raise ConflictError(f"Network {network_id} has several segments and can be in no availability zone.")
-
-
-def largest_mtu(error: UpstreamStatusError) -> int | None:
-    """The largest MTU that a pod can carry, when it refused a larger one."""
-    found = _MTU_TOO_BIG.search(error.body) if error.status == 400 else None
-    return None if found is None else int(found[1])
-
-
-def _refusal(pod: Pod, network: Body, error: UpstreamStatusError) -> ConflictError | None:
-    """What a tenant is told of the pod's refusal to make the copy; operators find the rest in the log."""
-    network_id = text(network, "id")
-    if error.status == 409 and _VLAN_IN_USE in error.body:
-        LOG.error(
-            "Network %s cannot be made in pod %s: VLAN %s of physical network %s is used there for something else",
-            network_id,
-            pod.name,
-            network.get(_SEGMENT),
-            network.get(_PHYSNET),
-        )
-        return ConflictError(f"Network {network_id} cannot be in availability zone {pod.az_name}. Use another network.")
-    return None
 
 
 def physical_networks(pod: Pod) -> Mapping[str, object]:

@@ -27,7 +27,7 @@ from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind, Routing
+from tricircle.model.routing import NETWORK_ID, Kind, Routing
 from tricircle.upstream.client import collect
 
 #: Fields of extensions that not every pod has: they are sent when they say something.
@@ -134,13 +134,28 @@ class Ports:
         # An operator had deleted in the pod what the port stands on.
         return await self._realise(pod, port, details or {}, deadline)
 
+    async def check(self, pod: Pod, port: Body, *, deadline: Deadline) -> None:
+        """What can be said of a port of the centre before anything is made in the pod: whoever makes other things there
+        for it asks first. Costs nothing where its network is in the pod already.
+
+        :raises NotFoundError, ConflictError: as ``ensure``
+        """
+        network_id = text(port, "network_id")
+        if await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id) is None:
+            await self._networks.check(pod, network_id, deadline=deadline)
+        there = await self._reach.routings.in_pod_by_central(Kind.SUBNET, _subnet_ids(port), pod.id)
+        missing = [subnet_id for subnet_id in _subnet_ids(port) if subnet_id not in there]
+        await self._subnets.check(pod, missing, deadline=deadline)
+        if policy_id := text(port, _POLICY):
+            await self._policies.check(pod, policy_id, deadline=deadline)
+
     async def _realise(self, pod: Pod, port: Body, details: Mapping[str, object], deadline: Deadline) -> Routing:
         port_id, project_id = text(port, "id"), ProjectId(text(port, "project_id"))
+        details = {**details, NETWORK_ID: text(port, "network_id")}
         wanted = Wanted(kind=Kind.PORT, central_id=port_id, pod=pod, project_id=project_id)
         network_id = text(port, "network_id")
         if await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id) is None:
-            subnet_ids = {text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")}
-            await self._subnets.check(pod, sorted(subnet_ids), deadline=deadline)
+            await self._subnets.check(pod, _subnet_ids(port), deadline=deadline)
         network = await self._networks.ensure(pod, network_id, project_id, deadline=deadline)
 
         async def find() -> Found | None:
@@ -214,9 +229,9 @@ class Ports:
 
     async def _wanted(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
         """The body, with everything that it names ensured in the pod."""
-        subnet_ids = {text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")}
+        subnet_ids = _subnet_ids(port)
         subnets = await self._reach.routings.by_central(Kind.SUBNET, subnet_ids, pod.id)
-        for subnet_id in sorted(subnet_ids):
+        for subnet_id in subnet_ids:
             if subnet_id in subnets and subnets[subnet_id].is_adopted == network.is_adopted:
                 continue
             subnets[subnet_id] = await self._subnets.ensure(pod, subnet_id, network, deadline=deadline)
@@ -291,7 +306,7 @@ class Ports:
 
 def _details(port: Body, pod: Pod) -> dict[str, object]:
     """What the centre still knows of the facts that whoever made the copy could not write down."""
-    details: dict[str, object] = {}
+    details: dict[str, object] = {NETWORK_ID: text(port, "network_id")}
     if origin := kept(port).get("origin"):
         details["origin"] = origin
     is_plugged = text(port, "device_owner").startswith("compute:")
@@ -313,6 +328,10 @@ def lives_in(port: Body, pod: Pod, copy: Routing) -> bool:
         return True
     server_id = copy.details.get("server_id")
     return bool(server_id) and port.get("device_id") == server_id
+
+
+def _subnet_ids(port: Body) -> list[str]:
+    return sorted({text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")})
 
 
 def _fixed_ip(fixed_ip: Body, subnets: Mapping[str, Routing]) -> dict[str, object]:

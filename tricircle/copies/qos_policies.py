@@ -104,6 +104,11 @@ class QosPolicies:
 
         await visit(self._reach, run, Kind.QOS_POLICY, work=work, find=find)
 
+    async def check(self, pod: Pod, policy_id: str, *, deadline: Deadline) -> None:
+        """What can be said before anything is made in a pod. Raises as ``ensure``."""
+        if await self._reach.routings.copy_in(Kind.QOS_POLICY, policy_id, pod.id) is None:
+            await self._check(pod, await self._reach.central.qos_policy(policy_id, deadline=deadline), deadline)
+
     async def _realise(self, pod: Pod, policy_id: str, deadline: Deadline) -> Routing:
         seen = await self._reach.central.qos_policy(policy_id, deadline=deadline)
         await self._check(pod, seen, deadline)

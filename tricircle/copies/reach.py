@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,8 @@ from tricircle.upstream.client import Clients, ServiceClient, collect
 _OWNER = f"{socket.gethostname()}:{os.getpid()}"
 #: Seconds that a lease outlives the deadline of the call that it was taken for.
 _GRACE_S = 10.0
+#: Seconds between two looks at a row that somebody else holds.
+_PAUSE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +64,22 @@ class Reach:
         return None
 
     @asynccontextmanager
-    async def holding(self, routing: Routing, deadline: Deadline) -> AsyncIterator[Lease]:
+    async def holding(
+        self, routing: Routing, deadline: Deadline, *, patience: Deadline | None = None
+    ) -> AsyncIterator[Lease]:
         """Hold the lease of a bound row while the block runs; whoever drops it in there removes the row with it.
 
+        :param patience: until when to wait for somebody else who holds it
         :raises UnavailableError: somebody else holds it, or the row is gone
         """
-        lease = await self.leases.hold(routing, owner=_OWNER, ttl_s=deadline.remaining_s() + _GRACE_S)
+        ttl_s = deadline.remaining_s() + _GRACE_S
+        lease = await self.leases.hold(routing, owner=_OWNER, ttl_s=ttl_s)
+        while lease is None and patience is not None and patience.remaining_s() > 0:
+            await asyncio.sleep(min(random.uniform(_PAUSE_S / 2, _PAUSE_S), patience.remaining_s()))
+            known = await self.routings.copy_in(routing.kind, routing.central_id, routing.pod_id)
+            if known is None or known.id != routing.id:
+                break
+            lease = await self.leases.hold(routing, owner=_OWNER, ttl_s=ttl_s)
         if lease is None:
             message = f"Somebody else works on {routing.kind.value} {routing.central_id}. Try again later."
             raise UnavailableError(message, retry_after_s=2)

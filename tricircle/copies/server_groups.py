@@ -9,7 +9,7 @@ our mark: no answer of a pod shows a group's name to users.
 from collections.abc import Mapping
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.copies.bodies import member
+from tricircle.copies.bodies import member, text
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach
 from tricircle.copies.spoken import spoken
@@ -60,7 +60,7 @@ class ServerGroups:
         async def find() -> Found | None:
             for present in await collect(client, _PATH, "server_groups", deadline):
                 if present.get("name") == mark(group_id) and _policy(present) == policy:
-                    return Found(pod_resource_id=str(present["id"]))
+                    return Found(pod_resource_id=text(present, "id"))
             return None
 
         async def create() -> Found:
@@ -68,7 +68,7 @@ class ServerGroups:
             if group.get("rules"):
                 body["rules"] = group["rules"]
             made = member(await client.post(_PATH, body={"server_group": body}, deadline=deadline), "server_group")
-            return Found(pod_resource_id=str(made["id"]))
+            return Found(pod_resource_id=text(made, "id"))
 
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         return str(routing.pod_resource_id)

@@ -25,7 +25,7 @@ from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, Unav
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind, Routing
+from tricircle.model.routing import NETWORK_ID, Kind, Routing
 from tricircle.upstream.client import collect
 
 LOG = logging.getLogger(__name__)
@@ -248,7 +248,7 @@ class Subnets:
         if subnet is not None:
             filters["cidr"] = text(subnet, "cidr")
         for present in await collect(client, "/v2.0/subnets", "subnets", deadline, filters):
-            details = {} if subnet is None else {"is_automatic": is_automatic(subnet)}
+            details = {} if subnet is None else {"is_automatic": is_automatic(subnet), NETWORK_ID: subnet["network_id"]}
             return Found(pod_resource_id=text(present, "id"), details=details)
         return None
 
@@ -315,4 +315,5 @@ def _details(subnet: Body, piece: Slice, gateway_ip: str | None, *, is_home: boo
         "slice_port_id": piece.port_id,
         "is_home": is_home,
         "is_automatic": is_automatic(subnet),
+        NETWORK_ID: text(subnet, "network_id"),
     }

@@ -85,12 +85,26 @@ class Trunks:
     ) -> Routing:
         """The routing of a port's copy. Raises as ``Ports.ensure``."""
         trunk_id = trunk_of(port)
-        if trunk_id and not may_offer(pod, EXTENSION):
-            raise ConflictError(f"Availability zone {pod.az_name} offers no trunks: {trunk_id} cannot be used there.")
+        _check_offer(pod, trunk_id)
         copy = await self._ports.ensure(pod, port, details=details, deadline=deadline)
         if trunk_id:
             await self._ensure_trunk(pod, trunk_id, copy, deadline)
         return copy
+
+    async def check(self, pod: Pod, port: Body, *, deadline: Deadline) -> None:
+        """What can be said of a port, and of the sub-ports of its trunk, before anything is made in the pod.
+
+        :raises NotFoundError, ConflictError: as ``ensure``
+        """
+        trunk_id = trunk_of(port)
+        _check_offer(pod, trunk_id)
+        await self._ports.check(pod, port, deadline=deadline)
+        if trunk_id and await self._reach.routings.copy_in(Kind.TRUNK, trunk_id, pod.id) is None:
+            trunk = await self._reach.central.trunk(trunk_id, deadline=deadline)
+            # One for each network: there may be thousands of sub-ports.
+            one_each = {text(sub, "network_id"): sub for sub in await self._ports_of(trunk, deadline)}
+            for sub_port in one_each.values():
+                await self._ports.check(pod, sub_port, deadline=deadline)
 
     async def remove(self, pod: Pod, port_id: str, deadline: Deadline) -> None:
         """Delete a port's copy, with its trunk's, and forget it; fine when there is none."""
@@ -242,6 +256,12 @@ class Trunks:
         if present is not None:
             await remove_trunk(client, present, deadline)
         await self._reach.routings.forget(copy.id)
+
+
+def _check_offer(pod: Pod, trunk_id: str) -> None:
+    """:raises ConflictError: the pod knows no trunks, and the port is one's"""
+    if trunk_id and not may_offer(pod, EXTENSION):
+        raise ConflictError(f"Availability zone {pod.az_name} offers no trunks: {trunk_id} cannot be used there.")
 
 
 def _bodies(found: Mapping[str, Tag]) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ pod is asked.
 from collections.abc import Iterator, Mapping
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import mark, member
+from tricircle.copies.bodies import mark, member, text
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach
 from tricircle.copies.visit import must_look, visit
@@ -200,7 +200,7 @@ async def _create(client: ServiceClient, type_id: str, content: Content, deadlin
             continue
         made = member(answer, "volume_type")
         bare = Content(name=name, specs=content.specs)
-        await agree(client, str(made["id"]), bare, content, deadline)
+        await agree(client, text(made, "id"), bare, content, deadline)
         return _found(made, is_ours=True, revision=content.digest)
     raise _taken(content.name)
 
@@ -226,5 +226,5 @@ async def _all(client: ServiceClient, deadline: Deadline) -> list[dict[str, obje
 
 
 def _found(present: Mapping[str, object], *, is_ours: bool, revision: str) -> Found:
-    details: dict[str, object] = {"name": present["name"], "is_ours": is_ours}
-    return Found(pod_resource_id=str(present["id"]), details=details, revision=revision)
+    details: dict[str, object] = {"name": text(present, "name"), "is_ours": is_ours}
+    return Found(pod_resource_id=text(present, "id"), details=details, revision=revision)

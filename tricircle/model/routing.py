@@ -10,6 +10,10 @@ from tricircle.context import PodId, ProjectId
 
 #: The detail of ports and trunks that says which status their copy was last seen to have.
 STATUS = "status"
+#: The detail of subnets and ports that says on which network of the centre they are, also when it has forgotten them.
+#: Missing where that could not be known: while the copy is being made, and of what was gone at the centre before its
+#: copy was written down (what a process that died had left in a pod).
+NETWORK_ID = "network_id"
 #: The detail of networks and subnets that were in the pod before us: they are used, and neither changed nor deleted.
 ADOPTED = "is_adopted"
 
@@ -53,7 +57,7 @@ class Routing:
     :ivar revision: what of the central object was last realised: a revision number, or a digest of its shape
     :ivar details: facts of the kind; for ports ``origin`` ("gateway": made by us for a boot, "user": brought by the
     user) and
-        ``server_id``; for subnets ``gateway_ip`` and ``slice_port_id``
+        ``server_id``; for subnets ``gateway_ip`` and ``slice_port_id``; for both ``network_id``
     :ivar resources: the resource vector a reservation holds (``{"instances": 1, "cores": 2, ...}``)
     """
 
@@ -118,10 +122,14 @@ class RoutingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingFilter:
-    """Which routings are meant; None means any value."""
+    """Which routings are meant; None means any value.
+
+    :ivar network_id: only subnets and ports on this network; no index helps to find them
+    """
 
     central_ids: Collection[str] | None = None
     pod_resource_ids: Collection[str] | None = None
     pod_ids: Collection[str] | None = None
     project_ids: Collection[str] | None = None
     kinds: Collection[Kind] | None = None
+    network_id: str | None = None

@@ -27,7 +27,7 @@ from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic,
 from tricircle.copies.trunks import difference as trunk_difference
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import STATUS, Kind, Routing
+from tricircle.model.routing import NETWORK_ID, STATUS, Kind, Routing
 from tricircle.recovery.declared import Declared
 from tricircle.recovery.facts import ANYBODY, Fact, Sorted, age, sort
 
@@ -113,6 +113,7 @@ def subnets(
             "slice_port_id": piece.port_id,
             "is_home": is_home,
             "is_automatic": is_automatic(subnet),
+            NETWORK_ID: text(subnet, "network_id"),
         }
         return _copy(pod, Kind.SUBNET, holding, subnet, details, agrees=agrees)
 
@@ -219,7 +220,7 @@ def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Decla
         agrees = is_known and not difference(
             wanted_port(port, subnet_copies, group_copies, copies.policies), holding.body
         )
-        details: dict[str, object] = {}
+        details: dict[str, object] = {NETWORK_ID: text(port, "network_id")}
         if server_id := text(holding.body, "device_id") or text(port, "device_id"):
             details["server_id"] = server_id
         if origin := kept(port).get("origin"):

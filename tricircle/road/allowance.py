@@ -11,16 +11,18 @@ lets too much pass; and before a request is refused for it, we wait a little and
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Protocol
 
 from tricircle.context import Deadline, ProjectId, RequestContext
-from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
+from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError, UpstreamStatusError
 from tricircle.ledger.reservations import Fit, Reservations, Wanted
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.reservation import Amounts, Reading, Reservation, Standing
 from tricircle.pods.bindings import Bindings
 from tricircle.pods.registry import Registry
+from tricircle.road.gaps import DISABLED, NONSENSE, SILENT, Gap
 from tricircle.upstream.client import Clients, ServiceClient
 from tricircle.upstream.reply import Reply
 
@@ -81,6 +83,8 @@ class Hold:
     def __init__(self, books: Reservations | None = None, ids: Sequence[int] = ()) -> None:
         self._books = books
         self._unused = list(ids)
+        #: Of the reservations.
+        self.ids = tuple(ids)
         #: How many calls may be made with it.
         self.count = len(ids)
 
@@ -166,19 +170,23 @@ class Allowance:
             await self._look_after_pending(owner, context, deadline)
         raise AssertionError("the last look has no pause")
 
-    async def survey(self, context: RequestContext, project_id: ProjectId) -> tuple[Standing, tuple[Pod, ...]]:
-        """What a project has taken, and which of its pods do not say now: of those counts what they said last.
+    async def survey(self, context: RequestContext, project_id: ProjectId) -> tuple[Standing, tuple[Gap, ...]]:
+        """What a project has taken, and which of its pods do not say now: of those counts what they said last. Those
+        that are switched off are not asked.
 
         Pods are asked as for a reservation, never with a client's own query: what they say is written down.
         """
         deadline = context.deadline.within(_PATIENCE_S)
         await self._look_after_pending(project_id, context, deadline)
         asker = context if context.project_id == project_id else None
-        asked = await self._pods_of(project_id)
-        readings = await self._readings(project_id, asker, context.deadline, asked)
-        silent = {pod.id for pod in asked} - {reading.pod_id for reading in readings}
-        standing = await self._books.look(project_id, self._counts.service, readings)
-        return standing, tuple(pod for pod in asked if pod.id in silent)
+        seen_at = await self._books.time()
+        members = await self._members_of(project_id)
+        asked = [pod for pod in members if pod.state is not PodState.DISABLED]
+        said = await self._said(project_id, asker, context.deadline, asked)
+        standing = await self._books.look(project_id, self._counts.service, _readings(said, seen_at))
+        silent = {pod.id: gap for pod, gap in said if isinstance(gap, Gap)}
+        gaps = (Gap(pod, DISABLED) if pod.state is PodState.DISABLED else silent.get(pod.id) for pod in members)
+        return standing, tuple(gap for gap in gaps if gap is not None)
 
     async def settle_idle(self) -> None:
         """Ask pods about projects that nobody makes anything for any more, so that their reservations go: a chore.
@@ -194,38 +202,48 @@ class Allowance:
             await self._books.look(project_id, service, readings)
 
     async def _pods_of(self, project_id: ProjectId) -> list[Pod]:
+        """Those of ``_members_of`` that are asked: not those that are switched off."""
+        return [pod for pod in await self._members_of(project_id) if pod.state is not PodState.DISABLED]
+
+    async def _members_of(self, project_id: ProjectId) -> list[Pod]:
         """Where the project may have something: the pods that it is bound to, and those with a reservation of a request
-        that did not come as far as the binding. Pods that are switched off are not asked.
+        that did not come as far as the binding.
         """
-        enabled, bound, open_in = await asyncio.gather(
-            self._registry.enabled(),
+        known, bound, open_in = await asyncio.gather(
+            self._registry.pods(),
             self._bindings.pods_of(project_id),
             self._books.open_in(project_id, self._counts.service),
         )
-        return [pod for pod in enabled if pod.id in {*bound, *open_in} and self._counts.service in pod.endpoints]
+        there = {*bound, *open_in}
+        return [
+            pod for pod in known if not pod.is_central and pod.id in there and self._counts.service in pod.endpoints
+        ]
 
     async def _readings(
         self, project_id: ProjectId, context: RequestContext | None, deadline: Deadline, pods: Sequence[Pod]
     ) -> list[Reading]:
         """What these pods say; those that do not answer are left out."""
         seen_at = await self._books.time()
+        return _readings(await self._said(project_id, context, deadline, pods), seen_at)
+
+    async def _said(
+        self, project_id: ProjectId, context: RequestContext | None, deadline: Deadline, pods: Sequence[Pod]
+    ) -> list[tuple[Pod, Amounts | Gap]]:
         said = await asyncio.gather(*(self._usage(project_id, context, pod, deadline) for pod in pods))
-        return [
-            Reading(pod_id=pod.id, amounts=used, seen_at=seen_at)
-            for pod, used in zip(pods, said, strict=True)
-            if used is not None
-        ]
+        return list(zip(pods, said, strict=True))
 
     async def _usage(
         self, project_id: ProjectId, context: RequestContext | None, pod: Pod, deadline: Deadline
-    ) -> Amounts | None:
+    ) -> Amounts | Gap:
         try:
             return await self._counts.usage(
                 self._client(context, pod), project_id, deadline.within(_PATIENCE_S), is_own=context is not None
             )
         except TricircleError as error:
             LOG.info("pod %s does not say what project %s uses: %s", pod.name, project_id, error.code)
-            return None
+            if isinstance(error, UpstreamStatusError):
+                return Gap(pod, f"status {error.status}")
+            return Gap(pod, NONSENSE if isinstance(error, BadUpstreamAnswerError) else SILENT)
 
     async def _look_after_pending(self, project_id: ProjectId, context: RequestContext, deadline: Deadline) -> None:
         """Note which of the things that pods are making are counted by now."""
@@ -250,6 +268,10 @@ class Allowance:
         if context is None:
             return self._clients.as_service(target, self._counts.version)
         return self._clients.as_user(context, target, self._counts.version)
+
+
+def _readings(said: Sequence[tuple[Pod, Amounts | Gap]], seen_at: datetime) -> list[Reading]:
+    return [Reading(pod_id=pod.id, amounts=used, seen_at=seen_at) for pod, used in said if not isinstance(used, Gap)]
 
 
 async def _written(change: Awaitable[None]) -> None:

@@ -22,10 +22,10 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
-from tricircle.observe import metrics
 from tricircle.road.credible import believed, unreadable
 from tricircle.road.fan_out import FanOut
 from tricircle.road.forward import Forwarder
+from tricircle.road.gaps import DISABLED, Gap, told
 from tricircle.road.gather import Gatherer
 from tricircle.road.means import Means
 from tricircle.road.merge import Item
@@ -307,29 +307,39 @@ class Carrier:
         query: bytes | None = None,
         pods: Iterable[Pod] | None = None,
     ) -> FanOut:
-        """One GET to all pods in use (or to ``pods``) at once, each waited for at most the list deadline.
+        """One GET to all pods (or to ``pods``) at once, each waited for at most the list deadline.
 
-        Pods that do not have the microversion are not asked: they are missing.
+        Pods that do not have the microversion, or are switched off, are not asked: they are gaps.
         """
-        members = await self.pods() if pods is None else tuple(pods)
-        asked = [pod for pod in members if self._service in pod.endpoints]
+        known = await self._means.members() if pods is None else pods
+        members = [pod for pod in known if self._service in pod.endpoints]
+        asked = [pod for pod in members if pod.state is not PodState.DISABLED]
         where = _path(request, path, query)
         started = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             tasks = [(pod, group.create_task(self._pages.offer(request, pod, where))) for pod in asked]
         _note(request, "upstream", started)
-        replies = [(pod, task.result()) for pod, task in tasks]
-        for pod, reply in replies:
-            if reply is None:
-                metrics.list_incomplete(self._name, pod.name, "no answer")
-        return FanOut(
-            replies=tuple((pod, reply) for pod, reply in replies if reply is not None),
-            missing=tuple(pod for pod, reply in replies if reply is None),
-        )
+        said = [(pod, task.result()) for pod, task in tasks]
+        gaps = [one for _, one in said if isinstance(one, Gap)]
+        gaps += [Gap(pod, DISABLED) for pod in members if pod.state is PodState.DISABLED]
+        return FanOut(replies=tuple((pod, one) for pod, one in said if not isinstance(one, Gap)), gaps=tuple(gaps))
+
+    def incomplete(self, request: Request, gaps: Iterable[Gap]) -> list[tuple[bytes, bytes]]:
+        """The header of an answer that lacks parts, none when it lacks none; counted and logged for operators."""
+        return told(self._name, request.path, gaps)
+
+    def unknowable(self, request: Request, gaps: Iterable[Gap], text: str) -> UnavailableError:
+        """What is raised when it is not known whether something exists; counted as lists that lack parts are."""
+        self.incomplete(request, gaps)
+        return UnavailableError(text)
 
     def list_deadline(self, context: RequestContext) -> Deadline:
         """How long pods are waited for, from now, where an answer is worth something only in time."""
         return context.deadline.within(self._means.list_deadline_s)
+
+    async def members(self) -> tuple[Pod, ...]:
+        """All pods, those that are switched off too, in their fixed order: whose parts an answer may lack."""
+        return await self._means.members()
 
     async def pods(self) -> tuple[Pod, ...]:
         """The pods in use (enabled or draining, not the centre), in their fixed order."""

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from tricircle.model.pod import Pod
+from tricircle.road.gaps import Gap, refusal_of
 from tricircle.upstream.reply import Reply
 
 
@@ -12,11 +13,12 @@ class FanOut:
     """What several pods answered to one question.
 
     :ivar replies: by pod, in the pods' fixed order; any status below 500, links not yet rewritten
-    :ivar missing: pods that did not answer in time, refused the connection, or sent 5xx or nonsense
+    :ivar gaps: pods that did not answer in time, refused the connection, sent 5xx or nonsense, do not have the
+        microversion, or are switched off
     """
 
     replies: tuple[tuple[Pod, Reply], ...]
-    missing: tuple[Pod, ...]
+    gaps: tuple[Gap, ...]
 
     @property
     def good(self) -> tuple[Reply, ...]:
@@ -24,9 +26,9 @@ class FanOut:
         return tuple(reply for _, reply in self.replies if reply.status < 300)
 
     @property
-    def lacking(self) -> tuple[Pod, ...]:
-        """The pods whose part a sum lacks: they did not answer, or refused."""
-        return self.missing + tuple(pod for pod, reply in self.replies if reply.status >= 300)
+    def lacking(self) -> tuple[Gap, ...]:
+        """What a sum lacks: the parts of pods that did not answer, or refused."""
+        return self.gaps + tuple(refusal_of(pod, reply) for pod, reply in self.replies if reply.status >= 300)
 
     @property
     def refusal(self) -> tuple[Pod, Reply] | None:

@@ -5,9 +5,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import urlencode
 
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.errors import (
@@ -20,25 +21,20 @@ from tricircle.errors import (
 )
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
-from tricircle.observe import metrics
+from tricircle.model.routing import Kind
 from tricircle.road.credible import checked_page
+from tricircle.road.gaps import DISABLED, TOO_OLD, Gap, told
 from tricircle.road.merge import Floor, Item, Listing, Merge, Paging, Position, Stream, values_of
 from tricircle.road.needs import KnownPositions
-from tricircle.road.paging import Wish, in_zone, list_key, next_query, page_size, pod_query, wish_of
+from tricircle.road.paging import Wish, about, list_key, next_query, page_size, pod_query, wish_of
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Row
 from tricircle.upstream.reply import Reply
 
 LOG = logging.getLogger(__name__)
 
-#: Names the AZs from which a list may lack something; see ``docs/reference/headers.md``.
-INCOMPLETE_HEADER = b"openstack-incomplete-azs"
 #: The part of the list deadline after which who has not answered is called late.
 _PATIENCE = 0.25
-#: Why a pod is missing that does not have the microversion.
-_TOO_OLD = "version"
-#: Why one is missing that an operator has switched off.
-_DISABLED = "disabled"
 #: Behind every pod.
 _LAST = 1 << 30
 #: What a list may be ordered by to go on behind an item of a pod that does not answer.
@@ -65,6 +61,10 @@ class Access(Protocol):
 
     async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
         """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not."""
+        ...
+
+    async def copies(self, kind: Kind, central_id: str) -> Mapping[PodId, str]:
+        """The id of a declared thing in each pod that has a copy."""
         ...
 
     def refusal(self, request: Request, pod: Pod, reply: Reply) -> Awaitable[Answer]:
@@ -130,32 +130,43 @@ class Gatherer:
     ) -> Answer:
         """The merged list of ``pods`` as one service would answer it.
 
-        Pods that do not answer are named in ``INCOMPLETE_HEADER`` by their AZs, and so are those that are not
+        Pods that do not answer are named in ``gaps.INCOMPLETE_HEADER`` by their AZs, and so are those that are not
         asked: of ``older``, since they do not have the microversion, and of ``disabled``.
 
         :raises InvalidRequestError, NotFoundError: the marker names nothing (compute; block storage)
         :raises UnavailableError: no pod answers, or the marker's place cannot be known now
         """
-        run = await self._begin(request, row, pods, request.context.deadline.within(self._list_deadline_s))
-        for unasked, reason in ((older, _TOO_OLD), (disabled, _DISABLED)):
-            run.missing += [(pod, reason) for pod in in_zone(unasked, run.wish.zone)]
+        listing = row.listing
+        if listing is None or row.collection is None:
+            raise ValueError(f"{row.path} is not a list")
+        zones = listing.zone_filter
+        is_zoned = zones is not None and zones.is_honoured(request.context, request.microversion)
+        wish = wish_of(request.query_pairs(), listing, is_zoned=is_zoned)
+        wish = replace(wish, copies=await self._copies(wish, listing))
+        meant = about([*pods, *older, *disabled], wish, listing)
+        run = await self._begin(request, row, wish, pods, meant)
+        for unasked, reason in ((older, TOO_OLD), (disabled, DISABLED)):
+            run.missing += [(pod, reason) for pod in unasked if pod in meant]
         try:
             items = await self._collect(run)
         finally:
             await _end(run.pending)
         absent = await self._absent(run, items)
+        if not run.merge.streams and (refusal := await self._refusal(run, pods)) is not None:
+            return refusal
         if run.merge.streams and not run.answered and not absent:
             return await self._unanswered(run)
         return await self._answer(run, items, absent)
 
-    async def _begin(self, request: Request, row: Row, pods: Sequence[Pod], deadline: Deadline) -> _Run:
-        listing = row.listing
-        if listing is None or row.collection is None:
-            raise ValueError(f"{row.path} is not a list")
-        wish = wish_of(request.query_pairs(), listing)
-        asked = [
-            pod for pod in in_zone(pods, wish.zone) if pod_query(wish, listing, pod, size=0, marker=None) is not None
-        ]
+    async def _copies(self, wish: Wish, listing: Listing) -> dict[tuple[str, str], Mapping[PodId, str]]:
+        """The ids in pods of what the filters name."""
+        named = [(name, value) for name, value in wish.filters if name in listing.declared and value]
+        return {(name, value): await self._access.copies(listing.declared[name].kind, value) for name, value in named}
+
+    async def _begin(self, request: Request, row: Row, wish: Wish, pods: Sequence[Pod], meant: Sequence[Pod]) -> _Run:
+        listing = row.listing or Listing(paging=Paging.NONE)
+        deadline = request.context.deadline.within(self._list_deadline_s)
+        asked = [pod for pod in pods if pod in meant and pod_query(wish, listing, pod, size=0, marker=None) is not None]
         path = request.root + (row.detail_path or request.path[len(request.root) :])
         loaded = {} if wish.marker is None else await self._loaded(request, row, wish, wish.marker)
         places = {pod.id: place for place, pod in enumerate(pods)}
@@ -286,6 +297,23 @@ class Gatherer:
                 return None
             run.merge.refuse(stream)
 
+    async def _refusal(self, run: _Run, pods: Sequence[Pod]) -> Answer | None:
+        """What the service says against a list to which no pod can give anything: the first that answers is asked for
+        it, and whatever it holds is none of the caller's business."""
+        query = list(run.wish.filters)
+        if run.listing.paging is not Paging.NONE and "limit" not in dict(query):
+            query.append(("limit", "1"))
+        for pod in pods:
+            try:
+                reply = await self._access.page(run.request, pod, run.path, urlencode(query), run.deadline)
+                if reply.status < 300 and "count" in reply.json():
+                    run.counts[pod.id] = 0
+            except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError):
+                continue
+            if reply.status < 500:
+                return None if reply.status < 300 else await self._access.refusal(run.request, pod, reply)
+        return None
+
     @staticmethod
     def _miss(run: _Run, stream: Stream, reason: str) -> None:
         run.merge.fail(stream)
@@ -327,10 +355,8 @@ class Gatherer:
             if is_full and run.listing.links is not None:
                 href = self._access.page_link(run.request, next_query(run.request.query_pairs(), marker))
                 body[run.listing.links] = [{"rel": "next", "href": href}]
-        for pod, reason in run.missing:
-            metrics.list_incomplete(self._access.door_name, pod.name, reason)
-            LOG.warning("list %s lacks pod %s: %s", run.row.path, pod.name, reason)
-        return Answer.json(200, body, marks([pod for pod, _ in run.missing]))
+        gaps = [Gap(pod, reason) for pod, reason in run.missing]
+        return Answer.json(200, body, told(self._access.door_name, run.row.path, gaps))
 
     async def _remember(self, run: _Run, marker: str) -> None:
         # A pod that is switched off keeps its place until it is back.
@@ -380,9 +406,3 @@ def _unknown_marker(listing: Listing, marker: str) -> TricircleError:
     if listing.paging is Paging.CINDER:
         return NotFoundError(f"{listing.noun} {marker} could not be found.")
     return InvalidRequestError(f"marker [{marker}] not found")
-
-
-def marks(missing: Sequence[Pod]) -> list[tuple[bytes, bytes]]:
-    """The header that names what is missing, by AZ: pods are nobody's business."""
-    zones = sorted({pod.az_name for pod in missing})
-    return [(INCOMPLETE_HEADER, ", ".join(zones).encode())] if zones else []

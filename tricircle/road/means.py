@@ -21,6 +21,10 @@ class Means:
     list_deadline_s: float
     ranges: Ranges = field(default_factory=Ranges)
 
+    async def members(self) -> tuple[Pod, ...]:
+        """All pods, those that are switched off too, not the centre; in their fixed order."""
+        return tuple(pod for pod in await self.pods.pods() if not pod.is_central)
+
     async def in_use(self) -> tuple[Pod, ...]:
         """The pods that are asked (enabled or draining, not the centre), in their fixed order."""
-        return tuple(pod for pod in await self.pods.pods() if not pod.is_central and pod.state is not PodState.DISABLED)
+        return tuple(pod for pod in await self.members() if pod.state is not PodState.DISABLED)

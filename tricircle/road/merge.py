@@ -15,7 +15,9 @@ from enum import StrEnum
 
 from tricircle.context import PodId
 from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
 from tricircle.road.collation import key
+from tricircle.road.zone_filter import ZoneFilter
 
 Item = dict[str, object]
 Query = list[tuple[str, str]]
@@ -34,6 +36,18 @@ class Paging(StrEnum):
     NONE = "none"  # the whole list at once
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A filter that names a declared thing by its id, which may be another one in each pod.
+
+    :ivar needs_copy: a pod without a copy holds nothing of it, though it may have something of its own by that id;
+        else it is asked by the id as it is
+    """
+
+    kind: Kind
+    needs_copy: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """What the road must know to merge a collection of pods.
@@ -43,12 +57,15 @@ class Listing:
     :ivar unique: sort key that Nova appends to the client's (not to ``order``) together with one direction, rising
     :ivar ignored: sort keys that the service takes and passes over, with their directions
     :ivar is_blind: items do not show what their service sorts them by: the list is that of one pod after the other
+    :ivar hidden: sort keys of which items show nothing that sorts alike, or only some items do: what is equal in the
+        keys before one of these comes pod after pod, as does what lacks a key's field
     :ivar fields: JSON fields of sort keys that have another name there (``{"image_ref": "image/id"}``)
     :ivar brief: keys of an item that stay when the row's path is the brief list; None when the row is the detailed one
     :ivar links: JSON key of the page links; None when the service sends none: then a pod is asked until it has no more
     :ivar noun: what an unknown marker is called in the error (``Volume``)
     :ivar id_key: JSON key of what a marker names
-    :ivar zone_filter: query parameter that names an AZ: answered by choosing pods, not passed on
+    :ivar zone_filter: the filter by AZ; None: the service has none, or knows it for nobody
+    :ivar declared: filters that name declared things
     :ivar rank: which part of a pod's list an item belongs to, lowest first, whatever the sort key; a pod lists its
         parts one after the other (Nova: servers that were not handed to a cell, then the rest). None: one part
     :ivar adapt: a pod's query from the client's (without marker, limit, offset); None: this pod cannot hold an answer
@@ -60,12 +77,14 @@ class Listing:
     unique: str | None = None
     ignored: frozenset[str] = frozenset()
     is_blind: bool = False
+    hidden: frozenset[str] = frozenset()
     fields: Mapping[str, str] = field(default_factory=dict)
     brief: tuple[str, ...] | None = None
     links: str | None = None
     noun: str = "Resource"
     id_key: str = "id"
-    zone_filter: str | None = _ZONE_KEY
+    zone_filter: ZoneFilter | None = None
+    declared: Mapping[str, Declared] = field(default_factory=dict)
     rank: Callable[[Item], int] | None = None
     adapt: Callable[[Query, Pod], Query | None] | None = None
 
@@ -135,15 +154,33 @@ def sort_value(value: object) -> tuple[int, object]:
     return 2, key(value)
 
 
+def visible(order: Order, listing: Listing) -> Order:
+    """The part of an order that items of all pods show. What a pod has several AZs for, shows one.
+
+    >>> visible((("a", True), ("b", True)), Listing(paging=Paging.NOVA, hidden=frozenset({"b"})))
+    (('a', True),)
+    """
+    for place, (name, _) in enumerate(order):
+        if name in listing.hidden:
+            return order[:place]
+        if name == _ZONE_KEY:
+            return order[: place + 1]
+    return order
+
+
 def values_of(item: Item, pod: Pod, listing: Listing, order: Order) -> tuple[object, ...]:
-    """What of an item decides its place between pods; only what JSON can hold."""
+    """What of an item decides its place between pods, up to the first key that it does not show; only what JSON can
+    hold."""
     found: list[object] = []
     for name, _ in order:
         if name == _ZONE_KEY:
             found.append(pod.az_name)
             continue
+        path = listing.fields.get(name, name).split("/")
+        if path[0] not in item:
+            break
         value: object = item
-        for part in listing.fields.get(name, name).split("/"):
+        for part in path:
             value = value.get(part) if isinstance(value, dict) else None
         found.append(value if isinstance(value, str | int | float) else None)
     return tuple(found)
@@ -226,6 +263,10 @@ class Merge:
         ]
         self._by_place = {stream.place: stream for stream in self.streams}
         self._heads: list[tuple[int, tuple[object, ...], int]] = []
+        known = [floor.values] if floor is not None else []
+        known += [position.values for position in positions.values() if position is not None]
+        #: How many of the order's keys all items show that were seen: only these count.
+        self._depth = min((len(order), *map(len, known)))
 
     def hungry(self, wanted: int) -> list[Stream]:
         """Which pods to ask now so that ``wanted`` more items can be taken; none when nothing is in the way."""
@@ -262,6 +303,7 @@ class Merge:
             stream.seen.add(item_id)
             stream.trail.appendleft(item_id)
             entry = self._entry(stream, item)
+            self._see(len(entry[2]))
             stream.last = entry[1:]
             if self._is_before_floor(stream, entry):
                 # The next page goes on behind it, though nothing may be taken here on this one.
@@ -331,6 +373,13 @@ class Merge:
         part = 0 if self._listing.rank is None else self._listing.rank(item)
         return item, part, values_of(item, stream.pod, self._listing, self._order)
 
+    def _see(self, depth: int) -> None:
+        """Somebody shows no more than so many of the keys: nothing is compared by others from now on."""
+        if depth < self._depth:
+            self._depth = depth
+            self._heads = [self._head(stream) for stream in self.streams if stream.buffer]
+            heapq.heapify(self._heads)
+
     def _is_before_floor(self, stream: Stream, entry: tuple[Item, int, tuple[object, ...]]) -> bool:
         floor = stream.floor
         if floor is None:
@@ -354,5 +403,5 @@ class Merge:
     def _key(self, values: tuple[object, ...]) -> tuple[object, ...]:
         return tuple(
             _Falling(sort_value(value)) if is_falling else sort_value(value)
-            for value, is_falling in zip(values, self._falling, strict=True)
+            for value, is_falling in zip(values[: self._depth], self._falling, strict=False)
         )

@@ -2,7 +2,7 @@
 """What does the road ask of the rooms below? Only these calls; the classes that answer them are chosen in
 ``app/``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -59,6 +59,10 @@ class KnownRoutings(Protocol):
 
     async def forget(self, routing_id: int) -> object:
         """Strike a routing out."""
+        ...
+
+    async def copies_of(self, kind: Kind, central_id: str) -> Sequence[Routing]:
+        """All copies of one declared resource."""
         ...
 
     async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Iterable[str]) -> dict[str, Routing]:

@@ -2,22 +2,26 @@
 """With what do lists and sums of many pods reach them? Each call is waited for no longer than a list may take."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
-from tricircle.context import Deadline, RequestContext
+from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
+from tricircle.model.routing import Kind
 from tricircle.road.credible import believed
 from tricircle.road.forward import Forwarder
+from tricircle.road.gaps import NONSENSE, SILENT, TOO_OLD, Gap
 from tricircle.road.means import Means
-from tricircle.road.merge import Item
+from tricircle.road.merge import Item, Listing
+from tricircle.road.paging import wish_of
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import ID, PROBES, UNKNOWABLE
 from tricircle.road.row import Row
+from tricircle.road.seek import sought
 from tricircle.road.shaping import Shaper
 from tricircle.road.versions import nearest, serves
 from tricircle.upstream.reply import Reply
@@ -79,6 +83,8 @@ class Pages:
 
     async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
         """One item of a row's collection, as its list has it, and its pod. Raises as ``locate``."""
+        if row.kind is None and row.listing is not None:
+            return await self._sought(request, row, row.listing, deadline)
         probe = None if row.kind is None else PROBES.get(row.kind)
         # Below a collection stand not only ids: asked for "detail", a pod would answer with a list.
         if row.kind is None or probe is None or not ID.match(marker):
@@ -94,6 +100,15 @@ class Pages:
             raise NotFoundError(f"The marker {marker} could not be found.")
         return located.pod, item
 
+    async def _sought(self, request: Request, row: Row, listing: Listing, deadline: Deadline) -> tuple[Pod, Item]:
+        pods = [pod for pod in await self._means.in_use() if self._service in pod.endpoints]
+        pods = [pod for pod in pods if serves(pod, self._service, request.microversion)]
+
+        async def ask(pod: Pod, query: str) -> Reply:
+            return await self.page(request, pod, request.path, query, deadline)
+
+        return await sought(pods, wish_of(request.query_pairs(), listing), listing, row.collection or "", ask)
+
     async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
         """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not, or
         it is not the caller's business."""
@@ -105,10 +120,15 @@ class Pages:
         pod = next((pod for pod in await self._means.pods.pods() if pod.id == routing.pod_id), None)
         return None if pod is None else (pod, routing.created_at)
 
-    async def offer(self, request: Request, pod: Pod, path: str) -> Reply | None:
-        """One GET that is worth something only in time: None without an answer that can be believed."""
+    async def copies(self, kind: Kind, central_id: str) -> Mapping[PodId, str]:
+        """The id of a declared thing in each pod that has a copy."""
+        known = await self._means.routings.copies_of(kind, central_id)
+        return {copy.pod_id: copy.pod_resource_id for copy in known if copy.pod_resource_id is not None}
+
+    async def offer(self, request: Request, pod: Pod, path: str) -> Reply | Gap:
+        """One GET that is worth something only in time: a gap without an answer that can be believed."""
         if not serves(pod, self._service, request.microversion):
-            return None
+            return Gap(pod, TOO_OLD)
         deadline = request.context.deadline.within(self._means.list_deadline_s)
         target = self._means.pods.target(pod, self._service)
         try:
@@ -123,5 +143,5 @@ class Pages:
                 reply.json()  # nonsense of one pod is no answer, and no reason to fail for all
         except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
             LOG.warning("pod %s does not answer %s: %s", pod.name, self._name, error.code)
-            return None
-        return reply if reply.status < 500 else None
+            return Gap(pod, NONSENSE if isinstance(error, BadUpstreamAnswerError) else SILENT)
+        return reply if reply.status < 500 else Gap(pod, SILENT)

@@ -2,12 +2,13 @@
 """What does a client ask of a list, and how is each pod asked for its part? Pure."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from tricircle.context import PodId
 from tricircle.model.pod import Pod
-from tricircle.road.merge import Listing, Order, Paging, Query
+from tricircle.road.merge import Listing, Order, Paging, Query, visible
 
 #: The longest page that we make, and what a client gets who names no limit (Nova's and Cinder's own default).
 LONGEST_PAGE = 1000
@@ -19,10 +20,12 @@ _SHORTEST_ASK = 20
 class Wish:
     """A client's query, taken apart.
 
+    :ivar order: by what pods' items are compared: as far as they show it
     :ivar limit: how many items the page may hold; at most ``LONGEST_PAGE``
     :ivar offset: how many items behind the marker to leave out (block storage only)
     :ivar zone: the AZ that the client filters by
     :ivar filters: what is passed on to every pod: the query without place, limit and AZ
+    :ivar copies: of each thing that a filter names (``Listing.declared``), by filter and value: its id in each pod
     :ivar is_counting: whether the number of all items is asked for
     :ivar is_bounded: whether the client named a limit
     """
@@ -33,22 +36,26 @@ class Wish:
     marker: str | None = None
     zone: str | None = None
     filters: tuple[tuple[str, str], ...] = ()
+    copies: Mapping[tuple[str, str], Mapping[PodId, str]] = field(default_factory=dict)
     is_counting: bool = False
     is_bounded: bool = False
 
 
-def wish_of(query: Query, listing: Listing) -> Wish:
+def wish_of(query: Query, listing: Listing, *, is_zoned: bool = True) -> Wish:
     """What a query asks for.
+
+    :param is_zoned: whether the service honours the filter by AZ for whoever asks
 
     What is malformed (``limit=-1``) stays among the filters: the pods refuse it in the service's own words.
 
     >>> wish_of([("limit", "2"), ("sort_key", "name")], Listing(paging=Paging.NOVA)).order
     (('name', True), ('created_at', True))
     """
+    named = listing.zone_filter.name if listing.zone_filter is not None and is_zoned else None
+    zone = _last(query, named)
     if listing.paging is Paging.NONE:
-        zone = _last(query, listing.zone_filter)
-        return Wish(order=listing.order, zone=zone, filters=_without(query, {listing.zone_filter}))
-    taken = {listing.zone_filter}
+        return Wish(order=listing.order, zone=zone, filters=_without(query, {named}))
+    taken = {named}
     limit = _number(query, "limit")
     if limit is not None:
         taken.add("limit")
@@ -63,7 +70,7 @@ def wish_of(query: Query, listing: Listing) -> Wish:
         limit=LONGEST_PAGE if limit is None else min(limit, LONGEST_PAGE),
         offset=offset or 0,
         marker=marker or None,
-        zone=_last(query, listing.zone_filter),
+        zone=zone,
         filters=_without(query, taken),
         is_counting=listing.paging is Paging.CINDER and (_last(query, "with_count") or "").lower() in _TRUE,
         is_bounded=limit is not None,
@@ -75,19 +82,32 @@ def pod_query(wish: Wish, listing: Listing, pod: Pod, *, size: int, marker: str 
 
     :param size: how many items are wanted; a pod may silently send fewer
     """
-    query: Query | None = list(wish.filters)
-    if listing.adapt is not None:
-        query = listing.adapt(list(wish.filters), pod)
+    query = _in_pod(wish, listing, pod)
+    if query is not None and listing.adapt is not None:
+        query = listing.adapt(query, pod)
     if query is None:
         return None
-    # A central AZ is a whole pod unless the operator named one of the pod's own.
-    if wish.zone is not None and pod.pod_az_name and listing.zone_filter is not None:
-        query.append((listing.zone_filter, pod.pod_az_name))
+    zones = listing.zone_filter
+    if wish.zone is not None and zones is not None and zones.asks is not None:
+        query = [*query, (zones.name, zones.asks(wish.zone, pod))]
     if listing.paging is not Paging.NONE and not any(name == "limit" for name, _ in query):
         query.append(("limit", str(size)))
     if marker is not None:
         query.append(("marker", marker))
     return urlencode(query)
+
+
+def _in_pod(wish: Wish, listing: Listing, pod: Pod) -> Query | None:
+    """The filters with ids as the pod knows them; None when it has no copy of what the last of a name asks for."""
+    found: Query = []
+    lacking: dict[str, bool] = {}
+    for name, value in wish.filters:
+        copies = wish.copies.get((name, value))
+        if copies is not None:
+            lacking[name] = listing.declared[name].needs_copy and pod.id not in copies
+            value = copies.get(pod.id, value)
+        found.append((name, value))
+    return None if any(lacking.values()) else found
 
 
 def page_size(wanted: int, pods: int) -> int:
@@ -132,9 +152,9 @@ def list_key(project_id: str, door: str, path: str, wish: Wish) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def in_zone(pods: Sequence[Pod], zone: str | None) -> tuple[Pod, ...]:
-    """The pods that a list filtered by an AZ is about."""
-    return tuple(pod for pod in pods if zone is None or pod.az_name == zone)
+def about(pods: Sequence[Pod], wish: Wish, listing: Listing) -> tuple[Pod, ...]:
+    """The pods that a list is about, of all that there are."""
+    return tuple(pods) if listing.zone_filter is None else listing.zone_filter.about(pods, wish.zone)
 
 
 _ONCE = frozenset(("limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count"))
@@ -148,7 +168,7 @@ def _order(query: Query, listing: Listing) -> Order:
     order = named or listing.order
     first = order[0][1] if order else True
     names = {name for name, _ in order}
-    return (*order, *((name, first) for name in listing.ties if name not in names))
+    return visible((*order, *((name, first) for name in listing.ties if name not in names)), listing)
 
 
 def _nova_order(query: Query, listing: Listing) -> Order:

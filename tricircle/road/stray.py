@@ -58,7 +58,7 @@ class Strays:
     async def _is_nowhere(self, request: Request) -> bool:
         """Whether every pod says that there is no such path at all: so it is in no verb, and with no id."""
         fan = await self._carrier.fan_out(request, query=b"")
-        return bool(fan.replies) and not fan.missing and all(_is_no_path(reply) for _, reply in fan.replies)
+        return bool(fan.replies) and not fan.gaps and all(_is_no_path(reply) for _, reply in fan.replies)
 
     async def _through(self, request: Request, pod: Pod) -> Answer:
         """The pod's answer as far as it can be made ours: errors by the door's shape, the rest by names of fields.

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tricircle.model.routing import RoutingFilter, RoutingView
+from tricircle.model.routing import NETWORK_ID, Kind, RoutingFilter, RoutingView
 from tricircle.store.clock import now
 from tricircle.store.routings import routing_of
 from tricircle.store.tables import routings
@@ -36,6 +36,11 @@ class RoutingViews:
         ):
             if values is not None:
                 statement = statement.where(column.in_(sorted(values)))
+        if wanted.network_id is not None:
+            statement = statement.where(
+                routings.c.kind.in_([Kind.SUBNET.value, Kind.PORT.value]),
+                routings.c.details[NETWORK_ID].as_string() == wanted.network_id,
+            )
         if before is not None:
             statement = statement.where(routings.c.id < before)
         rows = await connection.execute(statement.order_by(routings.c.id.desc()).limit(limit))

@@ -202,6 +202,9 @@ class Nova:
             mine = [one for one in mine if one["_reservation"] == reservation]
         if (name := asked.one("name")) is not None:
             mine = [one for one in mine if re.search(name, one["name"])]
+        zone = asked.one("availability_zone")
+        if zone is not None and (asked.caller.is_admin or asked.version >= (2, 83)):
+            mine = [one for one in mine if re.search(zone, self._zone(one))]
         manner = Manner(
             sort_keys=_SORT_KEYS,
             marker_refusal=marker_refusal,
@@ -390,6 +393,10 @@ class Nova:
             {"rel": "bookmark", "href": bookmark},
         ]
 
+    def _zone(self, server: Json) -> str:
+        asked: str | None = server["_zone"]
+        return asked if asked and asked in self.aggregates.zone_names() else self.neutron.zone
+
     def _shown(self, asked: Asked, server: Json, *, is_detail: bool = True) -> Json:
         links = self._links(asked, server["id"])
         if not is_detail:
@@ -399,7 +406,7 @@ class Nova:
         shown |= {
             "links": links, "tenant_id": server["_project"], "addresses": self._addresses(ports),
             "hostId": "" if server["_is_queued"] else self._host_id(server["_project"]),
-            "OS-EXT-AZ:availability_zone": self.neutron.zone, "accessIPv4": "", "accessIPv6": "", "config_drive": "",
+            "OS-EXT-AZ:availability_zone": self._zone(server), "accessIPv4": "", "accessIPv6": "", "config_drive": "",
             "OS-EXT-STS:vm_state": {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building"),
             "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:power_state": 1,
             "OS-EXT-STS:task_state": "scheduling" if server["_is_queued"] else None,

@@ -239,6 +239,8 @@ class Neutron:
             for below, field in (("subnets", "network_id"), ("rbac_policies", "object_id")):
                 for one in [one for one in self.resources[below].values() if one[field] == id]:
                     del self.resources[below][one["id"]]
+        if collection == "rbac_policies":
+            self._refuse_used_share(self.resources[collection][id])
         if collection == "subnets" and any(ip["subnet_id"] == id for port in ports for ip in port["fixed_ips"]):
             raise Refusal(409, f"Unable to complete operation on subnet {id}.", "SubnetInUse")
         if collection == "security_groups" and any(id in port["security_groups"] for port in ports):
@@ -281,6 +283,25 @@ class Neutron:
             if all(other[field] == given.get(field) for field in fields):
                 raise Refusal(409, "An RBAC policy already exists with those values.", "DuplicateRbacPolicy")
         return {field: given.get(field) for field in fields}
+
+    def _refuse_used_share(self, policy: Json) -> None:
+        """A project that has ports on somebody else's network keeps its access."""
+        network = self._get_any("networks", policy["object_id"])
+        others = [one for one in self.resources["rbac_policies"].values() if one["object_id"] == network["id"]]
+        target = policy["target_tenant"]
+        if target == network["project_id"] or (target != "*" and any(one["target_tenant"] == "*" for one in others)):
+            return
+        kept = {network["project_id"]} | {one["target_tenant"] for one in others if one is not policy}
+        for port in self.resources["ports"].values():
+            project_id = port["project_id"]
+            is_losing = project_id not in kept if target == "*" else project_id == target
+            if port["network_id"] == network["id"] and is_losing:
+                text = (
+                    f"RBAC policy on object {network['id']} cannot be removed because other objects depend on it.\n"
+                    f"Details: Callbacks failed: Unable to reconfigure sharing settings for network {network['id']}. "
+                    "Multiple projects are using it."
+                )
+                raise Refusal(409, text, "RbacPolicyInUse")
 
     def _is_shared_with(self, one: Json, project_id: str) -> bool:
         """Whether somebody else's network may be used by this project."""

@@ -88,6 +88,10 @@ class Central:
         """All subnets that match, such as ``{"network_id": "..."}``."""
         return await collect(self.networking, "/v2.0/subnets", "subnets", deadline, filters)
 
+    async def rbac_policies(self, filters: Params, *, deadline: Deadline) -> list[dict[str, object]]:
+        """All RBAC policies that match, such as ``{"object_id": "..."}``."""
+        return await collect(self.networking, "/v2.0/rbac-policies", "rbac_policies", deadline, filters)
+
     async def _read(
         self, collection: str, member: str, object_id: str, at_least: int | None, deadline: Deadline
     ) -> Body:

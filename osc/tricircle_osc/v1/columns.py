@@ -99,7 +99,10 @@ ROUTING_COLUMNS = (
 )
 ROUTING_LIST_COLUMNS = ("id", "resource_type", "top_id", "bottom_id", "pod_name", "state")
 ROUTING_LONG_COLUMNS = (*ROUTING_LIST_COLUMNS, "project_id", "created_at", "updated_at")
-PIECE_COLUMNS = ("pod_name", "az_name", "resource_type", "id", "name", "in_pod", "addresses", "state", "jobs")
+PIECE_COLUMNS = (
+    *("pod_name", "az_name", "pod_state", "resource_type", "id", "name", "in_pod", "addresses"),
+    *("status", "state", "is_adopted", "jobs"),
+)
 DIFFERENCE_COLUMNS = ("what", "centre", "pod", "is_obstacle", "advice")
 ADOPTION_COLUMNS = ("id", "network_id", "pod_name", "pod_network_id", "addresses", "to_reserve")
 SCHEMA_COLUMNS = ("type", "resource")

@@ -360,6 +360,22 @@ async def test_a_project_with_ports_of_its_own_keeps_its_share(stage: Stage) -> 
     assert len(stage.inside["rbac_policies"]) == 1
 
 
+async def test_a_share_that_nobody_wrote_down_is_taken_back_too(stage: Stage) -> None:
+    """Two projects at one instant: one of the two names may be lost. An operator's own share stays."""
+    adoption_id = await stage.adopted()
+    share = {"object_type": "network", "object_id": stage.theirs["id"], "action": "access_as_shared"}
+    policy = {"rbac_policy": {**share, "target_tenant": "theirs"}}
+    theirs = await stage.operator.ask("POST", "/network/v2.0/rbac-policies", policy)
+    assert theirs.status == 201
+    demo = ProjectId(stage.cloud.project_id("demo"))
+    await stage.rooms.copies.networks.ensure(stage.pod, stage.network["id"], demo, deadline=Deadline.after(10))
+    network, _ = await stage.rows()
+    assert network is not None
+    assert await stage.rooms.reach.routings.update(network.id, details={"projects": []})
+    assert (await stage.end(adoption_id)).status == 200
+    assert list(stage.inside["rbac_policies"]) == [theirs.json()["rbac_policy"]["id"]]
+
+
 async def test_the_job_of_a_deleted_network_comes_again_for_its_shares(stage: Stage) -> None:
     _, port = await _leaving(stage)
     del stage.cloud.centre.neutron.resources["networks"][stage.network["id"]]

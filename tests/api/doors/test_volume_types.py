@@ -50,6 +50,17 @@ async def test_no_volume_in_the_clear_when_a_pod_cannot_follow(cloud: Whole) -> 
     assert (await refused(cloud.tenant, availability_zone="az1", volume_type="secret")).status == 202
 
 
+async def test_volumes_are_found_by_their_types_id(cloud: Whole) -> None:
+    """Each pod has another one for its copy, and one of its own may be found as it is shown."""
+    type_id = await make_type(cloud, "gold")
+    made = [(await create(cloud.tenant, availability_zone=zone, volume_type="gold"))["id"] for zone in ("az1", "az2")]
+    own = (await create(cloud.tenant, availability_zone="az2"))["id"]
+    default = cloud.pods["Pod2"].cinder.volumes[own]["_type"]
+    for wanted, found in ((type_id, made), (default, [own]), ("00000000-0000-4000-8000-000000000000", [])):
+        said = await cloud.admin.ask("GET", f"{VOLUMES}?all_tenants=1&volume_type_id={wanted}")
+        assert {one["id"] for one in said.json()["volumes"]} == set(found), wanted
+
+
 async def test_a_type_with_volumes_stays(cloud: Whole) -> None:
     type_id = await make_type(cloud, "gold")
     made = await create(cloud.tenant, availability_zone="az2", volume_type="gold")

@@ -13,7 +13,14 @@ import pytest
 from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.ensure import Ensure, Found, Wanted
-from tricircle.errors import ConflictError, NotFoundError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
+from tricircle.errors import (
+    BadUpstreamAnswerError,
+    ConflictError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnavailableError,
+    UpstreamStatusError,
+)
 from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.routings import Routings
 from tricircle.model.pod import Pod
@@ -162,6 +169,19 @@ async def test_what_stays_unknown_is_looked_for_by_the_next_one(ledger: Ledger) 
     pod.fault = None
     pod.held.append("arrived late")
     assert (await _ensure(ledger, pod)).pod_resource_id == "arrived late"
+
+
+async def test_an_answer_that_does_not_say_what_was_made_is_no_copy(ledger: Ledger) -> None:
+    pod = PodSide()
+
+    async def create() -> Found:
+        await pod.create()
+        return Found(pod_resource_id="")
+
+    with pytest.raises(BadUpstreamAnswerError):
+        await ledger.ensure(_wanted(), find=pod.find, create=create, deadline=Deadline.after(10))
+    copy = await _ensure(ledger, pod)
+    assert (copy.pod_resource_id, pod.created, pod.looked) == ("copy1", 1, 1)  # type: ignore[attr-defined]
 
 
 async def test_what_nobody_could_look_for_stays_unknown(ledger: Ledger) -> None:

@@ -28,7 +28,7 @@ def central_port(origin: str | None, **fields: object) -> dict[str, object]:
     """A port that server1 has in Pod1, or had a moment ago."""
     plugged = {"device_id": "server1", "device_owner": "compute:az1", "binding:host_id": "Pod1"}
     profile = {} if origin is None else profile_of(origin, None)
-    return {"id": "port1", "project_id": "demo", "binding:profile": profile, **plugged, **fields}
+    return {"id": "port1", "project_id": "demo", "network_id": "net1", "binding:profile": profile, **plugged, **fields}
 
 
 def job(**payload: object) -> JobRun:
@@ -162,4 +162,4 @@ async def test_a_copy_that_a_dead_attempt_left_is_adopted_with_what_the_centre_k
     books = Books(replace(ROW, pod_resource_id=None))
     none: Any = None
     await Ports(reach_of(books, port), networks=none, subnets=none, groups=none, policies=none).agree(job())
-    assert books.bound == expected
+    assert books.bound == {**expected, "network_id": "net1"}

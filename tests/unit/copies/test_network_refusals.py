@@ -4,7 +4,7 @@
 import pytest
 
 from tricircle.context import PodId
-from tricircle.copies.networks import _check_zone, _refusal, largest_mtu
+from tricircle.copies.network_refusals import check_zone, largest_mtu, refusal
 from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.model.pod import Pod
 
@@ -18,7 +18,7 @@ NETWORK = {
 
 
 def _said(status: int, body: str) -> ConflictError | None:
-    return _refusal(POD, NETWORK, UpstreamStatusError(status, body, "canary-pod/network"))
+    return refusal(POD, NETWORK, UpstreamStatusError(status, body, "canary-pod/network"))
 
 
 def test_a_vlan_in_use_is_named_in_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
@@ -42,9 +42,9 @@ def test_other_refusals_stay_what_they_are(status: int, body: str) -> None:
 
 
 def test_hints_and_segments() -> None:
-    _check_zone(POD, NETWORK)
-    _check_zone(POD, {**NETWORK, "availability_zone_hints": ["az2", "az1"]})
+    check_zone(POD, NETWORK)
+    check_zone(POD, {**NETWORK, "availability_zone_hints": ["az2", "az1"]})
     with pytest.raises(ConflictError, match="limited to availability zones: az2, az3"):
-        _check_zone(POD, {**NETWORK, "availability_zone_hints": ["az3", "az2"]})
+        check_zone(POD, {**NETWORK, "availability_zone_hints": ["az3", "az2"]})
     with pytest.raises(ConflictError, match="several segments"):
-        _check_zone(POD, {"id": "n1", "segments": [{"provider:network_type": "vlan"}, {}]})
+        check_zone(POD, {"id": "n1", "segments": [{"provider:network_type": "vlan"}, {}]})

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 import pytest
 
+from tests.unit.doors.counted import newly_counted
 from tests.unit.road.scripted import World, json_reply, pod, request
 from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import Deadline, ProjectId
@@ -27,7 +28,7 @@ from tricircle.model.reservation import Reading
 from tricircle.pods.bindings import Bindings
 from tricircle.pods.registry import Registry
 from tricircle.road.allowance import Allowance
-from tricircle.road.gather import INCOMPLETE_HEADER
+from tricircle.road.gaps import INCOMPLETE_HEADER
 from tricircle.store.engine import Engine, create_engine, transaction
 from tricircle.store.tables import metadata
 from tricircle.upstream.client import Clients
@@ -130,10 +131,12 @@ async def test_one_pods_refusal_makes_a_sum_incomplete(engine: Engine, what: str
     there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"limits": {"absolute": {}}})
     said(there, "id-Pod1", what, REFUSED)
     said(there, "id-Pod2", what)
-    answer = await ask(there, engine, what, request("GET", "/sum"))
+    with newly_counted() as counted:
+        answer = await ask(there, engine, what, request("GET", "/sum"))
     assert isinstance(answer.body, bytes)
     assert (answer.status, msgspec.json.decode(answer.body)) == (200, PARTS[what])
     assert answer.header(INCOMPLETE_HEADER) == b"az1"
+    assert counted == {("Pod1", "compute", "status 403"): 1}
 
 
 @pytest.mark.parametrize("what", ["usage", "statistics", "summary"])
@@ -382,8 +385,11 @@ async def test_a_pod_that_is_switched_off_is_not_asked(engine: Engine) -> None:
     there = World((ONE, replace(TWO, state=PodState.DISABLED)))
     there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"limits": {"absolute": {}}})
     said(there, "id-Pod1", "server limits")
-    await ask(there, engine, "server limits", request("GET", "/sum"))
+    with newly_counted() as counted:
+        answer = await ask(there, engine, "server limits", request("GET", "/sum"))
     assert {pod_id for pod_id, _, _ in there.upstreams.asked()} == {"central", "id-Pod1"}
+    assert answer.header(INCOMPLETE_HEADER) == b"az2"
+    assert counted == {("Pod2", "compute", "disabled"): 1}
 
 
 async def test_a_reservation_before_the_binding_is_settled_too(engine: Engine) -> None:

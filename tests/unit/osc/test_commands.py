@@ -69,10 +69,13 @@ class Session(ksa_session.Session):
         return Answered(status, body)
 
 
-def run(command: type, words: list[str], session: Session) -> Any:
-    """Run one command as openstackclient would, with the real client from the plugin."""
+def run(command: type, words: list[str], session: Session, **others: object) -> Any:
+    """Run one command as openstackclient would, with the real client from the plugin.
+
+    :param others: clients of other services, by openstackclient's names
+    """
     manager = SimpleNamespace(session=session, interface="public", region_name="RegionOne")
-    app = SimpleNamespace(client_manager=SimpleNamespace(tricircle=plugin.make_client(manager)))
+    app = SimpleNamespace(client_manager=SimpleNamespace(tricircle=plugin.make_client(manager), **others))
     instance = command(app, None)
     return instance.take_action(instance.get_parser("test").parse_args(words))
 

@@ -174,6 +174,7 @@ def test_a_subnet_has_gateway_slice_and_home() -> None:
     fact = copies(declared()).subnets.facts["S"]
     assert fact.routing.details == {
         "gateway_ip": "10.0.0.1", "slice_port_id": "slice", "is_home": True, "is_automatic": False,
+        "network_id": "N",
     }  # fmt: skip
     assert (fact.routing.revision, fact.job) == ("3", None)
 
@@ -195,11 +196,12 @@ def test_home_is_where_the_tenants_gateway_is_or_the_oldest_copy() -> None:
 def test_a_port_has_its_server_and_who_made_it() -> None:
     known = declared()
     fact = only(ports(POD, [port()], copies(known), known))
-    assert fact.routing.details == {"server_id": "server", "origin": "gateway"}
+    assert fact.routing.details == {"server_id": "server", "origin": "gateway", "network_id": "N"}
     assert (fact.routing.revision, fact.job) == ("9", None)
     plain = declared(ports={"P": {**PORT, "binding:profile": {}}})
     fact = only(ports(POD, [port(device_id="")], copies(plain), plain))
-    assert (fact.routing.details, fact.defaults) == ({"server_id": "server"}, {"origin": "user", "status": "DOWN"})
+    assert fact.routing.details == {"server_id": "server", "network_id": "N"}
+    assert fact.defaults == {"origin": "user", "status": "DOWN"}
     assert why(ports(POD, [port(mac_address="fa:2")], copies(known), known)) is Why.OTHER
 
 
@@ -218,9 +220,9 @@ def test_what_a_row_knows_already_stays_where_the_pod_does_not_say_otherwise() -
     fact = only(ports(POD, [port()], copies(known), known))
     fresh = merged(None, fact)
     assert fresh is not None
-    assert fresh.details == {"origin": "user", "server_id": "server", "status": "DOWN"}
+    assert fresh.details == {"origin": "user", "server_id": "server", "status": "DOWN", "network_id": "N"}
     former = replace(fresh, id=4, details={"origin": "gateway", "server_id": "gone", "status": "ACTIVE"})
-    known_better = {"origin": "gateway", "server_id": "server", "status": "ACTIVE"}
+    known_better = {"origin": "gateway", "server_id": "server", "status": "ACTIVE", "network_id": "N"}
     assert merged(former, fact).details == known_better  # type: ignore[union-attr]
     assert merged(replace(former, details=known_better), fact) is None
     unbound = Routing(id=5, central_id="P", kind=Kind.PORT, pod_id=POD.id, project_id=TENANT)

@@ -13,6 +13,7 @@ from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
 from tricircle.road.merge import Item, Listing, Paging, sort_value
 from tricircle.road.paging import wish_of
 from tricircle.road.rewrite import Shape
@@ -151,6 +152,7 @@ class FakeAccess:
         self.pods = {one.pod.id: one for one in pods}
         self.listing = listing
         self.queries: list[str] = []
+        self.known: dict[tuple[Kind, str], dict[PodId, str]] = {}
 
     async def page(self, request: Request, pod: Pod, path: str, query: str, deadline: Deadline) -> Reply:
         self.queries.append(query)
@@ -176,6 +178,9 @@ class FakeAccess:
                 if item["id"] == marker:
                     return one.pod, datetime.fromisoformat(str(item["created"]))
         return None
+
+    async def copies(self, kind: Kind, central_id: str) -> Mapping[PodId, str]:
+        return self.known.get((kind, central_id), {})
 
     async def refusal(self, request: Request, pod: Pod, reply: Reply) -> Answer:
         return Answer(status=reply.status, body=reply.body)

@@ -162,6 +162,9 @@ class Routings:
         self.rows = {key: row for key, row in self.rows.items() if row.id != routing_id}
         return True
 
+    async def copies_of(self, kind: Kind, central_id: str) -> list[Routing]:
+        return [row for (_, of_kind, _), row in self.copies.items() if (of_kind, row.central_id) == (kind, central_id)]
+
     async def by_pod_resource(self, pod_id: PodId, kind: Kind, ids: Iterable[str]) -> dict[str, Routing]:
         wanted = set(ids)
         return {

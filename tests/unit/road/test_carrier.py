@@ -279,7 +279,9 @@ async def test_fan_out_asks_pods_in_use_and_names_those_that_are_missing() -> No
     there.upstreams.said["id-Pod5", "/v2.1/limits"] = Reply(status=200, headers=[], body=b"<html>")
     found = await there.carrier.fan_out(request("GET", "/limits"), query=b"x=1")
     assert [(member.name, reply.json()) for member, reply in found.replies] == [("Pod1", {"limits": 1})]
-    assert [member.name for member in found.missing] == ["Pod2", "Pod4", "Pod5"]
+    assert [(gap.pod.name, gap.reason) for gap in found.gaps] == [
+        ("Pod2", "no answer"), ("Pod4", "no answer"), ("Pod5", "no answer"), ("Pod3", "disabled"),
+    ]  # fmt: skip
     assert {asked[2] for asked in there.upstreams.asked()} == {"/v2.1/limits?x=1"}
 
 
@@ -370,7 +372,8 @@ async def test_what_a_service_refuses_anyway_it_refuses_before_it_looks_for_a_ma
     there = World((ONE, TWO))
     for one in (ONE, TWO):
         there.upstreams.said[one.id, "/v2.1/servers"] = json_reply(403, {"forbidden": {"code": 403}})
-    row = Row(("GET",), "/servers", Behaviour.GATHER, collection="servers", listing=Listing(paging=Paging.NOVA))
+    listing = Listing(paging=Paging.NOVA)
+    row = Row(("GET",), "/servers", Behaviour.GATHER, kind=Kind.SERVER, collection="servers", listing=listing)
     asked = request("GET", "/servers", query="marker=nobodys&limit=5&a=b")
     assert (await there.carrier.gather(asked, row)).status == 403
     assert {path for _, _, path in there.upstreams.asked()} == {"/v2.1/servers?limit=5&a=b"}

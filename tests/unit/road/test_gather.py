@@ -4,6 +4,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -16,10 +17,13 @@ from tricircle.context import Deadline
 from tricircle.errors import InvalidRequestError, NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
-from tricircle.road.gather import INCOMPLETE_HEADER, Gatherer
-from tricircle.road.merge import Item, Listing, Paging
+from tricircle.model.routing import Kind
+from tricircle.road.gaps import INCOMPLETE_HEADER
+from tricircle.road.gather import Gatherer
+from tricircle.road.merge import Declared, Item, Listing, Paging, sort_value
 from tricircle.road.paging import wish_of
 from tricircle.road.row import Row
+from tricircle.road.zone_filter import ZoneFilter
 from tricircle.upstream.reply import Reply
 
 NAMES = st.sampled_from([None, "a", "b", "B", "c", "", "zz", "A_1"])
@@ -143,6 +147,67 @@ async def test_positions_are_found_again_when_they_were_lost(pods: list[FakePod]
         seen += ids(body)
         at = next_of(body)
     assert seen == expected
+
+
+class Discreet(FakeAccess):
+    """Pods that sort by what they do not show."""
+
+    @staticmethod
+    def _without(item: Item) -> Item:
+        return {key: value for key, value in item.items() if key != "secret"}
+
+    async def page(self, request: Request, pod: Pod, path: str, query: str, deadline: Deadline) -> Reply:
+        reply = await super().page(request, pod, path, query, deadline)
+        body = reply.json()
+        servers = body.get("servers")
+        assert isinstance(servers, list)
+        return Reply(
+            status=200,
+            headers=[],
+            body=msgspec.json.encode({**body, "servers": [self._without(one) for one in servers]}),
+        )
+
+    async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
+        pod, found = await super().find(request, row, marker, deadline)
+        return pod, self._without(found)
+
+
+@settings(max_examples=80, deadline=None)
+@given(worlds(), st.integers(1, 9), st.booleans(), st.data())
+async def test_what_items_do_not_show_loses_and_doubles_nothing(
+    pods: list[FakePod], limit: int, is_told: bool, data: st.DataObject
+) -> None:
+    """Also where positions are lost: by what is shown, and what is equal in that pod after pod, in each pod's order."""
+    for one in pods:
+        for member in one.items:
+            member["secret"] = data.draw(st.integers(0, 3))
+    order = data.draw(st.sampled_from(["sort_key=secret", "sort_key=name&sort_key=secret&sort_dir=asc"]))
+    row = nova_row(unique="n", **({"hidden": frozenset({"secret"})} if is_told else {}))
+    assert row.listing is not None
+    inside = replace(row.listing, hidden=frozenset())
+    access, positions = Discreet(pods, inside), FakePositions()
+    gatherer = Gatherer(access, positions, list_deadline_s=5)
+    seen: list[Item] = []
+    at: str | None = f"{order}&limit={limit}"
+    while at is not None:
+        if data.draw(st.booleans(), label="positions are lost"):
+            positions.lose()
+        body = (await gatherer.gather(request("/v2.1/servers/detail", at), row, [one.pod for one in pods])).object()
+        members = body["servers"]
+        assert isinstance(members, list)
+        seen += members
+        at = next_of(body)
+    assert sorted(str(one["id"]) for one in seen) == sorted(str(one["id"]) for one in all_of(pods))
+    for one in pods:
+        own = [str(member["id"]) for member in one.ordered(parse_qsl(order), inside)]
+        assert [str(member["id"]) for member in seen if member["id"] in own] == own
+    if "name" in order:
+        names = [sort_value(one["name"]) for one in seen]
+        assert names == sorted(names)
+
+
+def all_of(pods: list[FakePod]) -> list[Item]:
+    return [member for one in pods for member in one.items]
 
 
 CINDER_QUERIES = st.sampled_from(
@@ -363,20 +428,60 @@ async def test_brief_lists_are_cut_from_detailed_ones() -> None:
 
 
 async def test_an_az_filter_chooses_pods_and_is_not_passed_on() -> None:
-    """Pods call their zones differently."""
+    """Pods call their zones differently. Where the service has no such filter, it is the pods' business."""
     pods = [
         FakePod(pod=pod("P1", "az1"), items=[item("a", 1, 1)]),
         FakePod(pod=pod("P2", "az2"), items=[item("b", 1, 1)]),
     ]
-    row = nova_row()
+    cases = ((ZoneFilter(), ["b"], False), (ZoneFilter(members=None), ["a", "b"], True), (None, ["a", "b"], True))
+    for zones, found, is_passed_on in cases:
+        row = nova_row(zone_filter=zones)
+        assert row.listing is not None
+        access = FakeAccess(pods, row.listing)
+        answer = await Gatherer(access, FakePositions(), list_deadline_s=5).gather(
+            request("/v2.1/servers/detail", "availability_zone=az2"), row, [one.pod for one in pods]
+        )
+        assert ids(answer.object()) == found
+        assert {"availability_zone=az2" in query for query in access.queries} == {is_passed_on}
+
+
+async def test_filters_that_name_declared_things_are_asked_by_their_ids_there() -> None:
+    pods = [FakePod(pod=pod(name), items=[item(name, 1, 1)]) for name in ("P1", "P2")]
+    row = nova_row(declared={"flavor": Declared(Kind.FLAVOR, needs_copy=True), "image": Declared(Kind.IMAGE)})
     assert row.listing is not None
     access = FakeAccess(pods, row.listing)
-    answer = await Gatherer(access, FakePositions(), list_deadline_s=5).gather(
-        request("/v2.1/servers/detail", "availability_zone=az2"), row, [one.pod for one in pods]
-    )
-    assert isinstance(answer.body, bytes)
-    assert ids(msgspec.json.decode(answer.body)) == ["b"]
-    assert access.queries == ["limit=1000"] or all("availability_zone" not in query for query in access.queries)
+    access.known = {
+        (Kind.FLAVOR, "m1"): {pods[0].pod.id: "tricircle.m1"},
+        (Kind.IMAGE, "i"): {pods[1].pod.id: "i2"},
+    }
+    gatherer = Gatherer(access, FakePositions(), list_deadline_s=5)
+    for query, asked in (
+        ("image=i", ["image=i&limit=1000", "image=i2&limit=1000"]),
+        ("flavor=m1", ["flavor=tricircle.m1&limit=1000"]),
+        # Of several, services take the last.
+        ("flavor=x&flavor=m1", ["flavor=x&flavor=tricircle.m1&limit=1000"]),
+        ("flavor=m1&flavor=x", ["flavor=m1&flavor=x&limit=1"]),
+    ):
+        access.queries.clear()
+        answer = await gatherer.gather(request("/v2.1/servers/detail", query), row, [one.pod for one in pods])
+        assert access.queries == asked
+        assert len(ids(answer.object())) == len(asked) * (not query.endswith("x"))
+
+
+async def test_a_list_that_no_pod_can_add_to_is_refused_as_any_other() -> None:
+    """One pod that answers is asked: what it holds is not shown."""
+    sick = FakePod(pod=pod("P1", "az1"), items=[], failure=UnavailableError("down"))
+    well = FakePod(pod=pod("P2", "az2"), items=[item("b", 1, 1)])
+    row = cinder_row(zone_filter=ZoneFilter())
+    answer, body = await page([sick, well], row, "availability_zone=az9&with_count=true")
+    assert (answer.status, body) == (200, {"servers": [], "count": 0})
+    well.refusal = 400
+    answer, body = await page([sick, well], row, "availability_zone=az9&sort_key=colour")
+    assert (answer.status, body) == (400, {"badRequest": {"message": "no"}})
+    sick.refusal, sick.failure, well.failure = 403, None, UnavailableError("down")
+    nowhere = nova_row(adapt=lambda query, pod: None)
+    answer, _ = await page([sick, well], nowhere, "flavor=nobodys&all_tenants=1")
+    assert answer.status == 403
 
 
 @settings(max_examples=40, deadline=None)

@@ -12,7 +12,7 @@ from tricircle.http.message import Answer
 from tricircle.http.microversions import Version
 from tricircle.model.pod import Endpoint, Pod, PodState, Service
 from tricircle.model.routing import Kind
-from tricircle.road.gather import INCOMPLETE_HEADER
+from tricircle.road.gaps import INCOMPLETE_HEADER
 from tricircle.road.merge import Listing, Paging
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.versions import OlderPods, Range, Ranges, nearest, served_range, serves
@@ -148,5 +148,5 @@ async def test_a_sum_lacks_the_part_of_an_older_pod() -> None:
     there = world()
     there.upstreams.said[NEW.id, "/v2.1/limits"] = json_reply(200, {})
     fan = await there.carrier.fan_out(request("GET", "/limits", microversion=(2, 100)))
-    assert [one.name for one in fan.missing] == ["Pod1"]
+    assert [(gap.pod.name, gap.reason) for gap in fan.gaps] == [("Pod1", "version")]
     assert [one.name for one, _ in fan.replies] == ["Pod2"]

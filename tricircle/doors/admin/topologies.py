@@ -33,7 +33,8 @@ class TopologyCalls:
     async def show(self, request: Request) -> Answer:
         """GET /topologies/{network_id}: where the network, its subnets and its ports are.
 
-        A network that the centre has deleted is shown as long as a pod holds a piece of it.
+        A network that the centre has deleted is shown as long as a pod holds a piece of it that is known to be one, and
+        so are its subnets and ports that the centre has deleted: their routings say on which network they are.
         """
         network_id = request.params["network_id"]
         if not _UUID.fullmatch(network_id):
@@ -41,7 +42,8 @@ class TopologyCalls:
         network, pieces = await self._pieces(network_id, request)
         async with transaction(self._engine) as connection:
             ids = piece_ids(pieces) | {network_id}
-            routings, jobs = await _routings(connection, ids), await _jobs(connection, ids)
+            routings = await _routings(connection, ids, network_id)
+            jobs = await _jobs(connection, ids | {view.routing.central_id for view in routings})
             pods = await PodRows.list(connection)
         if network is None and not routings and not jobs:
             raise _missing(network_id)
@@ -65,9 +67,11 @@ def _missing(network_id: str) -> NotFoundError:
     return NotFoundError(f"Network {network_id} could not be found, neither at the centre nor in a pod.")
 
 
-async def _routings(connection: Connection, ids: set[str]) -> list[RoutingView]:
+async def _routings(connection: Connection, ids: set[str], network_id: str) -> list[RoutingView]:
+    """Those of the pieces that the centre knows, and of others that were on the network."""
     kinds = (Kind.NETWORK, Kind.SUBNET, Kind.PORT)
-    found: list[RoutingView] = []
+    on_it = await RoutingViews.page(connection, RoutingFilter(network_id=network_id), before=None, limit=_MOST)
+    found = [view for view in on_it if view.routing.central_id not in ids]
     for chunk in _chunks(ids):
         wanted = RoutingFilter(central_ids=chunk, kinds=kinds)
         found += await RoutingViews.page(connection, wanted, before=None, limit=_MOST)

@@ -64,7 +64,13 @@ def show_topology(seen: Seen, pods: Iterable[Pod]) -> dict[str, object]:
         "network": {name: seen.network.get(name) for name in _NETWORK_FIELDS},
         "pods": [_pod(by_id.get(pod_id), pod_id, pieces) for pod_id, pieces in sorted(in_pods.items())],
         "in_no_pod": [
-            {"resource_type": kind.value, "id": piece_id, "name": piece.get("name"), "status": piece.get("status")}
+            {
+                "resource_type": kind.value,
+                "id": piece_id,
+                "name": piece.get("name"),
+                "status": piece.get("status"),
+                "jobs": [job.id for job in seen.jobs if job.resource_id == piece_id],
+            }
             for (kind, piece_id), piece in known.items()
             if (kind, piece_id) not in placed
         ],

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which lists are gathered from all pods, and what do their brief forms show? As Cinder's own views."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from tricircle.doors.block_storage.operators.hosts import adapting
 from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
 from tricircle.doors.block_storage.volumes.volume_views import VOLUME, ZONED
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.merge import Listing, Order, Paging, Query
+from tricircle.road.merge import Declared, Listing, Order, Paging, Query
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
+from tricircle.road.zone_filter import ZoneFilter
 
+#: From here on Cinder takes the filters of its ``resource_filters.json`` from members, and refuses all others.
+_FILTERS_SINCE = (3, 31)
+#: Types that a pod has of its own are shown with their ids there, and found by them.
+_TYPED = {"volume_type_id": Declared(Kind.VOLUME_TYPE)}
 _ANY = ("GET", "POST", "PUT", "DELETE")
 
 
@@ -24,7 +29,7 @@ class List:
     :ivar links: JSON key of the page links; None when Cinder sends none
     :ivar brief: what the brief list shows; the detailed one shows all
     :ivar adapt: a pod's query from the client's
-    :ivar is_blind: as in ``Listing``
+    :ivar fields, is_blind, zone_filter, declared: as in ``Listing``
     """
 
     kind: Kind
@@ -35,7 +40,10 @@ class List:
     order: Order = (("created_at", True),)
     shape: Shape | None = None
     adapt: Callable[[Query, Pod], Query | None] | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
     is_blind: bool = False
+    zone_filter: ZoneFilter | None = None
+    declared: Mapping[str, Declared] = field(default_factory=dict)
 
     def rows(self, path: str) -> Iterator[Row]:
         """The brief list at ``path`` and the detailed one below it. Only detail carries the sort keys."""
@@ -48,7 +56,10 @@ class List:
                 links=self.links,
                 brief=brief,
                 adapt=self.adapt,
+                fields=self.fields,
                 is_blind=self.is_blind,
+                zone_filter=self.zone_filter,
+                declared=self.declared,
             )
             yield Row(
                 ("GET",),
@@ -70,6 +81,15 @@ VOLUMES = List(
     brief=("id", "name", "links"),
     shape=VOLUME,
     adapt=adapting("host", "cluster_name"),
+    fields={
+        "display_name": "name",
+        "display_description": "description",
+        "host": "os-vol-host-attr:host",
+        "migration_status": "os-vol-mig-status-attr:migstat",
+        "project_id": "os-vol-tenant-attr:tenant_id",
+    },
+    zone_filter=ZoneFilter(),
+    declared=_TYPED,
 )
 SNAPSHOTS = List(
     kind=Kind.SNAPSHOT,
@@ -77,6 +97,9 @@ SNAPSHOTS = List(
     collection="snapshots",
     links="snapshots_links",
     brief=("id", "created_at", "updated_at", "name", "description", "volume_id", "status", "size", "metadata"),
+    fields={"display_name": "name", "display_description": "description"},
+    zone_filter=ZoneFilter(members=(_FILTERS_SINCE, None)),
+    declared=_TYPED,
 )
 BACKUPS = List(
     kind=Kind.BACKUP,
@@ -85,6 +108,7 @@ BACKUPS = List(
     links="backups_links",
     brief=("id", "name", "links"),
     shape=ZONED,
+    zone_filter=ZoneFilter(members=None),
 )
 ATTACHMENTS = List(
     kind=Kind.ATTACHMENT,

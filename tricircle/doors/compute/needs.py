@@ -190,6 +190,10 @@ class JobFiles(Protocol):
 class PortCopies(Protocol):
     """Ports in pods, with their trunks (``copies/trunks.py``)."""
 
+    async def check(self, pod: Pod, port: Mapping[str, object], *, deadline: Deadline) -> None:
+        """Refuse what the pod cannot have, before anything is made there."""
+        ...
+
     async def ensure(
         self, pod: Pod, port: Mapping[str, object], *, details: Mapping[str, object] | None = None, deadline: Deadline
     ) -> Routing:

@@ -52,7 +52,7 @@ def gathered(
         path,
         Behaviour.GATHER,
         collection=collection,
-        listing=listing or Listing(paging=Paging.NONE, order=(), zone_filter=None),
+        listing=listing or Listing(paging=Paging.NONE, order=()),
         shape=shape,
         min_version=versions[0],
         max_version=versions[1],
@@ -61,9 +61,7 @@ def gathered(
 
 def paged(collection: str, *, order: Order = (), id_key: str = "id") -> Listing:
     """A list with Nova's pages and no order that a client may choose; without keys, pod after pod."""
-    return Listing(
-        paging=Paging.NOVA, order=order, ties=(), links=f"{collection}_links", id_key=id_key, zone_filter=None
-    )
+    return Listing(paging=Paging.NOVA, order=order, ties=(), links=f"{collection}_links", id_key=id_key)
 
 
 def with_handler(row: Row, handler: Handler) -> Row:

@@ -5,11 +5,19 @@ The AZs of pods are what the operator called them. An aggregate of the centre ma
 in the pods, so that what is a pod's own and what is ours can be told apart without a question.
 """
 
+import re
+
 from tricircle.model.pod import Pod
 from tricircle.road.rewrite import zone
+from tricircle.road.zone_filter import ZoneFilter
 
 #: What the AZ of an aggregate of ours begins with in a pod.
 PREFIX = "tricircle."
+_PREFIX = re.escape(PREFIX)
+#: In a pod, as its database reads it: any AZ of the pod's own.
+_OWN = f"^(?!{_PREFIX})"
+#: An anchor in a pattern, or what only looks like one.
+_ANCHOR = re.compile(r"(\\.|\[\^?\]?[^\]]*\])|\^", re.DOTALL)
 
 
 def zone_in(pod: Pod, name: str) -> str:
@@ -30,3 +38,45 @@ def zone_of(pod: Pod, pod_zone: object) -> object:
     if isinstance(pod_zone, str) and pod_zone.startswith(PREFIX):
         return pod_zone.removeprefix(PREFIX)
     return zone(pod, pod_zone)
+
+
+def pattern_in(name: str, pod: Pod) -> str:
+    """The filter by AZ that a pod is asked with, of the one that a user asks with.
+
+    Nova takes it for a pattern that may match anywhere in the name of a server's AZ. What users see of it is not what
+    the pod has, so the pattern is made to meet what they see. What is no pattern stays, for the pod to refuse.
+
+    >>> pattern_in("az1", Pod(id="1", name="Pod1", az_name="az1"))
+    '^(?!tricircle\\\\.)'
+    >>> pattern_in("^fast$", Pod(id="1", name="Pod1", az_name="az1"))
+    '^tricircle\\\\..*(?:(?<=^tricircle\\\\.)fast$)'
+    """
+    if name == pod.az_name:
+        return _OWN
+    try:
+        re.compile(name)
+    except (re.error, RecursionError, OverflowError):
+        return name
+    behind = _ANCHOR.sub(lambda found: found[1] or f"(?<=^{_PREFIX})", name)
+    ours = f"^{_PREFIX}.*(?:{behind})"
+    return f"{_OWN}|{ours}" if is_met(name, pod.az_name, pod) else ours
+
+
+def is_met(pattern: str, name: str, pod: Pod) -> bool:
+    """Whether a server in a pod that shows the AZ ``name`` is left by a filter.
+
+    Anchors are understood, other signs of patterns are not: a client's pattern may take for ever.
+
+    >>> pod = Pod(id="1", name="Pod1", az_name="az1")
+    >>> is_met("az1", "az1", pod), is_met("az1", "az10", pod), is_met("^F", "fast", pod), is_met("^z", "az1", pod)
+    (True, False, True, False)
+    """
+    if name == pattern or pattern == pod.az_name:
+        return name == pattern
+    wanted, shown = pattern.removeprefix("^").removesuffix("$").casefold(), name.casefold()
+    is_behind = not pattern.endswith("$") or shown.endswith(wanted)
+    return (shown.startswith(wanted) if pattern.startswith("^") else wanted in shown) and is_behind
+
+
+#: The filter of lists of servers. Below, Nova passes it over for who is no administrator.
+FILTER = ZoneFilter(members=((2, 83), None), asks=pattern_in)

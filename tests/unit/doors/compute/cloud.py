@@ -28,7 +28,7 @@ from tricircle.copies.reach import Reach
 from tricircle.copies.server_groups import ServerGroups
 from tricircle.copies.vanished import Vanished
 from tricircle.doors.compute.servers.server_views import FAULT
-from tricircle.errors import NotFoundError, OutcomeUnknownError, UnavailableError
+from tricircle.errors import NotFoundError, OutcomeUnknownError, TricircleError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.http.policy.enforcer import Enforcer
 from tricircle.jobs.queue import Queue
@@ -143,6 +143,12 @@ class PortStandIn:
         self.apps = apps
         self.routings = routings
         self.fails: UnavailableError | None = None
+        #: What the pod cannot have, known before anything is made there.
+        self.refuses: TricircleError | None = None
+
+    async def check(self, pod: Pod, port: Mapping[str, Any], *, deadline: Deadline) -> None:
+        if self.refuses is not None:
+            raise self.refuses
 
     async def ensure(
         self, pod: Pod, port: Mapping[str, Any], *, details: Mapping[str, object] | None = None, deadline: Deadline

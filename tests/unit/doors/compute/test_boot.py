@@ -228,6 +228,18 @@ async def test_ports_that_cannot_be_made_leave_nothing(sky: Cloud) -> None:
     assert is_untouched(sky)
 
 
+async def test_what_is_known_to_be_impossible_is_refused_before_the_pod_is_touched(sky: Cloud) -> None:
+    network = sky.network(project(sky))
+    sky.ports.refuses = ConflictError("not there")
+    with pytest.raises(ConflictError, match="not there"):
+        await boot(sky, networks=[{"uuid": network}], availability_zone="az1")
+    assert is_untouched(sky)
+    assert await sky.jobs() == []
+    # A rehearsal of the request is all that the pod was asked for, and changes nothing.
+    asked = {call[2] for call in sky.wires.calls if call[0] == "pod1" and call[1] != "GET"}
+    assert asked <= {"/v2.1/servers"}
+
+
 async def test_a_boot_that_nobody_answered_keeps_its_ports_for_the_claims_job(sky: Cloud) -> None:
     network = sky.network(project(sky))
     sky.wires.deaf = lambda target, call: (target.pod, call.method, call.path) == ("pod1", "POST", "/v2.1/servers")

@@ -50,3 +50,10 @@ async def test_a_different_host_is_in_a_different_pod_if_there_is_one(sky: Cloud
     second, _ = await boot(sky, different_host=[first])
     assert (await boot(sky, different_host=[first, second]))[0]
     assert (await boot(sky, different_host="3d1ab5ac-2ba3-4c10-a7b0-8a3f7d8b2f4b"))[0]
+
+
+async def test_hints_about_addresses_of_hosts_are_the_pods_business(sky: Cloud) -> None:
+    """``build_near_host_ip`` with ``cidr``: only a pod's scheduler knows addresses of hosts."""
+    _, where = await boot(sky, build_near_host_ip="192.0.2.7", cidr="/24")
+    (sent,) = sky.wires.sent(where, "POST", "/v2.1/servers")
+    assert sent["os:scheduler_hints"] == {"build_near_host_ip": "192.0.2.7", "cidr": "/24"}

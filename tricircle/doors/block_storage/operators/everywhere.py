@@ -11,12 +11,12 @@ from tricircle.copies.bodies import rows
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.operators.host_calls import HostCalls
 from tricircle.doors.block_storage.operators.hosts import Hosts, show
-from tricircle.errors import OutcomeUnknownError, UnavailableError
+from tricircle.errors import BadUpstreamAnswerError, NotAcceptableError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod
+from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
+from tricircle.road.gaps import DISABLED, NONSENSE, SILENT, TOO_OLD, Gap, refusal_of
 from tricircle.upstream.reply import Reply
 
 _NOBODY = "No availability zone answers at the moment."
@@ -51,7 +51,7 @@ class Everywhere:
         elif isinstance(resource_id := document.get("resource_id"), str) and resource_id:
             kind = _RESOURCES.get(str(document.get("resource_type", "volume")).lower())
             pod = (await self._carrier.locate(kind, resource_id, request.context)).pod if kind else None
-        elif document.get("service_id") is not None and len(await self._hosts.pods()) > 1:
+        elif document.get("service_id") is not None and len(await self._members()) > 1:
             raise words.service_id_alone()
         lists = ("cleaning", "unavailable")
         if pod is None:
@@ -60,26 +60,34 @@ class Everywhere:
         return await self._merged(request, [(pod, reply)], [], lists)
 
     async def _all(self, request: Request, document: Mapping[str, object], lists: Sequence[str]) -> Answer:
-        pods = await self._hosts.pods()
-        replies = await asyncio.gather(*(self._ask(request, pod, document) for pod in pods))
-        answered = [(pod, reply) for pod, reply in zip(pods, replies, strict=True) if reply is not None]
-        missing = [pod for pod, reply in zip(pods, replies, strict=True) if reply is None]
+        pods = await self._members()
+        said = await asyncio.gather(*(self._ask(request, pod, document) for pod in pods))
+        answered = [(pod, one) for pod, one in zip(pods, said, strict=True) if not isinstance(one, Gap)]
+        gaps = [one for one in said if isinstance(one, Gap)]
         if not answered:
-            raise UnavailableError(_NOBODY)
-        return await self._merged(request, answered, missing, lists)
+            raise self._carrier.unknowable(request, gaps, _NOBODY)
+        return await self._merged(request, answered, gaps, lists)
 
-    async def _ask(self, request: Request, pod: Pod, document: Mapping[str, object]) -> Reply | None:
+    async def _members(self) -> Sequence[Pod]:
+        """All pods that have storage, those that are switched off too."""
+        return [pod for pod in await self._carrier.members() if Service.BLOCK_STORAGE in pod.endpoints]
+
+    async def _ask(self, request: Request, pod: Pod, document: Mapping[str, object]) -> Reply | Gap:
+        if pod.state is PodState.DISABLED:
+            return Gap(pod, DISABLED)
         try:
             reply = await self._carrier.to_pod(request, pod, body=dict(document))
+        except NotAcceptableError:
+            return Gap(pod, TOO_OLD)
         except (UnavailableError, OutcomeUnknownError):
-            return None
-        return None if reply.status >= 500 else reply
+            return Gap(pod, SILENT)
+        return Gap(pod, SILENT) if reply.status >= 500 else reply
 
     async def _merged(
         self,
         request: Request,
         answered: Sequence[tuple[Pod, Reply]],
-        missing: Sequence[Pod],
+        gaps: Sequence[Gap],
         lists: Sequence[str],
     ) -> Answer:
         """One answer of several: what is listed in them, or the refusal of all."""
@@ -87,14 +95,22 @@ class Everywhere:
         if not good:
             pod, reply = answered[0]
             return await self._carrier.answer(request, pod, reply)
+        lacking = [*gaps, *(refusal_of(pod, reply) for pod, reply in answered if reply.status >= 300)]
         pod, reply = good[0]
         if not reply.body:
             answer = await self._carrier.answer(request, pod, reply)
         else:
-            bodies = [(pod, reply.json()) for pod, reply in good]
-            body: dict[str, object] = {
-                name: [show(item, pod) for pod, said in bodies for item in rows(said, name)] for name in lists
-            }
-            answer = await self._carrier.answer_json(request, pod, reply, body)
-        answer.headers += marks(missing)
+            body: dict[str, list[object]] = {name: [] for name in lists}
+            for one, part in good:
+                try:
+                    said = {name: rows(part.json(), name) for name in lists}
+                except BadUpstreamAnswerError:
+                    lacking.append(Gap(one, NONSENSE))
+                    continue
+                for name, items in said.items():
+                    body[name] += [show(item, one) for item in items]
+            if len(lacking) == len(gaps) + len(answered):
+                raise self._carrier.unknowable(request, lacking, _NOBODY)
+            answer = await self._carrier.answer_json(request, pod, reply, {**body})
+        answer.headers += self._carrier.incomplete(request, lacking)
         return answer

@@ -13,8 +13,9 @@ from tricircle.copies.bodies import rows
 from tricircle.errors import InvalidRequestError, UnavailableError
 from tricircle.http.message import Request
 from tricircle.model.host_names import full_name, name_in, pod_named
-from tricircle.model.pod import Pod, Service
+from tricircle.model.pod import Pod, PodState, Service
 from tricircle.road.carrier import Carrier
+from tricircle.road.gaps import DISABLED, Gap
 from tricircle.road.merge import Query
 from tricircle.road.rewrite import Facts, Item, Shape, zone
 
@@ -89,12 +90,15 @@ class Hosts:
         :raises InvalidRequestError: several pods have a host of this name
         :raises UnavailableError: a pod that might have it does not answer
         """
-        pods = await self.pods()
-        if (pod := pod_named(pods, name)) is not None:
+        members = await self._members()
+        if (pod := pod_named(members, name)) is not None:
+            if pod.state is PodState.DISABLED:
+                raise self._carrier.unknowable(request, [Gap(pod, DISABLED)], _NOBODY)
             return pod, name_in(pod, name)
-        if len(pods) == 1:
+        pods = await self.pods()
+        if len(members) == 1:
             return pods[0], name
-        holders = await self._holders(request, name, pods, is_cluster=is_cluster)
+        holders = await self._holders(request, name, members, is_cluster=is_cluster)
         if len(holders) > 1:
             names = ", ".join(str(full_name(pod, name)) for pod in holders)
             raise InvalidRequestError(f"Invalid input received: there are several hosts {name}; name one of {names}.")
@@ -102,10 +106,14 @@ class Hosts:
 
     async def pods(self) -> Sequence[Pod]:
         """The pods that have storage. :raises UnavailableError: there are none"""
-        pods = [pod for pod in await self._carrier.pods() if Service.BLOCK_STORAGE in pod.endpoints]
+        pods = [pod for pod in await self._members() if pod.state is not PodState.DISABLED]
         if not pods:
             raise UnavailableError(_NOBODY)
         return pods
+
+    async def _members(self) -> Sequence[Pod]:
+        """Those that are switched off too."""
+        return [pod for pod in await self._carrier.members() if Service.BLOCK_STORAGE in pod.endpoints]
 
     async def _holders(self, request: Request, name: str, pods: Sequence[Pod], *, is_cluster: bool) -> list[Pod]:
         if is_cluster:
@@ -114,6 +122,6 @@ class Hosts:
             # Services are per backend: pools are not among them.
             path, collection, asked = "/os-services", "services", {"host": name.partition("#")[0]}
         fan = await self._carrier.fan_out(request, path=path, query=urlencode(asked).encode(), pods=pods)
-        if fan.missing:
-            raise UnavailableError(_UNKNOWABLE)
+        if fan.gaps:
+            raise self._carrier.unknowable(request, fan.gaps, _UNKNOWABLE)
         return [pod for pod, reply in fan.replies if reply.status == 200 and rows(reply.json(), collection)]

@@ -17,12 +17,13 @@ from tricircle.doors.block_storage.volumes.volume_views import MESSAGE
 from tricircle.http.message import Answer, Request
 from tricircle.road.merge import Listing, Paging
 from tricircle.road.row import Behaviour, Row
+from tricircle.road.zone_filter import ZoneFilter
 
 #: A list that comes whole.
-_WHOLE = Listing(paging=Paging.NONE, zone_filter=None, adapt=adapting("host"))
+_WHOLE = Listing(paging=Paging.NONE, adapt=adapting("host"))
 #: As that, of things that are named as hosts are.
-_NAMED = Listing(paging=Paging.NONE, zone_filter=None, adapt=adapting("name"))
-_ZONED = Listing(paging=Paging.NONE, zone_filter="zone")
+_NAMED = Listing(paging=Paging.NONE, adapt=adapting("name"))
+_ZONED = Listing(paging=Paging.NONE, zone_filter=ZoneFilter(name="zone"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,6 @@ def _cluster_rows(calls: HostCalls) -> Iterator[Row]:
 
 
 def _message_rows(somewhere: Somewhere) -> Iterator[Row]:
-    # No routing is kept for a message: a marker must come from a page of ours.
     listing = Listing(paging=Paging.CINDER, ties=("created_at", "id"), noun="Message", links="messages_links")
     yield Row(("GET",), "/messages", Behaviour.GATHER, collection="messages", listing=listing, shape=MESSAGE)
     one = "/messages/{message_id}"

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is something found that no routing is kept for: a message, a host, a cluster? All pods are asked; one has it."""
 
-from tricircle.errors import UnavailableError
 from tricircle.http.message import Answer, Handler, Request
 from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
@@ -42,6 +41,6 @@ class Somewhere:
         for pod, reply in fan.replies:
             if reply.status == 200:
                 return pod, reply
-        if fan.missing or not fan.replies:
-            raise UnavailableError(_UNKNOWABLE)
+        if fan.gaps or not fan.replies:
+            raise self._carrier.unknowable(request, fan.gaps, _UNKNOWABLE)
         return fan.replies[0]

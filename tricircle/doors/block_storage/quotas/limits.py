@@ -12,13 +12,13 @@ import msgspec
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import member
 from tricircle.doors.block_storage import words
-from tricircle.errors import BadUpstreamAnswerError, UnavailableError
+from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.road.allowance import Allowance
 from tricircle.road.carrier import Carrier
 from tricircle.road.fan_out import FanOut
-from tricircle.road.gather import marks
+from tricircle.road.gaps import NONSENSE, Gap
 from tricircle.upstream.reply import Reply
 
 #: What ``/limits`` calls the use of these quotas.
@@ -52,7 +52,7 @@ class Limits:
         taken, missing = await self._allowance.survey(request.context, project_id)
         for name, ours in _USED.items():
             absolute[name] = _number(absolute.get(name)) + taken.used.get(ours, 0)
-        return _answered(answer, body, missing)
+        return self._answered(request, answer, body, missing)
 
     async def quota_set(self, request: Request) -> Answer:
         """The centre's limits; with ``usage=True`` what the pods use beside them.
@@ -71,7 +71,7 @@ class Limits:
                 ours = quota.get(name)
                 if isinstance(ours, dict):
                     ours[field] = _number(ours.get(field)) + amount
-        return _answered(answer, body, missing)
+        return self._answered(request, answer, body, missing)
 
     async def change(self, request: Request) -> Answer:
         """``PUT /os-quota-sets/{project_id}``: the centre's answer.
@@ -105,17 +105,22 @@ class Limits:
         """Number, size and metadata of all volumes that the query is about."""
         fan = await self._carrier.fan_out(request)
         if not fan.replies:
-            raise UnavailableError(_NOBODY)
+            raise self._carrier.unknowable(request, fan.gaps, _NOBODY)
         if fan.refusal is not None:
             return await self._carrier.answer(request, *fan.refusal)
         parts, lacking = _parts(fan)
         if not parts:
-            raise UnavailableError(_NOBODY)
+            raise self._carrier.unknowable(request, lacking, _NOBODY)
         pod, first, total = parts[0]
         for _, _, part in parts[1:]:
             _add(total, part)
         answer = await self._carrier.answer_json(request, pod, first, {"volume-summary": total})
-        answer.headers += marks(lacking)
+        answer.headers += self._carrier.incomplete(request, lacking)
+        return answer
+
+    def _answered(self, request: Request, answer: Answer, body: dict[str, object], missing: tuple[Gap, ...]) -> Answer:
+        answer.body = msgspec.json.encode(body)
+        answer.headers += self._carrier.incomplete(request, missing)
         return answer
 
 
@@ -125,7 +130,7 @@ def _is_limit(name: object, limit: object) -> bool:
     return is_number and name != "per_volume_gigabytes"
 
 
-def _parts(fan: FanOut) -> tuple[list[tuple[Pod, Reply, dict[str, object]]], list[Pod]]:
+def _parts(fan: FanOut) -> tuple[list[tuple[Pod, Reply, dict[str, object]]], list[Gap]]:
     """The summaries of the pods, and the pods that sent none."""
     parts, lacking = [], list(fan.lacking)
     for pod, reply in fan.replies:
@@ -134,7 +139,7 @@ def _parts(fan: FanOut) -> tuple[list[tuple[Pod, Reply, dict[str, object]]], lis
         try:
             parts.append((pod, reply, member(reply.json(), "volume-summary")))
         except BadUpstreamAnswerError:
-            lacking.append(pod)
+            lacking.append(Gap(pod, NONSENSE))
     return parts, lacking
 
 
@@ -152,12 +157,6 @@ def _items(metadata: object) -> list[tuple[str, list[object]]]:
     if not isinstance(metadata, Mapping):
         return []
     return [(str(key), list(values)) for key, values in metadata.items() if isinstance(values, list)]
-
-
-def _answered(answer: Answer, body: dict[str, object], missing: tuple[Pod, ...]) -> Answer:
-    answer.body = msgspec.json.encode(body)
-    answer.headers += marks(missing)
-    return answer
 
 
 def _number(value: object) -> int:

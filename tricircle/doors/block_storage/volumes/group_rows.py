@@ -10,10 +10,23 @@ from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
 from tricircle.doors.block_storage.volumes.groups import Groups
 from tricircle.doors.block_storage.volumes.volume_views import GROUP, GROUP_SNAPSHOT
 from tricircle.model.routing import Kind
+from tricircle.road.merge import Declared
 from tricircle.road.row import Behaviour, Row
+from tricircle.road.zone_filter import ZoneFilter
 
 _BRIEF = ("id", "name")
-_GROUPS = List(kind=Kind.GROUP, noun="Group", collection="groups", links="group_links", brief=_BRIEF, shape=GROUP)
+_TYPED = {"group_type_id": Declared(Kind.GROUP_TYPE)}
+_GROUPS = List(
+    kind=Kind.GROUP,
+    noun="Group",
+    collection="groups",
+    links="group_links",
+    brief=_BRIEF,
+    shape=GROUP,
+    # Later, Cinder's ``resource_filters.json`` says which filters there are for members.
+    zone_filter=ZoneFilter(members=((0, 0), (3, 30))),
+    declared=_TYPED,
+)
 _SNAPSHOTS = List(
     kind=Kind.GROUP_SNAPSHOT,
     noun="GroupSnapshot",
@@ -21,6 +34,7 @@ _SNAPSHOTS = List(
     links="group_snapshot_links",
     brief=_BRIEF,
     shape=GROUP_SNAPSHOT,
+    declared=_TYPED,
 )
 _FROM_SOURCE = Derivation(
     entity="create-from-src",
@@ -73,7 +87,8 @@ def _snapshot_rows(derived: Derived) -> Iterator[Row]:
 
 def _legacy_group_rows(grouping: Grouping) -> Iterator[Row]:
     path, one = "/consistencygroups", "consistencygroup"
-    yield from replace(_GROUPS, collection="consistencygroups", links="consistencygroup_links").rows(path)
+    legacy = replace(_GROUPS, collection="consistencygroups", links="consistencygroup_links", zone_filter=ZoneFilter())
+    yield from legacy.rows(path)
     yield Row(("POST",), path, Behaviour.PLACE, kind=Kind.GROUP, handler=grouping.groups.create_legacy)
     source = replace(
         _FROM_SOURCE,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a boot come about in the chosen pod, and how is it as if it had never been when the pod refuses?
 
-Copies of what the boot names are made at once, together with the ports; then the pod is asked with the user's own
-token. What is not sent or refused is undone. What was sent without an answer keeps its ports until their claim's job
-has seen what came of it.
+The ports at the centre come first: what is known by then to be impossible is refused before the pod is touched. Then
+copies of all that the boot names are made at once, and the pod is asked with the user's own token. What is not sent or
+refused is undone. What was sent without an answer keeps its ports until their claim's job has seen what came of it.
 """
 
 import asyncio
@@ -165,14 +165,16 @@ class Boot:
         return found is True
 
     async def _prepare(self, order: Order) -> tuple[PodNaming, Claim]:
-        """Copies, binding and the ports of the first server, at once; the ports are released if anything fails."""
+        """Copies, binding and the ports of the first server; the ports are released if anything fails."""
+        claim = await self._claimed(order)
         async with asyncio.TaskGroup() as group:
             naming = group.create_task(caught(self._named(order)))
-            claim = group.create_task(caught(self._realised(order)))
-        claimed, named = claim.result(), naming.result()
-        if isinstance(named, TricircleError) and isinstance(claimed, Claim):
-            await self._ports.release(claimed)
-        return value(named), value(claimed)
+            ports = group.create_task(caught(self._ports.realise(claim, order.deadline)))
+        outcomes = naming.result(), ports.result()
+        if any(isinstance(outcome, TricircleError) for outcome in outcomes):
+            await self._ports.release(claim)
+        value(outcomes[1])
+        return value(outcomes[0]), claim
 
     async def _named(self, order: Order) -> PodNaming:
         """What is named differently in the pod, after copies of everything were made there."""
@@ -223,10 +225,12 @@ class Boot:
                 found[asked] = pod_id
         return found
 
+    async def _claimed(self, order: Order) -> Claim:
+        zone = order.wanted.zone.name
+        return await self._ports.claim(order.context, order.pod, order.parts.nics, order.deadline, asked_az=zone)
+
     async def _realised(self, order: Order) -> Claim:
-        claim = await self._ports.claim(
-            order.context, order.pod, order.parts.nics, order.deadline, asked_az=order.wanted.zone.name
-        )
+        claim = await self._claimed(order)
         try:
             await self._ports.realise(claim, order.deadline)
         except TricircleError:

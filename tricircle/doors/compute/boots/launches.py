@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from tricircle.context import RequestContext
 from tricircle.doors.compute.needs import Asking, KnownPods, KnownRoutings
+from tricircle.doors.compute.zones import FILTER
 from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
@@ -55,7 +56,7 @@ class Launches:
         query = request.query_pairs()
         asked = next((value for name, value in reversed(query) if name == _FILTER), None)
         members = await self._routings.of_reservation(asked) if asked else []
-        pods = {pod.id: pod for pod in await self._carrier.pods()}
+        pods = {pod.id: pod for pod in await self._carrier.members()}
         members = [one for one in members if one.pod_id in pods]
         if not members or row.listing is None:
             return None
@@ -76,6 +77,8 @@ class Launches:
     async def _one(self, request: Request, row: Row, wish: Wish, server: Routing, pod: Pod) -> Answer:
         """The list of one server, if the other filters leave it."""
         filters = [(name, value) for name, value in wish.filters if name != _FILTER]
+        if wish.zone is not None:
+            filters.append((FILTER.name, wish.zone))
         query = urlencode([*filters, (_FILTER, str(server.details[_IN_POD]))]).encode()
         whole = None if row.listing is None else replace(row.listing, brief=None)
         return await self._carrier.gather(replace(request, query=query), replace(row, listing=whole), pods=[pod])
@@ -101,7 +104,8 @@ def _items(answer: Answer, collection: str) -> list[Item]:
 
 
 def _sort(items: list[Item], pod: Pod, listing: Listing, wish: Wish) -> None:
-    for place, (_, falls) in reversed(list(enumerate(wish.order))):
+    shown = min((len(values_of(item, pod, listing, wish.order)) for item in items), default=0)
+    for place, (_, falls) in reversed(list(enumerate(wish.order[:shown]))):
         items.sort(key=lambda item: sort_value(values_of(item, pod, listing, wish.order)[place]), reverse=falls)
 
 

@@ -128,7 +128,8 @@ class NicPorts:
         *,
         asked_az: str | None = None,
     ) -> Claim:
-        """Central ports for ``nics``, bound to ``pod``. What was claimed is released again when one cannot be had.
+        """Central ports for ``nics``, bound to ``pod``, which can have them; nothing is made there yet. What was
+        claimed is released again when one cannot be had.
 
         :raises InvalidRequestError, ConflictError, ForbiddenError, QuotaExceededError: in Nova's words
         """
@@ -146,8 +147,11 @@ class NicPorts:
         outcomes = await settled([self._claim_one(claim, nic, deadline) for nic in nics])
         claim.ports += [outcome for outcome in outcomes if isinstance(outcome, ClaimedPort)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, TricircleError)]
+        claim.is_certain = all(isinstance(failure, _REFUSALS) for failure in failures)
+        if not failures:
+            checks = await settled([self._copies.check(pod, port.body, deadline=deadline) for port in claim.ports])
+            failures = [check for check in checks if isinstance(check, TricircleError)]
         if failures:
-            claim.is_certain = all(isinstance(failure, _REFUSALS) for failure in failures)
             await self.release(claim)
             raise failures[0]
         return claim

@@ -2,12 +2,11 @@
 """What follows when key pairs and server groups change at the centre, beyond what a row can say?"""
 
 import logging
-from collections.abc import Mapping
 
 import msgspec
 
 from tricircle.copies.keypairs import routing_id
-from tricircle.copies.server_groups import marked_id
+from tricircle.doors.compute.declared.group_members import GroupMembers, Members
 from tricircle.doors.compute.needs import ServerGroupCopies
 from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
@@ -33,17 +32,27 @@ class KeypairChanges:
 class ServerGroupChanges:
     """Server groups: written down at the centre, their members are in the pods."""
 
-    def __init__(self, *, carrier: Carrier, copies: ServerGroupCopies) -> None:
+    def __init__(self, *, carrier: Carrier, copies: ServerGroupCopies, members: GroupMembers) -> None:
         self._carrier = carrier
         self._copies = copies
+        self._members = members
 
     async def index(self, request: Request) -> Answer:
         """The groups with the members that they have in all pods."""
-        return await self._with_members(request, "server_groups")
+        answer = await self._carrier.central(request)
+        if answer.status != 200 or not answer.object().get("server_groups"):
+            return answer
+        of_everybody = any(name == "all_projects" for name, _ in request.query_pairs())
+        members = await self._members.of_all(request, of_everybody=of_everybody)
+        return self._with_members(request, answer, "server_groups", members)
 
     async def show(self, request: Request) -> Answer:
-        """One group with its members."""
-        return await self._with_members(request, "server_group")
+        """One group with its members; an administrator's, of whichever project."""
+        answer = await self._carrier.central(request)
+        if answer.status != 200:
+            return answer
+        members = await self._members.of_one(request, request.params["group_id"])
+        return self._with_members(request, answer, "server_group", members)
 
     async def delete(self, request: Request) -> Answer:
         """Delete it at the centre, and its copies at once: only its owner's token can."""
@@ -56,27 +65,12 @@ class ServerGroupChanges:
                 LOG.warning("a copy of server group %s is left: %s", request.params["group_id"], error)
         return answer
 
-    async def _with_members(self, request: Request, key: str) -> Answer:
-        answer = await self._carrier.central(request)
-        body = answer.object() if answer.status == 200 else {}
+    def _with_members(self, request: Request, answer: Answer, key: str, members: Members) -> Answer:
+        body = answer.object()
         found = body.get(key)
-        groups = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
-        if not groups:
-            return answer
-        members = await self._members(request)
-        for group in groups:
-            group["members"] = members.get(str(group.get("id")), [])
+        for group in found if isinstance(found, list) else [found]:
+            if isinstance(group, dict):
+                group["members"] = list(members.by_group.get(str(group.get("id")), []))
         answer.body = msgspec.json.encode(body)
+        answer.headers += self._carrier.incomplete(request, members.lacking)
         return answer
-
-    async def _members(self, request: Request) -> Mapping[str, list[object]]:
-        """Ids of servers by central group; copies are recognised by their name."""
-        everybody = b"all_projects=True" if b"all_projects" in request.query else b""
-        fan = await self._carrier.fan_out(request, path="/os-server-groups", query=everybody)
-        members: dict[str, list[object]] = {}
-        for _, reply in fan.replies:
-            groups = reply.json().get("server_groups") if reply.status == 200 else None
-            for group in groups if isinstance(groups, list) else ():
-                if (group_id := marked_id(group.get("name"))) is not None:
-                    members.setdefault(group_id, []).extend(group.get("members", []))
-        return members

@@ -12,10 +12,10 @@ from tricircle.doors.compute.needs import Asking, KnownPods
 from tricircle.doors.compute.operators.aggregate_copies import PATH, ZONE
 from tricircle.doors.compute.operators.machines import items_in
 from tricircle.doors.compute.zones import PREFIX
-from tricircle.errors import UnavailableError
 from tricircle.http.message import Request
-from tricircle.model.pod import Pod, Service
+from tricircle.model.pod import Service
 from tricircle.road.carrier import Carrier
+from tricircle.road.gaps import Gap
 
 _VERSION = "2.1"
 _UNKNOWABLE = "It cannot be known now where this availability zone has hosts. Please try again later."
@@ -27,12 +27,12 @@ class OtherZones:
 
     :ivar pods: the pods with hosts in each; one without hosts does not exist, as in Nova
     :ivar declared: the names that aggregates of the centre have
-    :ivar missing: pods that did not say
+    :ivar lacking: pods that did not say
     """
 
     pods: Mapping[str, frozenset[PodId]] = field(default_factory=dict)
     declared: frozenset[str] = frozenset()
-    missing: tuple[Pod, ...] = ()
+    lacking: tuple[Gap, ...] = ()
 
 
 class AggregateZones:
@@ -57,7 +57,7 @@ class AggregateZones:
                 if isinstance(name, str) and name.startswith(PREFIX):
                     ours = name.removeprefix(PREFIX)
                     found[ours] = found.get(ours, frozenset()) | {pod.id}
-        return OtherZones(pods=found, declared=declared, missing=fan.lacking)
+        return OtherZones(pods=found, declared=declared, lacking=fan.lacking)
 
     async def pods_of(self, request: Request, name: str) -> frozenset[PodId]:
         """The pods with hosts in an AZ; none when there is no such AZ.
@@ -65,8 +65,8 @@ class AggregateZones:
         :raises UnavailableError: a pod that may have some does not answer
         """
         seen = await self.all(request)
-        if name in seen.declared and name not in seen.pods and seen.missing:
-            raise UnavailableError(_UNKNOWABLE)
+        if name in seen.declared and name not in seen.pods and seen.lacking:
+            raise self._carrier.unknowable(request, seen.lacking, _UNKNOWABLE)
         return seen.pods.get(name, frozenset())
 
     async def _declared(self, deadline: Deadline) -> frozenset[str]:

@@ -23,10 +23,9 @@ from tricircle.doors.compute.operators.aggregate_copies import (
 from tricircle.doors.compute.operators.machines import Machine, Machines
 from tricircle.doors.compute.together import with_own_time
 from tricircle.doors.compute.zones import PREFIX, zone_in
-from tricircle.errors import BadUpstreamAnswerError, ConflictError, InvalidRequestError, NotFoundError, UnavailableError
+from tricircle.errors import BadUpstreamAnswerError, ConflictError, InvalidRequestError, NotFoundError
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
 from tricircle.upstream.reply import Reply
 
 #: An id that no aggregate has: a call about it is refused for its form, or because there is none.
@@ -223,8 +222,8 @@ class Aggregates:
     async def _own_copies(self, request: Request) -> list[Copy]:
         """The copies of the path's aggregate. :raises UnavailableError: a pod that may have one does not answer"""
         fan = await self._copies.all(request)
-        if fan.missing:
-            raise UnavailableError(_UNKNOWABLE)
+        if fan.gaps:
+            raise self._carrier.unknowable(request, fan.gaps, _UNKNOWABLE)
         aggregate_id = request.params["aggregate_id"]
         return [copy for copy in copies_in(fan) if copy.aggregate_id == aggregate_id]
 
@@ -248,5 +247,5 @@ class Aggregates:
             if isinstance(aggregate, dict):
                 aggregate["hosts"] = hosts_in(copies, str(aggregate.get("id")))
         answer.body = msgspec.json.encode(body)
-        answer.headers += marks(fan.lacking)
+        answer.headers += self._carrier.incomplete(request, fan.lacking)
         return answer

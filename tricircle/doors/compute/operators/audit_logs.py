@@ -3,12 +3,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from tricircle.errors import UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.host_names import full_name
 from tricircle.model.pod import Pod
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
+from tricircle.road.gaps import NONSENSE, Gap
 
 #: Numbers that are added up.
 _NUMBERS = (
@@ -34,14 +33,16 @@ class AuditLogs:
         fan = await self._carrier.fan_out(request)
         if fan.refusal is not None:
             return await self._carrier.answer(request, *fan.refusal)
-        parts = [
-            (pod, part)
-            for pod, reply in fan.replies
-            if reply.status < 300 and isinstance(part := reply.json().get(key), Mapping)
-        ]
+        parts, lacking = list[tuple[Pod, Mapping[str, object]]](), list(fan.lacking)
+        for pod, reply in fan.replies:
+            part = reply.json().get(key) if reply.status < 300 else None
+            if isinstance(part, Mapping):
+                parts.append((pod, part))
+            elif reply.status < 300:
+                lacking.append(Gap(pod, NONSENSE))
         if not parts:
-            raise UnavailableError("No availability zone answers. Please try again later.")
-        return Answer.json(200, {key: together(parts)}, marks(fan.lacking))
+            raise self._carrier.unknowable(request, lacking, "No availability zone answers. Please try again later.")
+        return Answer.json(200, {key: together(parts)}, self._carrier.incomplete(request, lacking))
 
 
 def together(parts: Iterable[tuple[Pod, Mapping[str, object]]]) -> dict[str, object]:

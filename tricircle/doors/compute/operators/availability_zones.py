@@ -14,7 +14,6 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.host_names import full_name
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
 from tricircle.upstream.reply import Reply
 
 LOG = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ class AvailabilityZones:
             LOG.warning("availability zones of aggregates are not listed: %s", error)
             others = OtherZones()
         zones = [_zone(name, up, None) for name, up in await self._zones(others.pods)]
-        return Answer.json(200, {"availabilityZoneInfo": zones}, marks(others.missing))
+        return Answer.json(200, {"availabilityZoneInfo": zones}, self._carrier.incomplete(request, others.lacking))
 
     async def detail(self, request: Request) -> Answer:
         """All AZs with the hosts of their pods."""
@@ -59,7 +58,7 @@ class AvailabilityZones:
         shown = [_zone(name, up, hosts.get(name, {}) if up else None) for name, up in await self._zones(hosts)]
         if _INTERNAL in hosts:
             shown.insert(0, _zone(_INTERNAL, True, hosts[_INTERNAL]))
-        return Answer.json(200, {"availabilityZoneInfo": shown}, marks(fan.missing))
+        return Answer.json(200, {"availabilityZoneInfo": shown}, self._carrier.incomplete(request, fan.gaps))
 
     async def _zones(self, others: Iterable[str]) -> list[tuple[str, bool]]:
         """Names, and whether a pod of the AZ can be used. Others are those that pods have just named."""

@@ -10,7 +10,6 @@ from tricircle.errors import NotFoundError
 from tricircle.http.message import Answer, Request
 from tricircle.model.host_names import full_name
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
 from tricircle.upstream.reply import Reply
 
 
@@ -30,7 +29,7 @@ class Hosts:
         hosts = await self._carrier.shaped_items(items, SERVICE, request.context)
         zone = dict(request.query_pairs()).get("zone")
         shown = [host for host in hosts if not zone or host.get("zone") == zone]
-        return Answer.json(200, {"hosts": shown}, marks(fan.lacking))
+        return Answer.json(200, {"hosts": shown}, self._carrier.incomplete(request, fan.lacking))
 
     async def show(self, request: Request) -> Answer:
         """What a host has and what is taken of it."""

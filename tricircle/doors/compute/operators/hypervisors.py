@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode
 
 from tricircle.doors.compute.operators.machines import items_in
 from tricircle.doors.compute.operators.operator_views import HYPERVISOR
-from tricircle.errors import UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.host_names import name_in, pod_named
+from tricircle.model.reservation import added
 from tricircle.road.carrier import Carrier
 from tricircle.road.fan_out import FanOut
-from tricircle.road.gather import marks
+from tricircle.road.gaps import NONSENSE, Gap, refusal_of
 from tricircle.road.row import Row
 
 _UNKNOWABLE = "It cannot be known now whether this hypervisor exists, because an availability zone does not answer."
@@ -78,21 +78,24 @@ class Hypervisors:
         fan = await self._carrier.fan_out(request)
         if fan.refusal is not None:
             return await self._carrier.answer(request, *fan.refusal)
-        total: dict[str, int] = {}
-        for reply in fan.good:
-            statistics = reply.json().get("hypervisor_statistics")
-            for name, value in statistics.items() if isinstance(statistics, dict) else ():
-                total[name] = total.get(name, 0) + (value if isinstance(value, int) else 0)
-        if not fan.replies:
-            raise UnavailableError("No availability zone answers. Please try again later.")
-        return Answer.json(200, {"hypervisor_statistics": total}, marks(fan.lacking))
+        parts, lacking = list[dict[str, int]](), list(fan.lacking)
+        for pod, reply in fan.replies:
+            part = reply.json().get("hypervisor_statistics") if reply.status < 300 else None
+            if isinstance(part, dict):
+                parts.append({name: value for name, value in part.items() if isinstance(value, int)})
+            elif reply.status < 300:
+                lacking.append(Gap(pod, NONSENSE))
+        if not parts:
+            raise self._carrier.unknowable(request, lacking, "No availability zone answers. Please try again later.")
+        headers = self._carrier.incomplete(request, lacking)
+        return Answer.json(200, {"hypervisor_statistics": added(parts)}, headers)
 
     async def _matching(self, request: Request, pattern: str, asked: Callable[[str], tuple[str, bytes]]) -> Answer:
         """A full name is asked of its pod by the pod's own name for it; any other pattern is asked of all.
 
         :param asked: path and query by which a pattern is asked for
         """
-        pods = await self._carrier.pods()
+        pods = await self._carrier.members()
         if (pod := pod_named(pods, pattern)) is not None:
             pattern, pods = name_in(pod, pattern), (pod,)
         path, query = asked(pattern)
@@ -106,13 +109,18 @@ class Hypervisors:
         if not items:
             return await self._refusal(request, fan)
         shown = await self._carrier.shaped_items(items, HYPERVISOR, request.context)
-        return Answer.json(200, {"hypervisors": shown}, marks(fan.missing))
+        return Answer.json(200, {"hypervisors": shown}, self._carrier.incomplete(request, _lacking(fan)))
 
     async def _refusal(self, request: Request, fan: FanOut) -> Answer:
-        if fan.missing or not fan.replies:
-            raise UnavailableError(_UNKNOWABLE)
+        if fan.gaps or not fan.replies:
+            raise self._carrier.unknowable(request, fan.gaps, _UNKNOWABLE)
         pod, reply = min(fan.replies, key=lambda one: _telling(one[1].status))
         return await self._carrier.answer(request, pod, reply)
+
+
+def _lacking(fan: FanOut) -> list[Gap]:
+    """What a search lacks. A pod in which nothing matches says 404."""
+    return [*fan.gaps, *(refusal_of(pod, reply) for pod, reply in fan.replies if reply.status not in (200, 404))]
 
 
 def _telling(status: int) -> int:

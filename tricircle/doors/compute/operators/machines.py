@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from tricircle.errors import InvalidRequestError, UnavailableError
+from tricircle.errors import InvalidRequestError
 from tricircle.http.message import Request
 from tricircle.model.host_names import full_name, name_in, pod_named
 from tricircle.model.pod import Pod
@@ -43,7 +43,7 @@ class Machines:
             return Machine(pod, name_in(pod, name))
         fan = await self._carrier.fan_out(request, path="/os-services", query=urlencode({"host": name}).encode())
         found = [pod for pod, hosts in hosts_of(fan, "services", "host") if name in hosts]
-        return _only(found, fan, name)
+        return self._only(request, found, fan, name)
 
     async def find_node(self, request: Request, name: str) -> Machine | None:
         """As ``find``, by the name of a hypervisor."""
@@ -52,7 +52,18 @@ class Machines:
             return Machine(pod, name_in(pod, name))
         fan = await self._carrier.fan_out(request, path="/os-hypervisors", query=b"")
         found = [pod for pod, nodes in hosts_of(fan, "hypervisors", "hypervisor_hostname") if name in nodes]
-        return _only(found, fan, name)
+        return self._only(request, found, fan, name)
+
+    def _only(self, request: Request, found: list[Pod], fan: FanOut, name: str) -> Machine | None:
+        if len(found) > 1:
+            names = ", ".join(sorted(str(full_name(pod, name)) for pod in found))
+            text = f"There are several hosts named {name}. Name one of them as it is listed: {names}."
+            raise InvalidRequestError(text)
+        if found:
+            return Machine(found[0], name)
+        if fan.gaps:
+            raise self._carrier.unknowable(request, fan.gaps, _UNKNOWABLE)
+        return None
 
 
 def hosts_of(fan: FanOut, collection: str, key: str) -> list[tuple[Pod, frozenset[str]]]:
@@ -68,14 +79,3 @@ def items_in(body: Mapping[str, object], collection: str) -> list[dict[str, obje
     """The objects of a list in a pod's answer."""
     members = body.get(collection)
     return [member for member in members if isinstance(member, dict)] if isinstance(members, list) else []
-
-
-def _only(found: list[Pod], fan: FanOut, name: str) -> Machine | None:
-    if len(found) > 1:
-        names = ", ".join(sorted(str(full_name(pod, name)) for pod in found))
-        raise InvalidRequestError(f"There are several hosts named {name}. Name one of them as it is listed: {names}.")
-    if found:
-        return Machine(found[0], name)
-    if fan.missing:
-        raise UnavailableError(_UNKNOWABLE)
-    return None

@@ -30,13 +30,13 @@ class OperatorSpecials:
 def operator_rows(specials: OperatorSpecials) -> Iterator[Row]:
     """What only administrators see: gathered from the pods, which decide who may."""
     yield from _hypervisor_rows(specials.hypervisors)
-    services = Listing(paging=Paging.NONE, order=(), zone_filter=None, adapt=by_host("host"))
+    services = Listing(paging=Paging.NONE, order=(), adapt=by_host("host"))
     yield gathered("/os-services", "services", listing=services, shape=SERVICE)
     yield Row(("PUT",), "/os-services/{service_id}", Behaviour.ROUTE, handler=specials.services.update)
     yield Row(("DELETE",), "/os-services/{service_id}", Behaviour.ROUTE, handler=specials.services.delete)
     yield from _host_rows(specials.hosts)
     named = by_host("host", "source_compute", "dest_compute")
-    whole = Listing(paging=Paging.NONE, order=(), zone_filter=None, adapt=named)
+    whole = Listing(paging=Paging.NONE, order=(), adapt=named)
     newest = replace(paged("migrations", order=_NEWEST, id_key="uuid"), adapt=named)
     for versions, listing in (((None, "2.58"), whole), (("2.59", None), newest)):
         yield gathered("/os-migrations", "migrations", versions=versions, listing=listing, shape=MIGRATION)

@@ -67,8 +67,8 @@ class Services:
             for service in items_in(reply.json(), "services")
             if str(service.get("id")) == service_id
         ]
-        if not found and fan.missing:
-            raise UnavailableError(_UNKNOWABLE)
+        if not found and fan.gaps:
+            raise self._carrier.unknowable(request, fan.gaps, _UNKNOWABLE)
         if not found:
             # Whether the id is malformed or unknown, a pod says.
             return await self._any_pod()

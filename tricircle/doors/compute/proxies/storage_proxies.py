@@ -15,7 +15,6 @@ from tricircle.doors.compute.operators.machines import items_in
 from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError
 from tricircle.http.message import Answer, Handler, Request
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
 from tricircle.road.row import Row
 
 Document = Mapping[str, object]
@@ -57,7 +56,7 @@ class StorageProxies:
         shown.sort(key=lambda item: str(item.get("createdAt")), reverse=True)
         start = int(bounds.get("offset", 0))
         limit = min(int(bounds.get("limit", 0)) or _LONGEST_PAGE, _LONGEST_PAGE)
-        return Answer.json(200, {key: shown[start : start + limit]}, marks(fan.lacking))
+        return Answer.json(200, {key: shown[start : start + limit]}, self._carrier.incomplete(request, fan.lacking))
 
     async def create_volume(self, request: Request) -> Answer:
         """A new volume. :raises InvalidRequestError: in Nova's words; and whatever the block-storage door says"""

@@ -12,11 +12,10 @@ from tricircle.context import ProjectId
 from tricircle.doors.compute.needs import ProjectBindings
 from tricircle.errors import BadUpstreamAnswerError
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod
 from tricircle.model.reservation import Standing, added
 from tricircle.road.allowance import Allowance
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
+from tricircle.road.gaps import NONSENSE, Gap
 
 #: What runs is counted in pods, by these names; everything else that Nova counts (server groups, key pairs) is at the
 #: centre.
@@ -43,7 +42,7 @@ class Limits:
         taken, missing = await self._allowance.survey(request.context, project_id)
         for name, ours in _USED.items():
             absolute[name] = _number(absolute.get(name)) + taken.used.get(ours, 0)
-        return _answered(answer, body, missing)
+        return self._answered(request, answer, body, missing)
 
     async def detail(self, request: Request) -> Answer:
         """Limits and usage of a project, or of one of its users, resource by resource.
@@ -64,12 +63,12 @@ class Limits:
             ours = _member(quota, name)
             ours["in_use"] = _number(ours.get("in_use")) + taken.used.get(name, 0)
             ours["reserved"] = _number(ours.get("reserved")) + taken.reserved.get(name, 0)
-        return _answered(answer, body, missing)
+        return self._answered(request, answer, body, missing)
 
-    async def _of_user(self, request: Request, project_id: ProjectId) -> tuple[Standing, tuple[Pod, ...]]:
+    async def _of_user(self, request: Request, project_id: ProjectId) -> tuple[Standing, tuple[Gap, ...]]:
         """What pods say of one user, and which do not. It is no reading: the client's own query says of whom."""
         bound = await self._bindings.pods_of(project_id)
-        pods = [pod for pod in await self._carrier.pods() if pod.id in bound]
+        pods = [pod for pod in await self._carrier.members() if pod.id in bound]
         fan = await self._carrier.fan_out(request, pods=pods)
         said, missing = [], list(fan.lacking)
         for pod, reply in fan.replies:
@@ -78,18 +77,19 @@ class Limits:
             try:
                 said.append(_in_use(_member(reply.json(), "quota_set")))
             except BadUpstreamAnswerError:
-                missing.append(pod)
+                missing.append(Gap(pod, NONSENSE))
         return Standing(used=added(said)), tuple(missing)
+
+    def _answered(
+        self, request: Request, answer: Answer, body: Mapping[str, object], missing: tuple[Gap, ...]
+    ) -> Answer:
+        answer.body = msgspec.json.encode(body)
+        answer.headers += self._carrier.incomplete(request, missing)
+        return answer
 
 
 def _in_use(quota: Mapping[str, object]) -> dict[str, int]:
     return {name: _number(_member(quota, name).get("in_use")) for name in _USED.values()}
-
-
-def _answered(answer: Answer, body: Mapping[str, object], missing: tuple[Pod, ...]) -> Answer:
-    answer.body = msgspec.json.encode(body)
-    answer.headers += marks(missing)
-    return answer
 
 
 def _member(body: Mapping[str, object], key: str) -> dict[str, object]:

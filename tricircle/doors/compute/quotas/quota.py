@@ -8,6 +8,7 @@ the resize is done.
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.doors.compute import words
@@ -21,6 +22,7 @@ from tricircle.upstream.reply import Reply
 
 #: Old enough for every pod; the fields that count are the same at every version.
 _VERSION = "2.57"
+NOTHING: Mapping[str, int] = MappingProxyType({})
 #: Statuses of servers whose size in Nova's count is about to change.
 _CHANGING = ("RESIZE", "REVERT_RESIZE", "SOFT_DELETED")
 
@@ -88,14 +90,17 @@ class Quota:
         flavor: Mapping[str, object],
         counts: tuple[int, int],
         limits: Amounts,
+        *,
+        beside: Mapping[str, int] = NOTHING,
     ) -> "Share":
         """As many servers as may be made in ``pod``, at most ``counts[1]``.
 
         :param counts: least and most servers that the request asks for
         :param limits: of ``limits``
+        :param beside: what each server is reserved with that is not limited here
         :raises QuotaExceededError: not even the least (Nova's words)
         """
-        return await self._take(context, pod, one_of(flavor), counts, limits)
+        return await self._take(context, pod, one_of(flavor), counts, limits, beside=beside)
 
     async def take_growth(
         self, context: RequestContext, server: Located, old: Amounts | None, new: Amounts | None
@@ -133,12 +138,13 @@ class Quota:
         limits: Amounts,
         *,
         owner: ProjectId | None = None,
+        beside: Mapping[str, int] = NOTHING,
     ) -> "Share":
-        if all(limits.named()[name] < 0 for name, size in one.named().items() if size):
+        if not beside and all(limits.named()[name] < 0 for name, size in one.named().items() if size):
             return Share(counts[1])
 
         def fit(taken: Mapping[str, int]) -> list[Mapping[str, int]]:
-            return [one.named()] * fitting(limits, Amounts.of(taken), one, counts)
+            return [{**one.named(), **beside}] * fitting(limits, Amounts.of(taken), one, counts)
 
         hold = await self._allowance.take(context, pod, fit, project_id=owner)
         return Share(hold.count, hold)
@@ -159,17 +165,20 @@ class Quota:
 
     async def limits(self, context: RequestContext, project_id: ProjectId | None = None) -> Amounts:
         """What the centre allows a project, by default the caller's; -1 is no limit."""
+        return _allowed(await self._said(context, project_id))
+
+    async def boot_limits(self, context: RequestContext) -> tuple[Amounts, int]:
+        """What the centre allows the caller's project, and members that each of its users may have in a group."""
+        absolute = await self._said(context, None)
+        return _allowed(absolute), _count(absolute, "maxServerGroupMembers", -1)
+
+    async def _said(self, context: RequestContext, project_id: ProjectId | None) -> Mapping[str, object]:
         central = self._pods.central(Service.COMPUTE)
         if project_id in (None, context.project_id):
             client, params = self._clients.as_user(context, central, _VERSION), {}
         else:
             client, params = self._clients.as_service(central, _VERSION), {"tenant_id": str(project_id)}
-        absolute = _absolute(await client.get("/v2.1/limits", params=params, deadline=context.deadline))
-        return Amounts(
-            _count(absolute, "maxTotalInstances", -1),
-            _count(absolute, "maxTotalCores", -1),
-            _count(absolute, "maxTotalRAMSize", -1),
-        )
+        return _absolute(await client.get("/v2.1/limits", params=params, deadline=context.deadline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +239,14 @@ def used_of(answer: Mapping[str, object]) -> dict[str, int]:
         _count(absolute, "totalRAMUsed", 0),
     )
     return used.named()
+
+
+def _allowed(absolute: Mapping[str, object]) -> Amounts:
+    return Amounts(
+        _count(absolute, "maxTotalInstances", -1),
+        _count(absolute, "maxTotalCores", -1),
+        _count(absolute, "maxTotalRAMSize", -1),
+    )
 
 
 def _made(reply: Reply) -> str | None:

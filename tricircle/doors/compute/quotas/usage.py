@@ -10,7 +10,6 @@ from tricircle.doors.compute.quotas.usage_readings import PAGED_SINCE, read
 from tricircle.errors import InvalidRequestError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
 from tricircle.road.paging import next_query
 
 _TOTALS = ("total_hours", "total_local_gb_usage", "total_memory_mb_usage", "total_vcpus_usage")
@@ -64,7 +63,7 @@ class Usage:
         if following is not None:
             href = self._carrier.page_link(request, next_query(pairs, following))
             body[f"{key}_links"] = [{"rel": "next", "href": href}]
-        return Answer.json(200, body, marks(readings.lacking))
+        return Answer.json(200, body, self._carrier.incomplete(request, readings.lacking))
 
 
 def _cut(

@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from tricircle.http.message import Request
 from tricircle.model.pod import Pod, Service
-from tricircle.observe import metrics
 from tricircle.road.carrier import Carrier
+from tricircle.road.gaps import Gap
 from tricircle.road.merge import Query
 from tricircle.road.versions import serves
 from tricircle.upstream.reply import Reply
@@ -31,13 +31,16 @@ PAGED_SINCE = (2, 40)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one pod said. ``parts``: projects' usage, of all pages; None: not to the end.
+    """What one pod said.
 
-    :ivar refusal: why nothing is known; None: it does not answer, or breaks off
+    :ivar parts: projects' usage, of all pages
+    :ivar gap: why ``parts`` are not there, or not to the end
+    :ivar refusal: its answer, if that is why
     """
 
     pod: Pod
-    parts: tuple[Part, ...] | None
+    parts: tuple[Part, ...] = ()
+    gap: Gap | None = None
     refusal: Reply | None = None
 
 
@@ -50,18 +53,18 @@ class Readings:
     @property
     def parts(self) -> list[Part]:
         """What can be added up: a pod's part is whole, or left out."""
-        return [part for reading in self.each for part in reading.parts or ()]
+        return [part for reading in self.each if reading.gap is None for part in reading.parts]
 
     @property
-    def lacking(self) -> tuple[Pod, ...]:
+    def lacking(self) -> tuple[Gap, ...]:
         """The pods whose part is not there."""
-        return tuple(reading.pod for reading in self.each if reading.parts is None)
+        return tuple(reading.gap for reading in self.each if reading.gap is not None)
 
     @property
     def refusal(self) -> tuple[Pod, Reply] | None:
         """The answer to what every pod that answered refused; None when there is something to add up."""
         refusals = [(reading.pod, reading.refusal) for reading in self.each if reading.refusal is not None]
-        is_answered = any(reading.parts is not None for reading in self.each)
+        is_answered = any(reading.gap is None for reading in self.each)
         return refusals[0] if refusals and not is_answered else None
 
 
@@ -74,7 +77,7 @@ async def read(carrier: Carrier, request: Request, query: Query, key: str) -> Re
     started = time.perf_counter()
     context = replace(request.context, deadline=carrier.list_deadline(request.context))
     bounded = replace(request, context=context, timings={})
-    pods = [pod for pod in await carrier.pods() if Service.COMPUTE in pod.endpoints]
+    pods = [pod for pod in await carrier.members() if Service.COMPUTE in pod.endpoints]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_read_one(carrier, bounded, pod, query, key)) for pod in pods]
     spent_ms = (time.perf_counter() - started) * 1000
@@ -90,7 +93,7 @@ async def _read_one(carrier: Carrier, request: Request, pod: Pod, query: Query, 
         pairs = [*query, *(("marker", marker) for marker in markers[-1:])]
         fan = await carrier.fan_out(asked, query=urlencode(pairs).encode(), pods=(pod,))
         if not fan.good:
-            return Reading(pod, None, None if markers or fan.refusal is None else fan.refusal[1])
+            return Reading(pod, (), fan.lacking[0], None if markers or fan.refusal is None else fan.refusal[1])
         body = fan.good[0].json()
         page = _parts(body.get(key))
         parts += page
@@ -99,8 +102,7 @@ async def _read_one(carrier: Carrier, request: Request, pod: Pod, query: Query, 
             return Reading(pod, tuple(parts))
         if following in markers or not page:
             LOG.warning("pod %s tells of usage in a circle, or on and on without anything", pod.name)
-            metrics.list_incomplete(carrier.door_name, pod.name, "more pages without anything new")
-            return Reading(pod, None)
+            return Reading(pod, (), Gap(pod, "more pages without anything new"))
         markers.append(following)
 
 

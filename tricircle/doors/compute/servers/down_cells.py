@@ -11,13 +11,14 @@ from typing import Any
 
 from tricircle.context import ProjectId, RequestContext
 from tricircle.doors.compute.needs import ProjectRoutings
+from tricircle.doors.compute.zones import FILTER, is_met
 from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod
+from tricircle.model.pod import Pod, PodState
 from tricircle.model.remembered import ENDING, SEEN, is_kept, seen_in, seen_of
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.carrier import Carrier
-from tricircle.road.gather import marks
+from tricircle.road.gaps import DISABLED, SILENT, Gap
 from tricircle.road.merge import Item, Query
 from tricircle.road.route import Located, when
 
@@ -29,7 +30,7 @@ SINCE, _GROUPS_SINCE = (2, 69), (2, 71)
 _UNKNOWN = "UNKNOWN"
 #: Filters that routings can answer. Nova itself takes none but the first: ``openstack server list`` always sends the
 #: second, so by Nova's rule its users would see nothing of a pod that is down.
-_ALL, _DELETED, _PROJECTS, _ZONE = "all_tenants", "deleted", ("project_id", "tenant_id"), "availability_zone"
+_ALL, _DELETED, _PROJECTS, _ZONE = "all_tenants", "deleted", ("project_id", "tenant_id"), FILTER.name
 _FALSE = frozenset(("0", "f", "false", "off", "n", "no"))
 #: What of an embedded flavor is shown.
 _FLAVOR = ("vcpus", "ram", "disk", "swap")
@@ -47,10 +48,11 @@ class DownCells:
         """Up to ``room`` records of the servers in ``pods`` that a list shows, newest first; for a list of which
         ``is_listed`` says yes."""
         found: list[Routing] = []
-        owner = _owner(request)
+        owner, zone = _owner(request), _zone(request)
         for pod in pods:
             try:
-                found += await self._routings.of_project(Kind.SERVER, pod.id, owner, limit=room)
+                theirs = await self._routings.of_project(Kind.SERVER, pod.id, owner, limit=room)
+                found += [one for one in theirs if zone is None or is_met(zone, _shown_zone(one, pod), pod)]
             except TricircleError as error:
                 LOG.warning("servers of pod %s cannot be named: %s", pod.name, error)
         known = [routing for routing in found if not routing.details.get(ENDING)]
@@ -77,7 +79,7 @@ class DownCells:
         }
         if (request.microversion or (0, 0)) >= _GROUPS_SINCE:
             record["server_groups"] = seen.get("server_groups") or []
-        return Answer.json(200, {"server": record}, marks([located.pod]))
+        return Answer.json(200, {"server": record}, self._carrier.incomplete(request, [_gap(located.pod)]))
 
     async def note(self, located: Located, server: Mapping[str, Any]) -> None:
         """Remember of a server that was shown what could not be said later, when it is not written down yet."""
@@ -161,6 +163,22 @@ def _owner(request: Request) -> ProjectId | None:
         return request.context.project_id
     named = [value for name, value in query if name in _PROJECTS]
     return ProjectId(named[-1]) if named else None
+
+
+def _zone(request: Request) -> str | None:
+    """The AZ that a list is filtered by, where Nova honours that."""
+    if not FILTER.is_honoured(request.context, request.microversion):
+        return None
+    return next((value for name, value in reversed(request.query_pairs()) if name == FILTER.name), None)
+
+
+def _shown_zone(routing: Routing, pod: Pod) -> str:
+    """The AZ that a server shows, as far as is written down: the one that was asked for, or its pod's."""
+    return str(routing.details.get("asked_az") or pod.az_name)
+
+
+def _gap(pod: Pod) -> Gap:
+    return Gap(pod, DISABLED if pod.state is PodState.DISABLED else SILENT)
 
 
 def _born(routing: Routing) -> str:

@@ -4,30 +4,26 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tricircle.context import PodId
 from tricircle.doors.compute.boots.launches import Launches
-from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.operators.operator_views import by_host
 from tricircle.doors.compute.servers.down_cells import DownCells, is_listed
+from tricircle.doors.compute.zones import FILTER
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
-from tricircle.road.merge import Item, Listing, Paging, Query
+from tricircle.road.merge import Declared, Item, Listing, Paging
 from tricircle.road.row import Row
 
 #: Sort keys that the JSON of a server calls otherwise.
 _FIELDS: Mapping[str, str] = {
     "access_ip_v4": "accessIPv4",
     "access_ip_v6": "accessIPv6",
-    "auto_disk_config": "OS-DCF:diskConfig",
     "created_at": "created",
     "display_description": "description",
     "display_name": "name",
     "host": "OS-EXT-SRV-ATTR:host",
     "hostname": "OS-EXT-SRV-ATTR:hostname",
     "image_ref": "image/id",
-    "instance_type_id": "flavor/id",
     "kernel_id": "OS-EXT-SRV-ATTR:kernel_id",
     "launch_index": "OS-EXT-SRV-ATTR:launch_index",
     "launched_at": "OS-SRV-USG:launched_at",
@@ -77,15 +73,25 @@ _IGNORED = frozenset(
         "vm_mode",
     )
 )
+#: Sort keys of which servers show nothing (numbers of a database), words that sort otherwise, or only in some states.
+_HIDDEN = frozenset(("auto_disk_config", "instance_type_id", "locked_by", "progress"))
 #: ``/servers/detail``
 DETAILED = Listing(
     paging=Paging.NOVA,
     ties=(),
     unique="uuid",
     ignored=_IGNORED,
+    hidden=_HIDDEN,
     fields=_FIELDS,
     links="servers_links",
     noun="Instance",
+    zone_filter=FILTER,
+    declared={
+        # Nova takes any name for a flavor's id, and an operator's own flavor may have that of a central one.
+        "flavor": Declared(Kind.FLAVOR, needs_copy=True),
+        "image": Declared(Kind.IMAGE),
+        "image_ref": Declared(Kind.IMAGE),
+    },
     rank=_rank,
     adapt=_by_host,
 )
@@ -96,20 +102,13 @@ BRIEF = replace(DETAILED, brief=("id", "name", "links"))
 class ServerLists:
     """``GET /servers`` and ``GET /servers/detail``."""
 
-    def __init__(self, *, carrier: Carrier, routings: KnownRoutings, down: DownCells, launches: Launches) -> None:
+    def __init__(self, *, carrier: Carrier, down: DownCells, launches: Launches) -> None:
         self._carrier = carrier
-        self._routings = routings
         self._down = down
         self._launches = launches
 
     async def gather(self, request: Request, row: Row) -> Answer:
-        """The list of ``row``. A filter by flavor is asked of each pod by the flavor's id there."""
-        flavor_id = next((value for name, value in request.query_pairs() if name == "flavor"), None)
-        if flavor_id is not None and row.listing is not None:
-            copies = await self._routings.copies_of(Kind.FLAVOR, flavor_id)
-            ids = {copy.pod_id: str(copy.pod_resource_id) for copy in copies if copy.is_bound}
-            listing = replace(row.listing, adapt=lambda query, pod: _by_flavor(_by_host(query, pod), pod, ids))
-            row = replace(row, listing=listing)
+        """The list of ``row``."""
         if is_listed(request):
             row = replace(row, stand_ins=self._down.listed)
         answer = await self._launches.gathered(request, row) or await self._carrier.gather(request, row)
@@ -117,11 +116,3 @@ class ServerLists:
             # Pods were asked for details, which other rules guard: the refusal is of what the user asked.
             answer.body = answer.body.replace(b"api:servers:detail", b"api:servers:index")
         return answer
-
-
-def _by_flavor(query: Query, pod: Pod, ids: Mapping[PodId, str]) -> Query | None:
-    """The query for one pod. One that never had the flavor may hold servers of a flavor of its own by that id: none of
-    them is the caller's business."""
-    if pod.id not in ids:
-        return None
-    return [(name, ids[pod.id] if name == "flavor" else value) for name, value in query]

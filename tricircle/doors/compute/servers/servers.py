@@ -16,7 +16,8 @@ from tricircle.doors.compute.boots.devices import new_volumes
 from tricircle.doors.compute.boots.launches import Launches
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.needs import JobFiles, ServerStorage
-from tricircle.doors.compute.quotas.quota import Amounts, Quota, Share
+from tricircle.doors.compute.quotas.group_limits import GroupLimits, reserved_as
+from tricircle.doors.compute.quotas.quota import NOTHING, Amounts, Quota, Share
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.servers.down_cells import DownCells
 from tricircle.doors.compute.servers.item_limits import ItemLimits
@@ -45,6 +46,7 @@ class Servers:
         carrier: Carrier,
         checks: Checks,
         quota: Quota,
+        group_limits: GroupLimits,
         items: ItemLimits,
         storage: ServerStorage,
         places: Places,
@@ -55,6 +57,7 @@ class Servers:
         self._carrier = carrier
         self._checks = checks
         self._quota = quota
+        self._group_limits = group_limits
         self._items = items
         self._storage = storage
         self._places = places
@@ -74,15 +77,20 @@ class Servers:
         with _timed(request, "check"):
             parts = await self._checks.parts(wanted, context, deadline)
         with _timed(request, "place"):
-            limits, pod = await self._limits_and_pod(request, wanted, parts)
+            limits, in_group, pod = await self._limits_and_pod(request, wanted, parts)
+        group_id = None if parts.server_group is None or in_group < 0 else str(parts.server_group["id"])
         with _timed(request, "reserve"):
             counts = wanted.min_count, wanted.max_count
-            share = await self._quota.take(context, pod, parts.flavor, counts, limits)
+            beside = NOTHING if group_id is None else reserved_as(group_id, context)
+            share = await self._quota.take(context, pod, parts.flavor, counts, limits, beside=beside)
         async with share.hold:
             with _timed(request, "reserve"):
                 volumes = await self._take_volumes(wanted, parts, context, pod, share)
             async with volumes:
                 share = share.beside(volumes)
+                if group_id is not None:
+                    with _timed(request, "reserve"):
+                        await self._group_limits.check(request, group_id, share, in_group)
                 made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share))
         return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
 
@@ -94,11 +102,11 @@ class Servers:
         volumes = new_volumes(wanted.server, type_names)
         return await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
 
-    async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Amounts, Pod]:
-        """What is allowed, and where. Reserving comes after both: a reservation names its pod."""
+    async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Amounts, int, Pod]:
+        """What is allowed, also in a group, and where. Reserving comes after both: a reservation names its pod."""
         context = request.context
         async with asyncio.TaskGroup() as group:
-            limits = group.create_task(caught(self._quota.limits(context)))
+            limits = group.create_task(caught(self._quota.boot_limits(context)))
             items = group.create_task(caught(self._items.check_server(context, wanted.server)))
             pod = group.create_task(
                 caught(
@@ -114,7 +122,7 @@ class Servers:
                 )
             )
         value(items.result())
-        return value(limits.result()), value(pod.result())
+        return *value(limits.result()), value(pod.result())
 
     async def _answer(self, request: Request, pod: Pod, wanted: BootRequest, made: Made) -> Answer:
         if wanted.wants_reservation_id:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is in a server group over all pods, and how many may be? Needs the lab with its pods registered."""
+
+from collections import Counter
+
+import pytest
+import requests
+
+from tests.functional.region_world import ZONES, Json, Region, at_once, ids, unique
+from tests.functional.tenants import Tenant
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+LIMIT, TAKERS = 3, 6
+
+
+@pytest.fixture(scope="module")
+def group(region: Region, tenant: Tenant) -> Json:
+    """A group over all pods that may have three members."""
+    limits = {"quota_set": {"instances": 40, "cores": 40, "server_group_members": LIMIT}}
+    region.admin.good("PUT", "compute", f"/os-quota-sets/{tenant.project_id}", limits)
+    values = {"name": unique(), "policy": "soft-anti-affinity"}
+    return tenant.here.make("compute", "os-server-groups", "server_group", **values)
+
+
+def test_of_many_boots_at_once_as_many_pass_as_a_group_may_have(
+    region: Region, tenant: Tenant, group: Json, flavor: Json, image_id: str
+) -> None:
+    zones, path = tuple(ZONES.values()), f"/os-server-groups/{group['id']}"
+
+    def boot(number: int) -> requests.Response:
+        server = {
+            "name": unique(), "networks": "none", "flavorRef": flavor["id"], "imageRef": image_id,
+            "availability_zone": zones[number % 2],
+        }  # fmt: skip
+        body = {"server": server, "os:scheduler_hints": {"group": group["id"]}}
+        return tenant.here("POST", "compute", "/servers", body)
+
+    answers = at_once([lambda number=number: boot(number) for number in range(TAKERS)])  # type: ignore[misc]
+    assert Counter(answer.status_code for answer in answers) == {202: LIMIT, 403: TAKERS - LIMIT}, [
+        answer.text for answer in answers
+    ]
+    said = {answer.json()["forbidden"]["message"] for answer in answers if answer.status_code == 403}
+    assert said == {"Quota exceeded, too many servers in group"}
+    members = {answer.json()["server"]["id"] for answer in answers if answer.status_code == 202}
+    assert set(tenant.here.good("GET", "compute", path)["server_group"]["members"]) == members
+
+    # An administrator of another project sees them, too.
+    assert set(region.admin.good("GET", "compute", path)["server_group"]["members"]) == members
+    assert group["id"] not in ids(region.admin.list("compute", "os-server-groups"))
+    everybodys = region.admin.list("compute", "os-server-groups", all_projects="true")
+    (listed,) = [one for one in everybodys if one["id"] == group["id"]]
+    assert set(listed["members"]) == members
+
+    # What was deleted makes room, and only for one.
+    for member in members:
+        tenant.active(member)
+    tenant.gone("compute", f"/servers/{members.pop()}")
+    assert sorted(answer.status_code for answer in at_once([lambda: boot(0), lambda: boot(1)])) == [202, 403]
+    now = tenant.here.good("GET", "compute", path)["server_group"]["members"]
+    assert len(now) == LIMIT
+    assert members < set(now)
