@@ -9,7 +9,7 @@ import copy
 import itertools
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -56,6 +56,13 @@ class Collection:
     @property
     def key(self) -> str:
         return str(self.row.collection)
+
+    @property
+    def brief(self) -> Row:
+        """The brief list of the same things."""
+        assert self.row.listing is not None
+        listing = replace(self.row.listing, brief=("id", "name"))
+        return replace(self.row, path=self.path.removesuffix("/detail"), detail_path=self.path, listing=listing)
 
 
 SERVERS = Collection(
@@ -112,6 +119,9 @@ class SeveralPods:
         self.down: set[PodId] = set()
         self.places = Places()
         self.where: dict[str, PodId] = {}
+        #: Whether the brief list is asked for, and what was told last of the number of all: by us, by the one service.
+        self.is_brief = False
+        self.counts: tuple[object, object] = (None, None)
         self._numbers = itertools.count(1)
         self._gatherer = Gatherer(_Access(self), self.places, list_deadline_s=5)
 
@@ -133,16 +143,19 @@ class SeveralPods:
 
     async def page(self, query: str) -> tuple[list[str], str | None, set[str]]:
         """Ids of one page, the query of the next one, and the AZs that are named as missing."""
-        answer = await self._gatherer.gather(self._request(query), self.collection.row, self.pods)
+        row = self.collection.brief if self.is_brief else self.collection.row
+        answer = await self._gatherer.gather(self._request(query), row, self.pods)
         assert answer.status == 200
+        self.counts = (answer.object().get("count"), self.counts[1])
         zones = (answer.header(INCOMPLETE_HEADER) or b"").decode()
         return *self._taken_apart(answer.object()), {zone for zone in zones.split(", ") if zone}
 
     def expected(self, query: str) -> tuple[list[str], str | None]:
         """What the one service says."""
-        said = self._ask(self.oracle, self.collection.path, query)
+        said = self._ask(self.oracle, self._path, query)
         assert said.status == 200, said.body
         assert isinstance(said.body, dict)
+        self.counts = (self.counts[0], said.body.get("count"))
         return self._taken_apart(said.body)
 
     async def page_of(self, pod: Pod, path: str, query: str) -> Reply:
@@ -151,6 +164,10 @@ class SeveralPods:
             raise UnavailableError("down")
         said = self._ask(self.fakes[pod.id], path.removeprefix(self.collection.root), query)
         return Reply(status=said.status, headers=[], body=msgspec.json.encode(said.body))
+
+    @property
+    def _path(self) -> str:
+        return self.collection.brief.path if self.is_brief else self.collection.path
 
     def _store(self, fake: FakePod) -> dict[str, Json]:
         speaker = fake.nova if self.collection.service is Service.COMPUTE else fake.cinder
@@ -202,7 +219,7 @@ class SeveralPods:
         )
         return Request(
             method="GET",
-            path=self.collection.root + self.collection.path,
+            path=self.collection.root + self._path,
             query=query.encode(),
             headers=[],
             receive=nothing,

@@ -45,6 +45,11 @@ ORDERS = {
     ],
 }
 ORDERS[SNAPSHOT_LIST.key] = ORDERS[VOLUME_LIST.key]
+FILTERS = {
+    SERVERS.key: ["", "", "name=x-", "name=^[ab]", "status=ACTIVE"],
+    VOLUME_LIST.key: ["", "", "name=a", "status=available", "status=error"],
+}
+FILTERS[SNAPSHOT_LIST.key] = FILTERS[VOLUME_LIST.key]
 COLLECTIONS = [SERVERS, VOLUME_LIST, SNAPSHOT_LIST]
 collections = pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda one: one.key)
 
@@ -68,23 +73,27 @@ def worlds(draw: st.DrawFn, collection: Collection) -> SeveralPods:
     return world
 
 
-def query_of(data: st.DataObject, collection: Collection) -> str:
-    order = data.draw(st.sampled_from(ORDERS[collection.key]), label="order")
-    limit = data.draw(st.integers(1, 9), label="limit")
-    return f"{order}&limit={limit}" if order else f"limit={limit}"
+def query_of(data: st.DataObject, collection: Collection, *, is_filtered: bool = True) -> str:
+    parts = [data.draw(st.sampled_from(FILTERS[collection.key]), label="filter")] if is_filtered else []
+    parts.append(data.draw(st.sampled_from(ORDERS[collection.key]), label="order"))
+    if collection is VOLUME_LIST and data.draw(st.booleans(), label="all are counted"):
+        parts.append("with_count=true")
+    return "&".join([*filter(None, parts), f"limit={data.draw(st.integers(1, 9), label='limit')}"])
 
 
 @collections
 @settings(max_examples=120, deadline=None)
 @given(data=st.data())
 async def test_every_page_is_the_one_services_page(collection: Collection, data: Any) -> None:
-    """Ids, order and link; whether or not anybody remembers where the page before ended."""
+    """Ids, order, link and number of all; whether or not anybody remembers where the page before ended."""
     world = data.draw(worlds(collection))
+    world.is_brief = data.draw(st.booleans(), label="the brief list")
     at: str | None = query_of(data, collection)
     while at is not None:
         expected, following = world.expected(at)
         seen, at_next, missing = await world.page(at)
         assert (seen, at_next, missing) == (expected, following, set())
+        assert world.counts[0] == world.counts[1]
         if data.draw(st.booleans(), label="positions are lost"):
             world.places.saved.clear()
         at = at_next
@@ -98,7 +107,7 @@ async def test_any_marker_is_the_one_services_marker(collection: Collection, dat
     world = data.draw(worlds(collection))
     if not world.where:
         return
-    query = query_of(data, collection) + f"&marker={data.draw(st.sampled_from(sorted(world.where)))}"
+    query = query_of(data, collection, is_filtered=False) + f"&marker={data.draw(st.sampled_from(sorted(world.where)))}"
     if collection is not SERVERS:
         query += f"&offset={data.draw(st.integers(0, 4))}"
     seen, _, _ = await world.page(query)
@@ -168,3 +177,38 @@ async def test_while_a_pod_is_down(collection: Collection, data: Any) -> None:
         assert seen == whole
     ill = [one for one in whole if world.where[one] == sick.id]
     assert [one for one in seen if one in ill] == ill[: len(seen) - len(healthy)]
+
+
+@collections
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+async def test_while_things_come_and_go_and_a_pod_is_down(collection: Collection, data: Any) -> None:
+    """What was there all the time comes in its order and nothing twice: all of the others', and of the sick pod's as
+    much as it was there to tell."""
+    world = data.draw(worlds(collection))
+    if len(world.pods) == 1:
+        return
+    sick = data.draw(st.sampled_from(world.pods))
+    at: str | None = query_of(data, collection)
+    whole, _ = world.expected(at.split("limit=")[0] + "limit=1000")
+    ours: list[str] = []
+    made: set[str] = set()
+    while at is not None:
+        page, at, missing = await world.page(at)
+        assert missing == ({sick.az_name} if world.down else set())
+        ours += page
+        left = sorted(world._store(world.oracle))
+        for thing_id in data.draw(st.lists(st.sampled_from(left), unique=True, max_size=3)) if left else []:
+            world.delete(thing_id)
+        if len(made) < 6:
+            fresh = data.draw(st.lists(st.tuples(st.integers(0, 4), things(collection)), max_size=2))
+            made |= {world.make(place, thing) for place, thing in fresh}
+        is_down = data.draw(st.booleans(), label="the pod is down")
+        world.down = {sick.id} if is_down and at is not None else set()
+    assert len(set(ours)) == len(ours)
+    steady = [one for one in whole if one in world._store(world.oracle)]
+    healthy = [one for one in steady if world.where[one] != sick.id]
+    assert [one for one in ours if one in healthy] == healthy
+    ill = [one for one in steady if world.where[one] == sick.id]
+    told = [one for one in ours if one in ill]
+    assert told == ill[: len(told)]

@@ -186,10 +186,13 @@ class Cinder:
         taken, more = page(found, asked, self._manner("Volume"))
         is_detail = asked.path.endswith("detail")
         body: Json = {"volumes": [self._shown(asked, one, is_detail=is_detail) for one in taken]}
-        if more:
+        is_counted = asked.version >= (3, 45) and asked.one("with_count", "false") in ("true", "True", "1")
+        # Asked for the number of all, Cinder takes a page for full when all would fill it.
+        fills = bool(taken) and len(found) >= min(int(asked.one("limit") or self.max_limit), self.max_limit)
+        if more or (is_counted and fills):
             path = asked.prefix + "/volumes" + ("/detail" if is_detail else "")
             body["volumes_links"] = [{"rel": "next", "href": next_href(asked, path, taken[-1]["id"])}]
-        if asked.version >= (3, 45) and asked.one("with_count", "false") in ("true", "True", "1"):
+        if is_counted:
             body["count"] = len(found)
         return Said(body=body)
 

@@ -2,11 +2,13 @@
 """Has every call of Cinder's API a row, and does each row do what the resource needs?"""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import create_autospec
 
 import pytest
 
+from tests.unit.road.fake_lists import context
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
 from tricircle.doors.block_storage.declared.qos import QosSpecs
@@ -201,3 +203,35 @@ def test_transfers_were_listed_oldest_first() -> None:
         assert row is not None
         assert row.listing is not None
         assert row.listing.order == (("created_at", is_falling),)
+
+
+@pytest.mark.parametrize(
+    ("path", "members", "admins"),
+    [
+        ("/volumes", {(3, 0), (3, 30), (3, 31)}, True),
+        ("/snapshots", {(3, 31)}, True),
+        ("/backups", set(), True),
+        ("/groups", {(3, 30)}, True),
+        ("/consistencygroups", {(3, 0), (3, 30), (3, 31)}, True),
+        ("/group_snapshots", set(), False),
+        ("/attachments", set(), False),
+        ("/volume-transfers", set(), False),
+        ("/messages", set(), False),
+    ],
+)
+def test_who_filters_by_az(path: str, members: set[tuple[int, int]], admins: bool) -> None:
+    """As Cinder and the ``resource_filters.json`` that it ships."""
+    member = context()
+    admin = replace(member, roles=frozenset({"admin"}))
+    honoured = {}
+    for who in (member, admin):
+        honoured[who.is_admin] = {
+            version
+            for version in ((3, 0), (3, 30), (3, 31))
+            if (row := row_of("GET", path, version)) is not None
+            and row.listing is not None
+            and row.listing.zone_filter is not None
+            and row.listing.zone_filter.is_honoured(who, version)
+        }
+    assert honoured[False] == members
+    assert bool(honoured[True]) == admins
