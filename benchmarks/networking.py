@@ -199,10 +199,11 @@ def _round(side: Side, zones: Sequence[str]) -> None:
 
 
 def _calls_of_sweeps(numbers: Numbers) -> int:
-    """How many calls to pods the lab's worker makes when each pod is swept now."""
-    before = numbers.quiet()
-    code, said = Sweeper().command("sweep", "--wait", str(int(_PATIENCE_S)))
+    """How many calls to pods the lab's worker makes when each of the two pods is swept now."""
+    before, ended = numbers.quiet(), numbers.sweeps()
+    code, said = Sweeper().command("sweep")
     assert code == 0, said
+    eventually(numbers.sweeps, lambda seen: seen >= ended + 2, "both pods swept", 600)
     return numbers.quiet() - before
 
 

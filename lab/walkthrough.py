@@ -376,7 +376,10 @@ class Walkthrough:
     def _deleted(self, cloud: str, noun: str, name: str) -> bool:
         """Ask for the end of a thing; whether it is there no more."""
         said = self.client.run(cloud, *noun.split(), "delete", name, check=False)
-        return said.code != 0 and _says_gone(said.err or said.out)
+        if said.code == 0:
+            return False
+        # Of an image that is not there the client complains in other words.
+        return _says_gone(said.err or said.out) or self._show_or_none(*noun.split(), "show", name) is None
 
 
 def _says_gone(output: str) -> bool:

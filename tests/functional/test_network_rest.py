@@ -76,26 +76,50 @@ async def test_a_subnet_from_a_pool_is_an_ordinary_one_in_pods(world: World) -> 
         world.demo.delete("address-scopes", scope["id"])
 
 
-async def test_a_shared_network_is_shared_in_the_pod_too(world: World) -> None:
+def _shared_with(world: World, network: Json) -> list[set[str]]:
+    """With whom each pod shares its copy."""
+    found = []
+    for number in (0, 1):
+        (copy,) = world.marked(number, "networks", network["id"])
+        policies = world.inside[number].list("rbac-policies", object_id=copy["id"], action="access_as_shared")
+        found.append({str(policy["target_tenant"]) for policy in policies})
+    return found
+
+
+async def test_a_shared_network_is_shared_in_pods_until_its_owner_ends_it(world: World) -> None:
     """With the project that uses it, and before it does; the share at the centre can go only after its ports."""
     network = world.network()
     world.subnet(network)
-    friend = _project(world.alt)
+    owner, friend = str(network["project_id"]), _project(world.alt)
     share = {
         "object_type": "network", "object_id": network["id"], "action": "access_as_shared", "target_tenant": friend,
     }  # fmt: skip
     assert world.alt("POST", "/ports", {"port": {"network_id": network["id"]}})[0] == 404
     policy = world.demo.make("rbac-policies", "rbac_policy", **share)
-    port = world.port(network, world.pods[0], world.alt)
-    copy = await _realise(world, port, 0)
-    assert copy["project_id"] == friend
-    (pod_network,) = world.marked(0, "networks", network["id"])
-    shares = world.inside[0].list("rbac-policies", object_id=pod_network["id"], action="access_as_shared")
-    assert {one["target_tenant"] for one in shares} == {friend}
+    ports = []
+    for number in (0, 1):
+        ports.append(world.port(network, world.pods[number], world.alt))
+        copy = await _realise(world, ports[number], number)
+        assert copy["project_id"] == friend
+    await _realise(world, world.port(network, world.pods[1]), 1)
+    assert _shared_with(world, network) == [{friend}, {owner, friend}]
     assert world.demo.delete("rbac-policies", policy["id"]) == 409
-    assert world.service.delete("ports", port["id"]) == 204
-    await world.settled()
+    for port in ports:
+        assert world.service.delete("ports", port["id"]) == 204
     assert world.demo.delete("rbac-policies", policy["id"]) == 204
+    await world.until(lambda: _shared_with(world, network) == [set(), {owner}], 120)
+
+    # Shared once more, it works once more; and the end of another share takes nothing of this one.
+    again = world.demo.make("rbac-policies", "rbac_policy", **share)
+    port = world.port(network, world.pods[0], world.alt)
+    await _realise(world, port, 0)
+    other = world.demo.make("rbac-policies", "rbac_policy", **{**share, "target_tenant": uuid.uuid4().hex})
+    assert world.demo.delete("rbac-policies", other["id"]) == 204
+    await world.settled()
+    assert _shared_with(world, network) == [{friend}, {owner}]
+    assert world.service.delete("ports", port["id"]) == 204
+    assert world.demo.delete("rbac-policies", again["id"]) == 204
+    await world.until(lambda: _shared_with(world, network) == [set(), {owner}], 120)
 
 
 async def test_tags_are_the_centres_and_find_things(world: World) -> None:

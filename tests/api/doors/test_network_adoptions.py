@@ -2,9 +2,10 @@
 """Is an adoption never left half done: while boots go on, when it is refused on the way, and after a process died?
 
 With fake pods on real sockets. What others do in the middle of a call is done when the call asks a service for
-something; what a process that died leaves is written into the database.
+something; what a process that died leaves is written into the database, or left by a call that hears nothing any more.
 """
 
+import itertools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests import mariadb
+from tests.api.dying import PATIENT, Deaths
 from tests.api.whole import Whole
 from tests.asgi import AsgiClient, Said
 from tricircle.app.rooms import Rooms, open_rooms
@@ -397,3 +399,56 @@ async def test_the_job_of_a_deleted_network_comes_again_for_its_shares(stage: St
     del stage.inside["ports"][port["id"]]
     await stage.rooms.copies.networks.agree(run)
     assert ((await stage.rows())[0], stage.inside["rbac_policies"]) == (None, {})
+
+
+@pytest.fixture
+async def deaths(stage: Stage) -> AsyncIterator[Deaths]:
+    made = Deaths(cloud=stage.cloud, rooms=stage.rooms)
+    yield made
+    await made.bury()
+
+
+_PATIENT = pytest.mark.parametrize("plan", [PATIENT], ids=["patient"])
+
+
+@_PATIENT
+@pytest.mark.parametrize("is_carried_out", [False, True])
+async def test_an_adoption_that_dies_at_any_call_is_completed_and_ended(
+    stage: Stage, deaths: Deaths, is_carried_out: bool
+) -> None:
+    before = dict(stage.inside["networks"][stage.theirs["id"]])
+    number = 1
+    while await deaths.dies(stage.ask(), number, is_carried_out=is_carried_out):
+        network, subnet = await stage.rows()
+        is_bound = network is not None and network.is_bound
+        assert not is_bound or (subnet is not None and subnet.is_bound and stage.held() == {THERE}), number
+        adoption_id = await stage.adopted()
+        network, subnet = await stage.rows()
+        assert network is not None
+        assert subnet is not None
+        assert (network.pod_resource_id, network.is_adopted) == (stage.theirs["id"], True), number
+        assert (subnet.pod_resource_id, subnet.is_adopted) == (stage.there["id"], True), number
+        assert stage.held() == {THERE}, number
+        assert (await stage.end(adoption_id)).status == 200
+        assert (stage.held(), await stage.rows()) == (set(), (None, None)), number
+        number += 1
+    assert number > 10
+    assert stage.inside["networks"][stage.theirs["id"]] == before
+
+
+@_PATIENT
+@pytest.mark.parametrize("is_carried_out", [False, True])
+async def test_an_end_that_dies_at_any_call_is_completed(stage: Stage, deaths: Deaths, is_carried_out: bool) -> None:
+    demo = ProjectId(stage.cloud.project_id("demo"))
+    for number in itertools.count(1):
+        adoption_id = await stage.adopted()
+        # Shared with a project whose port has left again.
+        await stage.rooms.copies.networks.ensure(stage.pod, stage.network["id"], demo, deadline=Deadline.after(30))
+        if not await deaths.dies(stage.end(adoption_id), number, is_carried_out=is_carried_out):
+            break
+        said = await stage.end(adoption_id)
+        assert said.status == 200, (number, said.body)
+        assert (stage.held(), await stage.rows(), stage.inside["rbac_policies"]) == (set(), (None, None), {}), number
+    assert number > 5
+    assert (stage.held(), await stage.rows(), stage.inside["rbac_policies"]) == (set(), (None, None), {})
+    assert stage.there["id"] in stage.inside["subnets"]

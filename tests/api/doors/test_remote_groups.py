@@ -5,6 +5,7 @@ The centre's fake has none of our drivers: the jobs that they would file are fil
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from tests.api.dying import PATIENT, Deaths
 from tests.api.whole import Whole
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import mark
+from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.security_groups import UNUSED
+from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -216,3 +220,46 @@ async def test_a_pod_without_address_groups_has_rules_and_is_never_opener(cloud:
         else:
             (copy,) = here.inside(0, GROUPS, group["id"])
             assert [(rule["remote_ip_prefix"], rule["remote_group_id"]) for rule in rules] == [(None, copy["id"])]
+
+
+@asynccontextmanager
+async def _deaths(cloud: Whole) -> AsyncIterator[tuple[Stage, Deaths]]:
+    async with stage(cloud) as here:
+        made = Deaths(cloud=cloud, rooms=here.rooms)
+        try:
+            yield here, made
+        finally:
+            await made.bury()
+
+
+@pytest.mark.parametrize("plan", [PATIENT], ids=["patient"])
+@pytest.mark.parametrize("is_carried_out", [False, True])
+async def test_a_member_that_leaves_is_gone_wherever_its_job_dies(cloud: Whole, is_carried_out: bool) -> None:
+    async with _deaths(cloud) as (here, deaths):
+        group, network = await _group_and_network(here)
+        stays = await _member(here, group, network)
+        copies, project_id = here.rooms.copies, ProjectId(str(group["project_id"]))
+        following = RemoteGroups(here.rooms.reach, copies.address_groups, copies.groups)
+        for number in (0, 1):
+            await here.ensure(number, group)
+        for question in itertools.count(1):
+            goes = await here.make("ports", network_id=network["id"], security_groups=[group["id"]])
+            await here.follow(group)
+            here.centre["ports"][goes["id"]]["security_groups"] = []
+            run = JobRun(
+                type=JobType.ADDRESS_GROUP,
+                resource_id=str(group["id"]),
+                pod_id=here.pods[0].id,
+                project_id=project_id,
+                revision=None,
+                payload={},
+                deadline=Deadline.after(600),
+            )
+            died = await deaths.dies(following.agree(run), question, is_carried_out=is_carried_out)
+            await here.follow(group)
+            for number in (0, 1):
+                (known,) = here.inside(number, "address_groups", group["id"])
+                assert known["addresses"] == [stays], (question, number)
+            if not died:
+                break
+        assert question > 3
