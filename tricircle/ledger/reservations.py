@@ -102,6 +102,12 @@ class Reservations:
             found = await ReservationRows.of(connection, project_id, service)
         return [one for one in found if one.resource_id is not None and one.bound_at is None]
 
+    async def under_way(self, project_id: ProjectId, service: Service) -> list[Reservation]:
+        """Those that are not known to be counted by their pod, oldest first."""
+        async with transaction(self._engine) as connection:
+            found = await ReservationRows.of(connection, project_id, service)
+        return [one for one in found if one.bound_at is None]
+
     async def open_in(self, project_id: ProjectId, service: Service) -> frozenset[PodId]:
         """The pods that a project has reservations for."""
         async with transaction(self._engine) as connection:
