@@ -116,6 +116,7 @@ class FakeRegion:
             "agents": {
                 "agents": [{"configurations": {"bridge_mappings": {"stretch": "br-x"}}}, {"configurations": {}}]
             },
+            "rbac-policies": {"rbac_policies": []},
             "os-quota-class-sets": {"quota_class_set": {"instances": 10, "cores": 20, "ram": 51200}},
             "os-hypervisors": {
                 "hypervisor_statistics": {"memory_mb": 1000, "free_ram_mb": 250, "vcpus": 1, "vcpus_used": 4}

@@ -78,6 +78,8 @@ class Shares:
         :raises RetryLaterError: a port of ours has yet to leave, and keeps its project's share so long
         """
         policies = await self._policies(pod, copy, deadline)
+        if not policies:
+            return
         await self._end_all(pod, copy, await self._mine(pod, copy, policies, deadline), deadline)
 
     async def _now(self, pod: Pod, copy: Routing) -> Routing:

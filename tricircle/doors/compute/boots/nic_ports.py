@@ -149,7 +149,7 @@ class NicPorts:
         failures = [outcome for outcome in outcomes if isinstance(outcome, TricircleError)]
         claim.is_certain = all(isinstance(failure, _REFUSALS) for failure in failures)
         if not failures:
-            checks = await settled([self._copies.check(pod, port.body, deadline=deadline) for port in claim.ports])
+            checks = await settled([self._check(claim, port, deadline) for port in claim.ports])
             failures = [check for check in checks if isinstance(check, TricircleError)]
         if failures:
             await self.release(claim)
@@ -216,6 +216,14 @@ class NicPorts:
             outcome = await caught(self._jobs.withdraw(claim.job_id))
             if isinstance(outcome, TricircleError):
                 LOG.info("the job of claim %s stays: %s", claim.id, outcome)
+
+    async def _check(self, claim: Claim, port: ClaimedPort, deadline: Deadline) -> None:
+        try:
+            await self._copies.check(claim.pod, port.body, deadline=deadline)
+        except UpstreamStatusError as error:
+            # Nothing was made: whatever the pod suffers from, the same request may work later.
+            LOG.warning("pod %s does not say whether it can have port %s: %s", claim.pod.name, port.port_id, error)
+            raise UnavailableError(words.TRY_AGAIN) from error
 
     async def _claim_one(self, claim: Claim, nic: Nic, deadline: Deadline) -> ClaimedPort:
         binding: dict[str, object] = {"binding:host_id": claim.pod.name}
