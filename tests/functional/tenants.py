@@ -130,16 +130,20 @@ class Tenant:
 
     def _sweep_networking(self) -> None:
         def left() -> dict[str, list[str]]:
-            # What something else holds still refuses to go; a moment later it goes.
+            # What something else holds still refuses to go, and a copy that is made meanwhile brings a default group
+            # of the pod's with it; a moment later it goes.
             self._delete_networking()
+            self._delete_default_groups()
             return self._networking()
 
+        eventually(left, lambda seen: not seen, f"nothing of {self.name} is left")
+
+    def _delete_default_groups(self) -> None:
+        """Those that a pod made by itself for a call past the doors, or for a port."""
         for operator in self.region.pods.values():
-            # The default group that a pod made by itself for a call past the doors.
             for group in operator.list("network", "security-groups", name="default"):
                 if group["project_id"] == self.project_id:
                     operator.delete("network", f"/security-groups/{group['id']}")
-        eventually(left, lambda seen: not seen, f"nothing of {self.name} is left")
 
     def _delete_networking(self) -> None:
         for collection in _NETWORKING:
