@@ -74,7 +74,7 @@ class Guest:
         return not self.pings(address, 1.0, "-c", str(SILENT_PINGS), "-i", "0.2")
 
     @property
-    def told(self) -> dict[str, str]:
+    def details(self) -> dict[str, str]:
         """What a row says of its pings beside the name."""
         return {}
 
@@ -157,7 +157,7 @@ class Cases:
     ) -> None:
         guest, to, expected = what
         other = {PASSES: SILENT, SILENT: PASSES}[expected]
-        row = {"module": self._module, "case": case, "from": guest.name, "to": to, **guest.told}
+        row = {"module": self._module, "case": case, "from": guest.name, "to": to, **guest.details}
         row |= {"expected": expected, "seen": other}
         self._report.rows.append(row)
         try:

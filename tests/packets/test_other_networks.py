@@ -24,7 +24,7 @@ class Sized(Guest):
     size: int
 
     @property
-    def told(self) -> dict[str, str]:
+    def details(self) -> dict[str, str]:
         return {"bytes": str(self.size)}
 
     def pings(self, address: str, seconds: float, *more: str) -> bool:
