@@ -38,7 +38,6 @@ def test_the_default_group_between_pods(cases: Cases, strangers: Place) -> None:
     cases.passes("who is in the default group again", one, far.name, address, since=back)
 
 
-@pytest.mark.pending
 def test_who_comes_into_the_default_group_of_the_other_pod(cases: Cases, strangers: Place) -> None:
     _, far, other = strangers.guests
     address = strangers.address(far)

@@ -45,7 +45,6 @@ def _left(region: Region) -> list[str]:
     return [str(one["id"]) for networks in found for one in networks]
 
 
-@pytest.mark.pending
 def test_the_demo_ends_with_pings_between_pods(region: Region, walk: Walkthrough) -> None:
     assert isinstance(walk.narrator, Seeing)
     walk.declare()

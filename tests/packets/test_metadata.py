@@ -116,7 +116,6 @@ def test_rules_hold_for_metadata_too(cases: Cases, places: tuple[Place, Place]) 
         cases.passes("metadata, HTTP may leave", asking, "the service of its pod", META_DATA, since=began)
 
 
-@pytest.mark.pending
 def test_an_interface_on_the_other_tenants_network(cases: Cases, places: tuple[Place, Place]) -> None:
     """What parts them is the network: on it, once it is shared, the same server has an answer of the same address.
 

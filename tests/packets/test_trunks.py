@@ -113,7 +113,6 @@ def test_a_sub_port_that_comes_back(cases: Cases, trunk: Trunk) -> None:
     cases.passes("the sub-port is in the trunk again", within, trunk.far.name, address, since=back)
 
 
-@pytest.mark.pending
 def test_one_more_sub_port_has_the_other_tag(cases: Cases, trunk: Trunk) -> None:
     address, second = trunk.here.address(trunk.far), trunk.another()
     within = trunk.tagged(second, VLAN + 1)
@@ -122,7 +121,6 @@ def test_one_more_sub_port_has_the_other_tag(cases: Cases, trunk: Trunk) -> None
     cases.passes("one more sub-port has the other tag", within, trunk.far.name, address, since=came)
 
 
-@pytest.mark.pending
 def test_an_interface_on_the_network_of_the_sub_port(cases: Cases, trunk: Trunk) -> None:
     """The last one here: the server has two ports then."""
     address = trunk.here.address(trunk.far)
