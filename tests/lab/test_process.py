@@ -130,6 +130,9 @@ def test_what_a_monitor_says_of_crashes(said: str) -> None:
     name = f"ovs-vswitchd: monitoring pid 7 ({said or 'healthy'})"
     with subprocess.Popen([name, "600"], executable="sleep") as monitor:
         try:
+            # Its files are closed, which is what Popen waits for, a moment before it has its name.
+            while not Path(f"/proc/{monitor.pid}/cmdline").read_bytes():
+                assert monitor.poll() is None
             assert crashes(monitor.pid) == said
         finally:
             monitor.kill()
