@@ -114,6 +114,7 @@ def test_rules_hold_for_metadata_too(cases: Cases, places: tuple[Place, Place]) 
         values = {"direction": "egress", "protocol": "tcp", "port_range_min": 80, "port_range_max": 80}
         here.opened(closed, **values)
         cases.passes("metadata, HTTP may leave", asking, "the service of its pod", META_DATA, since=began)
+        here.into(guest, here.group)
 
 
 def test_an_interface_on_the_other_tenants_network(cases: Cases, places: tuple[Place, Place]) -> None:
