@@ -101,7 +101,6 @@ def test_members_of_a_remote_group_over_ipv6(cases: Cases, here: Place, one: Gue
     cases.silent("who left the remote group, over IPv6", one, far.name, address, since=left)
 
 
-@pytest.mark.pending
 def test_a_server_is_told_who_it_is_over_ipv6(cases: Cases, here: Place, one: Guest, far: Guest) -> None:
     """And only where HTTP over IPv6 may leave it."""
     for guest in (one, far):
@@ -139,7 +138,6 @@ def test_a_network_with_ipv6_only(cases: Cases, place: Callable[..., Place]) -> 
     cases.silent("a network with IPv6 only, no rule", one, far.name, here.address(far, 6))
 
 
-@pytest.mark.pending
 def test_a_server_with_ipv6_only_is_told_who_it_is(cases: Cases, place: Callable[..., Place]) -> None:
     here = place(cidr=None)
     _with_subnet(here)
