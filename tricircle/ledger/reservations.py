@@ -98,9 +98,7 @@ class Reservations:
 
     async def pending(self, project_id: ProjectId, service: Service) -> list[Reservation]:
         """Those that a pod has accepted, but perhaps does not count yet."""
-        async with transaction(self._engine) as connection:
-            found = await ReservationRows.of(connection, project_id, service)
-        return [one for one in found if one.resource_id is not None and one.bound_at is None]
+        return [one for one in await self.under_way(project_id, service) if one.resource_id is not None]
 
     async def under_way(self, project_id: ProjectId, service: Service) -> list[Reservation]:
         """Those that are not known to be counted by their pod, oldest first."""
@@ -131,15 +129,12 @@ class Reservations:
         async with transaction(self._engine) as connection:
             return await ReservationRows.idle(connection, service, after=after, past_s=past_s, limit=limit)
 
-    async def purge(self, *, unused_s: float = _UNUSED_S) -> int:
-        """Remove what nobody can need again, in small transactions; how many rows went.
-
-        :param unused_s: seconds for which it was not used
-        """
+    async def purge(self) -> int:
+        """Remove what nobody can need again, in small transactions; how many rows went."""
 
         async def work(connection: Connection) -> tuple[int, int]:
             gone = await ReservationRows.purge(connection, limit=_PURGE_ROWS)
-            return gone, await UsageRows.purge(connection, unused_s=unused_s, limit=_PURGE_ROWS)
+            return gone, await UsageRows.purge(connection, unused_s=_UNUSED_S, limit=_PURGE_ROWS)
 
         total = 0
         while True:
