@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tricircle.audit.findings import NOBODY, Finding, Holding, What
 from tricircle.context import ProjectId
+from tricircle.copies.bodies import subnet_ids
 from tricircle.copies.pod_status import is_awaited, said, shown
 from tricircle.model.routing import Kind, Routing, RoutingState
 
@@ -249,12 +250,6 @@ def astray(page: Sequence[Body], sub_ports: Container[str], bound: Container[str
             yield Finding(
                 what=What.DIFFERS, kind=Kind.TRUNK, central_id=str(trunk["id"]), project_id=_project(trunk), note=note
             )
-
-
-def subnet_ids(port: Body) -> set[str]:
-    """The subnets that a port has addresses of."""
-    fixed_ips = port.get("fixed_ips")
-    return {str(ip["subnet_id"]) for ip in fixed_ips} if isinstance(fixed_ips, list) else set()
 
 
 def _slices(port: Body) -> Iterator[Finding]:

@@ -35,7 +35,7 @@ from tricircle.audit.shapes import (
 from tricircle.audit.shares import Shares
 from tricircle.copies.address_groups import Remote, has_address_groups
 from tricircle.copies.addresses import Slice, slice_of
-from tricircle.copies.bodies import Body, rows, text, words
+from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
@@ -266,12 +266,12 @@ class _Tour:
         policy_ids = {text(body, "qos_policy_id") for body in bodies} - {""}
         networks = await self._bound(Kind.NETWORK, {text(body, "network_id") for body in bodies} - {""})
         if kind is Kind.PORT:
-            subnet_ids = {one for body in bodies for one in compare.subnet_ids(body)}
+            subnets = {one for body in bodies for one in subnet_ids(body)}
             group_ids = {one for body in bodies for one in words(body, "security_groups")}
             return PortShape(
                 pod=self._pod,
                 networks=networks,
-                subnets=await self._bound(Kind.SUBNET, subnet_ids),
+                subnets=await self._bound(Kind.SUBNET, subnets),
                 groups=await self._bound(Kind.SECURITY_GROUP, group_ids),
                 policies=await self._bound(Kind.QOS_POLICY, policy_ids),
             )
@@ -296,7 +296,7 @@ class _Tour:
         """Which addresses of which subnet the pod may use by itself."""
         async for page in self._centre.slices_of(self._pod.name, deadline=self._deadline):
             for port in page:
-                for subnet_id in compare.subnet_ids(port):
+                for subnet_id in subnet_ids(port):
                     self._slices[subnet_id] = slice_of(port, subnet_id)
 
     # --- what the centre says of the pod ---------------------------------------------------------------------------
@@ -306,7 +306,7 @@ class _Tour:
         count, bound, sub_ports = 0, Seen(), Seen()
         async for page in self._centre.ports_of(self._pod.name, deadline=self._deadline):
             count += len(page)
-            subnets = {one for port in page for one in compare.subnet_ids(port)}
+            subnets = {one for port in page for one in subnet_ids(port)}
             copied = [text(port, "id") for port in page]
             bound.add(copied)
             old = [port for port in page if not compare.is_young(port, self._before(started))]

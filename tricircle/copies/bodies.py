@@ -56,6 +56,11 @@ def text(body: Body, key: str) -> str:
     return "" if value is None else str(value)
 
 
+def subnet_ids(port: Body) -> set[str]:
+    """The subnets that a port has addresses of."""
+    return {text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")}
+
+
 def revision(body: Body) -> str:
     """The revision number as routings keep it."""
     return text(body, "revision_number")

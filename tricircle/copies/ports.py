@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
+from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, subnet_ids, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
 from tricircle.copies.origins import kept
@@ -143,9 +143,9 @@ class Ports:
         network_id = text(port, "network_id")
         if await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id) is None:
             await self._networks.check(pod, network_id, deadline=deadline)
-        there = await self._reach.routings.in_pod_by_central(Kind.SUBNET, _subnet_ids(port), pod.id)
-        missing = [subnet_id for subnet_id in _subnet_ids(port) if subnet_id not in there]
-        await self._subnets.check(pod, missing, deadline=deadline)
+        wanted = subnet_ids(port)
+        there = await self._reach.routings.in_pod_by_central(Kind.SUBNET, wanted, pod.id)
+        await self._subnets.check(pod, sorted(wanted - there.keys()), deadline=deadline)
         if policy_id := text(port, _POLICY):
             await self._policies.check(pod, policy_id, deadline=deadline)
 
@@ -155,7 +155,7 @@ class Ports:
         wanted = Wanted(kind=Kind.PORT, central_id=port_id, pod=pod, project_id=project_id)
         network_id = text(port, "network_id")
         if await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id) is None:
-            await self._subnets.check(pod, _subnet_ids(port), deadline=deadline)
+            await self._subnets.check(pod, sorted(subnet_ids(port)), deadline=deadline)
         network = await self._networks.ensure(pod, network_id, project_id, deadline=deadline)
 
         async def find() -> Found | None:
@@ -229,9 +229,9 @@ class Ports:
 
     async def _wanted(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
         """The body, with everything that it names ensured in the pod."""
-        subnet_ids = _subnet_ids(port)
-        subnets = await self._reach.routings.by_central(Kind.SUBNET, subnet_ids, pod.id)
-        for subnet_id in subnet_ids:
+        wanted = sorted(subnet_ids(port))
+        subnets = await self._reach.routings.by_central(Kind.SUBNET, wanted, pod.id)
+        for subnet_id in wanted:
             if subnet_id in subnets and subnets[subnet_id].is_adopted == network.is_adopted:
                 continue
             subnets[subnet_id] = await self._subnets.ensure(pod, subnet_id, network, deadline=deadline)
@@ -328,10 +328,6 @@ def lives_in(port: Body, pod: Pod, copy: Routing) -> bool:
         return True
     server_id = copy.details.get("server_id")
     return bool(server_id) and port.get("device_id") == server_id
-
-
-def _subnet_ids(port: Body) -> list[str]:
-    return sorted({text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")})
 
 
 def _fixed_ip(fixed_ip: Body, subnets: Mapping[str, Routing]) -> dict[str, object]:
