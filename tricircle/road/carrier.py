@@ -26,11 +26,11 @@ from tricircle.road.credible import believed, unreadable
 from tricircle.road.fan_out import FanOut
 from tricircle.road.forward import Forwarder
 from tricircle.road.gaps import DISABLED, Gap, told
-from tricircle.road.gather import Gatherer
+from tricircle.road.listing import Item
+from tricircle.road.lists.gather import Gatherer
+from tricircle.road.lists.pages import Pages
+from tricircle.road.lists.paging import is_doubled, without_marker
 from tricircle.road.means import Means
-from tricircle.road.merge import Item
-from tricircle.road.pages import Pages
-from tricircle.road.paging import is_doubled, without_marker
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import UNKNOWABLE, Located, is_absent
 from tricircle.road.row import Row

@@ -353,7 +353,7 @@ async def test_errors_of_streamed_calls_are_rewritten() -> None:
 @pytest.mark.parametrize("marker", ["detail", "detail%2F", "summary", "..", f"{ID}%2Faction"])
 async def test_a_marker_that_is_no_id_is_unknown(marker: str) -> None:
     """In the service's words, and no pod is asked for what stands there instead."""
-    from tricircle.road.merge import Listing, Paging
+    from tricircle.road.listing import Listing, Paging
 
     there = World((ONE, TWO))
     for one in (ONE, TWO):
@@ -367,7 +367,7 @@ async def test_a_marker_that_is_no_id_is_unknown(marker: str) -> None:
 
 async def test_what_a_service_refuses_anyway_it_refuses_before_it_looks_for_a_marker() -> None:
     """Who may not see the list, or asks for it in a wrong form."""
-    from tricircle.road.merge import Listing, Paging
+    from tricircle.road.listing import Listing, Paging
 
     there = World((ONE, TWO))
     for one in (ONE, TWO):
@@ -384,7 +384,7 @@ async def test_what_cinder_says_to_a_limit_that_is_there_twice(status: int, seen
     """It takes one for a filter; whether it knows filters of any name, the centre says. Of what is there it knows
     nothing.
     """
-    from tricircle.road.merge import Listing, Paging
+    from tricircle.road.listing import Listing, Paging
 
     there = World((ONE, TWO), service=Service.BLOCK_STORAGE)
     there.upstreams.said["central", "/v2.1/volumes"] = json_reply(status, {"said": "by the centre"})
@@ -398,7 +398,7 @@ async def test_what_cinder_says_to_a_limit_that_is_there_twice(status: int, seen
 
 async def test_a_gathered_list_of_two_pods() -> None:
     """Through the carrier: links are ours, the marks name AZs, an unknown marker is looked for."""
-    from tricircle.road.merge import Listing, Paging
+    from tricircle.road.listing import Listing, Paging
 
     there = World((ONE, TWO))
     listing = Listing(

@@ -17,7 +17,7 @@ from tricircle.http.message import Request
 from tricircle.model.pod import Pod, Service
 from tricircle.road.carrier import Carrier
 from tricircle.road.gaps import Gap
-from tricircle.road.merge import Query
+from tricircle.road.listing import Query
 from tricircle.road.versions import serves
 from tricircle.upstream.reply import Reply
 

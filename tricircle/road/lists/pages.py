@@ -15,13 +15,13 @@ from tricircle.model.routing import Kind
 from tricircle.road.credible import believed
 from tricircle.road.forward import Forwarder
 from tricircle.road.gaps import NONSENSE, SILENT, TOO_OLD, Gap
+from tricircle.road.listing import Item, Listing
+from tricircle.road.lists.paging import wish_of
+from tricircle.road.lists.seek import sought
 from tricircle.road.means import Means
-from tricircle.road.merge import Item, Listing
-from tricircle.road.paging import wish_of
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import ID, PROBES, UNKNOWABLE
 from tricircle.road.row import Row
-from tricircle.road.seek import sought
 from tricircle.road.shaping import Shaper
 from tricircle.road.versions import nearest, serves
 from tricircle.upstream.reply import Reply
