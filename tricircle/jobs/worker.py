@@ -23,7 +23,8 @@ from uuid import uuid4
 from tricircle.conf.settings import WorkerSettings
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.errors import LeaseLostError, TricircleError, UnavailableError
-from tricircle.jobs.queue import Claim, Queue
+from tricircle.jobs.claim import Claim
+from tricircle.jobs.queue import Queue
 from tricircle.jobs.reports import bounded
 from tricircle.jobs.retry import RetryRules, decide
 from tricircle.model.job import JobKey, JobType
