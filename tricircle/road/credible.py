@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from tricircle.context import ProjectId
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
-from tricircle.upstream.pool import SAFE
+from tricircle.upstream.head import SAFE
 from tricircle.upstream.reply import Reply
 
 _GARBLED = "A service behind this API sent an answer that cannot be read. Please try again later."

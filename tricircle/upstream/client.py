@@ -7,14 +7,16 @@ the service token beside it, so that long work survives the end of the user's to
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Protocol, runtime_checkable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
 from tricircle.context import Deadline, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
 from tricircle.model.pod import Service
-from tricircle.upstream.pool import SAFE, Pools
+from tricircle.upstream.head import SAFE
+from tricircle.upstream.next_page import below_root, next_page
+from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import CENTRAL, Call, Headers, Reply, Target
 
 #: So many things no list of ours has: whoever goes on sending pages does so for ever.
@@ -293,39 +295,15 @@ async def collect(
         if not isinstance(items, list):
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
         found += items
-        following = _next_page(body, key)
+        following = next_page(body, key)
         if following is None:
             return found
         if not items or items == last or len(found) > _MOST_ITEMS:
             # Nobody honest links to more from an empty page, or has the same page twice.
             break
         last = items
-        page = _below_root(following, client.target)
+        page = below_root(following, client.target)
     raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
-
-
-def _next_page(body: Mapping[str, object], key: str) -> str | None:
-    # Cinder names the links of some lists in the singular: volume_type_links.
-    links = body.get(f"{key}_links") or body.get(f"{key.removesuffix('s')}_links")
-    if isinstance(links, list):
-        for link in links:
-            if isinstance(link, dict) and link.get("rel") == "next":
-                return str(link["href"])
-    following = body.get("next")
-    if isinstance(following, str):
-        return following
-    outer = body.get("links")
-    if isinstance(outer, dict) and isinstance(outer.get("next"), str):
-        return str(outer["next"])
-    return None
-
-
-def _below_root(href: str, target: Target) -> str:
-    """A link of an upstream as a path behind the root of its service."""
-    parts = urlsplit(href)
-    root = urlsplit(target.url).path.rstrip("/")
-    path = parts.path.removeprefix(root) if root and parts.path.startswith(root + "/") else parts.path
-    return f"{path}?{parts.query}" if parts.query else path
 
 
 def _json(reply: Reply) -> dict[str, object]:

@@ -18,8 +18,9 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.carrier import Carrier
-from tricircle.road.merge import Item, Listing, sort_value, values_of
-from tricircle.road.paging import Wish, next_query, wish_of
+from tricircle.road.listing import Item, Listing
+from tricircle.road.lists.order import sort_value, values_of
+from tricircle.road.lists.paging import Wish, next_query, wish_of
 from tricircle.road.row import Row
 
 LOG = logging.getLogger(__name__)
