@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from tricircle.app.block_storage import server_storage
 from tricircle.app.rooms import Copies, Rooms, allowance_of
 from tricircle.doors.compute import rows
-from tricircle.doors.compute.boots.boot import Boot, BootCopies
+from tricircle.doors.compute.boots.boot import Boot
+from tricircle.doors.compute.boots.boot_copies import BootCopies
 from tricircle.doors.compute.boots.checks import Checks
 from tricircle.doors.compute.boots.choice import Choice
 from tricircle.doors.compute.boots.launches import Launches
@@ -140,8 +141,9 @@ def compute_door(
     return rows.door(specials)
 
 
-def _boot_copies(copies: Copies) -> BootCopies:
+def _boot_copies(rooms: Rooms, copies: Copies) -> BootCopies:
     return BootCopies(
+        bindings=rooms.bindings,
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         server_groups=copies.server_groups,
@@ -238,8 +240,7 @@ def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
     copies = rooms.copies
     return Boot(
         carrier=carrier,
-        bindings=rooms.bindings,
-        copies=_boot_copies(copies),
+        copies=_boot_copies(rooms, copies),
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,
