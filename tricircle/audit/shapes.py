@@ -13,9 +13,9 @@ from tricircle.audit.findings import Holding
 from tricircle.audit.seen import Seen
 from tricircle.copies import (
     address_groups,
-    flavors,
+    flavor_content,
     networks,
-    ports,
+    port_content,
     qos_policies,
     security_groups,
     subnets,
@@ -123,7 +123,7 @@ class PortShape:
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        if not ports.lives_in(central, self.pod, copy):
+        if not port_content.lives_in(central, self.pod, copy):
             return ["binding:host_id"]
         unknown = {text(ip, "subnet_id") for ip in rows(central, "fixed_ips")} - self.subnets.keys()
         if unknown:
@@ -132,7 +132,8 @@ class PortShape:
             return ["security_groups"]
         if {text(central, "qos_policy_id")} - {""} - self.policies.keys():
             return ["qos_policy_id"]
-        return ports.difference(ports.wanted_port(central, self.subnets, self.groups, self.policies), present)
+        wanted = port_content.wanted_port(central, self.subnets, self.groups, self.policies)
+        return port_content.difference(wanted, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -260,11 +261,11 @@ class FlavorShape:
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        return flavors.difference(central, copy, present)
+        return flavor_content.difference(central, copy, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
-        return "" if flavors.central_id(holding.pod_resource_id) == holding.central_id else _NOT_LIKE
+        return "" if flavor_content.central_id(holding.pod_resource_id) == holding.central_id else _NOT_LIKE
 
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Servers keep what they were booted with."""
