@@ -5,6 +5,7 @@ Calls that are *forwarded* do not come here: they carry the user's token alone. 
 the service token beside it, so that long work survives the end of the user's token.
 """
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlencode
@@ -17,8 +18,12 @@ from tricircle.model.pod import Service
 from tricircle.upstream.head import SAFE
 from tricircle.upstream.next_page import below_root, next_page
 from tricircle.upstream.pool import Pools
+from tricircle.upstream.refusal import is_services_own
 from tricircle.upstream.reply import CENTRAL, Call, Headers, Reply, Target
 
+LOG = logging.getLogger(__name__)
+
+_AWAY = "A service behind this API cannot be reached. Please try again later."
 #: So many things no list of ours has: whoever goes on sending pages does so for ever.
 _MOST_ITEMS = 200_000
 #: What the microversion header calls a service.
@@ -137,6 +142,7 @@ class ServiceClient:
             reply, identity = await self._exchange(
                 method, path, body=body, params=params, headers=None, deadline=deadline
             )
+            self._check_refusal(reply, method, path)
             if reply.status in ok:
                 return {} if reply.status >= 400 else _json(reply)
             if reply.status < 300:
@@ -186,6 +192,14 @@ class ServiceClient:
         sent = [*self._headers, *(headers or ()), *identity]
         call = Call(method=method, path=path, headers=sent, body=body, is_streamed=True)
         return await self._pools.send(self.target, call, deadline)
+
+    def _check_refusal(self, reply: Reply, method: str, path: str) -> None:
+        """:raises UnavailableError: something before the pod's service says no: nothing was done, nothing is gone"""
+        if not 400 <= reply.status < 500 or reply.status == 401 or self.target.pod == CENTRAL:
+            return
+        if not is_services_own(reply, method):
+            LOG.warning("%s: %s %s is refused (%s) by a proxy", self.target.label, method, path, reply.status)
+            raise UnavailableError(_AWAY)
 
     async def _exchange(
         self,
