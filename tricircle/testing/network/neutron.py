@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tricircle.testing.address_groups import add_addresses, new_address_group, remove_addresses
 from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import Manner, in_order, matching
-from tricircle.testing.network_quotas import NetworkQuotas
+from tricircle.testing.network.address_groups import add_addresses, new_address_group, remove_addresses
+from tricircle.testing.network.quotas import NetworkQuotas
 
 #: Collection -> (key of one, name of the error when it is not there, its text).
 _NOUNS = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does the fake Nova do? Servers with their ports, volumes and actions; see ``compute_declared`` for the rest."""
+"""What does the fake Nova do? Servers with their ports, volumes and actions; see the modules beside it for the rest."""
 
 import hashlib
 import itertools
@@ -7,16 +7,16 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tricircle.testing.block_storage import Cinder
-from tricircle.testing.compute_consoles import ACTIONS as CONSOLE_ACTIONS
-from tricircle.testing.compute_consoles import Consoles
-from tricircle.testing.compute_declared import Flavors, Keypairs, Quotas, marker_refusal
-from tricircle.testing.compute_operators import Aggregates, Services
+from tricircle.testing.block_storage.cinder import Cinder
+from tricircle.testing.compute.consoles import ACTIONS as CONSOLE_ACTIONS
+from tricircle.testing.compute.consoles import Consoles
+from tricircle.testing.compute.declared import Flavors, Keypairs, Quotas, marker_refusal
+from tricircle.testing.compute.operators import Aggregates, Services
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.image import Glance
 from tricircle.testing.lists import Manner, matching, next_href, page
 from tricircle.testing.microversions import Microversions, fault
-from tricircle.testing.network import Neutron
+from tricircle.testing.network.neutron import Neutron
 
 VERSIONS = Microversions(word="compute", minimum=(2, 1), maximum=(2, 104), legacy="X-OpenStack-Nova-API-Version")
 _SORT_KEYS = {
