@@ -6,14 +6,14 @@ not strict.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 import msgspec
 
 from tricircle.context import PodId
-from tricircle.doors.compute.boots.devices import devices, sources
+from tricircle.doors.compute.boots.devices import Device, devices, devices_of_image, merged, root_image, sources
 from tricircle.doors.compute.boots.host_queries import in_pod
 from tricircle.errors import InvalidRequestError
 from tricircle.model.pod import Pod
@@ -84,6 +84,7 @@ class BootRequest:
 
     :ivar document: the whole body; never changed
     :ivar group_names: names or ids of security groups as asked, in order; None when nothing was asked
+    :ivar devices: its block devices, in either notation; those of its image, too, once it is known (``with_image``)
     :ivar server_group_id: the ``group`` scheduler hint
     :ivar near_server_ids: servers in whose pod the new one must be (``same_host``)
     :ivar apart_server_ids: servers whose pods are better avoided (``different_host``)
@@ -101,10 +102,7 @@ class BootRequest:
     networking: Networking
     nics: tuple[NicWish, ...]
     group_names: tuple[str, ...] | None
-    volume_ids: tuple[str, ...] = ()
-    snapshot_ids: tuple[str, ...] = ()
-    device_image_ids: tuple[str, ...] = ()
-    volume_types: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
     server_group_id: str | None = None
     near_server_ids: tuple[str, ...] = ()
     apart_server_ids: tuple[str, ...] = ()
@@ -113,6 +111,35 @@ class BootRequest:
     min_count: int = 1
     max_count: int = 1
     wants_reservation_id: bool = False
+
+    @property
+    def volume_ids(self) -> tuple[str, ...]:
+        """Volumes that the server gets."""
+        return tuple(sources(self.devices, "volume"))
+
+    @property
+    def snapshot_ids(self) -> tuple[str, ...]:
+        """Snapshots that its volumes are made from."""
+        return tuple(sources(self.devices, "snapshot"))
+
+    @property
+    def device_image_ids(self) -> tuple[str, ...]:
+        """Images that its block devices are made from."""
+        return tuple(sources(self.devices, "image"))
+
+    @property
+    def volume_types(self) -> tuple[str, ...]:
+        """What its block devices call their volume types."""
+        return tuple(dict.fromkeys(str(one["volume_type"]) for one in self.devices if one.get("volume_type")))
+
+    def with_image(self, images: Mapping[str, Mapping[str, object]]) -> "BootRequest":
+        """The same with the block devices that the image which it boots from brings along.
+
+        :param images: at least that one, by id
+        """
+        booted = self.image_id or root_image(self.devices)
+        more = devices_of_image(images.get(booted or "", {}))
+        return replace(self, devices=tuple(merged(self.devices, more))) if more else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +168,6 @@ def parse(document: Mapping[str, object]) -> BootRequest:
     if not isinstance(server, Mapping):
         raise InvalidRequestError("'server' is a required property")
     networking, nics = _networks(server.get("networks"))
-    found = devices(server)
     hints = hints_of(document)
     min_count = _count(server.get("min_count"), 1)
     return BootRequest(
@@ -155,10 +181,7 @@ def parse(document: Mapping[str, object]) -> BootRequest:
         networking=networking,
         nics=nics,
         group_names=_group_names(server.get("security_groups")),
-        volume_ids=tuple(sources(found, "volume")),
-        snapshot_ids=tuple(sources(found, "snapshot")),
-        device_image_ids=tuple(sources(found, "image")),
-        volume_types=tuple(dict.fromkeys(str(one["volume_type"]) for one in found if one.get("volume_type"))),
+        devices=tuple(devices(server)),
         server_group_id=next(iter(_texts(hints.get("group"))), None),
         near_server_ids=tuple(_texts(hints.get("same_host"))),
         apart_server_ids=tuple(_texts(hints.get("different_host"))),

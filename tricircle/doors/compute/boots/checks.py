@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute.boots.boot_request import BootRequest
 from tricircle.doors.compute.boots.choice import Choice, Company
+from tricircle.doors.compute.boots.devices import Device
 from tricircle.doors.compute.boots.nics import Nic, Nics
 from tricircle.doors.compute.declared.lookups import Body, Declared
 from tricircle.doors.compute.needs import KnownRoutings
@@ -20,6 +21,7 @@ from tricircle.model.routing import Kind
 class Parts:
     """What a boot is made of, as the centre has it.
 
+    :ivar devices: all block devices, those that the image brings along, too
     :ivar images: by id: what is booted from, and what block devices are made from
     :ivar volume_types: by what the request calls them
     :ivar held_by: the pods that hold all that the request refers to; None: it refers to nothing that runs
@@ -27,6 +29,7 @@ class Parts:
     """
 
     flavor: Body
+    devices: tuple[Device, ...] = ()
     keypair: Body | None = None
     server_group: Body | None = None
     images: Mapping[str, Body] = field(default_factory=dict)
@@ -65,19 +68,27 @@ class Checks:
             volume_types = group.create_task(caught(self._volume_types(wanted, context, deadline)))
         found_flavor = value(flavor.result())
         found_images = value(images.result())
+        whole = wanted.with_image(found_images)
         group_of = value(server_group.result())
         members = await self._members(group_of)
         found_nics = value(nics.result())
         hinted = await self._choice.hinted(wanted, found_nics)
+        holders, types = value(held_by.result()), value(volume_types.result())
+        if whole is not wanted:
+            refuse_several(whole)
+            holders = await self._choice.held_by(whole, context)
+            found_images = await self._images(whole, context, deadline)
+            types = await self._volume_types(whole, context, deadline)
         return Parts(
             flavor=found_flavor,
+            devices=whole.devices,
             images=found_images,
             nics=found_nics,
             keypair=value(keypair.result()),
-            held_by=_common(_beside(value(held_by.result()), group_of, members), hinted),
+            held_by=_common(_beside(holders, group_of, members), hinted),
             company=_company(group_of, members, value(apart.result())),
             server_group=group_of,
-            volume_types=value(volume_types.result()),
+            volume_types=types,
         )
 
     async def _images(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Mapping[str, Body]:

@@ -99,7 +99,7 @@ class Servers:
     ) -> Hold:
         """What is reserved for the volumes that the pod makes for the servers. Nova refuses in Cinder's words, too."""
         type_names = {asked: str(found["name"]) for asked, found in parts.volume_types.items()}
-        volumes = new_volumes(wanted.server, type_names)
+        volumes = new_volumes(parts.devices, type_names)
         return await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
 
     async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Amounts, int, Pod]:
