@@ -140,12 +140,13 @@ def compute_door(
     return rows.door(specials)
 
 
-def _boot_copies(copies: Copies) -> BootCopies:
+def _boot_copies(copies: Copies, storage: ServerStorage) -> BootCopies:
     return BootCopies(
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         server_groups=copies.server_groups,
         volume_types=copies.volume_types,
+        storage=storage,
         images=copies.images,
         vanished=copies.vanished,
     )
@@ -193,7 +194,7 @@ def _servers(
         storage=storage,
         places=places,
         choice=choice,
-        boot=_boot(rooms, carrier, ports),
+        boot=_boot(rooms, carrier, ports, storage),
         launches=launches,
     )
     consoles = _consoles(rooms, carrier)
@@ -234,12 +235,12 @@ def _interfaces(rooms: Rooms, carrier: Carrier, nics: Nics, ports: NicPorts, pol
     return Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue, policy=policy)
 
 
-def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
+def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts, storage: ServerStorage) -> Boot:
     copies = rooms.copies
     return Boot(
         carrier=carrier,
         bindings=rooms.bindings,
-        copies=_boot_copies(copies),
+        copies=_boot_copies(copies, storage),
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,

@@ -15,9 +15,15 @@ import msgspec
 from tricircle.context import PodId
 from tricircle.doors.compute.boots.devices import Device, devices, devices_of_image, merged, root_image, sources
 from tricircle.doors.compute.boots.host_queries import in_pod
-from tricircle.errors import InvalidRequestError
+from tricircle.errors import ConflictError, InvalidRequestError
 from tricircle.model.pod import Pod
 
+#: From here on a block device may name its volume's type.
+_TYPES_VERSION = (2, 67)
+_TYPE_UNNAMED = (
+    "The volume type that the image asks for is called otherwise in the availability zone. Name it in the block "
+    "device, at microversion 2.67 or later."
+)
 _HINT_KEYS = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints")
 
 
@@ -149,6 +155,7 @@ class PodNaming:
     :ivar networks: value for the pod's ``networks``; None leaves the key out
     :ivar zone: value for ``availability_zone``; None leaves it out
     :ivar images: ids in the pod by what the request calls them, where they differ
+    :ivar image_types: by image, what the type that it wants is called there, where its own word means another
     :ivar name: the server's name, when it differs from what was asked (several servers by one call)
     :ivar hints: values of scheduler hints, where they differ
     """
@@ -160,6 +167,7 @@ class PodNaming:
     hints: Mapping[str, str] = field(default_factory=dict)
     volume_types: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    image_types: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(document: Mapping[str, object]) -> BootRequest:
@@ -191,11 +199,16 @@ def parse(document: Mapping[str, object]) -> BootRequest:
     )
 
 
-def pod_document(request: BootRequest, naming: PodNaming) -> dict[str, object]:
+def pod_document(request: BootRequest, naming: PodNaming, version: tuple[int, int] | None = None) -> dict[str, object]:
     """The body for the pod: the user's, with what is named differently there.
 
     Security groups are left out: the ports carry them, and a pod looks for names among its own.
+
+    :raises ConflictError: an image wants a type that is called otherwise there, which cannot be said in ``version``
     """
+    unsaid = naming.image_types.keys() - {str(one.get("uuid")) for one in devices(request.server)}
+    if unsaid or (naming.image_types and (version or (2, 0)) < _TYPES_VERSION):
+        raise ConflictError(_TYPE_UNNAMED)
     dropped = {"security_groups", "networks", "availability_zone", "min_count", "max_count", "return_reservation_id"}
     server: dict[str, object] = {key: value for key, value in request.server.items() if key not in dropped}
     server["flavorRef"] = naming.flavor_id
@@ -207,7 +220,7 @@ def pod_document(request: BootRequest, naming: PodNaming) -> dict[str, object]:
         server["name"] = naming.name
     if isinstance(image := server.get("imageRef"), str):
         server["imageRef"] = naming.images.get(image, image)
-    if naming.volume_types or naming.images:
+    if naming.volume_types or naming.images or naming.image_types:
         server["block_device_mapping_v2"] = [_renamed(device, naming) for device in devices(server)]
     document = {key: value for key, value in request.document.items() if key != "server"}
     document["server"] = server
@@ -250,6 +263,8 @@ def _renamed(device: Mapping[str, object], naming: PodNaming) -> Mapping[str, ob
         made["volume_type"] = naming.volume_types[volume_type]
     if device.get("source_type") == "image" and isinstance(image := device.get("uuid"), str):
         made["uuid"] = naming.images.get(image, image)
+        if device.get("destination_type") == "volume" and not device.get("volume_type") and image in naming.image_types:
+            made["volume_type"] = naming.image_types[image]
     return made
 
 

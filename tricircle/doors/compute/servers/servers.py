@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tricircle.context import RequestContext
 from tricircle.doors.compute.boots.boot import Boot, Made, Order
 from tricircle.doors.compute.boots.boot_request import BootRequest, parse
 from tricircle.doors.compute.boots.checks import Checks, Parts
@@ -17,17 +16,17 @@ from tricircle.doors.compute.boots.launches import Launches
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.needs import JobFiles, ServerStorage
 from tricircle.doors.compute.quotas.group_limits import GroupLimits, reserved_as
-from tricircle.doors.compute.quotas.quota import NOTHING, Amounts, Quota, Share
+from tricircle.doors.compute.quotas.quota import NOTHING, Amounts, Quota
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.servers.down_cells import DownCells
 from tricircle.doors.compute.servers.item_limits import ItemLimits
 from tricircle.doors.compute.together import caught, value
 from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
+from tricircle.model.device import NewVolume
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.allowance import Hold
 from tricircle.road.carrier import Carrier
 from tricircle.road.row import Row
 
@@ -85,22 +84,16 @@ class Servers:
             share = await self._quota.take(context, pod, parts.flavor, counts, limits, beside=beside)
         async with share.hold:
             with _timed(request, "reserve"):
-                volumes = await self._take_volumes(wanted, parts, context, pod, share)
-            async with volumes:
-                share = share.beside(volumes)
+                volumes = _volumes(parts)
+                taken = await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
+            async with taken:
+                share = share.beside(taken)
                 if group_id is not None:
                     with _timed(request, "reserve"):
                         await self._group_limits.check(request, group_id, share, in_group)
-                made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share))
+                order = Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share, volumes=volumes)
+                made = await self._boot.run(order)
         return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
-
-    async def _take_volumes(
-        self, wanted: BootRequest, parts: Parts, context: RequestContext, pod: Pod, share: Share
-    ) -> Hold:
-        """What is reserved for the volumes that the pod makes for the servers. Nova refuses in Cinder's words, too."""
-        type_names = {asked: str(found["name"]) for asked, found in parts.volume_types.items()}
-        volumes = new_volumes(parts.devices, type_names)
-        return await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
 
     async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Amounts, int, Pod]:
         """What is allowed, also in a group, and where. Reserving comes after both: a reservation names its pod."""
@@ -135,6 +128,11 @@ class Servers:
             # Nova repeats what was asked for; it was not passed on, because the ports carry the groups.
             server["security_groups"] = wanted.server.get("security_groups", [{"name": "default"}])
         return await self._carrier.answer_json(request, pod, made.reply, body)
+
+
+def _volumes(parts: Parts) -> list[NewVolume]:
+    """The volumes that the pod makes for one of the servers."""
+    return new_volumes(parts.devices, {asked: str(found["name"]) for asked, found in parts.volume_types.items()})
 
 
 @contextmanager
