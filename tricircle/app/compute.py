@@ -9,6 +9,7 @@ from tricircle.doors.compute import rows
 from tricircle.doors.compute.boots.boot import Boot, BootCopies
 from tricircle.doors.compute.boots.checks import Checks
 from tricircle.doors.compute.boots.choice import Choice
+from tricircle.doors.compute.boots.group_pods import GroupPods
 from tricircle.doors.compute.boots.launches import Launches
 from tricircle.doors.compute.boots.nic_ports import NicPorts
 from tricircle.doors.compute.boots.nics import Nics
@@ -163,6 +164,15 @@ def _group_limits(rooms: Rooms, carrier: Carrier) -> GroupLimits:
     )
 
 
+def _launches(rooms: Rooms, carrier: Carrier) -> Launches:
+    return Launches(carrier=carrier, routings=rooms.routings, clients=rooms.clients, pods=rooms.registry)
+
+
+def _group_pods(rooms: Rooms, carrier: Carrier) -> GroupPods:
+    members = GroupMembers(carrier=carrier, routings=rooms.routings)
+    return GroupPods(members=members, routings=rooms.routings, books=rooms.reservations)
+
+
 def _servers(
     rooms: Rooms,
     carrier: Carrier,
@@ -180,16 +190,16 @@ def _servers(
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
     items = ItemLimits(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
     storage = server_storage(rooms, carrier)
-    nics = Nics(networks)
+    nics, group_pods, launches = Nics(networks), _group_pods(rooms, carrier), _launches(rooms, carrier)
     down = DownCells(carrier=carrier, routings=rooms.routings)
     ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
     groups = _groups(rooms, carrier, networks, policy)
-    launches = Launches(carrier=carrier, routings=rooms.routings, clients=rooms.clients, pods=rooms.registry)
     servers = Servers(
         carrier=carrier,
-        checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
+        checks=Checks(declared=declared, nics=nics, choice=choice, group_pods=group_pods),
         quota=quota,
         group_limits=_group_limits(rooms, carrier),
+        group_pods=group_pods,
         items=items,
         storage=storage,
         places=places,

@@ -3,18 +3,18 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute.boots.boot_request import BootRequest
 from tricircle.doors.compute.boots.choice import Choice, Company
 from tricircle.doors.compute.boots.devices import Device
+from tricircle.doors.compute.boots.group_pods import GroupPods
 from tricircle.doors.compute.boots.nics import Nic, Nics
 from tricircle.doors.compute.declared.lookups import Body, Declared
-from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.together import caught, value
 from tricircle.errors import InvalidRequestError
-from tricircle.model.routing import Kind
+from tricircle.http.message import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +38,26 @@ class Parts:
     held_by: frozenset[PodId] | None = None
     company: Company = field(default_factory=Company)
 
+    def beside(self, pods: frozenset[PodId]) -> "Parts":
+        """The same in one of these pods."""
+        return replace(self, held_by=_common(self.held_by, pods))
+
 
 class Checks:
     """Looks up what boots name."""
 
-    def __init__(self, *, declared: Declared, nics: Nics, choice: Choice, routings: KnownRoutings) -> None:
+    def __init__(self, *, declared: Declared, nics: Nics, choice: Choice, group_pods: GroupPods) -> None:
         self._declared = declared
         self._nics = nics
         self._choice = choice
-        self._routings = routings
+        self._group_pods = group_pods
 
-    async def parts(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Parts:
+    async def parts(self, request: Request, wanted: BootRequest) -> Parts:
         """All parts of a boot. Of several mistakes the one is told that Nova would find first.
 
         :raises InvalidRequestError, ConflictError, ForbiddenError: in Nova's words
         """
+        context, deadline = request.context, request.context.deadline
         refuse_several(wanted)
         await self._choice.check_zone(wanted)
         async with asyncio.TaskGroup() as group:
@@ -70,7 +75,7 @@ class Checks:
         found_images = value(images.result())
         whole = wanted.with_image(found_images)
         group_of = value(server_group.result())
-        members = await self._members(group_of)
+        members = frozenset() if group_of is None else await self._group_pods.of(request, str(group_of["id"]))
         found_nics = value(nics.result())
         hinted = await self._choice.hinted(wanted, found_nics)
         holders, types = value(held_by.result()), value(volume_types.result())
@@ -113,19 +118,15 @@ class Checks:
     ) -> Mapping[str, Body]:
         return {asked: await self._declared.volume_type(context, asked, deadline) for asked in wanted.volume_types}
 
-    async def _members(self, group: Body | None) -> frozenset[PodId]:
-        """The pods in which a group has had members."""
-        if group is None:
-            return frozenset()
-        copies = await self._routings.copies_of(Kind.SERVER_GROUP, str(group["id"]))
-        return frozenset(copy.pod_id for copy in copies if copy.is_bound)
-
 
 def _beside(held_by: frozenset[PodId] | None, group: Body | None, members: frozenset[PodId]) -> frozenset[PodId] | None:
-    """Servers of an affinity group share a host, so they share a pod: where the group has its first copy."""
-    if group is None or group.get("policy") != "affinity" or not members:
-        return held_by
-    return _common(held_by, members)
+    """Servers of an affinity group share a host, so they share a pod; the first one may be anywhere."""
+    return _common(held_by, members) if is_together(group) and members else held_by
+
+
+def is_together(group: Body | None) -> bool:
+    """Whether members of a group must share a host."""
+    return group is not None and group.get("policy") == "affinity"
 
 
 def _common(one: frozenset[PodId] | None, other: frozenset[PodId] | None) -> frozenset[PodId] | None:
