@@ -4,6 +4,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
@@ -398,3 +399,20 @@ async def test_a_volume_pins_the_pod(sky: Cloud) -> None:
     assert sky.apps["pod2"].nova.servers
     with pytest.raises(InvalidRequestError, match=r"Server is in: az1\. Volumes are in: az2\."):
         await boot(sky, block_device_mapping_v2=[device], imageRef="", availability_zone="az1")
+
+
+async def test_an_image_of_a_server_with_volumes_pins_the_pod(sky: Cloud) -> None:
+    """Its snapshots are in one pod only, and nothing of the request says so."""
+    snapshot = "77777777-0000-0000-0000-000000000001"
+    await sky.routings.record(Kind.SNAPSHOT, snapshot, PodId("pod2"), ProjectId(project(sky)))
+    root = {"source_type": "snapshot", "destination_type": "volume", "boot_index": 0, "snapshot_id": snapshot}
+    facts = {"name": "of vm1", "bdm_v2": "True", "block_device_mapping": msgspec.json.encode([root]).decode()}
+    image = sky.apps["central"].glance.put({**facts, "visibility": "private"}, b"", project(sky))
+    server_id = (await boot(sky, imageRef=image))["id"]
+    assert server_id in sky.apps["pod2"].nova.servers
+    with pytest.raises(InvalidRequestError, match=r"Server is in: az1\. Volumes are in: az2\."):
+        await boot(sky, imageRef=image, availability_zone="az1")
+    gone = msgspec.json.encode([{**root, "snapshot_id": NOBODY}]).decode()
+    image = sky.apps["central"].glance.put({**facts, "block_device_mapping": gone}, b"", project(sky))
+    with pytest.raises(InvalidRequestError, match=f"Snapshot {NOBODY} could not be found"):
+        await boot(sky, imageRef=image)
