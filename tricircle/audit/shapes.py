@@ -24,7 +24,7 @@ from tricircle.copies import (
 )
 from tricircle.copies.address_groups import Remote
 from tricircle.copies.addresses import Slice
-from tricircle.copies.bodies import Body, rows, text, words
+from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
 from tricircle.copies.image import content as image_content
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.model.pod import Pod
@@ -113,19 +113,24 @@ class SubnetShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortShape:
-    """Ports. ``networks``, ``subnets``, ``groups``, ``policies``: bound routings in the pod, by central id."""
+    """Ports. ``networks``, ``subnets``, ``groups``, ``policies``: bound routings in the pod, by central id.
+
+    :ivar elsewhere: subnets that are in another pod, and can be in no second one
+    """
 
     pod: Pod
     networks: Mapping[str, Routing]
     subnets: Mapping[str, Routing]
     groups: Mapping[str, Routing]
     policies: Mapping[str, Routing]
+    elsewhere: Collection[str] = ()
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
         if not ports.lives_in(central, self.pod, copy):
             return ["binding:host_id"]
-        unknown = {text(ip, "subnet_id") for ip in rows(central, "fixed_ips")} - self.subnets.keys()
+        central = ports.without(central, self.elsewhere)
+        unknown = subnet_ids(central) - self.subnets.keys()
         if unknown:
             return ["fixed_ips"]
         if set(words(central, "security_groups")) - self.groups.keys():

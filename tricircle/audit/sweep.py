@@ -39,6 +39,7 @@ from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
+from tricircle.copies.subnets import living_elsewhere
 from tricircle.copies.trunks import SUB_PORT_OWNER, tags
 from tricircle.errors import (
     BadUpstreamAnswerError,
@@ -268,10 +269,12 @@ class _Tour:
         if kind is Kind.PORT:
             subnets = {one for body in bodies for one in subnet_ids(body)}
             group_ids = {one for body in bodies for one in words(body, "security_groups")}
+            there = await self._bound(Kind.SUBNET, subnets)
             return PortShape(
                 pod=self._pod,
                 networks=networks,
-                subnets=await self._bound(Kind.SUBNET, subnets),
+                subnets=there,
+                elsewhere=await living_elsewhere(self._reach.routings, subnets - there.keys(), self._pod.id),
                 groups=await self._bound(Kind.SECURITY_GROUP, group_ids),
                 policies=await self._bound(Kind.QOS_POLICY, policy_ids),
             )
