@@ -258,11 +258,14 @@ class _Tour:
             ports = {one for body in bodies for one in (text(body, "port_id"), *tags(body))}
             return TrunkShape(pod=self._pod, ports=await self._bound(Kind.PORT, ports))
         if kind is Kind.SECURITY_GROUP:
+            shares = self._shares.there if Part.RBAC_POLICY.value in self._seen else None
             if not has_address_groups(self._pod):
-                return GroupShape(remotes=None)
+                return GroupShape(remotes=None, shares=shares, outlived=self._shares.outlived)
             copies = await self._bound(Kind.ADDRESS_GROUP, {one for body in bodies for one in remote_groups(body)})
             return GroupShape(
-                remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()}
+                remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()},
+                shares=shares,
+                outlived=self._shares.outlived,
             )
         policy_ids = {text(body, "qos_policy_id") for body in bodies} - {""}
         networks = await self._bound(Kind.NETWORK, {text(body, "network_id") for body in bodies} - {""})

@@ -18,7 +18,7 @@ from tricircle.copies.networks import Networks
 from tricircle.copies.origins import kept
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, may_offer, show
-from tricircle.copies.security_groups import SecurityGroups
+from tricircle.copies.security_groups import SecurityGroups, is_open_to
 from tricircle.copies.statuses import awaited, look
 from tricircle.copies.subnets import Subnets, living_elsewhere
 from tricircle.copies.trunked import remove_port
@@ -240,11 +240,12 @@ class Ports:
             if subnet_id in subnets and subnets[subnet_id].is_adopted == network.is_adopted:
                 continue
             subnets[subnet_id] = await self._subnets.ensure(pod, subnet_id, network, deadline=deadline)
-        group_ids = set(words(port, "security_groups"))
+        group_ids, project_id = set(words(port, "security_groups")), ProjectId(text(port, "project_id"))
         groups = await self._reach.routings.by_central(Kind.SECURITY_GROUP, group_ids, pod.id)
         for group_id in sorted(group_ids):
-            if group_id not in groups or groups[group_id].revision is None:
-                groups[group_id] = await self._groups.ensure(pod, group_id, deadline=deadline)
+            known = groups.get(group_id)
+            if known is None or known.revision is None or not is_open_to(known, project_id):
+                groups[group_id] = await self._groups.ensure(pod, group_id, project_id, deadline=deadline)
         policies: dict[str, Routing] = {}
         if policy_id := text(port, _POLICY):
             policies[policy_id] = await self._policies.ensure(pod, policy_id, deadline=deadline)
