@@ -13,8 +13,9 @@ from lab.services.sections import credentials, database, shared
 from lab.topology import CENTRAL_REGION, Lab
 
 THREADS = 6
-# The networks of tenants are VLANs on the physical networks that span the pods; one of them is soon used up.
-VLANS = "stretch:1001:1999,narrow:101:102"
+# The networks of tenants are VLANs on the physical networks that span the pods; one of them is soon used up. Of those
+# without a range administrators name segments.
+VLANS = "stretch:1001:1999,narrow:101:102,fibre,island"
 _STOCK_PLUGINS = ("router", "trunk", "qos", "network_ip_availability", "auto_allocate", "metering")
 _PLUGINS = ("tricircle_router", "trunk", "qos", "network_ip_availability", "auto_allocate", "metering")
 
