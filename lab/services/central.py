@@ -59,7 +59,7 @@ def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
             "type_drivers": "local,flat,vlan" if stock else "local,flat,tricircle_vlan",
             "tenant_network_types": "vlan",
             "mechanism_drivers": "openvswitch" if stock else "tricircle",
-            "extension_drivers": "port_security,qos,dns_domain_ports",
+            "extension_drivers": "port_security,qos,dns_domain_ports,port_numa_affinity_policy",
             "path_mtu": 1500,
         },
         "ml2_type_flat": {"flat_networks": "*"},

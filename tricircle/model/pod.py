@@ -34,6 +34,8 @@ CATALOG_TYPES: Mapping[Service, tuple[str, ...]] = {
 
 #: Facts about physical networks: the pod's names of the centre's, and those that its agents are wired to.
 PHYSICAL_NETWORKS, WIRES = "physical_networks", "wires"
+#: The fact how many DHCP agents there are.
+DHCP_AGENTS = "dhcp_agents"
 
 
 class PodState(StrEnum):
@@ -69,8 +71,8 @@ class Pod:
     :ivar pod_az_name: AZ to pass to the pod when it must be given one; empty = pass none
     :ivar dc_name: free text of the operator
     :ivar facts: what was found out: ``network_extensions`` (list of aliases), ``wires`` (the pod's physical networks,
-        where its agents tell), ``aggregate_id`` (of ``ag_<name>`` at the central compute service); and what the
-        operator said: ``physical_networks`` (see the property)
+        where its agents tell), ``dhcp_agents`` (how many), ``aggregate_id`` (of ``ag_<name>`` at the central compute
+        service); and what the operator said: ``physical_networks`` (see the property)
     """
 
     id: PodId

@@ -20,7 +20,7 @@ from tricircle.errors import (
     UpstreamStatusError,
 )
 from tricircle.keystone.catalog import CatalogEndpoint, CatalogService, Region
-from tricircle.model.pod import CATALOG_TYPES, WIRES, Endpoint, Service
+from tricircle.model.pod import CATALOG_TYPES, DHCP_AGENTS, WIRES, Endpoint, Service
 from tricircle.pods.discovery import SPOKEN, Location, Versions, locate, versions
 from tricircle.upstream.client import Clients, ServiceClient
 from tricircle.upstream.reply import Target
@@ -212,6 +212,7 @@ class Surveyor:
         facts: dict[str, object] = {"network_extensions": aliases}
         if names := physical_networks(agents.get("agents")):
             facts[WIRES] = names
+        facts[DHCP_AGENTS] = dhcp_agents(agents.get("agents"))
         return facts
 
 
@@ -262,6 +263,16 @@ def physical_networks(agents: object) -> list[str]:
         if isinstance(mappings := configurations.get("bridge-mappings"), str):  # OVN's
             names.update(name for pair in mappings.split(",") if (name := pair.partition(":")[0].strip()))
     return sorted(names)
+
+
+def dhcp_agents(agents: object) -> int:
+    """How many of the agents may be given networks to serve.
+
+    >>> dhcp_agents([{"agent_type": "DHCP agent", "admin_state_up": True}, {"agent_type": "L3 agent"}])
+    1
+    """
+    listed = [agent for agent in agents if isinstance(agent, dict)] if isinstance(agents, list) else []
+    return sum(agent.get("agent_type") == "DHCP agent" and agent.get("admin_state_up") is True for agent in listed)
 
 
 def _absent(service: Service, name: str) -> str:
