@@ -149,6 +149,21 @@ async def test_a_subnet_without_room_for_another_pod(world: World) -> None:
     await _realise(world, ports[0], 1)
 
 
+async def test_a_numa_policy_is_given_and_follows(world: World) -> None:
+    network = world.network()
+    world.subnet(network)
+    port = world.port(network, world.pods[0], numa_affinity_policy="required")
+    copy = await _realise(world, port, 0)
+    assert copy["numa_affinity_policy"] == "required"
+    for wanted in ("preferred", None):
+        world.demo.change("ports", "port", port["id"], numa_affinity_policy=wanted)
+        await world.until(
+            lambda wanted=wanted: world.inside[0].show("ports", "port", copy["id"])["numa_affinity_policy"] == wanted
+        )
+    plain = await _realise(world, world.port(network, world.pods[0]), 0)
+    assert plain["numa_affinity_policy"] is None
+
+
 async def test_every_field_of_a_port_follows(world: World) -> None:
     network = world.network()
     subnet = world.subnet(network)

@@ -36,6 +36,7 @@ from tricircle.audit.shares import Shares
 from tricircle.copies.address_groups import Remote, has_address_groups
 from tricircle.copies.addresses import Slice, slice_of
 from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
+from tricircle.copies.dhcp_agents import served
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
@@ -108,6 +109,7 @@ class _Tour:
         self._alive: Seen | None = None
         self._shares = Shares(reach, self._centre, pod, run.deadline)
         self._slices: dict[str, Slice] = {}
+        self._served: Mapping[str, int] = {}
         self._named = Seen()
 
     async def go(self) -> Mapping[str, object]:
@@ -203,6 +205,7 @@ class _Tour:
             return  # what is shared is not known
         if kind is Kind.SUBNET:
             await self._read_slices()
+            self._served = await served(self._reach, self._pod, self._deadline)
         started, seen = await self._reach.routings.now(), Seen()
         async for page in self._inventory.pages(self._pod, kind, deadline=self._deadline):
             self._pages += 1
@@ -286,7 +289,7 @@ class _Tour:
             named = self._named if Kind.SECURITY_GROUP.value in self._seen else None
             return AddressGroupShape(owner=owner, named=named, before=before)
         if kind is Kind.SUBNET:
-            return SubnetShape(owner=owner, slices=self._slices, networks=networks)
+            return SubnetShape(owner=owner, slices=self._slices, served=self._served, networks=networks)
         if kind is Kind.QOS_POLICY:
             return PolicyShape(owner=owner)
         policies = await self._bound(Kind.QOS_POLICY, policy_ids)
