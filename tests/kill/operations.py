@@ -5,20 +5,20 @@ Each operation prepares a *scene* of its own without any kill, acts once, and la
 answered with success is true, what was refused left nothing, and what nobody answered happened once or not at all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, runtime_checkable
 
 import requests
 
 from tests.functional.region_world import Json, Region, eventually, ids
 from tests.functional.tenants import Tenant
-
-if TYPE_CHECKING:
-    from tests.kill.truth import Truth
+from tests.kill.truth import MARK, Truth
 
 ZONE = "az1"
-#: What the network and the server are called that every project has whose scenes share it.
+#: Of two pods.
+TWO = (ZONE, "az2")
+#: What the network and the servers, one in each zone, are called that every project has whose scenes share it.
 SHARED_NETWORK = SHARED_SERVER = "shared-by-scenes"
 RULE = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}
 
@@ -60,6 +60,7 @@ class Scene:
     """What one act is played with.
 
     :ivar ports: central ports that the user made and may keep
+    :ivar theirs: networks of operators, each with its pod: whatever tenants do, they stay
     """
 
     operation: "Operation"
@@ -67,6 +68,7 @@ class Scene:
     name: str
     things: dict[str, Json] = field(default_factory=dict)
     ports: list[str] = field(default_factory=list)
+    theirs: list[tuple[str, str]] = field(default_factory=list)
     told: Told = field(default_factory=lambda: Told(0))
     point: str = ""
 
@@ -95,16 +97,30 @@ class Props:
         return scene.tenant.active(str(answer.json()["server"]["id"]))
 
     @staticmethod
-    def plug(scene: Scene, port: Json) -> None:
+    def plug(scene: Scene, port: Json, zone: str = ZONE) -> None:
         """Give the port to the server that all scenes of the project share: cheaper than one more server."""
         body = {"interfaceAttachment": {"port_id": port["id"]}}
-        scene.tenant.here.good("POST", "compute", _interfaces_of(scene), body)
+        scene.tenant.here.good("POST", "compute", _interfaces_of(scene, zone), body)
+
+    def plugged(self, scene: Scene, zones: Sequence[str], **fields: object) -> list[Json]:
+        """A new port of the user's in the shared server of each of these zones."""
+        made = [scene.tenant.here.make("network", "ports", "port", name=scene.name, **fields) for _ in zones]
+        scene.ports += ids(made)
+        for port, zone in zip(made, zones, strict=True):
+            self.plug(scene, port, zone)
+        return made
+
+    def check_copies(self, collection: str, thing: Json, zones: Sequence[str]) -> None:
+        """That there are as many copies as zones: a scene with less would prove less than its name says."""
+        filters = {"description": MARK + str(thing["id"])}
+        places = [name for name, pod in self.region.pods.items() if pod.list("network", collection, **filters)]
+        assert len(places) == len(zones), f"copies of {collection}/{thing['id']} are in {places}"
 
     @staticmethod
-    def unplug(scene: Scene, port: Json) -> None:
+    def unplug(scene: Scene, port: Json, zone: str = ZONE) -> None:
         """Take it away again."""
         here = scene.tenant.here
-        here.good("DELETE", "compute", f"{_interfaces_of(scene)}/{port['id']}")
+        here.good("DELETE", "compute", f"{_interfaces_of(scene, zone)}/{port['id']}")
         path = f"/ports/{port['id']}"
         eventually(lambda: here.good("GET", "network", path)["port"]["device_id"], lambda is_used: not is_used, path)
 
@@ -121,12 +137,20 @@ class Operation(Protocol):
     def act(self, props: Props, scene: Scene) -> Told:
         """Do it, once."""
 
-    def judge(self, scene: Scene, truth: "Truth") -> list[str]:
+    def judge(self, scene: Scene, truth: Truth) -> list[str]:
         """What is wrong with what became of it, in sentences."""
 
 
-def _interfaces_of(scene: Scene) -> str:
-    (server,) = scene.tenant.here.list("compute", "servers", name=SHARED_SERVER)
+@runtime_checkable
+class Repeatable(Protocol):
+    """What whoever was not answered may ask once more: once everything has come to rest, and before it is judged."""
+
+    def repeat(self, props: Props, scene: Scene) -> None:
+        """Ask again where that is due."""
+
+
+def _interfaces_of(scene: Scene, zone: str) -> str:
+    (server,) = scene.tenant.here.list("compute", "servers", name=f"{SHARED_SERVER}-{zone}")
     return f"/servers/{server['id']}/os-interface"
 
 
@@ -180,7 +204,7 @@ def on_everything(scene: Scene) -> Mapping[str, object]:
     }
 
 
-def gone_with_copies(scene: Scene, truth: "Truth", kind: str, thing: str) -> list[str]:
+def gone_with_copies(scene: Scene, truth: Truth, kind: str, thing: str) -> list[str]:
     """What is wrong with something of the network API that was deleted: it is there, or a copy of it is."""
     copies = truth.copies(kind, scene.things[thing]["id"])
     left = ["was deleted and has copies"] if copies and scene.told.is_done else []
