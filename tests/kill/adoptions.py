@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What has an operator of the cloud done with a pod's own network while a process dies? See ``operations.py``.
 
-An adoption is whole, or there is nothing of it. One that died half way is completed by the operator who asks again,
-which is what the ``repeated`` operations do once everything has come to rest; the others leave it to jobs and sweep.
+No boot finds half of an adoption. One that died half way is completed by the operator who asks again, which is what the
+``repeated`` operations do once everything has come to rest; of the others, what is left goes with the tenant's network.
 """
 
 import json
@@ -67,9 +67,10 @@ def _subnet(scene: Scene) -> str:
     return str(subnet_id)
 
 
-def _half(scene: Scene, truth: "Truth") -> list[str]:
-    parts = _parts(scene, truth)
-    return [f"the adoption is half there: {parts}"] if len(set(parts.values())) > 1 else []
+def _lacks(parts: dict[str, bool], part: str, *others: str) -> list[str]:
+    """What is wrong when one part is there and not all of the others."""
+    is_wrong = parts[part] and not all(parts[other] for other in others)
+    return [f"the adoption has its {part}, and not {others}: {parts}"] if is_wrong else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +92,10 @@ class AdoptionCreate:
             scene.told = _adopt(props, scene)
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
-        is_there = all(_parts(scene, truth).values())
-        problems = ["was answered with success and is not there"] if scene.told.is_done and not is_there else []
+        parts = _parts(scene, truth)
+        problems = [f"was answered with success: {parts}"] if scene.told.is_done and not all(parts.values()) else []
         problems += [f"was not completed: {scene.told}"] if self.repeats and not scene.told.is_done else []
-        return problems + _half(scene, truth)
+        return problems + _lacks(parts, "network", "subnet") + _lacks(parts, "subnet", "addresses")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +123,6 @@ class AdoptionDelete:
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
         parts = _parts(scene, truth)
-        problems = (
-            [f"was answered with success and is there: {parts}"] if scene.told.is_done and any(parts.values()) else []
-        )
+        problems = [f"was answered with success: {parts}"] if scene.told.is_done and any(parts.values()) else []
         problems += [f"was not completed: {scene.told}"] if self.repeats and not scene.told.is_done else []
-        return problems + _half(scene, truth)
+        return problems + _lacks(parts, "subnet", "network", "addresses")
