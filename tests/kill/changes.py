@@ -91,8 +91,8 @@ class SubnetDelete:
         scene.things["subnet"] = scene.tenant.here.make("network", "subnets", "subnet", **values)
         fixed = [{"subnet_id": scene.things["subnet"]["id"]}]
         nic = {"network_id": scene.things["network"]["id"], "fixed_ips": fixed}
-        for port, zone in zip(props.plugged(scene, self.zones, **nic), self.zones, strict=True):
-            props.unplug(scene, port, zone)
+        for port in props.plugged(scene, self.zones, **nic):
+            props.unplug(scene, port)
             scene.tenant.gone("network", f"/ports/{port['id']}")
         props.check_copies("subnets", scene.things["subnet"], self.zones)
 

@@ -30,8 +30,8 @@ class NetworkDelete:
 
     def prepare(self, props: Props, scene: Scene) -> None:
         network = scene.things["network"] = scene.tenant.network(name=scene.name)
-        for port, zone in zip(props.plugged(scene, TWO, network_id=network["id"]), TWO, strict=True):
-            props.unplug(scene, port, zone)
+        for port in props.plugged(scene, TWO, network_id=network["id"]):
+            props.unplug(scene, port)
             scene.tenant.gone("network", f"/ports/{port['id']}")
         props.check_copies("networks", network, TWO)
 

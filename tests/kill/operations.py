@@ -5,21 +5,25 @@ Each operation prepares a *scene* of its own without any kill, acts once, and la
 answered with success is true, what was refused left nothing, and what nobody answered happened once or not at all.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import requests
 
-from tests.functional.region_world import Json, Region, eventually, ids
+from tests.functional.region_world import Json, Region, at_once, eventually, ids, unique
 from tests.functional.tenants import Tenant
 from tests.kill.truth import MARK, Truth
 
 ZONE = "az1"
 #: Of two pods.
 TWO = (ZONE, "az2")
-#: What the network and the servers, one in each zone, are called that every project has whose scenes share it.
-SHARED_NETWORK = SHARED_SERVER = "shared-by-scenes"
+#: What the network is called that every project has whose scenes share it.
+SHARED_NETWORK = "shared-by-scenes"
+#: So many ports are plugged into one server: Nova looks at all that it has whenever one comes.
+_PORTS = 4
 RULE = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}
 
 
@@ -78,12 +82,17 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class Props:
-    """What all scenes share."""
+    """What all scenes share.
+
+    :ivar shared: by project and zone, a server whose only use is to have ports, and how many it was given
+    """
 
     region: Region
     image_id: str
     flavor_id: str
     key: str
+    shared: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    locks: dict[str, threading.Lock] = field(default_factory=lambda: {zone: threading.Lock() for zone in TWO})
 
     def boot(self, scene: Scene, **fields: object) -> requests.Response:
         """Ask for a server of the scene's name."""
@@ -96,18 +105,27 @@ class Props:
         assert answer.status_code == 202, answer.text
         return scene.tenant.active(str(answer.json()["server"]["id"]))
 
-    @staticmethod
-    def plug(scene: Scene, port: Json, zone: str = ZONE) -> None:
-        """Give the port to the server that all scenes of the project share: cheaper than one more server."""
+    def plug(self, scene: Scene, port: Json, zone: str = ZONE) -> None:
+        """Give the port to a server that scenes of the project share: cheaper than one more server."""
         body = {"interfaceAttachment": {"port_id": port["id"]}}
-        scene.tenant.here.good("POST", "compute", _interfaces_of(scene, zone), body)
+        path = f"/servers/{self._server_in(scene.tenant, zone)}/os-interface"
+        scene.tenant.here.good("POST", "compute", path, body)
+
+    def _server_in(self, tenant: Tenant, zone: str) -> str:
+        with self.locks[zone]:
+            server_id, uses = self.shared.get((tenant.project_id, zone), ("", _PORTS))
+            if uses >= _PORTS:
+                fields = {"name": unique("shared"), "flavorRef": self.flavor_id, "imageRef": self.image_id}
+                server_id, uses = tenant.booted(zone, **fields), 0
+                tenant.active(server_id)
+            self.shared[tenant.project_id, zone] = server_id, uses + 1
+        return server_id
 
     def plugged(self, scene: Scene, zones: Sequence[str], **fields: object) -> list[Json]:
         """A new port of the user's in the shared server of each of these zones."""
         made = [scene.tenant.here.make("network", "ports", "port", name=scene.name, **fields) for _ in zones]
         scene.ports += ids(made)
-        for port, zone in zip(made, zones, strict=True):
-            self.plug(scene, port, zone)
+        at_once([partial(self.plug, scene, port, zone) for port, zone in zip(made, zones, strict=True)])
         return made
 
     def check_copies(self, collection: str, thing: Json, zones: Sequence[str]) -> None:
@@ -117,11 +135,11 @@ class Props:
         assert len(places) == len(zones), f"copies of {collection}/{thing['id']} are in {places}"
 
     @staticmethod
-    def unplug(scene: Scene, port: Json, zone: str = ZONE) -> None:
+    def unplug(scene: Scene, port: Json) -> None:
         """Take it away again."""
-        here = scene.tenant.here
-        here.good("DELETE", "compute", f"{_interfaces_of(scene, zone)}/{port['id']}")
-        path = f"/ports/{port['id']}"
+        here, path = scene.tenant.here, f"/ports/{port['id']}"
+        server_id = here.good("GET", "network", path)["port"]["device_id"]
+        here.good("DELETE", "compute", f"/servers/{server_id}/os-interface/{port['id']}")
         eventually(lambda: here.good("GET", "network", path)["port"]["device_id"], lambda is_used: not is_used, path)
 
 
@@ -147,11 +165,6 @@ class Repeatable(Protocol):
 
     def repeat(self, props: Props, scene: Scene) -> None:
         """Ask again where that is due."""
-
-
-def _interfaces_of(scene: Scene, zone: str) -> str:
-    (server,) = scene.tenant.here.list("compute", "servers", name=f"{SHARED_SERVER}-{zone}")
-    return f"/servers/{server['id']}/os-interface"
 
 
 def network_of(scene: Scene) -> Json:
