@@ -6,10 +6,12 @@ No boot finds half of an adoption. One that died half way is completed by the op
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.functional.region_world import Json
+from tests.functional.region_world import Json, eventually
 from tests.kill.operations import Props, Scene, Told, tell
 
 if TYPE_CHECKING:
@@ -42,6 +44,11 @@ def _adopt(props: Props, scene: Scene) -> Told:
         "pod_network_id": scene.things["theirs"]["id"],
     }
     return tell(lambda: props.region.operate("POST", "/adoptions", {"adoption": names}))
+
+
+def _patiently(ask: Callable[[], Told]) -> Told:
+    """What is told in the end: 503 for as long as the lease of the one that died has to run."""
+    return eventually(ask, lambda told: told.status != 503, "the adoption's lease ran out")
 
 
 def _parts(scene: Scene, truth: "Truth") -> dict[str, bool]:
@@ -89,7 +96,7 @@ class AdoptionCreate:
 
     def repeat(self, props: Props, scene: Scene) -> None:
         if self.repeats and not scene.told.is_done:
-            scene.told = _adopt(props, scene)
+            scene.told = _patiently(partial(_adopt, props, scene))
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
         parts = _parts(scene, truth)
@@ -118,7 +125,7 @@ class AdoptionDelete:
     def repeat(self, props: Props, scene: Scene) -> None:
         """The first call may have come to its end unheard: then there is nothing to give back any more."""
         if self.repeats and not scene.told.is_done:
-            told = self.act(props, scene)
+            told = _patiently(partial(self.act, props, scene))
             scene.told = Told(200) if told.status == 404 else told
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
