@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 
 
 def _set_used(props: Props, scene: Scene, zones: Sequence[str]) -> None:
-    """A network, a subnet, a group and a port of the scene, and servers that use them."""
-    here = scene.tenant.here
-    scene.things["network"] = scene.tenant.network(name=scene.name)
-    (subnet_id,) = scene.things["network"]["subnets"]
-    scene.things["subnet"] = {"id": subnet_id}
-    scene.things["group"] = here.make("network", "security-groups", "security_group", name=scene.name)
-    nic = {"network_id": scene.things["network"]["id"], "security_groups": [scene.things["group"]["id"]]}
-    scene.things["port"] = props.plugged(scene, zones, **nic)[0]
-    for collection, thing in (("networks", "network"), ("subnets", "subnet"), ("security-groups", "group")):
-        props.check_copies(collection, scene.things[thing], zones)
+    """A group and a port of the scene, and servers that use them."""
+    group = scene.tenant.here.make("network", "security-groups", "security_group", name=scene.name)
+    nic = {"network_id": network_of(scene)["id"], "security_groups": [group["id"]]}
+    scene.things |= {"group": group, "port": props.plugged(scene, zones, **nic)[0]}
+
+
+def _set_network(props: Props, scene: Scene, zones: Sequence[str]) -> None:
+    """A network and a subnet of the scene, and servers on them."""
+    network = scene.tenant.network(name=scene.name)
+    (subnet_id,) = network["subnets"]
+    scene.things |= {"network": network, "subnet": {"id": subnet_id}}
+    props.plugged(scene, zones, network_id=network["id"], security_groups=[])
 
 
 @dataclass(kw_only=True)
@@ -43,7 +45,8 @@ class Change:
     shares_project: bool = True
 
     def prepare(self, props: Props, scene: Scene) -> None:
-        _set_used(props, scene, self.zones)
+        (_set_network if self.thing in ("network", "subnet") else _set_used)(props, scene, self.zones)
+        props.check_copies(self.collection, scene.things[self.thing], self.zones)
 
     def act(self, _props: Props, scene: Scene) -> Told:
         path = f"/{self.collection}/{scene.things[self.thing]['id']}"
@@ -90,7 +93,7 @@ class SubnetDelete:
         values = {"network_id": scene.things["network"]["id"], "ip_version": 4, "cidr": "10.32.0.0/24"}
         scene.things["subnet"] = scene.tenant.here.make("network", "subnets", "subnet", **values)
         fixed = [{"subnet_id": scene.things["subnet"]["id"]}]
-        nic = {"network_id": scene.things["network"]["id"], "fixed_ips": fixed}
+        nic = {"network_id": scene.things["network"]["id"], "fixed_ips": fixed, "security_groups": []}
         for port in props.plugged(scene, self.zones, **nic):
             props.unplug(scene, port)
             scene.tenant.gone("network", f"/ports/{port['id']}")

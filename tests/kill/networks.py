@@ -30,7 +30,7 @@ class NetworkDelete:
 
     def prepare(self, props: Props, scene: Scene) -> None:
         network = scene.things["network"] = scene.tenant.network(name=scene.name)
-        for port in props.plugged(scene, TWO, network_id=network["id"]):
+        for port in props.plugged(scene, TWO, network_id=network["id"], security_groups=[]):
             props.unplug(scene, port)
             scene.tenant.gone("network", f"/ports/{port['id']}")
         props.check_copies("networks", network, TWO)
