@@ -28,6 +28,7 @@ _OWNERS = (
 #: A pod that asks for more patience than this gets this much; seconds.
 _LONGEST_PAUSE_S = 60
 _NOTHING = 204
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
 def believed(reply: Reply, method: str) -> Reply:
@@ -60,7 +61,7 @@ def believed(reply: Reply, method: str) -> Reply:
 
 def _refused_before(reply: Reply, method: str) -> NoReturn:
     """What it means that something before a service refuses: nothing was done, and nothing is known."""
-    if reply.status == 413 and method not in SAFE:
+    if reply.status == 413 and method in _WITH_BODY:
         raise BodyTooLargeError(_TOO_LARGE)
     raise UnavailableError(_AWAY, retry_after_s=_pause_s(reply))
 

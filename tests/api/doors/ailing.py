@@ -109,7 +109,6 @@ CASES = [
     Case(name="400-page", fall_ill=_page(400), change=_NOT_SENT),
     Case(name="403-page", fall_ill=_page(403), change=_NOT_SENT),
     Case(name="404-page", fall_ill=_page(404), change=_NOT_SENT),
-    Case(name="413-page", fall_ill=_page(413), change=frozenset((413,))),
     Case(name="429", fall_ill=_failing(429), change=_NOT_SENT),
     Case(name="429-page", fall_ill=_page(429, "7"), change=_NOT_SENT),
     Case(name="301", fall_ill=_broken(wire.redirect(301, ELSEWHERE))),
