@@ -27,7 +27,7 @@ from tricircle.pods.health import Health
 @asynccontextmanager
 async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
-    rooms = open_rooms(settings)
+    rooms = open_rooms(settings, call_s=settings.worker.call_deadline_s)
     schedule = Schedule(
         rooms.engine,
         rooms.queue,
