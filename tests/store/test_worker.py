@@ -397,6 +397,34 @@ async def test_a_database_that_goes_and_comes_is_waited_for(tmp_path: Path) -> N
         await engine.dispose()
 
 
+async def test_nothing_that_a_claim_meets_ends_the_worker(
+    engine: Engine, queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here: somebody has taken a table away for a moment, which is no outage that anybody thought of."""
+    done: list[str] = []
+
+    async def body(run: JobRun) -> None:
+        done.append(run.resource_id)
+
+    async def rename(name: str, to: str) -> None:
+        async with transaction(engine, within_s=60) as connection:
+            await connection.execute(sa.text(f"RENAME TABLE {name} TO {to}"))
+
+    await rename("tricircle_jobs", "away")
+    async with _working(queue, body) as worker:
+
+        async def said() -> bool:
+            return "no jobs can be claimed for now" in caplog.text
+
+        await _until(said)
+        assert worker.condition() == (True, "waiting for the database")
+        await rename("away", "tricircle_jobs")
+        await _file(queue)
+        await _until(_is_empty(queue))
+        assert worker.condition() == (True, "ok")
+    assert done == ["net1"]
+
+
 async def test_chores_are_done_and_may_fail(queue: Queue) -> None:
     done = 0
 

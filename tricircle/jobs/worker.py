@@ -197,6 +197,10 @@ class Worker:
                 LOG.warning("no jobs can be claimed for now: %s", error.message)
             self._is_outage = True
             return []
+        except Exception:  # whatever the database or its driver came up with, jobs of others still wait for us
+            LOG.exception("no jobs can be claimed for now")
+            self._is_outage = True
+            return []
         if self._is_outage:
             LOG.info("jobs can be claimed again")
         self._is_outage = False
@@ -277,7 +281,9 @@ class Worker:
             except LeaseLostError:
                 running.cut_short(_Cut.LOST)
                 return
-            except (UnavailableError, TimeoutError):
+            except Exception as error:  # whatever it was, the lease lasts a little longer
+                if not isinstance(error, UnavailableError | TimeoutError):
+                    LOG.exception("%s: its lease could not be renewed", _words(claim))
                 pause = _WRITE_AGAIN_S
                 if monotonic() >= running.valid_until:
                     running.cut_short(_Cut.LOST)
