@@ -181,7 +181,7 @@ def _servers(
     storage = server_storage(rooms, carrier)
     nics = Nics(networks)
     down = DownCells(carrier=carrier, routings=rooms.routings)
-    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
+    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down, in_flight_s=rooms.settings.gateway.in_flight_s)
     groups = _groups(rooms, carrier, networks, policy)
     launches = Launches(carrier=carrier, routings=rooms.routings, clients=rooms.clients, pods=rooms.registry)
     servers = Servers(
@@ -231,7 +231,15 @@ def _groups(rooms: Rooms, carrier: Carrier, networks: Networks, policy: ServerPo
 
 
 def _interfaces(rooms: Rooms, carrier: Carrier, nics: Nics, ports: NicPorts, policy: ServerPolicy) -> Interfaces:
-    return Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue, policy=policy)
+    return Interfaces(
+        carrier=carrier,
+        nics=nics,
+        ports=ports,
+        routings=rooms.routings,
+        jobs=rooms.queue,
+        policy=policy,
+        in_flight_s=rooms.settings.gateway.in_flight_s,
+    )
 
 
 def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:

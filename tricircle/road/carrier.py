@@ -42,8 +42,6 @@ LOG = logging.getLogger(__name__)
 
 Body = dict[str, object] | bytes
 _BODILESS = frozenset(("GET", "HEAD"))
-#: Seconds until a job runs that was filed before the change that it is about.
-_LATER_S = 60.0
 #: Characters of the longest id of anything that a job can be about.
 _LONGEST_ID = 320
 
@@ -250,8 +248,9 @@ class Carrier:
         # The centre has nothing with an id that is too long to be filed: it says so itself.
         wanted = [(job_type, resource_id) for job_type, resource_id in jobs if len(resource_id) <= _LONGEST_ID]
         project_id, files = request.context.project_id, self._means.jobs
+        later_s = self._means.in_flight_s
         early = [
-            await files.append(job_type, resource_id, project_id, delay_s=_LATER_S) for job_type, resource_id in wanted
+            await files.append(job_type, resource_id, project_id, delay_s=later_s) for job_type, resource_id in wanted
         ]
         answer = await self.central(request)
         try:
