@@ -319,6 +319,29 @@ def test_a_network_with_servers_is_no_leftover_and_without_their_list_nothing_is
     assert list(leftovers(found, nobody)) == []
 
 
+def test_addresses_that_a_pod_lets_in_and_no_member_has_are_held_while_the_group_has_a_job() -> None:
+    """Wherever the group's project may have had them: which network it was nobody knows any more."""
+    others = {
+        "N2": {**NETWORK, "id": "N2", "project_id": "friend"},
+        "N3": {**NETWORK, "id": "N3", "project_id": "friend", "shared": True},
+    }
+    subnets_ = {f"S{n}": {**SUBNET, "id": f"S{n}", "network_id": f"N{n}", "project_id": "friend"} for n in (2, 3)}
+    known = declared(networks={"N": NETWORK, **others}, subnets={"S": SUBNET, **subnets_})
+    found = contents(networks=[network()], subnets=[subnet()], groups=[group()], ports=[port()])
+    found.lists[Kind.ADDRESS_GROUP] = [
+        members(addresses=["10.0.0.9/32", "10.0.0.66/32", "10.0.0.2/32", "192.0.2.1/32", "fd00::5/128"])
+    ]
+    found.made[Kind.ADDRESS_GROUP] = address_groups(POD, found.lists[Kind.ADDRESS_GROUP], known)
+    left = {(one.left.scope, one.left.value, one.left.kind, one.left.central_id) for one in holds(found, known)}
+    assert left == {
+        ("N", "10.0.0.66", Kind.ADDRESS_GROUP, "G"), ("N3", "10.0.0.66", Kind.ADDRESS_GROUP, "G"),
+        ("N3", "10.0.0.2", Kind.ADDRESS_GROUP, "G"),
+    }, "what a port has is given out already, and what no subnet has is given to nobody"  # fmt: skip
+    found.lists[Kind.ADDRESS_GROUP] = [members()]
+    found.made[Kind.ADDRESS_GROUP] = address_groups(POD, [members()], known)
+    assert list(holds(found, known)) == []
+
+
 def test_an_address_that_the_original_does_not_have_is_held_until_the_copy_follows() -> None:
     found = contents(networks=[network()], subnets=[subnet()], ports=[
         port(fixed_ips=[{"subnet_id": "s1", "ip_address": "10.0.0.50"}]),
