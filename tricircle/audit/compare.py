@@ -61,6 +61,8 @@ class Known:
     awaited: Container[str] = ()
 
 
+#: What it leads to when a pod sends something that its service would not.
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 _USED = "its original is gone at the centre, and a server uses it"
 
 
@@ -104,7 +106,11 @@ def copies(page: Sequence[Holding], known: Known, shape: Shape, kind: Kind) -> I
     """What of a page of copies does not agree."""
     for holding in page:
         row = known.rows.get(holding.pod_resource_id)
-        found = _written(row, holding, known, shape) if row is not None else _loose(holding, known, shape, kind)
+        try:
+            found = _written(row, holding, known, shape) if row is not None else _loose(holding, known, shape, kind)
+        except _MALFORMED as error:
+            # One object that is no such thing must not keep the others from being looked at.
+            found = _of_holding(What.UNREADABLE, holding, kind, f"{type(error).__name__}: {error}"[:200])
         if found is not None:
             yield found
 

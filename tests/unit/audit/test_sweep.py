@@ -7,15 +7,19 @@ Against the real ledger and queue on SQLite in memory, and a pod on a real socke
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tests.unit.servers import serving
+from tricircle.audit.findings import What
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import CentralSettings, DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.copies.address_groups import EXTENSION
+from tricircle.copies.bodies import mark
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.owner import Owner
 from tricircle.copies.reach import Reach
@@ -23,7 +27,7 @@ from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import TricircleError
 from tricircle.jobs.queue import Queue
 from tricircle.jobs.worker import JobRun
-from tricircle.ledger.leases import Leases
+from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.routings import Routings
 from tricircle.model.job import JobType
 from tricircle.model.pod import Endpoint, Pod, PodState, Service
@@ -58,6 +62,7 @@ class World:
         self.pools = pools
         self.lists: dict[str, object] = {}
         self.things: dict[str, object] = {}
+        self.facts: dict[str, object] = {}
         self.routings = Routings(engine)
         self.queue = Queue(engine)
 
@@ -82,7 +87,8 @@ class World:
         services = (Service.COMPUTE, Service.BLOCK_STORAGE, Service.NETWORK)
         endpoints = {service: Endpoint(service=service, url=root) for service in services}
         async with transaction(self.engine) as connection:
-            await PodRows.update(connection, Pod(id=POD, name="Pod1", az_name="az1", state=state, endpoints=endpoints))
+            known = Pod(id=POD, name="Pod1", az_name="az1", state=state, endpoints=endpoints, facts=self.facts)
+            await PodRows.update(connection, known)
         names = ("compute_url", "block_storage_url", "image_url", "network_url", "identity_url")
         registry = Registry(self.engine, CentralSettings(**dict.fromkeys(names, root)))
         clients, leases = Clients(self.pools, Tokens()), Leases(self.engine)
@@ -216,3 +222,53 @@ async def test_a_pod_that_is_away_is_waited_for(world: World) -> None:
 async def test_a_disabled_pod_is_not_asked(world: World) -> None:
     report = await world.sweep("http://127.0.0.1:9", PodState.DISABLED)
     assert report == {"skipped": "the pod is not asked for now"}
+
+
+def _group(group_id: str, marks: str, *addresses: str) -> dict[str, object]:
+    """An address group of the service user's, as made by us."""
+    described = {"name": f"tricircle-{marks}", "description": mark(marks)}
+    return {"id": group_id, "project_id": "service", "addresses": list(addresses), **described}
+
+
+async def _with_groups(world: World, *copies: tuple[str, str]) -> None:
+    """Address groups of tenants, each with a copy, and a pod that knows such groups."""
+    leases = Leases(world.engine)
+    for central_id, pod_id in copies:
+        lease = await leases.take(Kind.ADDRESS_GROUP, central_id, POD, DEMO, owner="test", ttl_s=60)
+        assert isinstance(lease, Lease)
+        await leases.bind(lease, pod_id)
+    world.facts = {"network_extensions": [EXTENSION]}
+
+
+async def test_one_malformed_object_does_not_end_the_look_at_the_others(world: World) -> None:
+    """It is named, its neighbour is compared, and the parts behind it are looked at."""
+    await _with_groups(world, ("G", "g1"), ("H", "h1"))
+    originals = [{"id": one, "addresses": []} for one in ("G", "H")]
+    copies = [_group("g1", "G", "nonsense"), _group("h1", "H", "10.0.0.5/32")]
+    world.lists["/v2.0/address-groups"] = {"address_groups": [*originals, *copies]}
+    async with serving(world.answer) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    assert report["incomplete"] == {}
+    named: Any = report["named"]
+    assert [(one["what"], one["central_id"]) for one in named if one["kind"] == Kind.ADDRESS_GROUP] == [
+        (What.UNREADABLE, "G"), (What.DIFFERS, "H"),
+    ]  # fmt: skip
+    assert "nonsense" in next(one["note"] for one in named if one["what"] == What.UNREADABLE)
+    assert (JobType.ADDRESS_GROUP, "H") in await world.filed()
+
+
+async def test_a_part_that_nobody_can_make_sense_of_does_not_end_the_others(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here the centre itself has a member with such an address; the trace is in the log, and no sweep follows soon."""
+    await _with_groups(world, ("G", "g1"))
+    world.lists["/v2.0/address-groups"] = {"address_groups": [_group("g1", "G")]}
+    world.lists["/v2.0/security-groups"] = {"security_groups": [{"id": "G"}]}
+    strange = {"id": "p", "security_groups": ["G"], "allowed_address_pairs": [{"ip_address": "nonsense"}]}
+    world.lists["/v2.0/ports"] = {"ports": [strange]}
+    async with serving(world.answer) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    assert list(report["incomplete"]) == ["address_group"]  # type: ignore[call-overload]
+    assert "port" in report["seen"]  # type: ignore[operator]
+    assert "Traceback" in caplog.text
+    assert JobType.SWEEP not in [job for job, _ in await world.filed()]
