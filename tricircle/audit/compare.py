@@ -14,6 +14,7 @@ from typing import Protocol
 from tricircle.audit.findings import NOBODY, Finding, Holding, What
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import subnet_ids
+from tricircle.copies.origins import is_unbound_claim
 from tricircle.copies.pod_status import is_awaited, said, shown
 from tricircle.model.routing import Kind, Routing, RoutingState
 
@@ -241,6 +242,13 @@ def at_centre(
             yield _serverless(device_id, port, "the server is not in the pod")
         elif port["id"] not in copies and _is_of_compute(port):
             yield Finding(what=What.UNCOPIED, kind=Kind.PORT, central_id=str(port["id"]), project_id=_project(port))
+
+
+def unbound(page: Sequence[Body], before: datetime) -> Iterator[Finding]:
+    """Ports that a boot made at the centre and did not come to bind; they are no pod's."""
+    for port in page:
+        if is_unbound_claim(port) and not is_young(port, before):
+            yield _serverless(str(port["device_id"]), port, "a boot that made it has died")
 
 
 def astray(page: Sequence[Body], sub_ports: Container[str], bound: Container[str]) -> Iterator[Finding]:

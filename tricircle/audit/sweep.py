@@ -330,6 +330,8 @@ class _Tour:
                     before=self._before(started),
                 )
             )
+        async for page in self._centre.claims(deadline=self._deadline):
+            await self._act(compare.unbound(page, self._before(started)))
         if len(sub_ports):
             async for trunks in self._centre.trunks(deadline=self._deadline):
                 await self._act(compare.astray(trunks, sub_ports, bound))

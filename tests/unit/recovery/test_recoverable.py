@@ -8,7 +8,7 @@ from tricircle.audit.findings import Holding, Part
 from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import SLICE_OWNER, device_id
 from tricircle.copies.bodies import mark
-from tricircle.copies.origins import GATEWAY, profile_of
+from tricircle.copies.origins import GATEWAY, UNBOUND, profile_of
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
@@ -17,7 +17,17 @@ from tricircle.recovery.declared import Declared, of_ports
 from tricircle.recovery.facts import Fact, Sorted, Why, merged
 from tricircle.recovery.holds import holds, leftovers
 from tricircle.recovery.missing import missing, network_body, own_addresses, port_body, subnet_body
-from tricircle.recovery.recoverable import Copies, address_groups, groups, homes, lost_ends, networks, ports, subnets
+from tricircle.recovery.recoverable import (
+    Copies,
+    address_groups,
+    groups,
+    homes,
+    lost_claims,
+    lost_ends,
+    networks,
+    ports,
+    subnets,
+)
 
 OWNER, TENANT = ProjectId("service"), ProjectId("tenant")
 POD = Pod(id=PodId("p1"), name="Pod1", az_name="az1", facts={"physical_networks": {"stretch": "datacentre"}})
@@ -213,6 +223,16 @@ def test_ends_of_servers_that_nobody_noticed() -> None:
     moved = ports(POD, [port(device_id="another")], copies(known), known)
     assert lost_ends(POD, frozenset({"server", "another"}), moved, known) == {"server": TENANT}
     assert lost_ends(OTHER, frozenset(), there, known) == {}
+
+
+def test_boots_that_died_before_they_bound_their_port() -> None:
+    """Of theirs only: users and other services make ports with a device, without a host or an owner, as well."""
+    claim = {**PORT, "device_id": "claim", "device_owner": "", "binding:host_id": "", "description": UNBOUND}
+    claim["updated_at"] = "2026-01-01T00:00:00Z"
+    others = [{"description": ""}, {"device_id": ""}, {"device_owner": "Octavia"}, {"binding:host_id": "Pod1"}]
+    known = declared(ports={"C": claim, **{f"P{n}": {**claim, **other} for n, other in enumerate(others)}})
+    assert lost_claims(known, BEGAN + timedelta(seconds=1)) == {"claim": TENANT}
+    assert lost_claims(known, BEGAN - timedelta(seconds=1)) == {}, "its boot may be under way"
 
 
 def test_what_a_row_knows_already_stays_where_the_pod_does_not_say_otherwise() -> None:
