@@ -28,8 +28,8 @@ def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
 def is_unbound_claim(port: Body) -> bool:
     """Whether a port at the centre was made for a server by a boot (or an attach) that came no further.
 
-    It has no host, no owner, and the id of a claim as its device: so may a port of a user's, or of another service's, and
-    only ours says what it is.
+    It has no host, no owner, and the id of a claim as its device: so may a port of a user's, or of another service's,
+    and only ours says what it is.
     """
     has_nobody = not (port.get("device_owner") or port.get("binding:host_id"))
     return has_nobody and bool(port.get("device_id")) and port.get("description") == UNBOUND

@@ -15,7 +15,8 @@ from tricircle.context import PodId
 from tricircle.copies.ensure import Found
 from tricircle.copies.reach import Reach
 from tricircle.errors import RetryLaterError
-from tricircle.jobs.worker import Body, JobRun, Report
+from tricircle.jobs.reports import Report
+from tricircle.jobs.worker import Body, JobRun
 from tricircle.ledger.leases import Lease
 from tricircle.model.job import EVERY_POD, JobKey
 from tricircle.model.pod import Pod, PodState
