@@ -14,7 +14,7 @@ from aiohttp import web
 
 from tests.unit.servers import serving
 from tricircle.audit.findings import What
-from tricircle.audit.inventory import Inventory
+from tricircle.audit.inventory import PAGE, Inventory
 from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import CentralSettings, DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId
@@ -82,8 +82,8 @@ class World:
             return web.json_response({names.get(parts[1], parts[1].replace("-", "_")): []})
         return web.json_response(NOT_THERE, status=404)
 
-    async def sweep(self, root: str, state: PodState = PodState.ENABLED) -> Mapping[str, object]:
-        """One sweep of the pod at ``root``."""
+    async def sweep(self, root: str, state: PodState = PodState.ENABLED, *, page: int = PAGE) -> Mapping[str, object]:
+        """One sweep of the pod at ``root``, so many objects at once."""
         services = (Service.COMPUTE, Service.BLOCK_STORAGE, Service.NETWORK)
         endpoints = {service: Endpoint(service=service, url=root) for service in services}
         async with transaction(self.engine) as connection:
@@ -102,7 +102,7 @@ class World:
             queue=self.queue,
             owner=Owner(),
         )
-        return await Sweeps(reach, Inventory(clients, registry), in_flight_s=0).agree(run())
+        return await Sweeps(reach, Inventory(clients, registry, page=page), in_flight_s=0).agree(run())
 
     async def known(self) -> set[str]:
         """Central ids of all routings of servers and volumes."""
@@ -272,3 +272,69 @@ async def test_a_part_that_nobody_can_make_sense_of_does_not_end_the_others(
     assert "port" in report["seen"]  # type: ignore[operator]
     assert "Traceback" in caplog.text
     assert JobType.SWEEP not in [job for job, _ in await world.filed()]
+
+
+class Crowd:
+    """So many servers and copies of networks, all of them written down and as they should be; and who asks for them."""
+
+    def __init__(self, world: World, count: int) -> None:
+        self.world = world
+        self.calls = 0
+        described = {"name": "n", "admin_state_up": True, "mtu": 1450, "provider:network_type": "flat"}
+        names = [f"{number:08}-0000-4000-8000-000000000000" for number in range(count)]
+        self.lists: dict[str, list[dict[str, object]]] = {
+            "servers": [{"id": name, "tenant_id": DEMO} for name in names],
+            "originals": [{"id": name, "project_id": DEMO, **described} for name in names],
+            "copies": [
+                {"id": f"in-{name}", "project_id": "service", "description": mark(name), **described} for name in names
+            ],
+        }
+
+    async def write_down(self) -> None:
+        """The routings, older than the sweep."""
+        row = {"pod_id": POD, "project_id": DEMO, "created_at": datetime(2026, 1, 1, tzinfo=UTC), "details": {}}
+        names = [str(one["id"]) for one in self.lists["servers"]]
+        rows = [{**row, "kind": "server", "central_id": name, "pod_resource_id": name} for name in names]
+        rows += [{**row, "kind": "network", "central_id": name, "pod_resource_id": f"in-{name}"} for name in names]
+        async with transaction(self.world.engine) as connection:
+            await connection.execute(tables.routings.delete())
+            await connection.execute(tables.routings.insert(), rows)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """As the pod, and as the centre, page by page."""
+        self.calls += 1
+        if request.path == "/v2.1/servers/detail":
+            return self._page(request, "servers", self.lists["servers"])
+        if request.path != "/v2.0/networks":
+            return await self.world.answer(request)
+        asked = set(request.query.getall("id", []))
+        if not asked:
+            return self._page(request, "networks", self.lists["copies"])
+        return self._page(request, "networks", [one for one in self.lists["originals"] if one["id"] in asked])
+
+    @staticmethod
+    def _page(request: web.Request, key: str, items: list[dict[str, object]]) -> web.StreamResponse:
+        ids = [one["id"] for one in items]
+        begin = ids.index(request.query["marker"]) + 1 if "marker" in request.query else 0
+        end = begin + int(request.query["limit"])
+        more = {f"{key}_links": [{"rel": "next", "href": "/"}]} if end < len(items) else {}
+        return web.json_response({key: items[begin:end], **more})
+
+
+async def test_calls_grow_with_pages_and_not_with_what_is_in_them(world: World) -> None:
+    """A page costs one call, and one to the centre where it is of copies, whatever its size."""
+
+    async def calls(count: int, page: int) -> int:
+        crowd = Crowd(world, count)
+        await crowd.write_down()
+        async with serving(crowd.answer) as port:
+            report = await world.sweep(f"http://127.0.0.1:{port}", page=page)
+        seen: Any = report["seen"]
+        assert (report["incomplete"], report["found"]) == ({}, [])
+        assert (seen["server"], seen["network"]) == (count, count)
+        return crowd.calls
+
+    few = await calls(10, 100)
+    assert await calls(100, 100) == few
+    assert await calls(100, 50) == few + 3
+    assert await calls(100, 20) == few + 3 * 4
