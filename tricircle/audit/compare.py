@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from tricircle.audit.findings import NOBODY, Finding, Holding, What
+from tricircle.audit.findings import MALFORMED, NOBODY, Finding, Holding, What
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import subnet_ids
 from tricircle.copies.origins import is_unbound_claim
@@ -62,8 +62,6 @@ class Known:
     awaited: Container[str] = ()
 
 
-#: What it leads to when a pod sends something that its service would not.
-_MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 _USED = "its original is gone at the centre, and a server uses it"
 
 
@@ -109,7 +107,7 @@ def copies(page: Sequence[Holding], known: Known, shape: Shape, kind: Kind) -> I
         row = known.rows.get(holding.pod_resource_id)
         try:
             found = _written(row, holding, known, shape) if row is not None else _loose(holding, known, shape, kind)
-        except _MALFORMED as error:
+        except MALFORMED as error:
             # One object that is no such thing must not keep the others from being looked at.
             found = _of_holding(What.UNREADABLE, holding, kind, f"{type(error).__name__}: {error}"[:200])
         if found is not None:

@@ -56,6 +56,8 @@ class What(StrEnum):
     IN_USE = "in_use"  # an orphan or a duplicate that servers use: reported, not touched
 
 
+#: What it leads to when a pod sends something that its service would not.
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 #: Where no project is known.
 NOBODY = ProjectId("")
 #: What is only reported.

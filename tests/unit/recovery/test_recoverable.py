@@ -173,6 +173,14 @@ def test_members_of_a_group_are_known_by_the_addresses_of_all_ports() -> None:
     assert why(address_groups(POD, [members()], declared(groups={}))) is Why.UNKNOWN
 
 
+def test_one_malformed_object_does_not_end_a_recovery() -> None:
+    known = declared(groups={"G": GROUP, "H": {**GROUP, "id": "H"}})
+    other = held(Kind.ADDRESS_GROUP, "h1", "H", OWNER, name="tricircle-H", addresses=[])
+    found = address_groups(POD, [members(addresses=["nonsense"]), other], known)
+    assert list(found.facts) == ["H"]
+    assert [(one.holding.pod_resource_id, one.why) for one in found.strangers] == [("a1", Why.UNREADABLE)]
+
+
 def test_a_group_is_whole_when_its_rules_name_the_members() -> None:
     whole = only(groups(POD, [group()], declared(), address_groups(POD, [members()], declared())))
     assert whole.job is None
