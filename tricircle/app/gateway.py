@@ -168,6 +168,7 @@ class _Carriers:
             jobs=rooms.queue,
             locator=Locator(rooms.pools, rooms.registry, rooms.routings, deadline_s=chosen.list_deadline_s),
             list_deadline_s=chosen.list_deadline_s,
+            in_flight_s=chosen.in_flight_s,
             ranges=ranges,
         )
 
