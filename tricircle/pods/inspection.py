@@ -275,10 +275,22 @@ class Inspection:
     async def _tokens(self, pod: Pod, _deadline: Deadline) -> list[Finding]:
         text = "application credentials with access rules work only where [keystone_authtoken] service_type is set"
         remedy = "set service_type in the pod's services if users need them"
+        below = sorted(one.service for one in pod.endpoints.values() if one.service in _OF_USERS and _is_below(one.url))
+        if below:
+            text += f"; {', '.join(below)} hold rules against a path with more in front than users write"
+            remedy += ", and let these services stand at the root of an address"
         return [_finding(pod, "tokens", Level.NOTE, text, remedy)]
 
     def _as_service(self, pod: Pod, service: Service) -> ServiceClient:
         return self._clients.as_service(self._registry.target(pod, service))
+
+
+#: Where a call goes on with a user's own token.
+_OF_USERS = (Service.COMPUTE, Service.BLOCK_STORAGE, Service.NETWORK, Service.IMAGE)
+
+
+def _is_below(url: str) -> bool:
+    return urlsplit(url).path.strip("/") != ""
 
 
 #: Where a service tells its zones: path, key of the list, key of a zone's name.
