@@ -3,8 +3,11 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.client import HTTPConnection, HTTPResponse
+from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +22,7 @@ from tests.functional.region_world import (
     Caller,
     Json,
     Region,
+    ask,
     at_once,
     eventually,
     unique,
@@ -40,28 +44,43 @@ LIFE_S = min(20.0 * PATIENCE, 45.0)
 class Begun:
     """A call that a door has let in, and of whose body the second half is not sent yet."""
 
-    def __init__(self, caller: Caller, method: str, service: str, path: str, body: bytes | Json) -> None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    def __init__(self, caller: Caller, method: str, service: str, path: str, body: Json) -> None:
+        data = json.dumps(body).encode()
         url = urlsplit(caller.roots[service] + path)
         self._rest = data[len(data) // 2 :]
         self._connection = HTTPConnection(url.hostname or "", url.port, timeout=180)
         self._connection.putrequest(method, url.path)
-        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
-        headers = {"X-Auth-Token": caller.token, "Content-Type": kind, "Content-Length": str(len(data))}
-        if service in VERSIONS:
-            headers["OpenStack-API-Version"] = VERSIONS[service]
+        headers = {
+            "X-Auth-Token": caller.token,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+            "OpenStack-API-Version": VERSIONS[service],
+        }
         for name, value in headers.items():
             self._connection.putheader(name, value)
         self._connection.endheaders(data[: len(data) // 2])
 
-    def finish(self, status: int) -> bytes:
-        """Send the rest; the body of the answer, which must have this status."""
+    def finish(self) -> Json:
+        """Send the rest; the body of the answer, which must be 202."""
         self._connection.send(self._rest)
         answer: HTTPResponse = self._connection.getresponse()
         body = answer.read()
         self._connection.close()
-        assert answer.status == status, (answer.status, body)
-        return body
+        assert answer.status == 202, (answer.status, body)
+        found: Json = json.loads(body)
+        return found
+
+
+def uploaded(caller: Caller, image_id: str, last: Event) -> int:
+    """The status of an upload that goes on little by little until ``last`` is set: Glance waits for no byte long."""
+
+    def data() -> Iterator[bytes]:
+        while not last.wait(0.5):
+            yield b"tricircle" * 100
+        yield b"."
+
+    headers = {"X-Auth-Token": caller.token, "Content-Type": "application/octet-stream"}
+    return ask("PUT", f"{caller.roots['image']}/images/{image_id}/file", headers=headers, data=data()).status_code
 
 
 def test_what_was_begun_in_time_is_finished(tenant: Tenant, flavor: Json, image_id: str, region: Region) -> None:
@@ -82,24 +101,27 @@ def test_what_was_begun_in_time_is_finished(tenant: Tenant, flavor: Json, image_
     volume = {"size": 1, "name": unique(), "availability_zone": "az1", "imageRef": image_id}
     snapshot = {"createImage": {"name": unique(), "metadata": {}}}
     begun = (
-        (Begun(caller, "POST", "compute", "/servers", {"server": server}), 202),
-        (Begun(caller, "POST", "block-storage", "/volumes", {"volume": volume}), 202),
-        (Begun(caller, "POST", "compute", f"/servers/{older}/action", snapshot), 202),
-        (Begun(caller, "PUT", "image", f"/images/{upload}/file", b"tricircle" * 10_000), 204),
+        Begun(caller, "POST", "compute", "/servers", {"server": server}),
+        Begun(caller, "POST", "block-storage", "/volumes", {"volume": volume}),
+        Begun(caller, "POST", "compute", f"/servers/{older}/action", snapshot),
     )
-    until_ended(region, caller)
-    answers = at_once([partial(one.finish, status) for one, status in begun])
-    booted = json.loads(answers[0])["server"]["id"]
-    made = json.loads(answers[1])["volume"]["id"]
-    taken = json.loads(answers[2])["image_id"]
+    ended = Event()
+    with ThreadPoolExecutor(1) as beside:
+        uploading = beside.submit(uploaded, caller, upload, ended)
+        try:
+            until_ended(region, caller)
+        finally:
+            ended.set()
+    assert uploading.result() == 204
+    answers = at_once([one.finish for one in begun])
+    booted, made, taken = answers[0]["server"]["id"], answers[1]["volume"]["id"], answers[2]["image_id"]
     assert caller("GET", "compute", "/servers").status_code == 401
     assert tenant.active(booted)["status"] == "ACTIVE"
     assert [one["id"] for one in here.list("network", "ports", device_id=booted)]
     assert tenant.reached("block-storage", f"/volumes/{made}", "volume", "available")["status"] == "available"
     for image in (taken, upload):
-        eventually(
-            lambda i=image: here.good("GET", "image", f"/images/{i}")["status"], lambda seen: seen == "active", image
-        )  # type: ignore[misc]
+        look = partial(here.good, "GET", "image", f"/images/{image}")
+        eventually(look, lambda seen: seen["status"] == "active", image)
         assert here.delete("image", f"/images/{image}") == 204
 
 
