@@ -243,4 +243,4 @@ def test_a_service_that_does_not_know_its_name_is_said_to(tenant: Tenant) -> Non
         assert answer.status_code == 403, (answer.url, answer.status_code, answer.text)
         assert "access rules" in answer.text
         assert not any(pod in answer.text for pod in ("Pod1", "Pod2"))
-    assert tenant.here.list("block-storage", "volumes") == []
+    assert tenant.here.list("block-storage", "volumes", name=made["volume"]["name"]) == []
