@@ -50,7 +50,7 @@ from tricircle.road.route import Locator
 from tricircle.road.versions import OlderPods, Ranges
 from tricircle.road.vouching import Vouching
 from tricircle.store.engine import ping
-from tricircle.upstream.pool import LINK_HOST
+from tricircle.upstream.head import LINK_HOST
 
 
 def gateway(settings: Settings) -> ASGIApp:
