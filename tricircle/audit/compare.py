@@ -130,8 +130,8 @@ def _loose(holding: Holding, known: Known, shape: Shape, kind: Kind) -> Finding 
     if holding.central_id is None:
         return None  # not ours
     other = known.others.get(holding.central_id)
-    if other is not None and not other.is_bound:
-        return None  # an attempt: under way, or found among the rows
+    if other is not None and (not other.is_bound or other.pod_resource_id == holding.pod_resource_id):
+        return None  # an attempt: under way, or found among the rows; or bound a moment ago
     if holding.created_at is not None and holding.created_at > known.before:
         return None
     central = known.central.get(holding.central_id)
