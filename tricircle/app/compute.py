@@ -136,7 +136,7 @@ def compute_door(
         ),
         versions=Versions(carrier=carrier),
         images=ImageLinks(carrier=carrier, image_base=image_base),
-        storage=StorageProxies(carrier=carrier, make_volume=storage.volume, make_snapshot=storage.snapshot),
+        storage=StorageProxies(carrier=carrier, policies=policies, volume=storage.volume, snapshot=storage.snapshot),
     )
     return rows.door(specials)
 
