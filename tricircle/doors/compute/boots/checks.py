@@ -69,6 +69,7 @@ class Checks:
         members = await self._members(group_of)
         found_nics = value(nics.result())
         hinted = await self._choice.hinted(wanted, found_nics)
+        hinted = _common(hinted, await self._choice.wired(wanted, found_nics, deadline))
         return Parts(
             flavor=found_flavor,
             images=found_images,
