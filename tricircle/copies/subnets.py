@@ -18,7 +18,7 @@ Natural key: the CIDR within the network's copy.
 import logging
 from collections.abc import Iterable
 
-from tricircle.context import Deadline, ProjectId
+from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.addresses import Addresses, Slice
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
 from tricircle.copies.dhcp_agents import may_be_several, serving
@@ -27,6 +27,7 @@ from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
+from tricircle.ledger.routings import Routings
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import NETWORK_ID, Kind, Routing
@@ -113,6 +114,16 @@ def home_of(copies: Iterable[Routing]) -> int | None:
     return min(claiming or [copy.id for copy in bound], default=None)
 
 
+async def living_elsewhere(routings: Routings, subnet_ids: Iterable[str], pod_id: PodId) -> set[str]:
+    """Those of the subnets that another pod has, and that can be in no second one."""
+    found = set()
+    for subnet_id in subnet_ids:
+        copies = await routings.copies_of(Kind.SUBNET, subnet_id)
+        if any(copy.details.get("is_automatic") and copy.pod_id != pod_id for copy in copies):
+            found.add(subnet_id)
+    return found
+
+
 class Subnets:
     """Copies of subnets."""
 
@@ -147,6 +158,7 @@ class Subnets:
             subnet = await self._reach.central.subnet(subnet_id, deadline=deadline)
             if is_automatic(subnet):
                 await self._refuse_second_pod(pod, subnet_id)
+                await self._refuse_second_network(pod, subnet)
                 continue
             is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, subnet_id)) is None
             count = addresses_needed(subnet, is_home=is_home)
@@ -241,11 +253,13 @@ class Subnets:
     async def _refuse_second_pod(self, pod: Pod, subnet_id: str) -> None:
         zone = await self._reach.zone_elsewhere(Kind.SUBNET, subnet_id, pod)
         if zone is not None:
-            where = f": it is in {zone}" if zone else ""
-            raise ConflictError(
-                f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span availability "
-                f"zones{where}."
-            )
+            raise _cannot_span(subnet_id, zone)
+
+    async def _refuse_second_network(self, pod: Pod, subnet: Body) -> None:
+        """The subnet may be about to come to the pod that has the network: ports there have addresses of it already."""
+        zone = await self._reach.zone_elsewhere(Kind.NETWORK, text(subnet, "network_id"), pod)
+        if zone is not None:
+            raise _cannot_span(text(subnet, "id"), zone)
 
     async def _settle_home(self, routing: Routing) -> None:
         """When two pods claim the tenant's gateway, the one that claimed it later gets a job."""
@@ -335,6 +349,13 @@ class Subnets:
         except NotFoundError:
             return True
         return False
+
+
+def _cannot_span(subnet_id: str, zone: str) -> ConflictError:
+    where = f": it is in {zone}" if zone else ""
+    return ConflictError(
+        f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span availability zones{where}."
+    )
 
 
 def _refused(pod: Pod, subnet_id: str) -> ConflictError:

@@ -147,10 +147,17 @@ def address_groups(pod: Pod, holdings: Iterable[Holding], declared: Declared) ->
     return sort(pod, holdings, {**declared.groups, **declared.address_groups}, judge, make)
 
 
-def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared, remotes: Sorted) -> Sorted:
+def groups(
+    pod: Pod,
+    holdings: Iterable[Holding],
+    declared: Declared,
+    remotes: Sorted,
+    shares: Mapping[str, frozenset[str]] = MappingProxyType({}),
+) -> Sorted:
     """Security groups. Those whose rules are not the centre's are not whole: a job, or the next use, fills them.
 
     :param remotes: the address groups of the pod
+    :param shares: as of networks
     """
     bodies: dict[str, Body] = {}
 
@@ -159,7 +166,9 @@ def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared, remotes: S
 
     def make(holding: Holding, group: Body) -> Fact:
         bodies[text(group, "id")] = holding.body
-        return _copy(pod, Kind.SECURITY_GROUP, holding, group, {}, agrees=False)
+        projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
+        details: dict[str, object] = {"projects": projects} if projects else {}
+        return _copy(pod, Kind.SECURITY_GROUP, holding, group, details, agrees=False)
 
     found = sort(pod, holdings, declared.groups, judge, make)
     named = {

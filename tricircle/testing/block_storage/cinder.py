@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from tricircle.testing.block_storage.qos_specs import QosSpecs
+from tricircle.testing.block_storage.volume_groups import VolumeGroups
+from tricircle.testing.block_storage.volume_hosts import VolumeHosts
+from tricircle.testing.block_storage.volume_quotas import VolumeQuotas
+from tricircle.testing.block_storage.volume_transfers import VolumeTransfers
+from tricircle.testing.block_storage.volume_types import VolumeTypes
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import Manner, matching, next_href, page
 from tricircle.testing.microversions import Microversions, fault
-from tricircle.testing.qos_specs import QosSpecs
-from tricircle.testing.volume_groups import VolumeGroups
-from tricircle.testing.volume_hosts import VolumeHosts
-from tricircle.testing.volume_quotas import VolumeQuotas
-from tricircle.testing.volume_transfers import VolumeTransfers
-from tricircle.testing.volume_types import VolumeTypes
 
 VERSIONS = Microversions(word="volume", minimum=(3, 0), maximum=(3, 71))
 _SORT_KEYS = {name: name for name in ("created_at", "id", "name", "size", "status", "updated_at", "host",
@@ -144,7 +144,7 @@ class Cinder:
             raise Refusal(400, f"Availability zone '{zone}' is invalid.")
         self.quotas.check(asked.caller.project_id, int(size or 0))
         owner = asked.caller.user_id, asked.caller.project_id
-        made = self._new_volume(owner, given, int(size or 0), kind or self.types.default())
+        made = self._new_volume(owner, given, int(size or 0), kind or self.types.default(owner[1]))
         shown = self._shown(asked, made)
         for key in ("os-vol-tenant-attr:tenant_id", "os-vol-host-attr:host"):
             shown.pop(key, None)  # only lists and single volumes have them
@@ -156,7 +156,7 @@ class Cinder:
     def build(self, device: Json, owner: tuple[str, str]) -> Json:
         """Make the volume of a new server's block device, as Nova does for ``owner`` (user, project)."""
         snapshot_id = device.get("uuid") if device["source_type"] == "snapshot" else None
-        kind, size = self.types.default(), device.get("volume_size")
+        kind, size = self.types.default(owner[1]), device.get("volume_size")
         if snapshot_id is not None:
             size = size or self.snapshots[snapshot_id]["size"]
             kind = self.types.stored[self._source_volume("snapshot_id", snapshot_id)["_type"]]
@@ -346,7 +346,7 @@ class Cinder:
 
     def manage(self, asked: Asked, given: Json, size: int) -> Json:
         """A volume of something that was there before, as it is shown."""
-        kind = self.types.wanted(asked, given.get("volume_type")) or self.types.default()
+        kind = self.types.wanted(asked, given.get("volume_type")) or self.types.default(asked.caller.project_id)
         made = self._new_volume((asked.caller.user_id, asked.caller.project_id), given, size, kind)
         return self._shown(asked, made)
 
