@@ -186,7 +186,7 @@ def _servers(
 ) -> ServerSpecials:
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
-    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images)
+    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images, networks=networks)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
     items = ItemLimits(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
     storage = server_storage(rooms, carrier)
