@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what does the copy of a port consist, and does the pod still carry the port? Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from tricircle.copies.bodies import Body, changed, mark, rows, text, words
@@ -74,6 +74,11 @@ def difference(wanted: Body, present: Body) -> dict[str, object]:
         ]
         found["extra_dhcp_opts"] = rows(wanted, "extra_dhcp_opts") + gone
     return found
+
+
+def without(port: Body, subnets: Collection[str]) -> Body:
+    """The port without its addresses of these subnets."""
+    return {**port, "fixed_ips": [ip for ip in rows(port, "fixed_ips") if ip["subnet_id"] not in subnets]}
 
 
 def details_of(port: Body, pod: Pod) -> dict[str, object]:

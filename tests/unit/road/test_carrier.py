@@ -138,9 +138,9 @@ async def test_items_are_shaped_and_errors_are_not() -> None:
     answer = await there.carrier.route(request("GET", f"/servers/{ID}", params={"server_id": ID}), row)
     assert isinstance(answer.body, bytes)
     assert msgspec.json.decode(answer.body) == {"server": {"id": ID, "zone": "az2", "known": "ready"}}
-    there.upstreams.said["id-Pod2", path] = json_reply(409, {"server": {"id": ID}})
+    there.upstreams.said["id-Pod2", path] = json_reply(409, {"server": {"id": ID, "message": "no"}})
     answer = await there.carrier.route(request("GET", f"/servers/{ID}", params={"server_id": ID}), row)
-    assert answer.body == b'{"server":{"id":"' + ID.encode() + b'"}}'
+    assert answer.body == b'{"server":{"id":"' + ID.encode() + b'","message":"no"}}'
     assert prepared == [1]
 
 
@@ -255,7 +255,7 @@ async def test_what_a_service_refuses_anyway_it_refuses_before_it_looks_for_a_ma
 
     there = World((ONE, TWO))
     for one in (ONE, TWO):
-        there.upstreams.said[one.id, "/v2.1/servers"] = json_reply(403, {"forbidden": {"code": 403}})
+        there.upstreams.said[one.id, "/v2.1/servers"] = json_reply(403, {"forbidden": {"code": 403, "message": "no"}})
     listing = Listing(paging=Paging.NOVA)
     row = Row(("GET",), "/servers", Behaviour.GATHER, kind=Kind.SERVER, collection="servers", listing=listing)
     asked = request("GET", "/servers", query="marker=nobodys&limit=5&a=b")

@@ -52,7 +52,9 @@ async def test_a_proxys_404_is_not_believed() -> None:
 async def test_a_404_of_a_path_with_a_slash_behind_the_id_is_handed_on(method: str) -> None:
     """It is no path of the service's: the service says so without naming the resource, which is still there."""
     there = world()
-    there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}/"] = Reply(status=404, headers=[], body=b"404 Not Found")
+    there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}/"] = Reply(
+        status=404, headers=[], body=b"404 Not Found\n\nNo.\n"
+    )
     answer = await there.carrier.route(request(method, f"/servers/{ID}/", params={"server_id": ID}), SERVER_ROW)
     assert answer.status == 404
     assert (Kind.SERVER, ID) in there.routings.rows

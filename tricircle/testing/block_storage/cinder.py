@@ -144,7 +144,7 @@ class Cinder:
             raise Refusal(400, f"Availability zone '{zone}' is invalid.")
         self.quotas.check(asked.caller.project_id, int(size or 0))
         owner = asked.caller.user_id, asked.caller.project_id
-        made = self._new_volume(owner, given, int(size or 0), kind or self.types.default())
+        made = self._new_volume(owner, given, int(size or 0), kind or self.types.default(owner[1]))
         shown = self._shown(asked, made)
         for key in ("os-vol-tenant-attr:tenant_id", "os-vol-host-attr:host"):
             shown.pop(key, None)  # only lists and single volumes have them
@@ -156,7 +156,7 @@ class Cinder:
     def build(self, device: Json, owner: tuple[str, str]) -> Json:
         """Make the volume of a new server's block device, as Nova does for ``owner`` (user, project)."""
         snapshot_id = device.get("uuid") if device["source_type"] == "snapshot" else None
-        kind, size = self.types.default(), device.get("volume_size")
+        kind, size = self.types.default(owner[1]), device.get("volume_size")
         if snapshot_id is not None:
             size = size or self.snapshots[snapshot_id]["size"]
             kind = self.types.stored[self._source_volume("snapshot_id", snapshot_id)["_type"]]
@@ -346,7 +346,7 @@ class Cinder:
 
     def manage(self, asked: Asked, given: Json, size: int) -> Json:
         """A volume of something that was there before, as it is shown."""
-        kind = self.types.wanted(asked, given.get("volume_type")) or self.types.default()
+        kind = self.types.wanted(asked, given.get("volume_type")) or self.types.default(asked.caller.project_id)
         made = self._new_volume((asked.caller.user_id, asked.caller.project_id), given, size, kind)
         return self._shown(asked, made)
 

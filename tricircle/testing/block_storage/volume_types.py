@@ -14,6 +14,8 @@ class VolumeTypes:
     def __init__(self, is_in_use: Callable[[str], bool]) -> None:
         self.stored: dict[str, Json] = {}
         self._is_in_use = is_in_use
+        #: Ids of types by project: those that projects have as their defaults.
+        self.defaults: dict[str, str] = {}
         self._new_type({"name": "__DEFAULT__", "description": "Default Volume Type"})
 
     def routes(self) -> Sequence[Route]:
@@ -29,6 +31,9 @@ class VolumeTypes:
             route("GET", "/types/{type_id}/extra_specs", self._specs),
             route("POST", "/types/{type_id}/extra_specs", self._set_specs),
             route("DELETE", "/types/{type_id}/extra_specs/{key}", self._unset_spec),
+            route("GET", "/default-types", self._list_defaults),
+            route("PUT", "/default-types/{project_id}", self._set_default),
+            route("DELETE", "/default-types/{project_id}", self._unset_default),
             route("GET", "/types/{type_id}/encryption", self._encryption),
             route("POST", "/types/{type_id}/encryption", self._encrypt),
             route("PUT", "/types/{type_id}/encryption/{encryption_id}", self._reencrypt),
@@ -58,7 +63,7 @@ class VolumeTypes:
         return Said(body={"volume_type": self._type_shown(asked, self._new_type(given))})
 
     def _show_type(self, asked: Asked, type_id: str) -> Said:
-        kind = self.default() if type_id == "default" else self._type(asked, type_id)
+        kind = self.default(asked.caller.project_id) if type_id == "default" else self._type(asked, type_id)
         return Said(body={"volume_type": self._type_shown(asked, kind)})
 
     def _update_type(self, asked: Asked, type_id: str) -> Said:
@@ -75,8 +80,29 @@ class VolumeTypes:
         self._type(asked, type_id)
         if self._is_in_use(type_id):
             raise Refusal(400, "Target volume type is still in use.")
+        if type_id in self.defaults.values():
+            raise Refusal(400, f"The volume type {type_id} is a default volume type and cannot be deleted.")
         del self.stored[type_id]
         return Said(status=202)
+
+    def _list_defaults(self, asked: Asked) -> Said:
+        asked.need_admin("volume_extension:default_get_all")
+        shown = [{"project_id": project, "volume_type_id": kind} for project, kind in self.defaults.items()]
+        return Said(body={"default_types": shown})
+
+    def _set_default(self, asked: Asked, project_id: str) -> Said:
+        asked.need_admin("volume_extension:default_set_or_update")
+        named = asked.part("default_type")["volume_type"]
+        kind = next((one["id"] for one in self._types_of(asked) if named in (one["id"], one["name"])), None)
+        if kind is None:
+            raise Refusal(400, f"Volume type with name {named} could not be found.")
+        self.defaults[project_id] = kind
+        return Said(body={"default_type": {"project_id": project_id, "volume_type_id": kind}})
+
+    def _unset_default(self, asked: Asked, project_id: str) -> Said:
+        asked.need_admin("volume_extension:default_unset")
+        self.defaults.pop(project_id, None)
+        return Said(status=204)
 
     def _type_access(self, asked: Asked, type_id: str) -> Said:
         asked.need_admin("volume_extension:volume_type_access:addProjectAccess")
@@ -160,9 +186,10 @@ class VolumeTypes:
         by_name = "" if re.fullmatch(r"[0-9a-f-]{36}", str(wanted)) else "with name "
         raise Refusal(404, f"Volume type {by_name}{wanted} could not be found.")
 
-    def default(self) -> Json:
-        """The type of a volume for which none is named."""
-        return next(iter(self.stored.values()))
+    def default(self, project_id: str) -> Json:
+        """The type of a project's volume for which none is named: its own default, or the pod's."""
+        own = self.defaults.get(project_id)
+        return next(iter(self.stored.values())) if own is None else self.stored[own]
 
     def _type_shown(self, asked: Asked, kind: Json) -> Json:
         shown = {key: value for key, value in kind.items() if not key.startswith("_")}

@@ -20,7 +20,7 @@ from tricircle.doors.compute.boots.order import Order
 from tricircle.doors.compute.needs import JobFiles, KnownRoutings
 from tricircle.doors.compute.pod_faults import check_answered, refused, rename
 from tricircle.doors.compute.servers.down_cells import booted
-from tricircle.doors.compute.together import caught, settled, value, with_own_time
+from tricircle.doors.compute.together import caught, settled, unsent, value, with_own_time
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
@@ -75,7 +75,7 @@ class Boot:
         :raises OutcomeUnknownError: sent without an answer
         """
         started = time.perf_counter()
-        naming, claim = await self._prepare(order)
+        naming, claim = await unsent(self._prepare(order))
         order.request.timings["copies"] = (time.perf_counter() - started) * 1000
         made: list[Made] = []
         outcome = await caught(self._one(order, naming, claim, 0))
@@ -85,7 +85,7 @@ class Boot:
             and await forget_vanished(self._copies, order)
         ):
             # An operator had deleted in the pod what the boot names: it is made anew.
-            naming, claim = await self._prepare(order)
+            naming, claim = await unsent(self._prepare(order))
             outcome = await caught(self._one(order, naming, claim, 0))
         while isinstance(outcome, Made):
             made.append(outcome)
@@ -132,8 +132,9 @@ class Boot:
         """Ask the pod for one server. A reply is its refusal; the ports are released then."""
         name = f"{order.wanted.name}-{index + 1}" if order.count > 1 else None
         naming = replace(naming, networks=claim.pod_networks() or "none", name=name)
-        request, body = _versioned(order.request, pod_document(order.wanted, naming), has_nics=bool(claim.ports))
         try:
+            document = pod_document(order.wanted, naming, order.request.microversion)
+            request, body = _versioned(order.request, document, has_nics=bool(claim.ports))
             reply = await order.share.send(self._sent(request, order.pod, body))
         except (OutcomeUnknownError, BadUpstreamAnswerError):
             raise  # a server may have come to be, and it has the ports: the claim's job sees what came of it

@@ -14,6 +14,7 @@ from tricircle.doors.compute.needs import (
     KeypairCopies,
     ProjectBindings,
     ServerGroupCopies,
+    ServerStorage,
     VanishedCopies,
     VolumeTypeCopies,
 )
@@ -30,6 +31,7 @@ class BootCopies:
     keypairs: KeypairCopies
     server_groups: ServerGroupCopies
     volume_types: VolumeTypeCopies
+    storage: ServerStorage
     images: ImageCopies
     vanished: VanishedCopies
 
@@ -46,6 +48,7 @@ async def named(copies: BootCopies, order: Order) -> PodNaming:
         server_group = group.create_task(caught(_server_group(copies, order)))
         types = group.create_task(caught(_volume_types(copies, order)))
         images = group.create_task(caught(_images(copies, order)))
+        wanted = group.create_task(caught(copies.storage.ensure_types(context, pod, order.volumes)))
     value(keypair.result())
     return PodNaming(
         flavor_id=value(flavor.result()),
@@ -54,6 +57,7 @@ async def named(copies: BootCopies, order: Order) -> PodNaming:
         hints=hints_in(pod, order.wanted, value(server_group.result())),
         volume_types=value(types.result()),
         images=value(images.result()),
+        image_types=value(wanted.result()),
     )
 
 
