@@ -16,7 +16,13 @@ from tricircle.doors.compute.boots.boot_request import BootRequest
 from tricircle.doors.compute.boots.nics import Nic
 from tricircle.doors.compute.needs import ImageCopies, KnownPods, PodSelection
 from tricircle.doors.compute.networks import Networks
-from tricircle.errors import InvalidRequestError, NotAcceptableError, NotFoundError, NoValidPodError, UnavailableError
+from tricircle.errors import (
+    InvalidRequestError,
+    NotAcceptableError,
+    NotFoundError,
+    NoValidPodError,
+    UnavailableError,
+)
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.pods.capacity import Demand
