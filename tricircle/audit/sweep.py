@@ -15,34 +15,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from tricircle.audit import compare
+from tricircle.audit import compare, ports
 from tricircle.audit.centre import Centre
+from tricircle.audit.expectations import Expectations
 from tricircle.audit.findings import NOBODY, Finding, Holding, Part, What
 from tricircle.audit.inventory import OWNED, Inventory
 from tricircle.audit.repair import Repair
 from tricircle.audit.seen import Seen
-from tricircle.audit.shapes import (
-    AddressGroupShape,
-    FlavorShape,
-    GroupShape,
-    ImageShape,
-    NetworkShape,
-    PolicyShape,
-    PortShape,
-    SubnetShape,
-    TrunkShape,
-    VolumeTypeShape,
-)
-from tricircle.audit.shares import Shares
-from tricircle.copies.address_groups import Remote, has_address_groups
-from tricircle.copies.addresses import Slice, slice_of
-from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
-from tricircle.copies.dhcp_agents import served
+from tricircle.copies.bodies import subnet_ids, text
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
-from tricircle.copies.security_group_rules import remote_groups
-from tricircle.copies.subnets import living_elsewhere
-from tricircle.copies.trunks import SUB_PORT_OWNER, tags
+from tricircle.copies.trunks import SUB_PORT_OWNER
 from tricircle.errors import (
     BadUpstreamAnswerError,
     OutcomeUnknownError,
@@ -110,10 +93,7 @@ class _Tour:
         self._incomplete: dict[str, str] = {}
         self._last_error: TricircleError | None = None
         self._alive: Seen | None = None
-        self._shares = Shares(reach, self._centre, pod, run.deadline)
-        self._slices: dict[str, Slice] = {}
-        self._served: Mapping[str, int] = {}
-        self._named = Seen()
+        self._expectations = Expectations(reach, self._centre, pod, run.deadline)
 
     async def go(self) -> Mapping[str, object]:
         """Everything, in order; the report."""
@@ -203,8 +183,8 @@ class _Tour:
         """Which networks are shared with whom, and with whom they should not be any more."""
         async for page in self._inventory.pages(self._pod, Part.RBAC_POLICY, deadline=self._deadline):
             self._pages += 1
-            await self._shares.add(page)
-        self._seen[Part.RBAC_POLICY.value] = len(self._shares.there)
+            await self._expectations.shares.add(page)
+        self._seen[Part.RBAC_POLICY.value] = len(self._expectations.shares.there)
 
     async def _copies(self, kind: Kind) -> None:
         if not self._inventory.holds(self._pod, kind):
@@ -214,8 +194,7 @@ class _Tour:
         if kind is Kind.NETWORK and Part.RBAC_POLICY.value not in self._seen:
             return  # what is shared is not known
         if kind is Kind.SUBNET:
-            await self._read_slices()
-            self._served = await served(self._reach, self._pod, self._deadline)
+            await self._expectations.read_slices()
         started, seen = await self._reach.routings.now(), Seen()
         async for page in self._inventory.pages(self._pod, kind, deadline=self._deadline):
             self._pages += 1
@@ -247,76 +226,15 @@ class _Tour:
             rows=rows_there, others=others, central=central, before=self._before(started), awaited=awaited
         )
         if kind is Kind.SECURITY_GROUP:
-            rules = [rule for one in page for rule in rows(one.body, "security_group_rules")]
-            self._named.add({text(rule, "remote_address_group_id") for rule in rules} - {""})
-        shape = await self._shape(kind, central, known.before)
+            self._expectations.name_groups(page)
+        shape = await self._expectations.shape(kind, central, known.before, read=self._seen)
         await self._act(compare.copies(page, known, shape, kind))
         if kind is Kind.IMAGE and self._alive is not None:
             await self._act(compare.homeless(page, known, self._alive))
         if kind is Kind.PORT and self._alive is not None:
-            await self._act(compare.let_go(page, known, self._alive))
+            await self._act(ports.let_go(page, known, self._alive))
         if kind in (Kind.PORT, Kind.TRUNK):
-            await self._act(compare.statuses(page, known, self._pod.name))
-
-    async def _shape(self, kind: Kind, central: Mapping[str, Body], before: datetime) -> compare.Shape:
-        """What copies of these originals look like."""
-        if kind is Kind.FLAVOR:
-            return FlavorShape()
-        if kind is Kind.VOLUME_TYPE:
-            return VolumeTypeShape()
-        if kind is Kind.IMAGE:
-            return ImageShape()
-        bodies = central.values()
-        if kind is Kind.TRUNK:
-            ports = {one for body in bodies for one in (text(body, "port_id"), *tags(body))}
-            return TrunkShape(pod=self._pod, ports=await self._bound(Kind.PORT, ports))
-        if kind is Kind.SECURITY_GROUP:
-            shares = self._shares.there if Part.RBAC_POLICY.value in self._seen else None
-            if not has_address_groups(self._pod):
-                return GroupShape(remotes=None, shares=shares, outlived=self._shares.outlived)
-            copies = await self._bound(Kind.ADDRESS_GROUP, {one for body in bodies for one in remote_groups(body)})
-            return GroupShape(
-                remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()},
-                shares=shares,
-                outlived=self._shares.outlived,
-            )
-        policy_ids = {text(body, "qos_policy_id") for body in bodies} - {""}
-        networks = await self._bound(Kind.NETWORK, {text(body, "network_id") for body in bodies} - {""})
-        if kind is Kind.PORT:
-            subnets = {one for body in bodies for one in subnet_ids(body)}
-            group_ids = {one for body in bodies for one in words(body, "security_groups")}
-            there = await self._bound(Kind.SUBNET, subnets)
-            return PortShape(
-                pod=self._pod,
-                networks=networks,
-                subnets=there,
-                elsewhere=await living_elsewhere(self._reach.routings, subnets - there.keys(), self._pod.id),
-                groups=await self._bound(Kind.SECURITY_GROUP, group_ids),
-                policies=await self._bound(Kind.QOS_POLICY, policy_ids),
-            )
-        owner = await self._reach.owner.project(self._reach.network(self._pod), self._deadline)
-        if kind is Kind.ADDRESS_GROUP:
-            named = self._named if Kind.SECURITY_GROUP.value in self._seen else None
-            return AddressGroupShape(owner=owner, named=named, before=before)
-        if kind is Kind.SUBNET:
-            return SubnetShape(owner=owner, slices=self._slices, served=self._served, networks=networks)
-        if kind is Kind.QOS_POLICY:
-            return PolicyShape(owner=owner)
-        policies = await self._bound(Kind.QOS_POLICY, policy_ids)
-        return NetworkShape(
-            pod=self._pod,
-            owner=owner,
-            shares=self._shares.there,
-            outlived=self._shares.outlived,
-            policies=policies,
-        )
-
-    async def _read_slices(self) -> None:
-        """Which addresses of which subnet the pod may use by itself."""
-        async for page in self._centre.slices_of(self._pod.name, deadline=self._deadline):
-            for port in page:
-                for subnet_id in subnet_ids(port):
-                    self._slices[subnet_id] = slice_of(port, subnet_id)
+            await self._act(ports.statuses(page, known, self._pod.name))
 
     # --- what the centre says of the pod ---------------------------------------------------------------------------
 
@@ -331,7 +249,7 @@ class _Tour:
             old = [port for port in page if not compare.is_young(port, self._before(started))]
             sub_ports.add(text(port, "id") for port in old if text(port, "device_owner") == SUB_PORT_OWNER)
             await self._act(
-                compare.at_centre(
+                ports.at_centre(
                     page,
                     alive=alive if alive is not None else Seen(),
                     subnets=await self._reach.routings.in_pod_by_central(Kind.SUBNET, subnets, self._pod.id),
@@ -340,10 +258,10 @@ class _Tour:
                 )
             )
         async for page in self._centre.claims(deadline=self._deadline):
-            await self._act(compare.unbound(page, self._before(started)))
+            await self._act(ports.unbound(page, self._before(started)))
         if len(sub_ports):
             async for trunks in self._centre.trunks(deadline=self._deadline):
-                await self._act(compare.astray(trunks, sub_ports, bound))
+                await self._act(ports.astray(trunks, sub_ports, bound))
         self._seen[_CENTRE] = count
 
     # --- all -------------------------------------------------------------------------------------------------------
@@ -358,9 +276,6 @@ class _Tour:
     async def _rows(self, kind: Kind, page: Sequence[Holding]) -> dict[str, Routing]:
         ids = [holding.pod_resource_id for holding in page]
         return await self._reach.routings.by_pod_resource(self._pod.id, kind, ids)
-
-    async def _bound(self, kind: Kind, ids: Collection[str]) -> dict[str, Routing]:
-        return await self._reach.routings.by_central(kind, ids, self._pod.id) if ids else {}
 
     async def _act(self, findings: Iterable[Finding]) -> None:
         for finding in findings:

@@ -2,21 +2,15 @@
 """Is everything called by its name that does not agree, and nothing that may be under way?"""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
+from tests.unit.audit.holdings import DEMO, NEW, NOW, holding, known, original, routing, state
 from tricircle.audit import compare
-from tricircle.audit.findings import Finding, Holding, What
+from tricircle.audit.findings import Holding, What
 from tricircle.audit.seen import Seen
-from tricircle.context import PodId, ProjectId
 from tricircle.model.routing import Kind, Routing, RoutingState
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LONG_AGO = NOW - timedelta(days=1)
-OLD = "2026-02-01T00:00:00Z"
-NEW = "2026-03-01T13:00:00Z"
-DEMO = ProjectId("demo")
 
 
 class Plain:
@@ -32,37 +26,6 @@ class Plain:
 
     def is_in_use(self, holding: Holding) -> bool:
         return bool(holding.body.get("used"))
-
-
-def routing(central_id: str, pod_id: str | None, *, id_: int = 1, kind: Kind = Kind.NETWORK) -> Routing:
-    return Routing(
-        id=id_, central_id=central_id, kind=kind, pod_id=PodId("p1"), project_id=DEMO, pod_resource_id=pod_id
-    )
-
-
-def state(row: Routing, *, is_held: bool = False, is_old: bool = True) -> RoutingState:
-    return RoutingState(routing=row, is_held=is_held, is_old=is_old)
-
-
-def holding(
-    pod_id: str, central_id: str | None, *, project: str = "demo", created_at: datetime = LONG_AGO, **body: object
-) -> Holding:
-    return Holding(
-        kind=Kind.NETWORK,
-        pod_resource_id=pod_id,
-        central_id=central_id,
-        project_id=ProjectId(project),
-        created_at=created_at,
-        body={"name": "web", **body},
-    )
-
-
-def original(name: str = "web", project: str = "demo", updated_at: str = OLD) -> dict[str, object]:
-    return {"name": name, "project_id": project, "updated_at": updated_at}
-
-
-def known(**values: object) -> compare.Known:
-    return compare.Known(**{"rows": {}, "before": NOW, **values})  # type: ignore[arg-type]
 
 
 def looked(held: Holding, what_is_known: compare.Known) -> list[What]:
@@ -147,71 +110,6 @@ def test_what_somebody_may_be_making_is_left_alone() -> None:
     young = holding("c1", "n1", created_at=NOW + timedelta(seconds=1))
     assert looked(young, known(central={"n1": original()})) == []
     assert looked(young, known()) == []
-
-
-def port(**values: object) -> dict[str, object]:
-    return {
-        "id": "p1",
-        "project_id": "demo",
-        "device_id": "s1",
-        "device_owner": "compute:az1",
-        "updated_at": OLD,
-        "fixed_ips": [{"subnet_id": "sub1", "ip_address": "10.0.0.5"}],
-        **values,
-    }
-
-
-def at_centre(*ports: dict[str, object], copies: tuple[str, ...] = (), subnets: tuple[str, ...] = ()) -> list[Finding]:
-    return list(compare.at_centre(list(ports), alive=("s1",), subnets=subnets, copies=copies, before=NOW))
-
-
-def test_a_port_of_a_living_server_has_a_copy() -> None:
-    assert at_centre(port(), copies=("p1",)) == []
-    assert [found.what for found in at_centre(port())] == [What.UNCOPIED]
-
-
-@pytest.mark.parametrize("owner", ["compute:az1", ""], ids=["given", "claimed"])
-def test_a_port_of_a_server_that_is_not_there_is_let_go(owner: str) -> None:
-    (found,) = at_centre(port(device_id="dead", device_owner=owner), copies=("p1",))
-    assert (found.what, found.kind, found.central_id) == (What.SERVERLESS, Kind.SERVER, "dead")
-
-
-def test_ports_of_young_claims_of_routers_and_of_nobody_are_left_alone() -> None:
-    assert at_centre(port(device_id="claim", updated_at=NEW)) == []
-    assert at_centre(port(device_id="r1", device_owner="network:router_interface")) == []
-    assert at_centre(port(device_id="", device_owner="")) == []
-
-
-def test_a_slice_needs_a_copy_of_its_subnet() -> None:
-    piece = port(id="sl", device_id="tricircle-ab", device_owner="network:dhcp")
-    (found,) = at_centre(piece)
-    assert (found.what, found.central_id, found.note) == (What.SLICE, "sub1", "sl")
-    assert at_centre(piece, subnets=("sub1",)) == []
-    assert at_centre({**piece, "updated_at": NEW}) == []
-    assert at_centre({**piece, "device_id": "dhcp-of-somebody"}) == []
-
-
-def test_a_server_that_lost_its_port_in_the_pod_lets_go_of_it() -> None:
-    rows = {"c1": routing("p1", "c1", kind=Kind.PORT)}
-    lost = holding("c1", "p1", device_id="")
-    there = known(rows=rows, central={"p1": port()})
-    assert [found.central_id for found in compare.let_go([lost], there, ("s1",))] == ["s1"]
-    assert list(compare.let_go([holding("c1", "p1", device_id="s1")], there, ("s1",))) == []
-    assert list(compare.let_go([lost], there, ())) == []
-    young = known(rows=rows, central={"p1": port(updated_at=NEW)})
-    assert list(compare.let_go([lost], young, ("s1",))) == []
-
-
-def test_a_status_that_a_job_awaits_is_nobody_elses_matter() -> None:
-    rows = {"c1": routing("p1", "c1", kind=Kind.PORT)}
-    central = {"p1": port(**{"status": "DOWN", "binding:host_id": "Pod1"})}
-    plugged = [holding("c1", "p1", status="ACTIVE")]
-    (found,) = compare.statuses(plugged, known(rows=rows, central=central), "Pod1")
-    assert (found.what, found.kind, found.central_id) == (What.STATUS, Kind.PORT, "p1")
-    for wish in ("plugged/s1", "port/p1", "changed/s1"):
-        assert list(compare.statuses(plugged, known(rows=rows, central=central, awaited={wish}), "Pod1")) == []
-    elsewhere = known(rows=rows, central=central, awaited={"plugged/s2", "port/p2"})
-    assert [one.central_id for one in compare.statuses(plugged, elsewhere, "Pod1")] == ["p1"]
 
 
 def test_ids_are_remembered_in_eight_bytes() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is seen to differ of a copy, of the kinds that need more than a comparison of fields?"""
 
-from tricircle.audit.shapes import GroupShape, SubnetShape
+from tricircle.audit.network_shapes import GroupShape, SubnetShape
 from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import Slice
 from tricircle.copies.subnets import wanted_subnet

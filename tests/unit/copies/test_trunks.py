@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tricircle.audit.compare import astray
 from tricircle.audit.findings import What
+from tricircle.audit.ports import astray
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.trunked import remove_port
 from tricircle.copies.trunks import Trunks, difference, trunk_of
