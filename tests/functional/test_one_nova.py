@@ -15,7 +15,7 @@ import requests
 from tests.functional.region_world import Caller, Json, Region, at_once, eventually, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending]
+pytestmark = pytest.mark.lab
 
 C = "compute"
 INCOMPLETE = "OpenStack-Incomplete-AZs"
@@ -93,14 +93,23 @@ class Side:
             self.caller.good("POST", C, f"{path}/action", {"lock": None})
 
     def pages(self, query: Mapping[str, object]) -> Iterator[list[str]]:
-        """The names on each page, each page by the link of the one before."""
+        """The names on each page, each page by the link of the one before.
+
+        Of what a query names more than once a real Nova's link repeats the last only (``_get_next_link`` of its
+        ``api/openstack/common.py`` puts it into a dictionary), and so leads to another list: there markers are used.
+        """
+        is_repeated = any(isinstance(value, list) for value in query.values())
         url, params = "/servers", dict(query)
         while url:
             answer = self._whole(url, params)
             assert answer.status_code == 200, answer.text
             body = answer.json()
             yield [one["name"] for one in body["servers"]]
-            url, params = next((link["href"] for link in body.get("servers_links", [])), ""), {}
+            link = next((link["href"] for link in body.get("servers_links", [])), "")
+            if is_repeated and link:
+                params["marker"] = body["servers"][-1]["id"]
+            else:
+                url, params = link, {}
 
     def _whole(self, url: str, params: Mapping[str, object]) -> requests.Response:
         """A page on which nothing is missing: on a busy machine a pod may be late."""

@@ -11,8 +11,9 @@ from sqlalchemy import orm
 from tests import mariadb
 from tricircle.context import ProjectId
 from tricircle.errors import ConflictError, LeaseLostError
+from tricircle.jobs.claim import Claim
 from tricircle.jobs.desk import Desk
-from tricircle.jobs.queue import Claim, Queue
+from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobStatus, JobType
 from tricircle.model.job_view import JobFilter
 from tricircle.store.clock import now_plus

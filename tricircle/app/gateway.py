@@ -49,7 +49,7 @@ from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
 from tricircle.road.versions import OlderPods, Ranges
 from tricircle.store.engine import ping
-from tricircle.upstream.pool import LINK_HOST
+from tricircle.upstream.head import LINK_HOST
 
 
 def gateway(settings: Settings) -> ASGIApp:

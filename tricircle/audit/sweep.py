@@ -36,9 +36,11 @@ from tricircle.audit.shares import Shares
 from tricircle.copies.address_groups import Remote, has_address_groups
 from tricircle.copies.addresses import Slice, slice_of
 from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
+from tricircle.copies.dhcp_agents import served
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
+from tricircle.copies.subnets import living_elsewhere
 from tricircle.copies.trunks import SUB_PORT_OWNER, tags
 from tricircle.errors import (
     BadUpstreamAnswerError,
@@ -107,6 +109,7 @@ class _Tour:
         self._alive: Seen | None = None
         self._shares = Shares(reach, self._centre, pod, run.deadline)
         self._slices: dict[str, Slice] = {}
+        self._served: Mapping[str, int] = {}
         self._named = Seen()
 
     async def go(self) -> Mapping[str, object]:
@@ -202,6 +205,7 @@ class _Tour:
             return  # what is shared is not known
         if kind is Kind.SUBNET:
             await self._read_slices()
+            self._served = await served(self._reach, self._pod, self._deadline)
         started, seen = await self._reach.routings.now(), Seen()
         async for page in self._inventory.pages(self._pod, kind, deadline=self._deadline):
             self._pages += 1
@@ -257,21 +261,26 @@ class _Tour:
             ports = {one for body in bodies for one in (text(body, "port_id"), *tags(body))}
             return TrunkShape(pod=self._pod, ports=await self._bound(Kind.PORT, ports))
         if kind is Kind.SECURITY_GROUP:
+            shares = self._shares.there if Part.RBAC_POLICY.value in self._seen else None
             if not has_address_groups(self._pod):
-                return GroupShape(remotes=None)
+                return GroupShape(remotes=None, shares=shares, outlived=self._shares.outlived)
             copies = await self._bound(Kind.ADDRESS_GROUP, {one for body in bodies for one in remote_groups(body)})
             return GroupShape(
-                remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()}
+                remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()},
+                shares=shares,
+                outlived=self._shares.outlived,
             )
         policy_ids = {text(body, "qos_policy_id") for body in bodies} - {""}
         networks = await self._bound(Kind.NETWORK, {text(body, "network_id") for body in bodies} - {""})
         if kind is Kind.PORT:
             subnets = {one for body in bodies for one in subnet_ids(body)}
             group_ids = {one for body in bodies for one in words(body, "security_groups")}
+            there = await self._bound(Kind.SUBNET, subnets)
             return PortShape(
                 pod=self._pod,
                 networks=networks,
-                subnets=await self._bound(Kind.SUBNET, subnets),
+                subnets=there,
+                elsewhere=await living_elsewhere(self._reach.routings, subnets - there.keys(), self._pod.id),
                 groups=await self._bound(Kind.SECURITY_GROUP, group_ids),
                 policies=await self._bound(Kind.QOS_POLICY, policy_ids),
             )
@@ -280,7 +289,7 @@ class _Tour:
             named = self._named if Kind.SECURITY_GROUP.value in self._seen else None
             return AddressGroupShape(owner=owner, named=named, before=before)
         if kind is Kind.SUBNET:
-            return SubnetShape(owner=owner, slices=self._slices, networks=networks)
+            return SubnetShape(owner=owner, slices=self._slices, served=self._served, networks=networks)
         if kind is Kind.QOS_POLICY:
             return PolicyShape(owner=owner)
         policies = await self._bound(Kind.QOS_POLICY, policy_ids)

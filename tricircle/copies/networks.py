@@ -20,6 +20,7 @@ from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.shares import Shares
 from tricircle.copies.visit import expected, visit
+from tricircle.copies.wires import check_wire
 from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
@@ -64,13 +65,13 @@ def difference(network: Body, pod: Pod, present: Body, policy_id: str | None = N
 
     :param policy_id: the pod's id of the network's QoS policy
     """
-    wanted = wanted_network(network, physical_networks(pod), policy_id)
+    wanted = wanted_network(network, pod.physical_networks, policy_id)
     return changed(wanted, present, (*_FOLLOWED, "description", _POLICY))
 
 
 def has_key(network: Body, pod: Pod, present: Body) -> bool:
     """Whether something in the pod has the natural key of the network's copy."""
-    return not changed(wanted_network(network, physical_networks(pod)), present, (_TYPE, _PHYSNET, _SEGMENT))
+    return not changed(wanted_network(network, pod.physical_networks), present, (_TYPE, _PHYSNET, _SEGMENT))
 
 
 def is_stretched(network: Body) -> bool:
@@ -109,7 +110,7 @@ class Networks:
         :raises ConflictError: the network can live in other pods only, or the pod uses its segment for something else
         """
         network = await self._reach.central.network(network_id, deadline=deadline)
-        await self._check_place(pod, network)
+        await self._check_place(pod, network, deadline)
         if policy_id := text(network, _POLICY):
             await self._policies.check(pod, policy_id, deadline=deadline)
         await self._check_segment(pod, network, deadline)
@@ -134,7 +135,7 @@ class Networks:
 
     async def _realise(self, pod: Pod, network_id: str, deadline: Deadline) -> Routing:
         seen = await self._reach.central.network(network_id, deadline=deadline)
-        await self._check_place(pod, seen)
+        await self._check_place(pod, seen, deadline)
         wanted = Wanted(
             kind=Kind.NETWORK, central_id=network_id, pod=pod, project_id=ProjectId(text(seen, "project_id"))
         )
@@ -148,7 +149,7 @@ class Networks:
             network = await self._reach.central.network(network_id, deadline=deadline)
             client = self._reach.network(pod)
             await self._reach.owner.project(client, deadline)
-            body = wanted_network(network, physical_networks(pod), await self._policy(pod, network, deadline))
+            body = wanted_network(network, pod.physical_networks, await self._policy(pod, network, deadline))
             if body[_POLICY] is None:
                 del body[_POLICY]  # a word that not every pod knows
             try:
@@ -185,8 +186,9 @@ class Networks:
             return (await self._policies.ensure(pod, policy_id, deadline=deadline)).pod_resource_id
         return None
 
-    async def _check_place(self, pod: Pod, network: Body) -> None:
+    async def _check_place(self, pod: Pod, network: Body, deadline: Deadline) -> None:
         check_zone(pod, network)
+        await check_wire(self._reach, pod, network, deadline)
         if not is_stretched(network):
             zone = await self._reach.zone_elsewhere(Kind.NETWORK, text(network, "id"), pod)
             if zone is not None:
@@ -194,7 +196,7 @@ class Networks:
 
     async def _check_segment(self, pod: Pod, network: Body, deadline: Deadline) -> None:
         """Whether a network in the pod that is not a copy of this one has its segment."""
-        body = wanted_network(network, physical_networks(pod))
+        body = wanted_network(network, pod.physical_networks)
         segment = {field: text(body, field) for field in (_TYPE, _PHYSNET, _SEGMENT) if field in body}
         if not segment:
             return
@@ -245,9 +247,3 @@ class Networks:
                 await remove(client, f"/v2.0/ports/{text(port, 'id')}", deadline)
         await remove(client, f"/v2.0/networks/{copy.pod_resource_id}", deadline)
         await self._reach.routings.forget(copy.id)
-
-
-def physical_networks(pod: Pod) -> Mapping[str, object]:
-    """What the pod calls the centre's physical networks; one that is missing has the same name."""
-    known = pod.facts.get("physical_networks")
-    return known if isinstance(known, Mapping) else {}

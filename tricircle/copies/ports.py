@@ -8,7 +8,7 @@ Natural key: MAC and address within the network's copy.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from tricircle.context import Deadline, ProjectId
@@ -18,9 +18,9 @@ from tricircle.copies.networks import Networks
 from tricircle.copies.origins import kept
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, may_offer, show
-from tricircle.copies.security_groups import SecurityGroups
+from tricircle.copies.security_groups import SecurityGroups, is_open_to
 from tricircle.copies.statuses import awaited, look
-from tricircle.copies.subnets import Subnets
+from tricircle.copies.subnets import Subnets, living_elsewhere
 from tricircle.copies.trunked import remove_port
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
@@ -97,6 +97,11 @@ def difference(wanted: Body, present: Body) -> dict[str, object]:
         ]
         found["extra_dhcp_opts"] = rows(wanted, "extra_dhcp_opts") + gone
     return found
+
+
+def without(port: Body, subnets: Collection[str]) -> Body:
+    """The port without its addresses of these subnets."""
+    return {**port, "fixed_ips": [ip for ip in rows(port, "fixed_ips") if ip["subnet_id"] not in subnets]}
 
 
 class Ports:
@@ -235,11 +240,12 @@ class Ports:
             if subnet_id in subnets and subnets[subnet_id].is_adopted == network.is_adopted:
                 continue
             subnets[subnet_id] = await self._subnets.ensure(pod, subnet_id, network, deadline=deadline)
-        group_ids = set(words(port, "security_groups"))
+        group_ids, project_id = set(words(port, "security_groups")), ProjectId(text(port, "project_id"))
         groups = await self._reach.routings.by_central(Kind.SECURITY_GROUP, group_ids, pod.id)
         for group_id in sorted(group_ids):
-            if group_id not in groups or groups[group_id].revision is None:
-                groups[group_id] = await self._groups.ensure(pod, group_id, deadline=deadline)
+            known = groups.get(group_id)
+            if known is None or known.revision is None or not is_open_to(known, project_id):
+                groups[group_id] = await self._groups.ensure(pod, group_id, project_id, deadline=deadline)
         policies: dict[str, Routing] = {}
         if policy_id := text(port, _POLICY):
             policies[policy_id] = await self._policies.ensure(pod, policy_id, deadline=deadline)
@@ -281,12 +287,22 @@ class Ports:
         """Give the copy what it has otherwise."""
         project_id = ProjectId(text(port, "project_id"))
         network = await self._networks.ensure(pod, text(port, "network_id"), project_id, deadline=deadline)
-        wanted = await self._wanted(pod, port, network, deadline)
+        wanted = await self._wanted(pod, await self._possible(pod, port), network, deadline)
         if put := {**difference(wanted, present), **cleared}:
             path = f"/v2.0/ports/{text(present, 'id')}"
             await self._reach.network(pod).put(path, body={"port": put}, deadline=deadline)
             if "admin_state_up" in put:
                 await look(self._reach, pod, awaited(text(port, "id")))
+
+    async def _possible(self, pod: Pod, port: Body) -> Body:
+        """The port without addresses that its pod cannot have: of a subnet that came to the network later, lives by
+        router advertisements, and is in another pod. A new copy is refused for that; one that is there follows in all
+        else.
+        """
+        wanted = subnet_ids(port)
+        there = await self._reach.routings.by_central(Kind.SUBNET, wanted, pod.id)
+        elsewhere = await living_elsewhere(self._reach.routings, sorted(wanted - there.keys()), pod.id)
+        return without(port, elsewhere)
 
     async def _forget_gone(self, pod: Pod, port: Body, deadline: Deadline) -> bool:
         """Forget copies of what the port names that are not in the pod any more; whether there were any."""

@@ -53,16 +53,14 @@ def networks(
     """:param shares: the projects that each network of the pod is shared with, by its id there
     :param policies: bound routings of QoS policies, by central id
     """
-    physical = pod.facts.get("physical_networks")
-    names = physical if isinstance(physical, Mapping) else {}
 
     def judge(holding: Holding, network: Body) -> bool:
-        is_same = not changed(wanted_network(network, names), holding.body, _NETWORK_KEY)
+        is_same = not changed(wanted_network(network, pod.physical_networks), holding.body, _NETWORK_KEY)
         return holding.project_id == declared.owner_id and is_same
 
     def make(holding: Holding, network: Body) -> Fact:
         policy = policies.get(text(network, "qos_policy_id"))
-        wanted = wanted_network(network, names, None if policy is None else policy.pod_resource_id)
+        wanted = wanted_network(network, pod.physical_networks, None if policy is None else policy.pod_resource_id)
         projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
         details: dict[str, object] = {"projects": projects} if projects else {}
         return _copy(pod, Kind.NETWORK, holding, network, details, agrees=not changed(wanted, holding.body, wanted))
@@ -149,10 +147,17 @@ def address_groups(pod: Pod, holdings: Iterable[Holding], declared: Declared) ->
     return sort(pod, holdings, {**declared.groups, **declared.address_groups}, judge, make)
 
 
-def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared, remotes: Sorted) -> Sorted:
+def groups(
+    pod: Pod,
+    holdings: Iterable[Holding],
+    declared: Declared,
+    remotes: Sorted,
+    shares: Mapping[str, frozenset[str]] = MappingProxyType({}),
+) -> Sorted:
     """Security groups. Those whose rules are not the centre's are not whole: a job, or the next use, fills them.
 
     :param remotes: the address groups of the pod
+    :param shares: as of networks
     """
     bodies: dict[str, Body] = {}
 
@@ -161,7 +166,9 @@ def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared, remotes: S
 
     def make(holding: Holding, group: Body) -> Fact:
         bodies[text(group, "id")] = holding.body
-        return _copy(pod, Kind.SECURITY_GROUP, holding, group, {}, agrees=False)
+        projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
+        details: dict[str, object] = {"projects": projects} if projects else {}
+        return _copy(pod, Kind.SECURITY_GROUP, holding, group, details, agrees=False)
 
     found = sort(pod, holdings, declared.groups, judge, make)
     named = {

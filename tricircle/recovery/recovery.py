@@ -16,6 +16,7 @@ from tricircle.audit.inventory import OWNED, Inventory
 from tricircle.context import Deadline, PodId
 from tricircle.copies.bodies import text
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
+from tricircle.copies.shares import ACTION, EVERYBODY, LENDABLE
 from tricircle.errors import TricircleError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -41,6 +42,7 @@ _PODS_AT_ONCE = 4
 #: Rows that are written while a long list is still being read.
 _PORTION = 1000
 _NETWORKING = (Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP)
+_SHARED = {lendable.object_type for lendable in LENDABLE.values()}
 #: Copies that only a project that used the pod has there.
 _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
@@ -156,15 +158,15 @@ class Recovery:
         if contents.has(Kind.QOS_POLICY):
             policies = recoverable.policies(pod, lists[Kind.QOS_POLICY], declared)
             await self._settle(contents, Kind.QOS_POLICY, policies)
+        shares = shares_of(lists[Part.RBAC_POLICY]) if contents.has(Part.RBAC_POLICY) else {}
         if contents.has(Kind.NETWORK, Part.RBAC_POLICY):
-            shares = shares_of(lists[Part.RBAC_POLICY])
             copied = _routings_of(contents, Kind.QOS_POLICY)
             networks = recoverable.networks(pod, lists[Kind.NETWORK], shares, declared, copied)
             await self._settle(contents, Kind.NETWORK, networks)
         if contents.has(Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP):
             remotes = recoverable.address_groups(pod, lists[Kind.ADDRESS_GROUP], declared)
             await self._settle(contents, Kind.ADDRESS_GROUP, remotes)
-            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes)
+            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes, shares)
             await self._settle(contents, Kind.SECURITY_GROUP, groups)
 
     async def _ports(self, contents: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
@@ -267,12 +269,13 @@ def _routings_of(contents: Contents, kind: Kind) -> Mapping[str, Routing]:
 
 
 def shares_of(policies: Iterable[Holding]) -> dict[str, frozenset[str]]:
-    """The projects that each network of a pod is shared with, by its id there."""
+    """The projects that each network and security group of a pod is shared with, by its id there."""
     found: dict[str, frozenset[str]] = {}
     for policy in policies:
         body = policy.body
         target = text(body, "target_tenant")
-        if (body.get("object_type"), body.get("action")) == ("network", "access_as_shared") and target != "*":
-            network_id = text(body, "object_id")
-            found[network_id] = found.get(network_id, frozenset()) | {target}
+        is_share = body.get("object_type") in _SHARED and body.get("action") == ACTION
+        if is_share and target != EVERYBODY:
+            object_id = text(body, "object_id")
+            found[object_id] = found.get(object_id, frozenset()) | {target}
     return found

@@ -11,7 +11,8 @@ from tests.unit.servers import serving, target
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
 from tricircle.upstream.client import Clients, collect
-from tricircle.upstream.pool import LINK_HOST, Pools
+from tricircle.upstream.head import LINK_HOST
+from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import CENTRAL
 
 

@@ -18,7 +18,8 @@ from tests.unit.servers import Clock, serving, speaking, target
 from tricircle.conf.settings import UpstreamSettings
 from tricircle.context import Deadline
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
-from tricircle.upstream.pool import LINK_HOST, Pools
+from tricircle.upstream.head import LINK_HOST
+from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import Call
 
 IN_TIME = 5.0

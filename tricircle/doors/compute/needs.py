@@ -208,8 +208,8 @@ class PortCopies(Protocol):
 class GroupCopies(Protocol):
     """Security groups in pods (``copies/security_groups.py``)."""
 
-    async def ensure(self, pod: Pod, group_id: str, deadline: Deadline) -> Routing:
-        """The copy of a central group."""
+    async def ensure(self, pod: Pod, group_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
+        """The copy of a central group, shared with the project when it is another's."""
         ...
 
 

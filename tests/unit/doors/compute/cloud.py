@@ -202,7 +202,7 @@ class GroupStandIn:
         self.apps = apps
         self.ports = ports
 
-    async def ensure(self, pod: Pod, group_id: str, deadline: Deadline) -> Routing:
+    async def ensure(self, pod: Pod, group_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
         known = await self.ports.routings.copy_in(Kind.SECURITY_GROUP, group_id, pod.id)
         if known is not None:
             return known

@@ -33,7 +33,7 @@ from tricircle.doors.compute.needs import (
 from tricircle.doors.compute.pod_faults import check_answered, refused, rename
 from tricircle.doors.compute.quotas.quota import Share
 from tricircle.doors.compute.servers.down_cells import booted
-from tricircle.doors.compute.together import caught, settled, value, with_own_time
+from tricircle.doors.compute.together import caught, settled, unsent, value, with_own_time
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.device import NewVolume
@@ -135,13 +135,13 @@ class Boot:
         :raises OutcomeUnknownError: sent without an answer
         """
         started = time.perf_counter()
-        naming, claim = await self._prepare(order)
+        naming, claim = await unsent(self._prepare(order))
         order.request.timings["copies"] = (time.perf_counter() - started) * 1000
         made: list[Made] = []
         outcome = await caught(self._one(order, naming, claim, 0))
         if isinstance(outcome, Reply) and outcome.status in NAMES_UNKNOWN and await self._forget_vanished(order):
             # An operator had deleted in the pod what the boot names: it is made anew.
-            naming, claim = await self._prepare(order)
+            naming, claim = await unsent(self._prepare(order))
             outcome = await caught(self._one(order, naming, claim, 0))
         while isinstance(outcome, Made):
             made.append(outcome)

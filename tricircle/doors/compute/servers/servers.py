@@ -162,7 +162,7 @@ def _timed(request: Request, stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        request.timings[stage] = request.timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000
+        request.note(stage, started)
 
 
 class ServerEnds:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tricircle.testing.address_groups import add_addresses, new_address_group, remove_addresses
 from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import Manner, in_order, matching
-from tricircle.testing.network_quotas import NetworkQuotas
+from tricircle.testing.network.address_groups import add_addresses, new_address_group, remove_addresses
+from tricircle.testing.network.quotas import NetworkQuotas
 
 #: Collection -> (key of one, name of the error when it is not there, its text).
 _NOUNS = {
@@ -253,6 +253,8 @@ class Neutron:
         if collection == "security_groups":
             for rule in [one for one in rules.values() if id in (one["security_group_id"], one["remote_group_id"])]:
                 del rules[rule["id"]]
+            for share in [one for one in self.resources["rbac_policies"].values() if one["object_id"] == id]:
+                del self.resources["rbac_policies"][share["id"]]
         del self.resources[collection][id]
         return Said(status=204)
 
@@ -285,7 +287,10 @@ class Neutron:
         return {field: given.get(field) for field in fields}
 
     def _refuse_used_share(self, policy: Json) -> None:
-        """A project that has ports on somebody else's network keeps its access."""
+        """A project that has ports on somebody else's network, or with somebody else's group, keeps its access."""
+        if policy["object_type"] == "security_group":
+            self._refuse_used_group(policy)
+            return
         network = self._get_any("networks", policy["object_id"])
         others = [one for one in self.resources["rbac_policies"].values() if one["object_id"] == network["id"]]
         target = policy["target_tenant"]
@@ -302,6 +307,21 @@ class Neutron:
                     "Multiple projects are using it."
                 )
                 raise Refusal(409, text, "RbacPolicyInUse")
+
+    def _refuse_used_group(self, policy: Json) -> None:
+        group_id, target = policy["object_id"], policy["target_tenant"]
+        ports = self.resources["ports"].values()
+        if any(port["project_id"] == target and group_id in port["security_groups"] for port in ports):
+            text = (
+                f"RBAC policy on object {group_id} cannot be removed because other objects depend on it.\n"
+                f"Details: project_id={target}"
+            )
+            raise Refusal(409, text, "RbacPolicyInUse")
+
+    def groups_seen(self, asked: Asked) -> dict[str, Json]:
+        """The security groups that a caller sees, by id."""
+        held = self.resources["security_groups"]
+        return {group_id: group for group_id, group in held.items() if self._sees(asked, group)}
 
     def _is_shared_with(self, one: Json, project_id: str) -> bool:
         """Whether somebody else's network may be used by this project."""
@@ -429,7 +449,8 @@ class Neutron:
     def _sees(self, asked: Asked, one: Json) -> bool:
         if asked.sees(one["project_id"]) or bool(one.get("router:external")):
             return True
-        return ("mtu" in one or "cidr" in one) and self._is_shared_with(one, asked.caller.project_id)
+        can_be_shared = "mtu" in one or "cidr" in one or "stateful" in one
+        return can_be_shared and self._is_shared_with(one, asked.caller.project_id)
 
     def _get(self, asked: Asked, collection: str, resource_id: str) -> Json:
         found = self.find(collection, resource_id)

@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from tricircle.testing.block_storage.volume_types import VolumeTypes
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, route
-from tricircle.testing.volume_types import VolumeTypes
 
 
 class Owner(Protocol):

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from tricircle.context import PodId
 from tricircle.model.pod import Pod
-from tricircle.road.merge import Listing, Order, Paging, Query, visible
+from tricircle.road.listing import Listing, Order, Paging, Query
+from tricircle.road.lists.order import visible
 
 #: The longest page that we make, and what a client gets who names no limit (Nova's and Cinder's own default).
 LONGEST_PAGE = 1000

@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from tricircle.testing.block_storage.qos_specs import QosSpecs
+from tricircle.testing.block_storage.volume_groups import VolumeGroups
+from tricircle.testing.block_storage.volume_hosts import VolumeHosts
+from tricircle.testing.block_storage.volume_quotas import VolumeQuotas
+from tricircle.testing.block_storage.volume_transfers import VolumeTransfers
+from tricircle.testing.block_storage.volume_types import VolumeTypes
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import Manner, matching, next_href, page
 from tricircle.testing.microversions import Microversions, fault
-from tricircle.testing.qos_specs import QosSpecs
-from tricircle.testing.volume_groups import VolumeGroups
-from tricircle.testing.volume_hosts import VolumeHosts
-from tricircle.testing.volume_quotas import VolumeQuotas
-from tricircle.testing.volume_transfers import VolumeTransfers
-from tricircle.testing.volume_types import VolumeTypes
 
 VERSIONS = Microversions(word="volume", minimum=(3, 0), maximum=(3, 71))
 _SORT_KEYS = {name: name for name in ("created_at", "id", "name", "size", "status", "updated_at", "host",

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from tricircle.errors import BadUpstreamAnswerError, NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.model.pod import Pod
 from tricircle.road.credible import checked_page
-from tricircle.road.merge import Item, Listing
-from tricircle.road.paging import LONGEST_PAGE, Wish, pod_query
+from tricircle.road.listing import Item, Listing
+from tricircle.road.lists.paging import LONGEST_PAGE, Wish, pod_query
 from tricircle.upstream.reply import Reply
 
 #: One page of a pod: what it answers to a query.

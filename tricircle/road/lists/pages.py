@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """With what do lists and sums of many pods reach them? Each call is waited for no longer than a list may take."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
@@ -10,18 +11,19 @@ from urllib.parse import quote
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, NotFoundError, OutcomeUnknownError, UnavailableError
 from tricircle.http.message import Answer, Request
-from tricircle.model.pod import Pod, Service
+from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
 from tricircle.road.credible import believed
+from tricircle.road.fan_out import FanOut
 from tricircle.road.forward import Forwarder
-from tricircle.road.gaps import NONSENSE, SILENT, TOO_OLD, Gap
+from tricircle.road.gaps import DISABLED, NONSENSE, SILENT, TOO_OLD, Gap
+from tricircle.road.listing import Item, Listing
+from tricircle.road.lists.paging import wish_of
+from tricircle.road.lists.seek import sought
 from tricircle.road.means import Means
-from tricircle.road.merge import Item, Listing
-from tricircle.road.paging import wish_of
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import ID, PROBES, UNKNOWABLE
 from tricircle.road.row import Row
-from tricircle.road.seek import sought
 from tricircle.road.shaping import Shaper
 from tricircle.road.versions import nearest, serves
 from tricircle.upstream.reply import Reply
@@ -145,3 +147,14 @@ class Pages:
             LOG.warning("pod %s does not answer %s: %s", pod.name, self._name, error.code)
             return Gap(pod, NONSENSE if isinstance(error, BadUpstreamAnswerError) else SILENT)
         return reply if reply.status < 500 else Gap(pod, SILENT)
+
+    async def offers(self, request: Request, pods: Iterable[Pod], path: str) -> FanOut:
+        """One GET to all of several pods at once; whoever is not asked, or does not answer, is a gap."""
+        members = [pod for pod in pods if self._service in pod.endpoints]
+        asked = [pod for pod in members if pod.state is not PodState.DISABLED]
+        async with asyncio.TaskGroup() as group:
+            tasks = [(pod, group.create_task(self.offer(request, pod, path))) for pod in asked]
+        said = [(pod, task.result()) for pod, task in tasks]
+        gaps = [one for _, one in said if isinstance(one, Gap)]
+        gaps += [Gap(pod, DISABLED) for pod in members if pod.state is PodState.DISABLED]
+        return FanOut(replies=tuple((pod, one) for pod, one in said if not isinstance(one, Gap)), gaps=tuple(gaps))

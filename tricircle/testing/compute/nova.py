@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does the fake Nova do? Servers with their ports, volumes and actions; see ``compute_declared`` for the rest."""
+"""What does the fake Nova do? Servers with their ports, volumes and actions; see the modules beside it for the rest."""
 
 import hashlib
 import itertools
@@ -7,16 +7,16 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tricircle.testing.block_storage import Cinder
-from tricircle.testing.compute_consoles import ACTIONS as CONSOLE_ACTIONS
-from tricircle.testing.compute_consoles import Consoles
-from tricircle.testing.compute_declared import Flavors, Keypairs, Quotas, marker_refusal
-from tricircle.testing.compute_operators import Aggregates, Services
+from tricircle.testing.block_storage.cinder import Cinder
+from tricircle.testing.compute.consoles import ACTIONS as CONSOLE_ACTIONS
+from tricircle.testing.compute.consoles import Consoles
+from tricircle.testing.compute.declared import Flavors, Keypairs, Quotas, marker_refusal
+from tricircle.testing.compute.operators import Aggregates, Services
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.image import Glance
 from tricircle.testing.lists import Manner, matching, next_href, page
 from tricircle.testing.microversions import Microversions, fault
-from tricircle.testing.network import Neutron
+from tricircle.testing.network.neutron import Neutron
 
 VERSIONS = Microversions(word="compute", minimum=(2, 1), maximum=(2, 104), legacy="X-OpenStack-Nova-API-Version")
 _SORT_KEYS = {
@@ -258,9 +258,23 @@ class Nova:
                 state = {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building")
                 raise Refusal(409, f"Cannot '{verb}' instance {server_id} while it is in vm_state {state}")
             server["status"] = target
-        elif action not in ("reboot", "addSecurityGroup", "removeSecurityGroup", "confirmResize"):
+        elif action in ("addSecurityGroup", "removeSecurityGroup"):
+            self._regroup(asked, server_id, action)
+        elif action not in ("reboot", "confirmResize"):
             raise Refusal(400, f"There is no such action: {action}")
         return Said(status=202)
+
+    def _regroup(self, asked: Asked, server_id: str, action: str) -> None:
+        """A group is found by its id, or in the caller's project by its name."""
+        name, project_id = asked.part(action).get("name"), asked.caller.project_id
+        seen = self.neutron.groups_seen(asked)
+        found = [name] if name in seen else []
+        found += [one["id"] for one in seen.values() if (one["name"], one["project_id"]) == (name, project_id)]
+        if not found:
+            raise Refusal(404, f"Security group {name} is not found for project {project_id}")
+        for port in self._ports(server_id):
+            others = [one for one in port["security_groups"] if one != found[0]]
+            port["security_groups"] = [*others, found[0]] if action == "addSecurityGroup" else others
 
     def _photograph(self, server: Json, asked: Asked) -> Said:
         """An image of a server, ready at once."""
@@ -328,9 +342,9 @@ class Nova:
     def _groups(self, asked: Asked, server_id: str) -> Said:
         self._get(asked, server_id)
         ids = {group for port in self._ports(server_id) for group in port["security_groups"]}
-        known = self.neutron.resources["security_groups"]
+        known = self.neutron.groups_seen(asked)
         shown = [{"id": one, "name": known[one]["name"], "description": known[one]["description"], "rules": []}
-                 for one in sorted(ids)]  # fmt: skip
+                 for one in sorted(ids & known.keys())]  # fmt: skip
         return Said(body={"security_groups": shown})
 
     # --- limits, images, zones -------------------------------------------------------------------------------------
@@ -419,9 +433,9 @@ class Nova:
         if asked.version >= (2, 47):
             shown["flavor"] = {"original_name": flavor["name"], "vcpus": flavor["vcpus"], "ram": flavor["ram"],
                                "disk": flavor["disk"], "ephemeral": 0, "swap": 0, "extra_specs": {}}  # fmt: skip
-        groups = {group for port in ports for group in port["security_groups"]}
+        known = self.neutron.groups_seen(asked)
+        groups = {group for port in ports for group in port["security_groups"]} & known.keys()
         if groups:
-            known = self.neutron.resources["security_groups"]
             shown["security_groups"] = [{"name": known[group]["name"]} for group in sorted(groups)]
         if asked.version >= (2, 96):
             shown["pinned_availability_zone"] = server["_zone"]

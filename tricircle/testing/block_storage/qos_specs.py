@@ -3,8 +3,8 @@
 
 from collections.abc import Sequence
 
+from tricircle.testing.block_storage.volume_types import VolumeTypes
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
-from tricircle.testing.volume_types import VolumeTypes
 
 
 class QosSpecs:

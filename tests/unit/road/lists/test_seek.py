@@ -6,12 +6,12 @@ from urllib.parse import parse_qsl
 import msgspec
 import pytest
 
-from tests.unit.road.fake_lists import pod
+from tests.unit.road.lists.fake_lists import pod
 from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.model.pod import Pod
-from tricircle.road.merge import Listing, Paging
-from tricircle.road.paging import Wish, wish_of
-from tricircle.road.seek import sought
+from tricircle.road.listing import Listing, Paging
+from tricircle.road.lists.paging import Wish, wish_of
+from tricircle.road.lists.seek import sought
 from tricircle.upstream.reply import Reply
 
 LISTING = Listing(paging=Paging.CINDER, links="messages_links")

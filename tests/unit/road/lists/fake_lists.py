@@ -14,8 +14,9 @@ from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.merge import Item, Listing, Paging, sort_value
-from tricircle.road.paging import wish_of
+from tricircle.road.listing import Item, Listing, Paging
+from tricircle.road.lists.order import sort_value
+from tricircle.road.lists.paging import wish_of
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
 from tricircle.upstream.reply import Reply
