@@ -60,11 +60,12 @@ def test_an_image_of_a_server_with_volumes(tenant: Tenant, flavor: Json, image_i
 def gold(region: Region, tenant: Tenant) -> Iterator[str]:
     """A type of the centre that is the project's default there."""
     made = region.admin.make("block-storage", "types", "volume_type", name=unique("fn-gold"))
-    path = f"/default-types/{tenant.project_id}"
+    path, version = f"/default-types/{tenant.project_id}", {"OpenStack-API-Version": "volume 3.62"}
     body = {"default_type": {"volume_type": made["id"]}}
-    region.admin.good("PUT", "block-storage", path, body)
+    answer = region.admin("PUT", "block-storage", path, body, headers=version)
+    assert answer.status_code == 200, answer.text
     yield str(made["name"])
-    assert region.admin.delete("block-storage", path) == 204
+    assert region.admin("DELETE", "block-storage", path, headers=version).status_code == 204
     for collection in ("snapshots", "volumes"):
         for one in tenant.here.list("block-storage", collection):
             tenant.gone("block-storage", f"/{collection}/{one['id']}")

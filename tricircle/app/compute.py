@@ -136,7 +136,7 @@ def compute_door(
         ),
         versions=Versions(carrier=carrier),
         images=ImageLinks(carrier=carrier, image_base=image_base),
-        storage=StorageProxies(carrier=carrier, make_volume=storage.volume, make_snapshot=storage.snapshot),
+        storage=StorageProxies(carrier=carrier, policies=policies, volume=storage.volume, snapshot=storage.snapshot),
     )
     return rows.door(specials)
 
@@ -186,13 +186,13 @@ def _servers(
 ) -> ServerSpecials:
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
-    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images)
+    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images, networks=networks)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
     items = ItemLimits(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
     storage = server_storage(rooms, carrier)
     nics, group_pods, launches = Nics(networks), _group_pods(rooms, carrier), _launches(rooms, carrier)
     down = DownCells(carrier=carrier, routings=rooms.routings)
-    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
+    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down, in_flight_s=rooms.settings.gateway.in_flight_s)
     groups = _groups(rooms, carrier, networks, policy)
     servers = Servers(
         carrier=carrier,
@@ -242,7 +242,15 @@ def _groups(rooms: Rooms, carrier: Carrier, networks: Networks, policy: ServerPo
 
 
 def _interfaces(rooms: Rooms, carrier: Carrier, nics: Nics, ports: NicPorts, policy: ServerPolicy) -> Interfaces:
-    return Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue, policy=policy)
+    return Interfaces(
+        carrier=carrier,
+        nics=nics,
+        ports=ports,
+        routings=rooms.routings,
+        jobs=rooms.queue,
+        policy=policy,
+        in_flight_s=rooms.settings.gateway.in_flight_s,
+    )
 
 
 def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts, storage: ServerStorage) -> Boot:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who made a port: we, for a server, or the user who brought it? And what of it survives the loss of its routing?
 
-A port of ours ends with its server; a user's stays. The routing says which it is, and of ours the port says so too.
+A port of ours ends with its server; a user's stays. The routing says which it is, and of ours the port says so too. In
+the moment between its making, by the user's own hand, and its binding only its description can.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from tricircle.copies.bodies import Body
 #: Values of ``origin`` in the details of a port's routing.
 GATEWAY, USER = "gateway", "user"
 _OURS = "tricircle"
+#: The description of a port that we make for a server, until it is bound to a pod.
+UNBOUND = "tricircle-claim"
 
 
 def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
@@ -20,6 +23,16 @@ def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
     {'tricircle': {'origin': 'gateway', 'asked_az': 'az1'}}
     """
     return {_OURS: {"origin": origin, **({"asked_az": asked_az} if asked_az else {})}}
+
+
+def is_unbound_claim(port: Body) -> bool:
+    """Whether a port at the centre was made for a server by a boot (or an attach) that came no further.
+
+    It has no host, no owner, and the id of a claim as its device: so may a port of a user's, or of another service's,
+    and only ours says what it is.
+    """
+    has_nobody = not (port.get("device_owner") or port.get("binding:host_id"))
+    return has_nobody and bool(port.get("device_id")) and port.get("description") == UNBOUND
 
 
 def kept(port: Body) -> Mapping[str, str]:

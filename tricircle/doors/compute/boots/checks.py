@@ -78,6 +78,7 @@ class Checks:
         members = frozenset() if group_of is None else await self._group_pods.of(request, str(group_of["id"]))
         found_nics = value(nics.result())
         hinted = await self._choice.hinted(wanted, found_nics)
+        hinted = _common(hinted, await self._choice.wired(wanted, found_nics, deadline))
         holders, types = value(held_by.result()), value(volume_types.result())
         if whole is not wanted:
             refuse_several(whole)
