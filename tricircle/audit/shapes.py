@@ -312,9 +312,11 @@ class ImageShape:
 class VolumeTypeShape:
     """Volume types: as flavors."""
 
+    pod: Pod
+
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        return volume_types.difference(central, copy, present)
+        return volume_types.difference(self.pod, central, copy, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""

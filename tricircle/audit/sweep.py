@@ -263,7 +263,7 @@ class _Tour:
         if kind is Kind.FLAVOR:
             return FlavorShape()
         if kind is Kind.VOLUME_TYPE:
-            return VolumeTypeShape()
+            return VolumeTypeShape(self._pod)
         if kind is Kind.IMAGE:
             return ImageShape()
         bodies = central.values()
