@@ -84,6 +84,7 @@ def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
         JobType.TRUNK: copies.trunks.agree,
         JobType.FLAVOR: copies.flavors.agree,
         JobType.KEYPAIR: copies.keypairs.agree,
+        JobType.SERVER_GROUP: copies.server_groups.agree,
         JobType.VOLUME_TYPE: copies.volume_types.agree,
         JobType.GROUP_TYPE: copies.group_types.agree,
         JobType.IMAGE: copies.images.agree,
