@@ -21,6 +21,7 @@ from tricircle.copies.agreement import Difference, Holder, Used
 from tricircle.copies.bodies import Body, revision, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks, is_stretched
+from tricircle.copies.origins import profile_of_adopted
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.subnets import is_automatic
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, TricircleError
@@ -277,7 +278,8 @@ class Adoptions:
                 for one in seen.used
                 if one.subnet_id == subnet["id"] and one.ip_address != subnet.get("gateway_ip")
             ]
-            piece = await self._addresses.hold_these(pod, subnet, taken, deadline=deadline)
+            profile = profile_of_adopted(text(present, "network_id"))
+            piece = await self._addresses.hold_these(pod, subnet, taken, profile=profile, deadline=deadline)
         gateway_ip = present.get("gateway_ip")
         return {
             ADOPTED: True,
