@@ -150,6 +150,18 @@ async def test_a_subnet_without_room_for_another_pod(world: World) -> None:
     await _realise(world, ports[0], 1)
 
 
+async def test_a_numa_policy_is_given_with_the_copy(world: World) -> None:
+    """It cannot follow: Neutron, the central one too, lets nobody change it of a port that is bound."""
+    network = world.network()
+    world.subnet(network)
+    for number, wanted in ((0, "required"), (1, "preferred"), (0, None)):
+        fields = {} if wanted is None else {"numa_affinity_policy": wanted}
+        port = world.port(network, world.pods[number], **fields)
+        assert (await _realise(world, port, number))["numa_affinity_policy"] == wanted
+    status, said = world.demo("PUT", f"/ports/{port['id']}", {"port": {"numa_affinity_policy": "required"}})
+    assert (status, said["NeutronError"]["type"]) == (409, "PortBoundNUMAAffinityPolicy")
+
+
 async def test_every_field_of_a_port_follows(world: World) -> None:
     network = world.network()
     subnet = world.subnet(network)

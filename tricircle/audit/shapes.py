@@ -77,11 +77,13 @@ class SubnetShape:
     """Subnets.
 
     :ivar slices: what the pod holds of each subnet, by central id
+    :ivar served: how many DHCP agents serve a network, by its id in the pod, where it is more than one
     :ivar networks: bound routings of networks in the pod, by central id
     """
 
     owner: str
     slices: Mapping[str, Slice]
+    served: Mapping[str, int]
     networks: Mapping[str, Routing]
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
@@ -89,8 +91,11 @@ class SubnetShape:
         if copy.is_adopted:
             return ()
         piece = self.slices.get(copy.central_id, Slice(port_id=None, addresses=()))
-        gateway_ip = copy.details.get("gateway_ip")
-        return subnets.difference(central, piece, None if gateway_ip is None else str(gateway_ip), present)
+        known = copy.details.get("gateway_ip")
+        gateway_ip = None if known is None else str(known)
+        if subnets.lacks_addresses(central, piece, gateway_ip, self.served.get(text(present, "network_id"), 0)):
+            return ["allocation_pools"]
+        return subnets.difference(central, piece, gateway_ip, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""

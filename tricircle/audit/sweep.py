@@ -9,6 +9,7 @@ another sweep is filed. When not one kind could be read, the pod is away: the jo
 Memory holds one page, eight bytes for each object of the pod, and the few flavors and types.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,6 +38,7 @@ from tricircle.audit.shares import Shares
 from tricircle.copies.address_groups import Remote, has_address_groups
 from tricircle.copies.addresses import Slice, slice_of
 from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
+from tricircle.copies.dhcp_agents import served
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
@@ -55,7 +57,9 @@ from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 from tricircle.observe.events import SweepIncomplete, happened
 
-#: What makes a part incomplete; anything else is a defect, and fails the job.
+LOG = logging.getLogger(__name__)
+
+#: What makes a part incomplete and is likely to be over soon. Anything else is a defect, and may be there again.
 _FAILURES = (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError, UpstreamStatusError)
 _COPIED = (
     *(Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.PORT, Kind.TRUNK),
@@ -109,6 +113,7 @@ class _Tour:
         self._alive: Seen | None = None
         self._shares = Shares(reach, self._centre, pod, run.deadline)
         self._slices: dict[str, Slice] = {}
+        self._served: Mapping[str, int] = {}
         self._named = Seen()
 
     async def go(self) -> Mapping[str, object]:
@@ -124,7 +129,7 @@ class _Tour:
             await self._part(_CENTRE, self._ports_at_centre)
         if self._last_error is not None and not self._seen:
             raise self._last_error
-        if self._incomplete:
+        if self._last_error is not None:
             await self._reach.queue.append(JobType.SWEEP, self._pod.id, NOBODY, pod_id=self._pod.id, delay_s=_AGAIN_S)
         return self._report()
 
@@ -144,8 +149,15 @@ class _Tour:
             await work()
         except _FAILURES as error:
             self._last_error = error
-            self._incomplete[name] = f"{error.code}: {error.message}"[:200]
-            happened(SweepIncomplete(pod=self._pod.name, part=name, reason=self._incomplete[name]))
+            self._ended(name, f"{error.code}: {error.message}")
+        except Exception as error:
+            # A defect of ours, or a pod whose answers nobody thought of: the other parts go on.
+            LOG.exception("%s of pod %s could not be looked at to the end", name, self._pod.name)
+            self._ended(name, f"internal: {type(error).__name__}: {error}")
+
+    def _ended(self, name: str, reason: str) -> None:
+        self._incomplete[name] = reason[:200]
+        happened(SweepIncomplete(pod=self._pod.name, part=name, reason=self._incomplete[name]))
 
     # --- what runs -----------------------------------------------------------------------------------------------
 
@@ -209,6 +221,7 @@ class _Tour:
             return  # what is shared is not known
         if kind is Kind.SUBNET:
             await self._read_slices()
+            self._served = await served(self._reach, self._pod, self._deadline)
         started, seen = await self._reach.routings.now(), Seen()
         async for page in self._inventory.pages(self._pod, kind, deadline=self._deadline):
             self._pages += 1
@@ -295,7 +308,7 @@ class _Tour:
             named = self._named if Kind.SECURITY_GROUP.value in self._seen else None
             return AddressGroupShape(owner=owner, named=named, before=before)
         if kind is Kind.SUBNET:
-            return SubnetShape(owner=owner, slices=self._slices, networks=networks)
+            return SubnetShape(owner=owner, slices=self._slices, served=self._served, networks=networks)
         if kind is Kind.QOS_POLICY:
             return PolicyShape(owner=owner)
         policies = await self._bound(Kind.QOS_POLICY, policy_ids)
@@ -335,6 +348,8 @@ class _Tour:
                     before=self._before(started),
                 )
             )
+        async for page in self._centre.claims(deadline=self._deadline):
+            await self._act(compare.unbound(page, self._before(started)))
         if len(sub_ports):
             async for trunks in self._centre.trunks(deadline=self._deadline):
                 await self._act(compare.astray(trunks, sub_ports, bound))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who made a port: we, for a server, or the user who brought it? And what of it survives the loss of its routing?
 
-A port of ours ends with its server; a user's stays. The routing says which it is, and of ours the port says so too.
-Ports that hold what pods use of an adopted network say of which one.
+A port of ours ends with its server; a user's stays. The routing says which it is, and of ours the port says so too. In
+the moment between its making, by the user's own hand, and its binding only its description can. Ports that hold what
+pods use of an adopted network say of which one.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ GATEWAY, USER = "gateway", "user"
 _OURS = "tricircle"
 #: What the profile of a slice says of an adoption: the network's id in the pod.
 ADOPTED_NETWORK = "adopted_network"
+#: The description of a port that we make for a server, until it is bound to a pod.
+UNBOUND = "tricircle-claim"
 
 
 def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
@@ -32,6 +35,16 @@ def profile_of_adopted(pod_network_id: str) -> dict[str, object]:
     {'tricircle': {'adopted_network': '0f2a'}}
     """
     return {_OURS: {ADOPTED_NETWORK: pod_network_id}}
+
+
+def is_unbound_claim(port: Body) -> bool:
+    """Whether a port at the centre was made for a server by a boot (or an attach) that came no further.
+
+    It has no host, no owner, and the id of a claim as its device: so may a port of a user's, or of another service's,
+    and only ours says what it is.
+    """
+    has_nobody = not (port.get("device_owner") or port.get("binding:host_id"))
+    return has_nobody and bool(port.get("device_id")) and port.get("description") == UNBOUND
 
 
 def kept(port: Body) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ was made of. Subnets wait for those of all pods, since only together they say wh
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.inventory import OWNED, Inventory
@@ -50,7 +51,10 @@ _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a recovery works with."""
+    """What a recovery works with.
+
+    :ivar before: what was changed at the centre later may be the work of a request that is under way
+    """
 
     inventory: Inventory
     centre: Centre
@@ -61,6 +65,7 @@ class Means:
     importer: Importer
     slices: SliceRecovery
     report: Report
+    before: datetime
 
 
 Work = Callable[[Contents], Awaitable[None]]
@@ -92,6 +97,7 @@ class Recovery:
         home = recoverable.homes(((contents.pod, contents.lists.get(Kind.SUBNET, ())) for contents in read), declared)
         await _each(read, lambda contents: self._ports(contents, declared, home))
         await _each(read, lambda contents: self._hold(contents, declared))
+        await self._claims(read, declared)
         await _each(read, lambda contents: self._kinds(contents, declared))
         await self._keypairs(read, users)
         bind, owner_id = self._means.bindings.run, declared.owner_id
@@ -201,6 +207,11 @@ class Recovery:
             if contents.servers is not None:
                 for server_id, project in recoverable.lost_ends(pod, contents.servers, ports, declared).items():
                     await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project, dict(PERHAPS_CLAIMED))
+
+    async def _claims(self, read: Sequence[Contents], declared: Declared) -> None:
+        """Ports that a boot made and never bound. They are in no pod: the job of any finds that out."""
+        for claim, project in recoverable.lost_claims(declared, self._means.before).items() if read else ():
+            await self._keeper.file(read[0].pod, JobType.SERVER_PORTS, claim, project, dict(PERHAPS_CLAIMED))
 
     async def _hold(self, contents: Contents, declared: Declared) -> None:
         """Copies that nobody needs, and identifiers that nobody may be given."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.whole import Plan, Whole
 from tricircle.app.rooms import Rooms, open_rooms
+from tricircle.app.worker import bodies
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.sweep import Sweeps
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
@@ -40,8 +41,8 @@ class Stage:
         del self.cloud.centre.nova.server_groups.stored[self.group_id]
 
     async def agree(self, pod_id: PodId = EVERY_POD) -> None:
-        """The job that the door files."""
-        await self.rooms.copies.server_groups.agree(self._run(JobType.SERVER_GROUP, self.group_id, pod_id))
+        """The job that the door files, as a worker does it."""
+        await bodies(self.rooms)[JobType.SERVER_GROUP](self._run(JobType.SERVER_GROUP, self.group_id, pod_id))
 
     async def sweep(self, name: str) -> list[str]:
         """What a sweep of the pod finds about server groups."""

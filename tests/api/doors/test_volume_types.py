@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.api.doors.test_volumes import VOLUMES, create, make_type, refused
 from tests.api.whole import Whole
-from tricircle.testing.block_storage import Cinder
+from tricircle.testing.block_storage.cinder import Cinder
 
 ENCRYPTION = {"provider": "luks", "cipher": "aes-xts-plain64", "key_size": 256, "control_location": "front-end"}
 

@@ -33,8 +33,14 @@ async def test_first_use_binds_and_lifts_in_three_services(bench: Bench, pod: Po
     assert binding.are_limits_lifted
     assert {service for service, _project in bench.pod1.quotas} == {"compute", "block-storage", "network"}
     assert limits(bench) == {-1}
-    assert await bench.bindings.pods_of(P1) == {pod.id}
+    assert await bench.bindings.pods_of(P1) == (pod.id,)
     assert bench.pod1.tokens == {"", "service-token"}
+
+
+async def test_who_is_in_no_project_is_bound_nowhere(bench: Bench, pod: Pod) -> None:
+    assert await bench.bindings.ensure(ProjectId(""), pod, soon()) is None
+    assert await bench.bindings.find() == ()
+    assert bench.pod1.calls == []
 
 
 async def test_further_uses_ask_nobody_but_see_a_removed_binding_in_time(bench: Bench, pod: Pod) -> None:

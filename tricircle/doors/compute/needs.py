@@ -300,6 +300,10 @@ class ServerStorage(Protocol):
         """Reserve the volumes of as many servers as may be made. :raises QuotaExceededError: not even ``counts[0]``."""
         ...
 
+    async def ensure_types(self, context: RequestContext, pod: Pod, volumes: Sequence[NewVolume]) -> Mapping[str, str]:
+        """Have volumes without a type get the centre's; by image, what the pod calls otherwise the type it wants."""
+        ...
+
     async def take_image(self, context: RequestContext, pod: Pod, server_id: str) -> Hold:
         """Reserve the snapshots that an image of a server consists of. :raises QuotaExceededError: they may not be."""
         ...

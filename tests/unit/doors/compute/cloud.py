@@ -223,6 +223,11 @@ class NoVolumeTypes:
     async def ensure(self, pod: Pod, volume_type: Mapping[str, object], deadline: Deadline) -> str:
         return str(volume_type["name"])
 
+    async def ensure_default(
+        self, pod: Pod, context: RequestContext, volume_type: Mapping[str, object], deadline: Deadline
+    ) -> None:
+        """Pods have the centre's default."""
+
 
 class Cloud:
     """Everything together. Calls go in as a client makes them, answers come out as it gets them."""

@@ -107,7 +107,7 @@ async def test_an_administrator_sees_the_members_of_another_projects_group() -> 
     ("second", "said", "reason"),
     [
         (TWO, json_reply(503, {}), "no answer"),
-        (TWO, json_reply(403, {"forbidden": {}}), "status 403"),
+        (TWO, json_reply(403, {"forbidden": {"message": "no"}}), "status 403"),
         (TWO, json_reply(200, {}), "nonsense"),
         (replace(TWO, state=PodState.DISABLED), json_reply(200, {}), "disabled"),
         (pod("Pod2", "az2", compute="2.60"), json_reply(200, {}), "version"),

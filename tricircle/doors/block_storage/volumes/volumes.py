@@ -74,8 +74,7 @@ class Volumes:
         size_gib = _wanted_size(volume)
         context, needs = request.context, self._needs
         zone = await self._zone(request, document)
-        source = await needs.sources.of(request, document, volume)
-        volume_type = await self._type(context, volume, source)
+        source, volume_type = await self._made_of(request, document, volume)
         type_name = source.type_name if volume_type is None else str(volume_type["name"])
         size_gib = size_gib or source.size_gib
         pod = await self._pod(request, zone, source.pod)
@@ -138,22 +137,26 @@ class Volumes:
             return None
         if zone not in await self._needs.registry.az_names():
             placeless = {**volume, "availability_zone": None}
-            source = await self._needs.sources.of(request, document, placeless)
-            await self._type(request.context, placeless, source)
+            await self._made_of(request, document, placeless)
             raise words.zone_invalid(str(zone))
         return str(zone)
 
-    async def _type(self, context: RequestContext, volume: Volume, source: Source) -> dict[str, object] | None:
-        """The central type that the volume gets; None when its source decides, in the pod."""
+    async def _made_of(
+        self, request: Request, document: Mapping[str, object], volume: Volume
+    ) -> tuple[Source, dict[str, object] | None]:
+        """What the volume is made of, and the central type that it gets: None when its source decides, in the pod."""
+        context, needs = request.context, self._needs
+        source = await needs.sources.of(request, document, volume)
         asked = volume.get("volume_type")
         if asked is not None and not isinstance(asked, str):
             raise words.type_invalid(asked)
-        chosen = await self._needs.types.find(context, asked) if asked else None
-        image = volume.get("imageRef") or volume.get("image_id")
-        wanted = await self._needs.sources.image_type(context, image) if isinstance(image, str) else None
-        if chosen is not None or wanted is not None or source.has_type:
-            return chosen or wanted
-        return await self._needs.types.default(context)
+        chosen = await needs.types.find(context, asked) if asked else None
+        reference = volume.get("imageRef") or volume.get("image_id")
+        image = await needs.sources.image(context, reference) if isinstance(reference, str) else {}
+        source = await needs.sources.with_image(request, source, image, volume)
+        if chosen is None and not source.has_type:
+            chosen = await needs.sources.type_of_image(context, image) or await needs.types.default(context)
+        return source, chosen
 
     async def _pod(self, request: Request, zone: str | None, holder: Pod | None) -> Pod:
         context = request.context

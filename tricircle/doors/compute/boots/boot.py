@@ -9,7 +9,7 @@ refused is undone. What was sent without an answer keeps its ports until their c
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tricircle.context import Deadline, RequestContext
@@ -26,15 +26,17 @@ from tricircle.doors.compute.needs import (
     KnownRoutings,
     ProjectBindings,
     ServerGroupCopies,
+    ServerStorage,
     VanishedCopies,
     VolumeTypeCopies,
 )
 from tricircle.doors.compute.pod_faults import check_answered, refused, rename
 from tricircle.doors.compute.quotas.quota import Share
 from tricircle.doors.compute.servers.down_cells import booted
-from tricircle.doors.compute.together import caught, settled, value, with_own_time
+from tricircle.doors.compute.together import caught, settled, unsent, value, with_own_time
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
+from tricircle.model.device import NewVolume
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -55,6 +57,7 @@ class Order:
     """One boot that is known to be good.
 
     :ivar share: how many servers are made, and what is reserved for them; ``wanted.min_count`` must succeed
+    :ivar volumes: those that the pod makes for one server
     """
 
     request: Request
@@ -62,6 +65,7 @@ class Order:
     parts: Parts
     pod: Pod
     share: Share
+    volumes: Sequence[NewVolume] = ()
 
     @property
     def count(self) -> int:
@@ -87,6 +91,7 @@ class BootCopies:
     keypairs: KeypairCopies
     server_groups: ServerGroupCopies
     volume_types: VolumeTypeCopies
+    storage: ServerStorage
     images: ImageCopies
     vanished: VanishedCopies
 
@@ -130,13 +135,13 @@ class Boot:
         :raises OutcomeUnknownError: sent without an answer
         """
         started = time.perf_counter()
-        naming, claim = await self._prepare(order)
+        naming, claim = await unsent(self._prepare(order))
         order.request.timings["copies"] = (time.perf_counter() - started) * 1000
         made: list[Made] = []
         outcome = await caught(self._one(order, naming, claim, 0))
         if isinstance(outcome, Reply) and outcome.status in NAMES_UNKNOWN and await self._forget_vanished(order):
             # An operator had deleted in the pod what the boot names: it is made anew.
-            naming, claim = await self._prepare(order)
+            naming, claim = await unsent(self._prepare(order))
             outcome = await caught(self._one(order, naming, claim, 0))
         while isinstance(outcome, Made):
             made.append(outcome)
@@ -188,6 +193,7 @@ class Boot:
             server_group = group.create_task(caught(self._server_group(order)))
             types = group.create_task(caught(self._volume_types(order)))
             images = group.create_task(caught(self._images(order)))
+            wanted = group.create_task(caught(self._copies.storage.ensure_types(context, pod, order.volumes)))
         value(keypair.result())
         return PodNaming(
             flavor_id=value(flavor.result()),
@@ -196,6 +202,7 @@ class Boot:
             hints=hints_in(pod, order.wanted, value(server_group.result())),
             volume_types=value(types.result()),
             images=value(images.result()),
+            image_types=value(wanted.result()),
         )
 
     async def _keypair(self, order: Order) -> None:
@@ -245,8 +252,9 @@ class Boot:
         """Ask the pod for one server. A reply is its refusal; the ports are released then."""
         name = f"{order.wanted.name}-{index + 1}" if order.count > 1 else None
         naming = replace(naming, networks=claim.pod_networks() or "none", name=name)
-        request, body = _versioned(order.request, pod_document(order.wanted, naming), has_nics=bool(claim.ports))
         try:
+            document = pod_document(order.wanted, naming, order.request.microversion)
+            request, body = _versioned(order.request, document, has_nics=bool(claim.ports))
             reply = await order.share.send(self._sent(request, order.pod, body))
         except (OutcomeUnknownError, BadUpstreamAnswerError):
             raise  # a server may have come to be, and it has the ports: the claim's job sees what came of it

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from math import ceil
 
 from tricircle.context import Deadline, PodId, RequestContext
+from tricircle.copies.wires import is_wired, uneven
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.boot_request import BootRequest
 from tricircle.doors.compute.boots.nics import Nic
 from tricircle.doors.compute.needs import ImageCopies, KnownPods, PodSelection
+from tricircle.doors.compute.networks import Networks
 from tricircle.errors import (
     InvalidRequestError,
     NotAcceptableError,
@@ -46,9 +48,16 @@ class Choice:
     """Chooses pods for servers."""
 
     def __init__(
-        self, *, carrier: Carrier, pods: KnownPods, selection: PodSelection, images: ImageCopies | None = None
+        self,
+        *,
+        carrier: Carrier,
+        pods: KnownPods,
+        selection: PodSelection,
+        images: ImageCopies | None = None,
+        networks: Networks | None = None,
     ) -> None:
         self._carrier = carrier
+        self._networks = networks
         self._images = images
         self._pods = pods
         self._selection = selection
@@ -106,6 +115,19 @@ class Choice:
         if allowed is None:
             return None
         return frozenset(pod.id for pod in await self._pods.pods() if pod.az_name in allowed)
+
+    async def wired(self, request: BootRequest, nics: Sequence[Nic], deadline: Deadline) -> frozenset[PodId] | None:
+        """The pods that are wired to all networks, when the choice is ours; None: any. Where pods have the same wires,
+        nobody is asked; when none has them all, the refusal of the first one says which AZs have.
+        """
+        if self._networks is None or not nics or request.zone.name is not None:
+            return None
+        pods = await self._pods.accepting()
+        if not (some := uneven(pods)):
+            return None
+        wanted = some & await self._networks.physical_networks([nic.network_id for nic in nics], deadline)
+        fit = frozenset(pod.id for pod in pods if not any(is_wired(pod, one) is False for one in wanted))
+        return fit if wanted and fit else None
 
     async def apart(self, request: BootRequest, context: RequestContext) -> frozenset[PodId]:
         """The pods of servers that the new one shall share no host with: in another pod it certainly does not."""
