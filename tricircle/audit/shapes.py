@@ -289,6 +289,24 @@ class FlavorShape:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerGroupShape:
+    """Server groups: nothing of one can be changed. Their marks stand in names, which tenants can write."""
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        return ()
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        is_owners = central is None or holding.project_id == text(central, "project_id")
+        return "" if is_owners else _OTHER_PROJECT
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Nova deletes one with members, too."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class ImageShape:
     """Images in a pod's own Glance."""
 
