@@ -132,7 +132,6 @@ def compute_door(
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(
             carrier=carrier,
-            copies=rooms.copies.server_groups,
             members=GroupMembers(carrier=carrier, routings=rooms.routings),
         ),
         versions=Versions(carrier=carrier),

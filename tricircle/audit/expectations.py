@@ -17,7 +17,7 @@ from tricircle.audit.network_shapes import (
     TrunkShape,
 )
 from tricircle.audit.seen import Seen
-from tricircle.audit.shapes import FlavorShape, ImageShape, VolumeTypeShape
+from tricircle.audit.shapes import FlavorShape, ImageShape, ServerGroupShape, VolumeTypeShape
 from tricircle.audit.shares import Shares
 from tricircle.context import Deadline
 from tricircle.copies.address_groups import Remote, has_address_groups
@@ -70,9 +70,11 @@ class Expectations:
         if kind is Kind.FLAVOR:
             return FlavorShape()
         if kind is Kind.VOLUME_TYPE:
-            return VolumeTypeShape()
+            return VolumeTypeShape(self._pod)
         if kind is Kind.IMAGE:
             return ImageShape()
+        if kind is Kind.SERVER_GROUP:
+            return ServerGroupShape()
         bodies = central.values()
         if kind is Kind.TRUNK:
             ports = {one for body in bodies for one in (text(body, "port_id"), *tags(body))}

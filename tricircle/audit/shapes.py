@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 from tricircle.audit.compare import NOT_LIKE, OTHER_PROJECT
 from tricircle.audit.findings import Holding
-from tricircle.copies import (
-    flavor_content,
-    volume_types,
-)
-from tricircle.copies.bodies import Body
+from tricircle.copies import flavor_content, volume_types
+from tricircle.copies.bodies import Body, text
 from tricircle.copies.image import content as image_content
+from tricircle.model.pod import Pod
 from tricircle.model.routing import Routing
 
 
@@ -32,6 +30,24 @@ class FlavorShape:
 
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Servers keep what they were booted with."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGroupShape:
+    """Server groups: nothing of one can be changed. Their marks stand in names, which tenants can write."""
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        return ()
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        is_owners = central is None or holding.project_id == text(central, "project_id")
+        return "" if is_owners else OTHER_PROJECT
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Nova deletes one with members, too."""
         return False
 
 
@@ -59,9 +75,11 @@ class ImageShape:
 class VolumeTypeShape:
     """Volume types: as flavors."""
 
+    pod: Pod
+
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        return volume_types.difference(central, copy, present)
+        return volume_types.difference(self.pod, central, copy, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""

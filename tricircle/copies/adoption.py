@@ -20,6 +20,7 @@ from tricircle.copies.bodies import Body, revision, text, words
 from tricircle.copies.counterparts import Observed, observe
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
+from tricircle.copies.origins import profile_of_adopted
 from tricircle.copies.reach import Reach
 from tricircle.copies.subnets import is_automatic
 from tricircle.errors import ConflictError, RetryLaterError, TricircleError
@@ -185,7 +186,8 @@ class Adoptions:
                 for one in seen.used
                 if one.subnet_id == subnet["id"] and one.ip_address != subnet.get("gateway_ip")
             ]
-            piece = await self._addresses.hold_these(pod, subnet, taken, deadline=deadline)
+            profile = profile_of_adopted(text(present, "network_id"))
+            piece = await self._addresses.hold_these(pod, subnet, taken, profile=profile, deadline=deadline)
         gateway_ip = present.get("gateway_ip")
         return {
             ADOPTED: True,

@@ -125,7 +125,7 @@ class Kinds:
         return found
 
     async def _type(self, pod: Pod, holding: Holding, central: Body, deadline: Deadline, *, is_ours: bool) -> Fact:
-        wanted = await complete(self._centre.client(Service.BLOCK_STORAGE), central, deadline)
+        wanted = (await complete(self._centre.client(Service.BLOCK_STORAGE), central, deadline)).at(pod)
         client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE))
         present = await complete(client, holding.body, deadline)
         agrees = _is_copy(present, wanted) if is_ours else _is_alike(present, wanted)

@@ -115,11 +115,11 @@ async def test_a_flavor_made_again_with_other_sizes_is_copied_again(sky: Cloud) 
 async def test_extra_specs_follow_in_place(sky: Cloud) -> None:
     sky.flavor(_specs={"a": "1", "b": "2"})
     await ensure(sky)
-    number = stored(sky)["m1"]["number"]
+    number = stored(sky)["m1"]["_number"]
     sky.flavor(_specs={"a": "1", "c": "3"})
     await agree(sky)
     assert stored(sky)["m1"]["_specs"] == {"a": "1", "c": "3"}
-    assert stored(sky)["m1"]["number"] == number
+    assert stored(sky)["m1"]["_number"] == number
     copy = await sky.routings.copy_in(Kind.FLAVOR, "m1", PodId("pod1"))
     assert copy is not None
     assert copy.revision == digest(await central(sky))
