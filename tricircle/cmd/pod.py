@@ -15,7 +15,7 @@ from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
 from tricircle.errors import NotFoundError
 from tricircle.model.pod import Pod, PodState
-from tricircle.pods.inspection import Finding, Level
+from tricircle.pods.findings import Finding, Level
 from tricircle.pods.releases import ceilings
 
 _CHECK_S = 60.0

@@ -7,8 +7,6 @@ Each finding says what was seen and what to do. Nothing is changed. Texts are fo
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 from tricircle.conf.settings import GatewaySettings
@@ -18,9 +16,11 @@ from tricircle.model.binding import Binding
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.pods.aggregates import Aggregates, Identity, aggregate_name
 from tricircle.pods.bindings import Bindings
+from tricircle.pods.findings import Finding, Level, finding_of
 from tricircle.pods.registry import Registry
 from tricircle.pods.releases import lags
 from tricircle.pods.survey import NEEDED, CatalogReader, Survey, Surveyor, catalog_urls
+from tricircle.pods.zone_names import ZONES, zone_finding
 from tricircle.upstream.client import Clients, ServiceClient
 from tricircle.upstream.clocks import skew_s
 
@@ -38,26 +38,6 @@ _AGAIN = {
     PodState.DRAINING: _ENABLE.replace("--enable", "--drain"),
     PodState.DISABLED: _ENABLE.replace("--enable", "--disable"),
 }
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"  # as it should be
-    NOTE = "note"  # cannot be seen from here, or is a matter of taste
-    WARNING = "warning"  # works, but not as users expect
-    FAILURE = "failure"  # does not work
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    pod: str
-    check: str
-    level: Level
-    text: str
-    remedy: str = ""
 
 
 class Inspection:
@@ -108,7 +88,7 @@ class Inspection:
                 return await check(pod, deadline)
             except TricircleError as error:
                 text = f"could not be checked: {error.__cause__ or error}"
-                return [_finding(pod, name, Level.FAILURE, text, "see the findings about services")]
+                return [finding_of(pod, name, Level.FAILURE, text, "see the findings about services")]
 
         results = await asyncio.gather(*(made(name, check) for name, check in checks))
         return tuple(finding for result in results for finding in result)
@@ -117,18 +97,18 @@ class Inspection:
         survey = await self._surveyor.region(pod.name, deadline)
         if survey.problems:
             return [
-                _finding(pod, "services", Level.FAILURE, problem, "repair the service or its entry in the catalog")
+                finding_of(pod, "services", Level.FAILURE, problem, "repair the service or its entry in the catalog")
                 for problem in survey.problems
             ]
         findings = [
-            _finding(
+            finding_of(
                 pod, "services", Level.OK, f"{service} at {end.url}{end.prefix} {_range(end.max_version)}".rstrip()
             )
             for service, end in sorted(survey.endpoints.items())
         ]
         if changed := _changes(pod, survey):
             findings.append(
-                _finding(
+                finding_of(
                     pod, "services", Level.WARNING, f"other than written down: {changed}", _ENABLE.format(name=pod.name)
                 )
             )
@@ -138,7 +118,7 @@ class Inspection:
         """Whether the pod keeps from users what others have, by its row: what is offered is decided by that."""
         behind = lags(pod, await self._registry.pods())
         if not behind:
-            return [_finding(pod, "versions", Level.OK, "nobody in use has more microversions")]
+            return [finding_of(pod, "versions", Level.OK, "nobody in use has more microversions")]
         is_skipped = self._gateway.older_pods == "skip"
         remedy = f"upgrade it, then {_ENABLE.format(name=pod.name)}"
         if is_skipped:
@@ -147,7 +127,7 @@ class Inspection:
             level, says = Level.WARNING, "users are offered no more than that anywhere"
             remedy += "; or set [gateway] older_pods = skip"
         return [
-            _finding(
+            finding_of(
                 pod,
                 "versions",
                 level,
@@ -162,8 +142,8 @@ class Inspection:
         region = next((one for one in await self._catalog.regions(deadline) if one.id == pod.name), None)
         if region is not None and region.parent_id != central:
             text = f"the region's parent is {region.parent_id or 'nobody'}, not {central}"
-            return [_finding(pod, "region", Level.WARNING, text, "tricircle-manage catalog sync")]
-        return [_finding(pod, "region", Level.OK, f"child of {central}")] if region else []
+            return [finding_of(pod, "region", Level.WARNING, text, "tricircle-manage catalog sync")]
+        return [finding_of(pod, "region", Level.OK, f"child of {central}")] if region else []
 
     async def _aggregate(self, pod: Pod, deadline: Deadline) -> list[Finding]:
         found = await self._aggregates.find(pod.name, deadline)
@@ -171,23 +151,25 @@ class Inspection:
         if found is None or found.az_name != pod.az_name:
             seen = "is missing" if found is None else f"says {found.az_name}, not {pod.az_name}"
             text = f"aggregate {name} at the central Nova {seen}"
-            return [_finding(pod, "aggregate", Level.FAILURE, text, _ENABLE.format(name=pod.name))]
+            return [finding_of(pod, "aggregate", Level.FAILURE, text, _ENABLE.format(name=pod.name))]
         if found.identity != Identity.of(pod):
             text = f"{name} does not say what the pod is; after a loss of the database it could not be recovered whole"
-            return [_finding(pod, "aggregate", Level.WARNING, text, _AGAIN[pod.state].format(name=pod.name))]
-        return [_finding(pod, "aggregate", Level.OK, f"{name} in {pod.az_name}")]
+            return [finding_of(pod, "aggregate", Level.WARNING, text, _AGAIN[pod.state].format(name=pod.name))]
+        return [finding_of(pod, "aggregate", Level.OK, f"{name} in {pod.az_name}")]
 
     async def _clock(self, pod: Pod, deadline: Deadline) -> list[Finding]:
         """The pod's clock against ours, where one of its services tells."""
         skews = await asyncio.gather(*(self._skew_s(pod, service, deadline) for service in NEEDED))
         skew_s = next((skew for skew in skews if skew is not None), None)
         if skew_s is None:
-            return [_finding(pod, "clock", Level.NOTE, "no answer of it carries a Date", "compare the clocks by hand")]
+            return [
+                finding_of(pod, "clock", Level.NOTE, "no answer of it carries a Date", "compare the clocks by hand")
+            ]
         # Date has whole seconds: up to one of them is no difference.
         size = max(0.0, abs(skew_s) - 1.0)
         level = Level.OK if size < _SKEW_NOTED_S else Level.WARNING if size < _SKEW_FATAL_S else Level.FAILURE
         text = "as ours" if level is Level.OK else f"{skew_s:+.0f} s"
-        return [_finding(pod, "clock", level, text, "" if level is Level.OK else "synchronise with NTP")]
+        return [finding_of(pod, "clock", level, text, "" if level is Level.OK else "synchronise with NTP")]
 
     async def _skew_s(self, pod: Pod, service: Service, deadline: Deadline) -> float | None:
         client = self._clients.anonymous(self._registry.target(pod, service))
@@ -200,16 +182,16 @@ class Inspection:
         missing = [alias for alias in NEEDED_EXTENSIONS if alias not in have]
         if missing:
             text = f"the network service lacks {', '.join(missing)}"
-            return [_finding(pod, "extensions", Level.FAILURE, text, "load these extensions of Neutron")]
-        return [_finding(pod, "extensions", Level.OK, f"{len(have)} network extensions")]
+            return [finding_of(pod, "extensions", Level.FAILURE, text, "load these extensions of Neutron")]
+        return [finding_of(pod, "extensions", Level.OK, f"{len(have)} network extensions")]
 
     async def _zones(self, pod: Pod, deadline: Deadline) -> list[Finding]:
         named: dict[tuple[str, ...], list[Service]] = {}
-        for service, path, key, name in _ZONES:
+        for service, path, key, name in ZONES:
             listed = (await self._as_service(pod, service).get(path, deadline=deadline)).get(key)
             names = {str(item.get(name)) for item in listed} if isinstance(listed, list) else set()
             named.setdefault(tuple(sorted(names - {"internal"})), []).append(service)
-        return [_zone_finding(pod, services, names) for names, services in named.items()]
+        return [zone_finding(pod, services, names) for names, services in named.items()]
 
     async def _limits(self, pod: Pod, deadline: Deadline) -> list[Finding]:
         """Limits of projects that are bound: a finite one would bite before the centre's."""
@@ -221,10 +203,10 @@ class Inspection:
         ]
         if not findings:
             seen = f"; none of the {min(len(bound), _PROJECTS)} that were looked at is limited" if bound else ""
-            findings.append(_finding(pod, "limits", Level.OK, f"bound projects: {len(bound)}{seen}"))
+            findings.append(finding_of(pod, "limits", Level.OK, f"bound projects: {len(bound)}{seen}"))
         defaults = await self._defaults(pod, deadline)
         text = f"the pod's defaults ({defaults}) are lifted for each project at its first use"
-        return [*findings, _finding(pod, "limits", Level.OK, text)]
+        return [*findings, finding_of(pod, "limits", Level.OK, text)]
 
     async def _limit(self, pod: Pod, binding: Binding, deadline: Deadline) -> list[Finding]:
         try:
@@ -234,12 +216,12 @@ class Inspection:
                 raise
             text = f"project {binding.project_id} does not exist any more"
             remedy = f"openstack multiregion networking binding delete {binding.id}"
-            return [_finding(pod, "limits", Level.WARNING, text, remedy)]
+            return [finding_of(pod, "limits", Level.WARNING, text, remedy)]
         if not bounded:
             return []
         text = f"project {binding.project_id} is limited in the pod: {', '.join(bounded)}"
         remedy = "is it set by hand, or does the pod use unified limits? Limits belong to the centre"
-        return [_finding(pod, "limits", Level.WARNING, text, remedy)]
+        return [finding_of(pod, "limits", Level.WARNING, text, remedy)]
 
     async def _defaults(self, pod: Pod, deadline: Deadline) -> str:
         answer = await self._as_service(pod, Service.COMPUTE).get(
@@ -255,7 +237,7 @@ class Inspection:
             self._catalog.endpoints(deadline, pod.name), self._catalog.services(deadline)
         )
         public = catalog_urls(endpoints, services, "public")
-        hidden = _finding(
+        hidden = finding_of(
             pod,
             "reach",
             Level.NOTE,
@@ -267,10 +249,10 @@ class Inspection:
         if same:
             text = f"{', '.join(same)} have the doors' own address: who reaches the doors reaches the pod"
             remedy = "give the pod addresses that users have no way to"
-            return [_finding(pod, "reach", Level.WARNING, text, remedy), hidden]
+            return [finding_of(pod, "reach", Level.WARNING, text, remedy), hidden]
         remedy = f"from a user's machine 'curl -m 5 {public.get(Service.COMPUTE, '')}' has to fail"
         text = "whether users reach the pod's public endpoints cannot be seen from here"
-        return [_finding(pod, "reach", Level.NOTE, text, remedy), hidden]
+        return [finding_of(pod, "reach", Level.NOTE, text, remedy), hidden]
 
     async def _tokens(self, pod: Pod, _deadline: Deadline) -> list[Finding]:
         text = "application credentials with access rules work only where [keystone_authtoken] service_type is set"
@@ -279,7 +261,7 @@ class Inspection:
         if below:
             text += f"; {', '.join(below)} hold rules against a path with more in front than users write"
             remedy += ", and let these services stand at the root of an address"
-        return [_finding(pod, "tokens", Level.NOTE, text, remedy)]
+        return [finding_of(pod, "tokens", Level.NOTE, text, remedy)]
 
     def _as_service(self, pod: Pod, service: Service) -> ServiceClient:
         return self._clients.as_service(self._registry.target(pod, service))
@@ -291,28 +273,6 @@ _OF_USERS = (Service.COMPUTE, Service.BLOCK_STORAGE, Service.NETWORK, Service.IM
 
 def _is_below(url: str) -> bool:
     return urlsplit(url).path.strip("/") != ""
-
-
-#: Where a service tells its zones: path, key of the list, key of a zone's name.
-_ZONES = (
-    (Service.COMPUTE, "/v2.1/os-availability-zone", "availabilityZoneInfo", "zoneName"),
-    (Service.BLOCK_STORAGE, "/v3/os-availability-zone", "availabilityZoneInfo", "zoneName"),
-    (Service.NETWORK, "/v2.0/availability_zones", "availability_zones", "name"),
-)
-
-
-def _zone_finding(pod: Pod, services: Sequence[Service], names: Sequence[str]) -> Finding:
-    who = ", ".join(services)
-    passed_on = pod.pod_az_name
-    if passed_on and passed_on not in names and set(services) != {Service.NETWORK}:
-        text = f"{who} have no zone {passed_on}, only {', '.join(names) or 'none'}"
-        remedy = f"openstack multiregion networking pod set --pod-availability-zone ... {pod.name}"
-        return _finding(pod, "zones", Level.FAILURE, text, remedy)
-    if pod.az_name in names and (passed_on == pod.az_name or len(names) == 1):
-        return _finding(pod, "zones", Level.OK, f"{pod.az_name} in {who}")
-    text = f"{who} name their zones {', '.join(names) or 'nothing'}; users see {pod.az_name}"
-    remedy = f"name it {pod.az_name} in the pod: its own name shows inside servers"
-    return _finding(pod, "zones", Level.WARNING, text, remedy)
 
 
 def _changes(pod: Pod, survey: Survey) -> str:
@@ -331,7 +291,3 @@ def _changes(pod: Pod, survey: Survey) -> str:
 
 def _range(maximum: str | None) -> str:
     return f"up to {maximum}" if maximum else ""
-
-
-def _finding(pod: Pod, check: str, level: Level, text: str, remedy: str = "") -> Finding:
-    return Finding(pod=pod.name, check=check, level=level, text=text, remedy=remedy)

@@ -11,7 +11,8 @@ from tests.unit.pods.conftest import Bench, soon
 from tricircle.conf.settings import GatewaySettings
 from tricircle.context import ProjectId
 from tricircle.model.pod import Pod, PodState, Service
-from tricircle.pods.inspection import Finding, Inspection, Level
+from tricircle.pods.findings import Finding, Level
+from tricircle.pods.inspection import Inspection
 from tricircle.pods.registration import Change, Draft
 
 
