@@ -23,7 +23,7 @@ from tricircle.copies.bodies import mark
 from tricircle.copies.networks import wanted_network
 from tricircle.copies.port_content import wanted_port
 from tricircle.copies.security_groups import name_in_pod
-from tricircle.copies.subnets import wanted_subnet
+from tricircle.copies.subnet_content import wanted_subnet
 from tricircle.model.routing import Kind, Routing
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from tricircle.copies import (
     port_content,
     qos_policies,
     security_groups,
-    subnets,
+    subnet_content,
     trunks,
 )
 from tricircle.copies.address_groups import Remote
@@ -83,9 +83,9 @@ class SubnetShape:
         piece = self.slices.get(copy.central_id, Slice(port_id=None, addresses=()))
         known = copy.details.get("gateway_ip")
         gateway_ip = None if known is None else str(known)
-        if subnets.lacks_addresses(central, piece, gateway_ip, self.served.get(text(present, "network_id"), 0)):
+        if subnet_content.lacks_addresses(central, piece, gateway_ip, self.served.get(text(present, "network_id"), 0)):
             return ["allocation_pools"]
-        return subnets.difference(central, piece, gateway_ip, present)
+        return subnet_content.difference(central, piece, gateway_ip, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""

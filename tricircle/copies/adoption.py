@@ -22,7 +22,7 @@ from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
 from tricircle.copies.origins import profile_of_adopted
 from tricircle.copies.reach import Reach
-from tricircle.copies.subnets import is_automatic
+from tricircle.copies.subnet_content import is_automatic
 from tricircle.errors import ConflictError, RetryLaterError, TricircleError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import ADOPTED, NETWORK_ID, Kind, Routing

@@ -12,7 +12,7 @@ from tricircle.copies.agreement import Difference, Used
 from tricircle.copies.bodies import Body, text
 from tricircle.copies.networks import is_stretched
 from tricircle.copies.reach import Reach, show
-from tricircle.copies.subnets import is_automatic
+from tricircle.copies.subnet_content import is_automatic
 from tricircle.errors import ConflictError, NotFoundError
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind

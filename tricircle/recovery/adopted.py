@@ -16,7 +16,7 @@ from tricircle.copies.agreement import pairs
 from tricircle.copies.bodies import Body, revision, text
 from tricircle.copies.origins import ADOPTED_NETWORK, kept
 from tricircle.copies.shares import ACTION
-from tricircle.copies.subnets import is_automatic
+from tricircle.copies.subnet_content import is_automatic
 from tricircle.model.pod import Pod
 from tricircle.model.routing import ADOPTED, NETWORK_ID, Kind, Routing
 from tricircle.recovery.contents import Contents

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tricircle.audit.findings import Holding
 from tricircle.copies.address_groups import in_order, members
 from tricircle.copies.bodies import Body, revision, rows, text, words
-from tricircle.copies.subnets import is_automatic
+from tricircle.copies.subnet_content import is_automatic
 from tricircle.model.quarantine import Left, What
 from tricircle.model.routing import Kind, Routing
 from tricircle.recovery.contents import Contents

@@ -13,7 +13,7 @@ from tricircle.audit.findings import Holding, Part
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.networks import is_stretched
 from tricircle.copies.security_group_rules import remote_of, rule_key
-from tricircle.copies.subnets import is_automatic
+from tricircle.copies.subnet_content import is_automatic
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.recovery.contents import Contents

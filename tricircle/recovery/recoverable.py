@@ -26,7 +26,7 @@ from tricircle.copies.pod_status import said
 from tricircle.copies.port_content import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.copies.security_groups import difference as group_difference
-from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic, wanted_subnet
+from tricircle.copies.subnet_content import addresses_needed, gateway_of, is_automatic, wanted_subnet
 from tricircle.copies.trunks import difference as trunk_difference
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod

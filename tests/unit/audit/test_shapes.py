@@ -4,7 +4,7 @@
 from tricircle.audit.network_shapes import GroupShape, SubnetShape
 from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import Slice
-from tricircle.copies.subnets import wanted_subnet
+from tricircle.copies.subnet_content import wanted_subnet
 from tricircle.model.routing import Kind, Routing
 
 GROUP = {"id": "g1", "name": "web", "project_id": "p1", "security_group_rules": [

@@ -16,7 +16,7 @@ from tricircle.copies.networks import difference as network_difference
 from tricircle.copies.networks import known_to, wanted_network
 from tricircle.copies.port_content import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups, rule_key, wanted_rules
-from tricircle.copies.subnets import addresses_needed, gateway_of, home_of, wanted_subnet
+from tricircle.copies.subnet_content import addresses_needed, gateway_of, home_of, wanted_subnet
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 
