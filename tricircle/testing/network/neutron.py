@@ -6,11 +6,12 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import Manner, in_order, matching
+from tricircle.testing.network import sharing
 from tricircle.testing.network.address_groups import add_addresses, new_address_group, remove_addresses
+from tricircle.testing.network.addresses import fixed_ips
 from tricircle.testing.network.quotas import NetworkQuotas
 
 #: Collection -> (key of one, name of the error when it is not there, its text).
@@ -208,7 +209,7 @@ class Neutron:
             "security_groups": self._new_group,
             "security_group_rules": self._new_rule,
             "address_groups": lambda given, _project: new_address_group(given),
-            "rbac_policies": self._policy,
+            "rbac_policies": lambda given, _project: sharing.new_policy(self.resources, given),
         }
         return self._store(collection, {**makers[collection](wanted, project), "project_id": project})
 
@@ -240,7 +241,7 @@ class Neutron:
                 for one in [one for one in self.resources[below].values() if one[field] == id]:
                     del self.resources[below][one["id"]]
         if collection == "rbac_policies":
-            self._refuse_used_share(self.resources[collection][id])
+            sharing.refuse_used(self.resources, self.resources[collection][id])
         if collection == "subnets" and any(ip["subnet_id"] == id for port in ports for ip in port["fixed_ips"]):
             raise Refusal(409, f"Unable to complete operation on subnet {id}.", "SubnetInUse")
         if collection == "security_groups" and any(id in port["security_groups"] for port in ports):
@@ -279,57 +280,10 @@ class Neutron:
                     raise Refusal(409, text, "VlanIdInUse")
         return made
 
-    def _policy(self, given: Json, project: str) -> Json:
-        fields = ("object_type", "object_id", "action", "target_tenant")
-        for other in self.resources["rbac_policies"].values():
-            if all(other[field] == given.get(field) for field in fields):
-                raise Refusal(409, "An RBAC policy already exists with those values.", "DuplicateRbacPolicy")
-        return {field: given.get(field) for field in fields}
-
-    def _refuse_used_share(self, policy: Json) -> None:
-        """A project that has ports on somebody else's network, or with somebody else's group, keeps its access."""
-        if policy["object_type"] == "security_group":
-            self._refuse_used_group(policy)
-            return
-        network = self._get_any("networks", policy["object_id"])
-        others = [one for one in self.resources["rbac_policies"].values() if one["object_id"] == network["id"]]
-        target = policy["target_tenant"]
-        if target == network["project_id"] or (target != "*" and any(one["target_tenant"] == "*" for one in others)):
-            return
-        kept = {network["project_id"]} | {one["target_tenant"] for one in others if one is not policy}
-        for port in self.resources["ports"].values():
-            project_id = port["project_id"]
-            is_losing = project_id not in kept if target == "*" else project_id == target
-            if port["network_id"] == network["id"] and is_losing:
-                text = (
-                    f"RBAC policy on object {network['id']} cannot be removed because other objects depend on it.\n"
-                    f"Details: Callbacks failed: Unable to reconfigure sharing settings for network {network['id']}. "
-                    "Multiple projects are using it."
-                )
-                raise Refusal(409, text, "RbacPolicyInUse")
-
-    def _refuse_used_group(self, policy: Json) -> None:
-        group_id, target = policy["object_id"], policy["target_tenant"]
-        ports = self.resources["ports"].values()
-        if any(port["project_id"] == target and group_id in port["security_groups"] for port in ports):
-            text = (
-                f"RBAC policy on object {group_id} cannot be removed because other objects depend on it.\n"
-                f"Details: project_id={target}"
-            )
-            raise Refusal(409, text, "RbacPolicyInUse")
-
     def groups_seen(self, asked: Asked) -> dict[str, Json]:
         """The security groups that a caller sees, by id."""
         held = self.resources["security_groups"]
         return {group_id: group for group_id, group in held.items() if self._sees(asked, group)}
-
-    def _is_shared_with(self, one: Json, project_id: str) -> bool:
-        """Whether somebody else's network may be used by this project."""
-        policies = self.resources["rbac_policies"].values()
-        return bool(one.get("shared")) or any(
-            policy["object_id"] in (one["id"], one.get("network_id")) and policy["target_tenant"] in (project_id, "*")
-            for policy in policies
-        )
 
     def _subnet(self, given: Json, project: str) -> Json:
         network = self._get_any("networks", str(given.get("network_id")))
@@ -356,35 +310,8 @@ class Neutron:
             "device_owner": "", "binding:host_id": "", "binding:vnic_type": "normal", "binding:profile": {},
             "binding:vif_type": "unbound", "port_security_enabled": True, "allowed_address_pairs": [],
             "extra_dhcp_opts": [], **given, "mac_address": mac, "security_groups": groups,
-            "fixed_ips": self._addresses(network["id"], given.get("fixed_ips")),
+            "fixed_ips": fixed_ips(self.resources, network["id"], given.get("fixed_ips")),
         }  # fmt: skip
-
-    def _addresses(self, network_id: str, wanted: Any) -> list[Json]:
-        subnets = [one for one in self.resources["subnets"].values() if one["network_id"] == network_id]
-        if wanted is None:
-            wanted = [{"subnet_id": subnet["id"]} for subnet in subnets[:1]]
-        taken = {
-            (ip["subnet_id"], ip["ip_address"]) for port in self.resources["ports"].values() for ip in port["fixed_ips"]
-        }
-        made = []
-        for one in wanted:
-            address = one.get("ip_address")
-            subnet = self._subnet_for(subnets, one.get("subnet_id"), address)
-            if address is None:
-                address = next(ip for ip in _pool(subnet) if (subnet["id"], ip) not in taken)
-            elif (subnet["id"], address) in taken:
-                text = f"IP address {address} already allocated in subnet {subnet['id']}"
-                raise Refusal(409, text, "IpAddressAlreadyAllocated")
-            made.append({"subnet_id": subnet["id"], "ip_address": address})
-        return made
-
-    def _subnet_for(self, subnets: Sequence[Json], subnet_id: str | None, address: str | None) -> Json:
-        for subnet in subnets:
-            if subnet_id == subnet["id"]:
-                return subnet
-            if subnet_id is None and address and ipaddress.ip_address(address) in ipaddress.ip_network(subnet["cidr"]):
-                return subnet
-        raise Refusal(400, "IP address is not a valid IP for the specified subnet.", "InvalidIpForNetwork")
 
     def _new_group(self, given: Json, project: str) -> Json:
         self.default_group(project)
@@ -450,7 +377,7 @@ class Neutron:
         if asked.sees(one["project_id"]) or bool(one.get("router:external")):
             return True
         can_be_shared = "mtu" in one or "cidr" in one or "stateful" in one
-        return can_be_shared and self._is_shared_with(one, asked.caller.project_id)
+        return can_be_shared and sharing.is_shared_with(self.resources, one, asked.caller.project_id)
 
     def _get(self, asked: Asked, collection: str, resource_id: str) -> Json:
         found = self.find(collection, resource_id)
@@ -472,18 +399,12 @@ class Neutron:
         hidden: Iterable[str] = ("_number",) if asked.caller.is_admin else _HIDDEN
         shown = {name: value for name, value in one.items() if name not in hidden}
         if "cidr" not in one and "mtu" in one:
-            shown["shared"] = self._is_shared_with(one, asked.caller.project_id)
+            shown["shared"] = sharing.is_shared_with(self.resources, one, asked.caller.project_id)
             shown["subnets"] = [s["id"] for s in self.resources["subnets"].values() if s["network_id"] == one["id"]]
         if "stateful" in one:
             rules = self.resources["security_group_rules"].values()
             shown["security_group_rules"] = [rule for rule in rules if rule["security_group_id"] == one["id"]]
         return shown
-
-
-def _pool(subnet: Json) -> Iterable[str]:
-    for pool in subnet["allocation_pools"]:
-        first, last = (int(ipaddress.ip_address(pool[end])) for end in ("start", "end"))
-        yield from (str(ipaddress.ip_address(number)) for number in range(first, last + 1))
 
 
 def _now() -> str:
