@@ -97,7 +97,6 @@ def test_an_operator_filters_volumes_by_the_id_of_a_type(cloud: Cloud, type_id: 
     assert [one["id"] for one in found] == [made["id"]]
 
 
-@pytest.mark.pending
 def test_a_project_can_have_a_default_type_of_its_own(cloud: Cloud, type_id: str, undo: Undo) -> None:
     """The restored and the server's volumes of a project get it; while it is one, it cannot be deleted."""
     version = {"OpenStack-API-Version": "volume 3.62"}
@@ -122,7 +121,6 @@ def test_a_project_can_have_a_default_type_of_its_own(cloud: Cloud, type_id: str
     assert cloud.tenant.good("GET", "block-storage", "/v3/types/default")["volume_type"]["name"] == before
 
 
-@pytest.mark.pending
 def test_tenants_see_the_zones_of_a_type(cloud: Cloud, type_id: str) -> None:
     specs = {"RESKEY:availability_zones": "az1,az2", "volume_backend_name": "fast"}
     cloud.admin.good("POST", "block-storage", f"/v3/types/{type_id}/extra_specs", {"extra_specs": specs})

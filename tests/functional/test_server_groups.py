@@ -72,7 +72,6 @@ def test_of_many_boots_at_once_as_many_pass_as_a_group_may_have(
     assert members < shown(tenant.here, path)
 
 
-@pytest.mark.pending
 def test_an_affinity_group_goes_where_its_first_living_member_is(tenant: Tenant, flavor: Json, image_id: str) -> None:
     """A pod in which its last member is gone holds it no longer; and two at once into an empty one do not part."""
     made = tenant.here.make("compute", "os-server-groups", "server_group", name=unique(), policy="affinity")
