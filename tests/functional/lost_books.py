@@ -136,6 +136,7 @@ class Books:
         A revision that is known may be older than what it was recovered from: not every change of an object at the
         centre is one that copies carry. So only whether it is known counts, but for digests. The central region's row
         has an id that nothing refers to. A pod's own flavor or type that nothing uses is known again by its next use.
+        So is the home of a project that has never used it: its limits there are not lifted yet.
         """
         pods = self.tables.run("SELECT * FROM tricircle_pods ORDER BY name")
         ends = self.tables.run(
@@ -143,6 +144,7 @@ class Books:
             "JOIN tricircle_pods p ON p.id = e.pod_id ORDER BY 1, 2"
         )
         bindings = self.tables.run("SELECT * FROM tricircle_bindings ORDER BY project_id, pod_id")
+        bindings = [row for row in bindings if row["are_limits_lifted"]]
         routings = self.tables.run("SELECT * FROM tricircle_routings ORDER BY kind, central_id, pod_id")
         routings = [row for row in routings if _lasting(row)["details"].get("is_ours") is not False]
         if project_id is not None:

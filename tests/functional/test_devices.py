@@ -74,7 +74,8 @@ def gold(region: Region, tenant: Tenant) -> Iterator[str]:
     for operator in region.pods.values():
 
         def names(operator: Caller = operator) -> list[str]:
-            return [str(one["name"]) for one in operator.list("block-storage", "types", is_public="None")]
+            found = operator.good("GET", "block-storage", "/types", is_public="None")["volume_types"]
+            return [str(one["name"]) for one in found]
 
         eventually(names, lambda seen: made["name"] not in seen, "the copy is gone")
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tricircle.doors.compute.boots.boot_request import Networking, NicWish, PodNaming, Zone, parse, pod_document
+from tricircle.doors.compute.boots.choice import demand
 from tricircle.doors.compute.boots.devices import new_volumes
 from tricircle.errors import InvalidRequestError
 from tricircle.model.device import NewVolume
@@ -177,3 +178,12 @@ def test_a_request_takes_the_place_of_an_images_devices_by_name() -> None:
     assert asked.with_image(images).snapshot_ids == ("s",)
     for image in ({}, {"block_device_mapping": "{"}, {"block_device_mapping": "7"}):
         assert asked.with_image({"i": image}) is asked
+
+
+def test_a_server_whose_image_boots_from_a_volume_needs_no_local_disk() -> None:
+    flavor = {"vcpus": 1, "ram": 64, "disk": 20, "OS-FLV-EXT-DATA:ephemeral": 1}
+    asked = parse(body(imageRef="i"))
+    root = {"source_type": "snapshot", "snapshot_id": "s", "destination_type": "volume", "boot_index": 0}
+    images = {"i": {"bdm_v2": "True", "block_device_mapping": msgspec.json.encode([root]).decode()}}
+    assert demand(asked, flavor).disk_gib == 21
+    assert demand(asked.with_image(images), flavor).disk_gib == 1

@@ -14,6 +14,7 @@ from tricircle.copies.volume_type_content import zones_of
 from tricircle.copies.wires import is_wired, uneven
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.boot_request import BootRequest
+from tricircle.doors.compute.boots.devices import boots_from_volume
 from tricircle.doors.compute.boots.nics import Nic
 from tricircle.doors.compute.needs import ImageCopies, KnownPods, PodSelection
 from tricircle.doors.compute.networks import Networks
@@ -205,8 +206,10 @@ class Choice:
 
 
 def demand(request: BootRequest, flavor: Mapping[str, object]) -> Demand:
-    """What Placement is asked for. A server that boots from a volume needs no local root disk."""
-    local = 0 if request.image_id is None else _size(flavor.get("disk"))
+    """What Placement is asked for. A server that boots from a volume needs no local root disk, whether it or its image
+    names the volume."""
+    is_local = request.image_id is not None and not any(boots_from_volume(one) for one in request.devices)
+    local = _size(flavor.get("disk")) if is_local else 0
     local += _size(flavor.get("OS-FLV-EXT-DATA:ephemeral")) + ceil(_size(flavor.get("swap")) / 1024)
     specs = flavor.get("extra_specs")
     traits = {

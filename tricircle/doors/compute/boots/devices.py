@@ -76,6 +76,11 @@ def new_volumes(found: Sequence[Device], type_names: Mapping[str, str]) -> list[
     ]
 
 
+def boots_from_volume(device: Device) -> bool:
+    """Whether it is the first disk, and a volume."""
+    return str(device.get("boot_index")) == "0" and device.get("destination_type") == "volume"
+
+
 def _name(device: Device) -> str:
     return str(device.get("device_name") or "").removeprefix("/dev/")
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tricircle.context import PodId
 from tricircle.doors.compute.boots.boot import Boot, Made
@@ -125,7 +126,7 @@ class Servers:
             pod = group.create_task(
                 caught(
                     self._choice.pod(
-                        wanted,
+                        replace(wanted, devices=parts.devices),
                         parts.flavor,
                         context,
                         held_by=parts.held_by,
