@@ -270,7 +270,7 @@ class _Tour:
         if kind is Kind.FLAVOR:
             return FlavorShape()
         if kind is Kind.VOLUME_TYPE:
-            return VolumeTypeShape()
+            return VolumeTypeShape(self._pod)
         if kind is Kind.IMAGE:
             return ImageShape()
         if kind is Kind.SERVER_GROUP:

@@ -23,7 +23,7 @@ from tricircle.copies.networks import difference as network_difference
 from tricircle.copies.networks import wanted_network
 from tricircle.copies.origins import USER, is_unbound_claim, kept
 from tricircle.copies.pod_status import said
-from tricircle.copies.ports import difference, wanted_port
+from tricircle.copies.port_content import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.copies.security_groups import difference as group_difference
 from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic, wanted_subnet

@@ -14,7 +14,7 @@ from tricircle.copies.addresses import Slice, device_id
 from tricircle.copies.bodies import changed
 from tricircle.copies.networks import difference as network_difference
 from tricircle.copies.networks import known_to, wanted_network
-from tricircle.copies.ports import difference, wanted_port
+from tricircle.copies.port_content import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups, rule_key, wanted_rules
 from tricircle.copies.subnets import addresses_needed, gateway_of, home_of, wanted_subnet
 from tricircle.model.pod import Pod
