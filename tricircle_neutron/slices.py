@@ -43,6 +43,8 @@ def _refuse_change(_resource: str, _event: str, _trigger: object, payload: Any) 
     # Status changes pass the model object here and have no tenant behind them.
     if not isinstance(original, dict) or payload.context.is_admin:
         return
+    if all(original.get(field) == value for field, value in wanted.items()):
+        return  # Neutron's own way of saying that a new subnet gave the port an address
     if changes.is_slice(original) or changes.is_slice({**original, **wanted}):
         raise SlicePortProtectedError(port_id=payload.resource_id)
 

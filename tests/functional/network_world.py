@@ -57,6 +57,7 @@ Json = dict[str, object]
 CONF = Path(os.environ.get("TRICIRCLE_LAB_CONF", ".lab/etc/tricircle.conf"))
 PASSWORD = "labpw"
 PODS = {"Pod1": "az1", "Pod2": "az2"}
+_DNS = "dns-integration"
 _OFFSETS = {Service.NETWORK: 696, Service.COMPUTE: 774, Service.IMAGE: 292}
 
 
@@ -294,7 +295,7 @@ async def _pods(engine: Engine, settings: Settings) -> tuple[list[Pod], list[Pod
                 service: Endpoint(service=service, url=f"http://127.0.0.1:{base + 1000 * number + offset}")
                 for service, offset in _OFFSETS.items()
             }
-            facts = {"network_extensions": [address_groups.EXTENSION, qos_policies.EXTENSION, trunks.EXTENSION]}
+            facts = {"network_extensions": [address_groups.EXTENSION, qos_policies.EXTENSION, trunks.EXTENSION, _DNS]}
             pod = Pod(id=PodId(str(uuid.uuid4())), name=name, az_name=az_name, endpoints=endpoints, facts=facts)
             await PodRows.insert(connection, pod)
             added.append(pod.id)

@@ -12,6 +12,7 @@ from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.addresses import SLICE_OWNER, SLICE_PREFIX, device_id
 from tricircle.copies.bodies import Body, member, rows, text
+from tricircle.copies.subnets import is_automatic
 from tricircle.errors import UpstreamStatusError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
@@ -72,8 +73,11 @@ class Declared:
     volume_types: Bodies = field(default_factory=dict)
 
     def slice_of(self, pod: Pod, subnet_id: str) -> Body | None:
-        """The port with the pod's slice of a subnet, or None."""
-        return self.slices.get((pod.name, subnet_id))
+        """The port with the pod's slice of a subnet, or None.
+
+        Neutron gives slices of other subnets an address of one that lives by router advertisements: that is no slice.
+        """
+        return None if is_automatic(self.subnets.get(subnet_id, {})) else self.slices.get((pod.name, subnet_id))
 
     def with_slice(self, pod: Pod, subnet_id: str, port: Body) -> "Declared":
         """The same with this slice."""

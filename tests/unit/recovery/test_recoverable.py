@@ -87,6 +87,16 @@ def declared(**changes: object) -> Declared:
     return replace(whole, **changes)  # type: ignore[arg-type]
 
 
+def test_an_address_that_follows_from_the_mac_makes_no_slice() -> None:
+    """Neutron gives one to every port of the network. The port is the slice of another subnet, and goes with that."""
+    slaac = {**SUBNET, "id": "S6", "cidr": "fd00::/64", "ip_version": 6, "ipv6_address_mode": "slaac"}
+    both = [*SLICE["fixed_ips"], {"subnet_id": "S6", "ip_address": "fd00::1"}]  # type: ignore[misc]
+    _, slices, _ = of_ports({"slice": {**SLICE, "fixed_ips": both}})
+    known = declared(subnets={"S": SUBNET, "S6": slaac}, slices=slices)
+    assert known.slice_of(POD, "S6") is None
+    assert (known.slice_of(POD, "S") or {})["id"] == "slice"
+
+
 def network(pod_id: str = "n1", **body: object) -> Holding:
     shown = {**NETWORK, "provider:physical_network": "datacentre", **body}
     return held(Kind.NETWORK, pod_id, "N", OWNER, **{k: v for k, v in shown.items() if k not in ("id", "project_id")})
