@@ -64,7 +64,7 @@ def test_a_slice_grows_to_hold_all_dhcp_agents_of_a_network(
     serving = eventually(lambda: ids(inside.good("GET", "network", path)["agents"]), lambda one: one, "it is chosen")
     (other,) = set(ids(agents)) - set(serving)
     inside.good("POST", "network", f"/agents/{other}/dhcp-networks", {"network_id": copy["id"]})
-    assert sweeper.found(sweeper.sweep(POD), subnet_id) == ["different subnet"]
+    assert sweeper.found(sweeper.sweep(POD), subnet_id) == ["differs subnet"]
 
     both = eventually(lambda: addresses(inside, copy["id"]), lambda found: len(found) == 2, "two agents serve")
     assert first in both

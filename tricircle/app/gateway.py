@@ -176,6 +176,7 @@ class _Carriers:
                 vouching=self._vouching,
             ),
             list_deadline_s=chosen.list_deadline_s,
+            in_flight_s=chosen.in_flight_s,
             ranges=ranges,
         )
 

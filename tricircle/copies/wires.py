@@ -5,6 +5,8 @@ Its agents have told at the last survey which they are wired to. When that speak
 wires are laid without telling us. A pod whose agents tell nothing has what its Neutron accepts.
 """
 
+from collections.abc import Iterable
+
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, text, words
 from tricircle.copies.network_refusals import no_wire
@@ -26,6 +28,16 @@ def is_wired(pod: Pod, physnet: str) -> bool | None:
     """
     known = words(pod.facts, WIRES)
     return pod.physical_networks.get(physnet, physnet) in known if known else None
+
+
+def uneven(pods: Iterable[Pod]) -> frozenset[str]:
+    """The physical networks, by their names at the centre, that some of the pods are known to have and some to lack."""
+    known = []
+    for pod in pods:
+        central = {own: name for name, own in pod.physical_networks.items()}
+        if wires := words(pod.facts, WIRES):
+            known.append(frozenset(central.get(wire, wire) for wire in wires))
+    return frozenset().union(*known) - frozenset.intersection(*known) if known else frozenset()
 
 
 async def check_wire(reach: Reach, pod: Pod, network: Body, deadline: Deadline) -> None:

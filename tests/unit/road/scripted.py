@@ -199,6 +199,7 @@ class Jobs:
 
     filed: list[tuple[JobType, str, str]] = field(default_factory=list)
     later: dict[int, tuple[JobType, str, str]] = field(default_factory=dict)
+    delays: set[float] = field(default_factory=set)
     next_id: int = 1
     is_away: bool = False
 
@@ -208,6 +209,7 @@ class Jobs:
         job_id = self.next_id
         self.next_id += 1
         if delay_s:
+            self.delays.add(delay_s)
             self.later[job_id] = (job_type, resource_id, project_id)
         else:
             self.filed.append((job_type, resource_id, project_id))
@@ -276,6 +278,7 @@ class World:
             jobs=self.jobs,
             locator=self.locator,
             list_deadline_s=5,
+            in_flight_s=321,
         )
         forwarder = Forwarder(
             self.upstreams,

@@ -78,12 +78,14 @@ class Checks:
         members = frozenset() if group_of is None else await self._group_pods.of(request, str(group_of["id"]))
         found_nics = value(nics.result())
         hinted = await self._choice.hinted(wanted, found_nics)
+        hinted = _common(hinted, await self._choice.wired(wanted, found_nics, deadline))
         holders, types = value(held_by.result()), value(volume_types.result())
         if whole is not wanted:
             refuse_several(whole)
             holders = await self._choice.held_by(whole, context)
             found_images = await self._images(whole, context, deadline)
             types = await self._volume_types(whole, context, deadline)
+        holders = _common(holders, await self._choice.typed(wanted, types.values()))
         return Parts(
             flavor=found_flavor,
             devices=whole.devices,
