@@ -8,16 +8,20 @@ from dataclasses import dataclass, replace
 from unittest.mock import Mock
 
 from lab.topology import PASSWORD
+from tests.functional.persona_calls import ASKED, PARAMETERS, SAME
 from tests.functional.region_world import Json, Region, ask, eventually, unique
 from tests.fuzz import other_calls
 from tests.fuzz.calls import Call, compute
 from tests.fuzz.mutations import Case, plain
+from tests.fuzz.spares import Spares
 from tests.fuzz.storage_calls import block_storage
 from tests.fuzz.wire import Heard, send
 from tests.fuzz.world import THEIRS, Side, World
 from tricircle.doors.admin import rows as admin_rows
 from tricircle.doors.block_storage import rows as storage_rows
 from tricircle.doors.compute import rows as compute_rows
+from tricircle.doors.image import rows as image_rows
+from tricircle.doors.network import rows as network_rows
 from tricircle.road.door import Door
 from tricircle.road.path import canonical
 from tricircle.road.row import Behaviour, Row
@@ -25,29 +29,17 @@ from tricircle.road.table import DoorTable, Match
 
 #: In the order of the table. ``foreign admin``: administrator of another project; ``domain admin``: of a domain.
 PERSONAS = ("reader", "member", "manager", "admin", "foreign admin", "domain admin", "service")
-DOORS_WITH_ROWS: dict[str, tuple[Callable[..., Door], Callable[[], Iterator[Call]], tuple[int, int]]] = {
+#: By door: what makes it, good requests, the microversion that its rows are asked at.
+DOORS_WITH_ROWS: dict[str, tuple[Callable[..., Door], Callable[[], Iterator[Call]], tuple[int, int] | None]] = {
     "compute": (compute_rows.door, compute, (2, 90)),
     "block-storage": (storage_rows.door, block_storage, (3, 59)),
-    "admin": (admin_rows.door, other_calls.admin, (1, 0)),
+    "network": (network_rows.door, other_calls.network, None),
+    "image": (image_rows.door, other_calls.image, None),
+    "admin": (admin_rows.door, other_calls.admin, None),
 }
 _OWN = frozenset({Behaviour.OURS, Behaviour.SUM, Behaviour.GATHER, Behaviour.PLACE})
-#: What stands for the parameters of rows that the table of calls does not have.
-_PARAMETERS = {
-    "server_id": "@victim",
-    "volume_id": "@victim-volume",
-    "snapshot_id": "@snapshot",
-    "project_id": "@project",
-    "flavor_id": "@flavor",
-    "image_id": "@image",
-}
-#: What is asked otherwise than when it is spoiled. Nova says yes to who asks for an address on a network that the
-#: server is not on, and fails; and of several who ask for one address, one after the other, it may be free for one.
-_ASKED: dict[str, Json] = {
-    "POST /servers/{server_id}/action addFixedIp": {"path": "/servers/@server/action"},
-    "POST /servers/{server_id}/os-interface": {"body": {"interfaceAttachment": {"net_id": "@network"}}},
-}
-#: Another name for the same, under which Nova itself answers 500 to everybody.
-_SAME = {"/os-volumes_boot": "/servers"}
+#: A thing that a row has for itself.
+_SPARE = re.compile(r"@spare-([a-z-]+)")
 _DOMAIN = {"domain": {"id": "default"}}
 
 
@@ -80,15 +72,16 @@ def probes(door: str) -> list[Probe]:
         at = match.at(wanted) if isinstance(match, Match) else None
         if at is not None and is_ours(at[0]):
             probe = Probe(door=door, row=at[0], call=replace(call, query=()))
-            asked = replace(probe.call, **_ASKED.get(probe.name, {}))
-            found.setdefault(probe.name, replace(probe, call=asked))
+            found.setdefault(probe.name, probe)
     known = {(probe.row.path, probe.call.method) for probe in found.values()}
     for row in opened.rows:
         for method in row.methods:
             if is_ours(row) and (row.path, method) not in known:
-                probe = Probe(door=door, row=row, call=_call(method, row, door, version))
+                probe = Probe(door=door, row=row, call=_call(method, row, version))
                 found.setdefault(probe.name, probe)
-    return sorted(found.values(), key=lambda probe: (probe.row.path, probe.name))
+    telling = ASKED[door]
+    asked = [replace(one, call=replace(one.call, **telling.get(name, {}))) for name, one in found.items()]
+    return sorted(asked, key=lambda probe: (probe.row.path, probe.name))
 
 
 def is_ours(row: Row) -> bool:
@@ -96,16 +89,16 @@ def is_ours(row: Row) -> bool:
     return not row.is_public and (row.handler is not None or row.behaviour in _OWN)
 
 
-def _call(method: str, row: Row, door: str, version: tuple[int, int]) -> Call:
-    path = re.sub(r"\{(\w+)(\.\.\.)?\}", lambda match: _PARAMETERS.get(match[1], "@nobody"), row.path)
+def _call(method: str, row: Row, version: tuple[int, int] | None) -> Call:
+    path = re.sub(r"\{(\w+)(\.\.\.)?\}", lambda match: PARAMETERS.get(match[1], "@nobody"), row.path)
     lowest, highest = _version(row.min_version), _version(row.max_version)
-    if highest is not None:
+    if version is not None and highest is not None:
         version = min(version, highest)
-    if lowest is not None:
+    if version is not None and lowest is not None:
         version = max(version, lowest)
     if method == "DELETE":
         path = re.sub(r"@[\w-]+", "@nobody", path)
-    text = None if door == "admin" else f"{version[0]}.{version[1]}"
+    text = None if version is None else f"{version[0]}.{version[1]}"
     return Call(method=method, path=path, body={} if method in ("POST", "PUT") else None, version=text)
 
 
@@ -123,7 +116,9 @@ class Company:
         self._region = region
         self._things = things
         self._users: list[str] = []
-        self._names: list[str] = []
+        self._spares = Spares(things)
+        #: Of each row, on each side.
+        self._spare_ids: dict[tuple[str, int], str] = {}
         mine, foreign = things.tenant.project_id, things.stranger.project_id
         self.tokens = {name: self._token(name, mine) for name in ("reader", "member", "manager")}
         self.tokens["admin"] = self._token("admin", mine)
@@ -136,11 +131,24 @@ class Company:
         side = self._things.sides(probe.door)[place]
         if side is None:
             return None
-        path = _SAME.get(probe.call.path, probe.call.path) if place == THEIRS else probe.call.path
+        path = SAME.get(probe.call.path, probe.call.path) if place == THEIRS else probe.call.path
+        named = _SPARE.search(path)
+        if named is not None:
+            path = path.replace(named[0], self._spare(probe, named[1], place))
         call = replace(probe.call, who=persona, path=path)
         case: Case = plain(call, probe.door)
         own = replace(side, tokens=self.tokens)
-        return self._heard(case, own, place)
+        heard = self._heard(case, own, place)
+        if sort(heard) == "yes":
+            self._spare_ids.pop((probe.name, place), None)
+        return heard
+
+    def _spare(self, probe: Probe, kind: str, place: int) -> str:
+        """What a row has for itself, until somebody may end it."""
+        known = self._spare_ids.get((probe.name, place))
+        if known is None:
+            known = self._spare_ids[probe.name, place] = self._spares.make(kind, place)
+        return known
 
     def _heard(self, case: Case, side: Side, place: int) -> Heard:
         sent = self._things.request(case, side, place)
@@ -182,7 +190,7 @@ def sort(heard: Heard) -> str:
     return {403: "no", 404: "not there", 401: "401"}.get(heard.status, "yes")
 
 
-MARKS = {"yes": "yes", "no": "-", "not there": "404", "401": "401", "501": "501"}
+MARKS = {"yes": "yes", "no": "-", "not there": "404", "401": "401", "500": "500", "501": "501"}
 
 
 def line(probe: Probe, answers: Sequence[str]) -> str:

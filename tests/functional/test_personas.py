@@ -56,7 +56,8 @@ def seen(company: Company, probe: Probe) -> tuple[list[str], list[str]]:
         assert answer is not None
         ours.append(told(answer))
         if direct is not None:
-            theirs.append("501" if ours[-1] == "501" else told(direct))
+            # Where the service itself breaks it does not say who may.
+            theirs.append(ours[-1] if ours[-1] == "501" or direct.status >= 500 else told(direct))
         else:
             theirs.append(ours[-1] if persona in _OPERATORS and ours[-1] != "no" else "no")
     return ours, theirs
@@ -70,8 +71,11 @@ def is_asked(probe: Probe, number: int) -> bool:
 
 
 def told(heard: Heard) -> str:
-    """An answer in one word; what nobody carries yet has nothing to do with who asks."""
-    return "501" if heard.status == 501 else sort(heard)
+    """An answer in one word. What nobody carries yet has nothing to do with who asks; *500* is a failure of ours."""
+    if heard.status == 501:
+        return "501"
+    is_broken = heard.status >= 500 and heard.header("x-openstack-upstream-request-id") is None
+    return "500" if is_broken else sort(heard)
 
 
 @pytest.mark.parametrize("door", DOORS_WITH_ROWS)

@@ -18,6 +18,7 @@ class Call:
 
     :ivar version: the microversion that it is asked at; None sends none
     :ivar who: ``member`` or ``admin``
+    :ivar media: what the body is said to be
     :ivar schema: the service's own schema of the body, if it is known; mutations aim at its bounds
     """
 
@@ -27,6 +28,7 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     version: str | None = None
     who: str = "member"
+    media: str = "application/json"
     schema: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property

@@ -9,17 +9,20 @@ import json
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.functional.region_world import Caller, Json
+from tests.functional.region_world import Caller
 from tests.fuzz.mutations import Case
+from tests.fuzz.spares import Spares
 from tests.fuzz.verdict import READING
-from tests.fuzz.world import OURS, THEIRS, World, until
+from tests.fuzz.world import OURS, THEIRS, World
 
 _NAME = re.compile(r"/@([a-z-]+)")
-#: Collections whose calls all name one thing that there can be once only: a MAC.
-_UNIQUE = ("/ports",)
+#: Collections whose calls all name one thing that there can be once only: a MAC, a parent port.
+_UNIQUE = ("/ports", "/trunks")
+#: What is made anew when it has come to differ, by its name.
+_KINDS = {"victim": "server", "victim-volume": "volume", "own-image": "image"}
 #: What of a thing decides how it answers.
 _STATE = {
     "server": ("status", "OS-EXT-STS:vm_state", "OS-EXT-STS:task_state", "OS-EXT-STS:power_state", "locked"),
@@ -33,11 +36,7 @@ class Evenness:
     def __init__(self, world: World) -> None:
         self._world = world
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._makers: dict[str, Callable[[Caller, int], str]] = {
-            "victim": self._server,
-            "victim-volume": self._volume,
-            "own-image": self._image,
-        }
+        self._spares = Spares(world)
 
     @contextmanager
     def turn(self, case: Case) -> Iterator[None]:
@@ -53,10 +52,10 @@ class Evenness:
     def renewed(self, case: Case) -> bool:
         """Whether the thing that a case names had come to differ on both sides; then new ones stand for it now."""
         named = _NAME.search(case.call.path)
-        if named is None or named[1] not in self._makers or self._is_even(named[1]):
+        if named is None or named[1] not in _KINDS or self._is_even(named[1]):
             return False
-        for place, caller in self._sides():
-            self._world.replace(named[1], place, self._makers[named[1]](caller, place))
+        for place in (OURS, THEIRS):
+            self._world.replace(named[1], place, self._spares.make(_KINDS[named[1]], place))
         return True
 
     def _sides(self) -> tuple[tuple[int, Caller], tuple[int, Caller]]:
@@ -67,7 +66,7 @@ class Evenness:
         ours, theirs = (self._state(name, place, caller) for place, caller in self._sides())
         return ours == theirs
 
-    def _state(self, name: str, place: int, caller: Caller) -> Json:
+    def _state(self, name: str, place: int, caller: Caller) -> object:
         thing_id = self._world.spelled(f"@{name}", place)
         if name == "own-image":
             found = self._world.region.admin("GET", "image", f"/images/{thing_id}")
@@ -78,25 +77,3 @@ class Evenness:
         if found.status_code != 200:
             return found.status_code
         return json.dumps([found.json()[kind].get(key) for key in _STATE[kind]])
-
-    def _server(self, caller: Caller, place: int) -> str:
-        spelled = self._world.spelled
-        body = {
-            "name": "victim",
-            "flavorRef": spelled("@flavor", place),
-            "imageRef": spelled("@image", place),
-            "networks": "none",
-            "availability_zone": spelled("@zone", place),
-        }
-        made = str(caller.make("compute", "servers", "server", **body)["id"])
-        until(caller, "compute", f"/servers/{made}", "server", "ACTIVE")
-        return made
-
-    def _volume(self, caller: Caller, place: int) -> str:
-        body = {"size": 1, "name": "victim-volume", "availability_zone": self._world.spelled("@zone", place)}
-        made = str(caller.make("block-storage", "volumes", "volume", **body)["id"])
-        until(caller, "block-storage", f"/volumes/{made}", "volume", "available")
-        return made
-
-    def _image(self, _caller: Caller, _place: int) -> str:
-        return self._world.image()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.fuzz.calls import Call
 
+_PATCH = "application/openstack-images-v2.1-json-patch"
 _PAGE = (("limit", "1"), ("sort_key", "name"), ("sort_dir", "asc"), ("name", "x"))
 
 
@@ -19,9 +20,13 @@ def image() -> Iterator[Call]:
     yield Call(method="GET", path="/images", query=(("created_at", "gt:2020-01-01T00:00:00Z"), ("sort", "name:asc")))
     one = "/images/@own-image"
     yield Call(method="GET", path=one)
+    for path, change in (
+        (one, {"op": "replace", "path": "/name", "value": "n"}),
+        (one, {"op": "add", "path": "/colour", "value": "red"}),
+        ("/images/@foreign-image", {"op": "remove", "path": "/nobodys"}),
+    ):
+        yield Call(method="PATCH", path=path, body=[change], media=_PATCH)
     yield Call(method="PATCH", path=one, body=[{"op": "replace", "path": "/name", "value": "n"}])
-    yield Call(method="PATCH", path=one, body=[{"op": "add", "path": "/colour", "value": "red"}])
-    yield Call(method="PATCH", path="/images/@foreign-image", body=[{"op": "remove", "path": "/nobodys"}])
     yield Call(method="DELETE", path="/images/@nobody")
     yield Call(method="GET", path=f"{one}/members")
     yield Call(method="POST", path=f"{one}/members", body={"member": "@other-project"})
@@ -104,7 +109,38 @@ def network() -> Iterator[Call]:
     yield Call(method="GET", path="/availability_zones")
     policy = {"object_type": "network", "object_id": "@nobody", "action": "access_as_shared", "target_tenant": "*"}
     yield Call(method="POST", path="/rbac-policies", body={"rbac_policy": policy})
+    yield from _less_usual_networking()
+
+
+def _less_usual_networking() -> Iterator[Call]:
+    """What tenants make beside networks and ports, and the centre's own driver looks at as well."""
     yield Call(method="PUT", path="/networks/@network/tags", body={"tags": ["a", "b"]})
+    sub_ports = [{"port_id": "@nobody", "segmentation_type": "vlan", "segmentation_id": 7}]
+    trunk = {"port_id": "@deleted-port", "name": "@unique", "admin_state_up": True, "sub_ports": sub_ports}
+    yield Call(method="POST", path="/trunks", body={"trunk": trunk})
+    yield Call(method="POST", path="/trunks", body={"trunk": {"port_id": "@port", "name": "@unique"}})
+    yield Call(method="GET", path="/trunks", query=(*_PAGE, ("status", "DOWN"), ("port_id", "@port")))
+    yield Call(method="PUT", path="/trunks/@nobody/add_subports", body={"sub_ports": sub_ports})
+    group = {"name": "@unique", "description": "d", "addresses": ["10.1.0.0/24", "2001:db8::1/128"]}
+    yield Call(method="POST", path="/address-groups", body={"address_group": group})
+    yield Call(method="PUT", path="/address-groups/@nobody/add_addresses", body={"addresses": ["10.1.0.0/24"]})
+    pool = {"name": "@unique", "prefixes": ["10.80.0.0/16"], "default_prefixlen": 26, "default_quota": 100}
+    yield Call(method="POST", path="/subnetpools", body={"subnetpool": pool})
+    yield Call(method="POST", path="/address-scopes", body={"address_scope": {"name": "@unique", "ip_version": 4}})
+    policy = {"name": "@unique", "description": "d", "shared": False}
+    for who in ("member", "admin"):
+        yield Call(method="POST", path="/qos/policies", body={"policy": policy}, who=who)
+        limit = {"max_kbps": 1000, "max_burst_kbps": 100, "direction": "egress"}
+        path = "/qos/policies/@nobody/bandwidth_limit_rules"
+        yield Call(method="POST", path=path, body={"bandwidth_limit_rule": limit}, who=who)
+    more = {"network_id": "@network", "binding:vnic_type": "normal", "port_security_enabled": True, "dns_name": "d"}
+    yield Call(method="POST", path="/ports", body={"ports": [more]})
+    change = {"allowed_address_pairs": [{"ip_address": "10.1.1.0/24", "mac_address": "fa:16:3e:00:00:02"}]}
+    yield Call(method="PUT", path="/ports/@port", body={"port": {**change, "security_groups": ["@group-id"]}})
+    hinted = {"name": "@unique", "availability_zone_hints": ["nobodys"], "port_security_enabled": True}
+    yield Call(method="POST", path="/networks", body={"network": hinted})
+    provided = {"provider:network_type": "vlan", "provider:physical_network": "nobodys", "provider:segmentation_id": 7}
+    yield Call(method="POST", path="/networks", body={"network": {"name": "@unique", **provided}}, who="admin")
 
 
 def identity() -> Iterator[Call]:
@@ -177,3 +213,14 @@ def admin() -> Iterator[Call]:
         yield Call(method="DELETE", path="/jobs/999999999", who=who)
         yield Call(method="DELETE", path="/jobs", query=(("older_than", "999999999"),), who=who)
         yield Call(method="GET", path="/jobs/schemas", who=who)
+        query = (("limit", "1"), ("marker", "1"), ("pod_name", "Pod1"), ("resource_type", "network"))
+        yield Call(method="GET", path="/routings", query=query, who=who)
+        query = (("top_id", "@network"), ("bottom_id", "@nobody"), ("project_id", "@project"), ("pod_id", "x"))
+        yield Call(method="GET", path="/routings", query=query, who=who)
+        yield Call(method="GET", path="/routings/999999999", who=who)
+        yield Call(method="GET", path="/topologies/@network", who=who)
+        wanted = {"network_id": "@network", "pod_name": "Pod1", "pod_network_id": "@inner-network"}
+        yield Call(method="POST", path="/adoptions/observe", body={"adoption": wanted}, who=who)
+        wanted = {"network_id": "@network", "pod_name": "Pod1", "pod_network_id": "@nobody"}
+        yield Call(method="POST", path="/adoptions", body={"adoption": wanted}, who=who)
+        yield Call(method="DELETE", path="/adoptions/999999999", who=who)

@@ -27,7 +27,8 @@ _AT_CENTRE = ("image", "identity")
 _MAKING = re.compile(
     r"/(servers|os-volumes_boot|volumes|snapshots|flavors|os-keypairs|os-server-groups|os-aggregates|os-security-groups|"
     r"types|qos-specs|images|networks|ports|subnets|security-groups|namespaces|application_credentials|trusts|groups|"
-    r"backups|os-volume-transfer|volume-transfers|attachments|pods|bindings|rbac-policies|projects)/?(\?|$)"
+    r"backups|os-volume-transfer|volume-transfers|attachments|pods|bindings|rbac-policies|projects|trunks|"
+    r"address-groups|subnetpools|address-scopes|policies)/?(\?|$)"
 )
 _LIMITS = {
     "compute": {"instances": -1, "cores": -1, "ram": -1, "key_pairs": -1, "server_groups": -1},
@@ -89,7 +90,9 @@ class World:
 
     def request(self, case: Case, side: Side, place: int) -> Sent:
         """A case as bytes for one side."""
-        extra = [] if case.header is None else [("OpenStack-API-Version", case.header)]
+        extra = [("Content-Type", case.call.media)]
+        if case.header is not None:
+            extra.append(("OpenStack-API-Version", case.header))
         return Sent(
             method=case.call.method.encode(),
             target=(side.root + self.spelled(case.target(), place)).encode(),
@@ -179,6 +182,7 @@ class World:
             made["deleted-port"].append(gone)
         for name, pair in made.items():
             self._know(name, *pair)
+        self._know("inner-network", made["network"][1])
 
     def _run(self) -> None:
         """Servers, volumes and what else a pod has."""

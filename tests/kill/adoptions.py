@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What has an operator of the cloud done with a pod's own network while a process dies? See ``operations.py``.
 
-No boot finds half of an adoption. One that died half way is completed by the operator who asks again, which is what the
-``repeated`` operations do once everything has come to rest; of the others, what is left goes with the tenant's network.
+No boot finds half of an adoption. One that died half way is completed by the operator who asks again, which is what
+those called ``again`` do once everything has come to rest; of the others, what is left goes with the tenant's network.
 """
 
 import json

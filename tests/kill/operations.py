@@ -23,7 +23,7 @@ TWO = (ZONE, "az2")
 #: What the network is called that every project has whose scenes share it.
 SHARED_NETWORK = "shared-by-scenes"
 #: So many ports are plugged into one server: Nova looks at all that it has whenever one comes.
-_PORTS = 4
+_PORTS = 8
 RULE = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}
 
 

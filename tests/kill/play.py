@@ -49,6 +49,8 @@ _LIMITS = (
     ("network", "/quotas", ("security_group", "security_group_rule", "port", "network", "subnet")),
 )
 _DUE = f"SELECT type FROM tricircle_jobs WHERE failed_at IS NULL AND not_before < UTC_TIMESTAMP() + {_SOON}"
+#: Not those of earlier scenes that wait for what a dead worker held.
+_NEW = f"{_DUE} AND last_error IS NULL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +145,7 @@ class Company:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             self.tenants.update(zip(new, pool.map(self._tenant, new), strict=True))
             scenes = list(pool.map(self.scene, operations, keys))
-        self._let_jobs_run(_JOBS_S)
+        self._let_jobs_run(_JOBS_S, _NEW)
         self.scenes += scenes
         return scenes
 
@@ -190,10 +192,10 @@ class Company:
         else:
             self.missed.append(f"{scene.operation.name}: {point} ({scene.told.status})")
 
-    def _let_jobs_run(self, seconds: float) -> None:
+    def _let_jobs_run(self, seconds: float, due: str = _DUE) -> None:
         """Until nothing is due, somebody died, or the time is up."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until and not self.stage.trigger.fell and self.stage.rows(_DUE):
+        while time.monotonic() < until and not self.stage.trigger.fell and self.stage.rows(due):
             time.sleep(0.1 * PATIENCE)
 
     def _settle(self) -> None:

@@ -77,19 +77,19 @@ WITH_PORTS: Sequence[Operation] = (
 
 IN_TWO_PODS: Sequence[Operation] = (
     NetworkDelete(),
-    RuleChange(name="rule change, two pods", zones=TWO),
-    RuleDelete(name="rule delete, two pods", zones=TWO),
-    *_changes("{} change, two pods", TWO, "network", "subnet", "group"),
-    SubnetDelete(name="subnet delete, two pods", zones=TWO),
-    MemberChange(name="member joins, two pods", joins=True, zones=TWO),
-    MemberChange(name="member leaves, two pods", joins=False, zones=TWO),
+    RuleChange(name="rule change in two pods", zones=TWO),
+    RuleDelete(name="rule delete in two pods", zones=TWO),
+    *_changes("{} change in two pods", TWO, "network", "subnet", "group"),
+    SubnetDelete(name="subnet delete in two pods", zones=TWO),
+    MemberChange(name="member joins in two pods", joins=True, zones=TWO),
+    MemberChange(name="member leaves in two pods", joins=False, zones=TWO),
 )
 
 ADOPTIONS: Sequence[Operation] = (
     AdoptionCreate(name="adoption create", repeats=False),
-    AdoptionCreate(name="adoption create, repeated", repeats=True),
+    AdoptionCreate(name="adoption create again", repeats=True),
     AdoptionDelete(name="adoption delete", repeats=False),
-    AdoptionDelete(name="adoption delete, repeated", repeats=True),
+    AdoptionDelete(name="adoption delete again", repeats=True),
 )
 
 OPERATIONS: Sequence[Operation] = (

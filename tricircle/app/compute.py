@@ -4,9 +4,10 @@
 from dataclasses import dataclass
 
 from tricircle.app.block_storage import server_storage
-from tricircle.app.rooms import Copies, Rooms, allowance_of
+from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
-from tricircle.doors.compute.boots.boot import Boot, BootCopies
+from tricircle.doors.compute.boots.boot import Boot
+from tricircle.doors.compute.boots.boot_copies import BootCopies
 from tricircle.doors.compute.boots.checks import Checks
 from tricircle.doors.compute.boots.choice import Choice
 from tricircle.doors.compute.boots.group_pods import GroupPods
@@ -131,18 +132,19 @@ def compute_door(
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(
             carrier=carrier,
-            copies=rooms.copies.server_groups,
             members=GroupMembers(carrier=carrier, routings=rooms.routings),
         ),
         versions=Versions(carrier=carrier),
         images=ImageLinks(carrier=carrier, image_base=image_base),
-        storage=StorageProxies(carrier=carrier, make_volume=storage.volume, make_snapshot=storage.snapshot),
+        storage=StorageProxies(carrier=carrier, policies=policies, volume=storage.volume, snapshot=storage.snapshot),
     )
     return rows.door(specials)
 
 
-def _boot_copies(copies: Copies, storage: ServerStorage) -> BootCopies:
+def _boot_copies(rooms: Rooms, storage: ServerStorage) -> BootCopies:
+    copies = rooms.copies
     return BootCopies(
+        bindings=rooms.bindings,
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         server_groups=copies.server_groups,
@@ -192,7 +194,7 @@ def _servers(
     storage = server_storage(rooms, carrier)
     nics, group_pods, launches = Nics(networks), _group_pods(rooms, carrier), _launches(rooms, carrier)
     down = DownCells(carrier=carrier, routings=rooms.routings)
-    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
+    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down, in_flight_s=rooms.settings.gateway.in_flight_s)
     groups = _groups(rooms, carrier, networks, policy)
     servers = Servers(
         carrier=carrier,
@@ -242,15 +244,21 @@ def _groups(rooms: Rooms, carrier: Carrier, networks: Networks, policy: ServerPo
 
 
 def _interfaces(rooms: Rooms, carrier: Carrier, nics: Nics, ports: NicPorts, policy: ServerPolicy) -> Interfaces:
-    return Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue, policy=policy)
+    return Interfaces(
+        carrier=carrier,
+        nics=nics,
+        ports=ports,
+        routings=rooms.routings,
+        jobs=rooms.queue,
+        policy=policy,
+        in_flight_s=rooms.settings.gateway.in_flight_s,
+    )
 
 
 def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts, storage: ServerStorage) -> Boot:
-    copies = rooms.copies
     return Boot(
         carrier=carrier,
-        bindings=rooms.bindings,
-        copies=_boot_copies(copies, storage),
+        copies=_boot_copies(rooms, storage),
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,

@@ -9,6 +9,7 @@ another sweep is filed. When not one kind could be read, the pod is away: the jo
 Memory holds one page, eight bytes for each object of the pod, and the few flavors and types.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from tricircle.audit.shapes import (
     NetworkShape,
     PolicyShape,
     PortShape,
+    ServerGroupShape,
     SubnetShape,
     TrunkShape,
     VolumeTypeShape,
@@ -55,7 +57,9 @@ from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 from tricircle.observe.events import SweepIncomplete, happened
 
-#: What makes a part incomplete; anything else is a defect, and fails the job.
+LOG = logging.getLogger(__name__)
+
+#: What makes a part incomplete and is likely to be over soon. Anything else is a defect, and may be there again.
 _FAILURES = (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError, UpstreamStatusError)
 _COPIED = (
     *(Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.PORT, Kind.TRUNK),
@@ -125,7 +129,7 @@ class _Tour:
             await self._part(_CENTRE, self._ports_at_centre)
         if self._last_error is not None and not self._seen:
             raise self._last_error
-        if self._incomplete:
+        if self._last_error is not None:
             await self._reach.queue.append(JobType.SWEEP, self._pod.id, NOBODY, pod_id=self._pod.id, delay_s=_AGAIN_S)
         return self._report()
 
@@ -145,8 +149,15 @@ class _Tour:
             await work()
         except _FAILURES as error:
             self._last_error = error
-            self._incomplete[name] = f"{error.code}: {error.message}"[:200]
-            happened(SweepIncomplete(pod=self._pod.name, part=name, reason=self._incomplete[name]))
+            self._ended(name, f"{error.code}: {error.message}")
+        except Exception as error:
+            # A defect of ours, or a pod whose answers nobody thought of: the other parts go on.
+            LOG.exception("%s of pod %s could not be looked at to the end", name, self._pod.name)
+            self._ended(name, f"internal: {type(error).__name__}: {error}")
+
+    def _ended(self, name: str, reason: str) -> None:
+        self._incomplete[name] = reason[:200]
+        happened(SweepIncomplete(pod=self._pod.name, part=name, reason=self._incomplete[name]))
 
     # --- what runs -----------------------------------------------------------------------------------------------
 
@@ -173,15 +184,20 @@ class _Tour:
         return [replace(one, project_id=owners.get(text(one.body, "volume_id"))) for one in page]
 
     async def _server_groups(self) -> None:
-        """Only their owners' boots make them; a row whose group is gone is forgotten, and the next boot makes it."""
+        """Only their owners' boots make them; a row whose group is gone is forgotten, and the next boot makes it. Those
+        with our mark of which the centre knows nothing any more go.
+        """
         if not self._inventory.holds(self._pod, Kind.SERVER_GROUP):
             return
         started, seen = await self._reach.routings.now(), Seen()
         async for page in self._inventory.pages(self._pod, Kind.SERVER_GROUP, deadline=self._deadline):
             self._pages += 1
             seen.add(holding.pod_resource_id for holding in page)
+            await self._compare(Kind.SERVER_GROUP, page, started)
         self._seen[Kind.SERVER_GROUP.value] = len(seen)
         await self._absent(Kind.SERVER_GROUP, seen, started)
+        # Before: younger ones were written by this sweep, with a job.
+        await self._attempts(Kind.SERVER_GROUP, before=started)
 
     async def _absent(self, kind: Kind, seen: Seen, started: datetime) -> None:
         async for states in self._reach.routings.states(self._pod.id, kind, before=started):
@@ -217,9 +233,10 @@ class _Tour:
             begun = compare.unfetched(states) if kind is Kind.IMAGE else ()
             await self._act([*missing, *begun, *compare.attempts(states)])
 
-    async def _attempts(self, kind: Kind) -> None:
-        """Kinds that no list shows: only attempts that died are looked at."""
-        async for states in self._reach.routings.states(self._pod.id, kind, before=await self._reach.routings.now()):
+    async def _attempts(self, kind: Kind, *, before: datetime | None = None) -> None:
+        """Attempts that died: of a kind that no list shows, all that can be looked at."""
+        before = before or await self._reach.routings.now()
+        async for states in self._reach.routings.states(self._pod.id, kind, before=before):
             await self._act(compare.attempts(states))
 
     async def _compare(self, kind: Kind, page: Sequence[Holding], started: datetime) -> None:
@@ -253,9 +270,11 @@ class _Tour:
         if kind is Kind.FLAVOR:
             return FlavorShape()
         if kind is Kind.VOLUME_TYPE:
-            return VolumeTypeShape()
+            return VolumeTypeShape(self._pod)
         if kind is Kind.IMAGE:
             return ImageShape()
+        if kind is Kind.SERVER_GROUP:
+            return ServerGroupShape()
         bodies = central.values()
         if kind is Kind.TRUNK:
             ports = {one for body in bodies for one in (text(body, "port_id"), *tags(body))}
@@ -329,6 +348,8 @@ class _Tour:
                     before=self._before(started),
                 )
             )
+        async for page in self._centre.claims(deadline=self._deadline):
+            await self._act(compare.unbound(page, self._before(started)))
         if len(sub_ports):
             async for trunks in self._centre.trunks(deadline=self._deadline):
                 await self._act(compare.astray(trunks, sub_ports, bound))

@@ -72,7 +72,9 @@ class Runs:
             except LeaseLostError:
                 running.cut_short(Cut.LOST)
                 return
-            except (UnavailableError, TimeoutError):
+            except Exception as error:  # whatever it was, the lease lasts a little longer
+                if not isinstance(error, UnavailableError | TimeoutError):
+                    LOG.exception("%s: its lease could not be renewed", words(claim))
                 pause = _WRITE_AGAIN_S
                 if monotonic() >= running.valid_until:
                     running.cut_short(Cut.LOST)

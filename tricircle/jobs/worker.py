@@ -32,6 +32,9 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks for work while the database does not answer, at least.
 _OUTAGE_POLL_S = 2.0
+#: Seconds behind its deadline after which a body is cancelled: a call that nobody answers ends at the deadline, and
+#: says so. Cancelled together with its body it would look like a body that hangs, and like a client that left.
+_OVERTIME_S = 2.0
 #: Seconds without a look for work after which a worker is sick. An attempt may take as long as a transaction.
 _STALLED_S = 60.0
 
@@ -43,7 +46,7 @@ class JobRun:
     :ivar pod_id: ``EVERY_POD`` when no single pod is meant
     :ivar revision: the newest that any request spoke of; older reads are to be retried, not believed
     :ivar payload: of all requests together, the newest request's value for each name
-    :ivar deadline: the body is cancelled then; calls to others should not wait longer
+    :ivar deadline: calls to others wait no longer; a body that has not ended soon after it is cancelled
     """
 
     type: JobType
@@ -165,6 +168,10 @@ class Worker:
                 LOG.warning("no jobs can be claimed for now: %s", error.message)
             self._is_outage = True
             return []
+        except Exception:  # whatever the database or its driver came up with, jobs of others still wait for us
+            LOG.exception("no jobs can be claimed for now")
+            self._is_outage = True
+            return []
         if self._is_outage:
             LOG.info("jobs can be claimed again")
         self._is_outage = False
@@ -218,7 +225,7 @@ class Worker:
             deadline=Deadline.after(limit_s),
         )
         try:
-            async with asyncio.timeout(limit_s) as running.scope:
+            async with asyncio.timeout(limit_s + _OVERTIME_S) as running.scope:
                 said = await self._bodies[claim.key.type](run)
             running.report = bounded(said) if said else None
         except TimeoutError as error:

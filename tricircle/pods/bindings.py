@@ -101,14 +101,17 @@ class Bindings:
             LOG.debug("project %s was bound to pod %s by another request", project_id, pod.id)
         return await self.pods_of(project_id)
 
-    async def ensure(self, project_id: ProjectId, pod: Pod, deadline: Deadline) -> Binding:
+    async def ensure(self, project_id: ProjectId, pod: Pod, deadline: Deadline) -> Binding | None:
         """The binding of a project to a pod, made if there is none, with its limits in the pod lifted.
 
-        Safe to run twice at the same time: both lift, which does no harm, and one of them writes the row.
+        Safe to run twice at the same time: both lift, which does no harm, and one of them writes the row. None for who
+        is in no project, such as an administrator of a domain: there is nothing to bind, and no limit to lift.
 
         :raises UnavailableError: the pod did not lift the limits in time; nothing was written
         :raises UnprocessableError: the pod's services know no such project
         """
+        if not project_id:
+            return None
         known = self._lifted.get((project_id, pod.id))
         if known is not None and self._clock() - known[0] < _REMEMBERED_S:
             self._lifted.move_to_end((project_id, pod.id))

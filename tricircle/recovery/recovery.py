@@ -10,6 +10,7 @@ was made of. Subnets wait for those of all pods, since only together they say wh
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.inventory import OWNED, Inventory
@@ -22,6 +23,7 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.recovery import recoverable
+from tricircle.recovery.adopted import Adopted, adopted
 from tricircle.recovery.at_once import at_once
 from tricircle.recovery.bindings import BindingRecovery
 from tricircle.recovery.contents import Contents
@@ -49,7 +51,10 @@ _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a recovery works with."""
+    """What a recovery works with.
+
+    :ivar before: what was changed at the centre later may be the work of a request that is under way
+    """
 
     inventory: Inventory
     centre: Centre
@@ -60,6 +65,7 @@ class Means:
     importer: Importer
     slices: SliceRecovery
     report: Report
+    before: datetime
 
 
 Work = Callable[[Contents], Awaitable[None]]
@@ -91,6 +97,7 @@ class Recovery:
         home = recoverable.homes(((contents.pod, contents.lists.get(Kind.SUBNET, ())) for contents in read), declared)
         await _each(read, lambda contents: self._ports(contents, declared, home))
         await _each(read, lambda contents: self._hold(contents, declared))
+        await self._claims(read, declared)
         await _each(read, lambda contents: self._kinds(contents, declared))
         await self._keypairs(read, users)
         bind, owner_id = self._means.bindings.run, declared.owner_id
@@ -162,12 +169,24 @@ class Recovery:
         if contents.has(Kind.NETWORK, Part.RBAC_POLICY):
             copied = _routings_of(contents, Kind.QOS_POLICY)
             networks = recoverable.networks(pod, lists[Kind.NETWORK], shares, declared, copied)
+            networks.facts.update(self._adopted(contents, declared).networks)
             await self._settle(contents, Kind.NETWORK, networks)
         if contents.has(Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP):
             remotes = recoverable.address_groups(pod, lists[Kind.ADDRESS_GROUP], declared)
             await self._settle(contents, Kind.ADDRESS_GROUP, remotes)
             groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes, shares)
             await self._settle(contents, Kind.SECURITY_GROUP, groups)
+
+    def _adopted(self, contents: Contents, declared: Declared) -> Adopted:
+        if not contents.has(Kind.SUBNET):
+            return Adopted()
+        found = adopted(contents, declared)
+        for pod_network_id in found.gone:
+            self._report.note(
+                f"Pod {contents.pod.name}: network {pod_network_id} had been adopted and is not there any more. Its "
+                "addresses stay kept at the centre: delete the ports that keep them when the pod uses none."
+            )
+        return found
 
     async def _ports(self, contents: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
         """Subnets, ports, and ends of servers that nobody noticed."""
@@ -176,6 +195,7 @@ class Recovery:
             return
         if contents.has(Kind.SUBNET):
             subnets = recoverable.subnets(pod, lists[Kind.SUBNET], made[Kind.NETWORK], declared, home)
+            subnets.facts.update(adopted(contents, declared).subnets)
             await self._settle(contents, Kind.SUBNET, subnets)
         if contents.has(Kind.SUBNET, Kind.PORT):
             policies = _routings_of(contents, Kind.QOS_POLICY)
@@ -187,6 +207,11 @@ class Recovery:
             if contents.servers is not None:
                 for server_id, project in recoverable.lost_ends(pod, contents.servers, ports, declared).items():
                     await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project, dict(PERHAPS_CLAIMED))
+
+    async def _claims(self, read: Sequence[Contents], declared: Declared) -> None:
+        """Ports that a boot made and never bound. They are in no pod: the job of any finds that out."""
+        for claim, project in recoverable.lost_claims(declared, self._means.before).items() if read else ():
+            await self._keeper.file(read[0].pod, JobType.SERVER_PORTS, claim, project, dict(PERHAPS_CLAIMED))
 
     async def _hold(self, contents: Contents, declared: Declared) -> None:
         """Copies that nobody needs, and identifiers that nobody may be given."""

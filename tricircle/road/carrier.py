@@ -227,7 +227,8 @@ class Carrier:
 
         :raises UnavailableError: the database is away: nothing was sent
         """
-        return await with_jobs(self._means.jobs, jobs, request.context.project_id, lambda: self.central(request))
+        means, project_id = self._means, request.context.project_id
+        return await with_jobs(means.jobs, jobs, project_id, lambda: self.central(request), later_s=means.in_flight_s)
 
     async def gather(self, request: Request, row: Row, *, pods: Sequence[Pod] | None = None) -> Answer:
         """What GATHER does without a handler: one merged list of all pods in use (or of ``pods``).

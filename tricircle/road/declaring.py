@@ -12,27 +12,30 @@ from tricircle.road.needs import JobFiles
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds until a job runs that was filed before the change that it is about.
-_LATER_S = 60.0
 #: Characters of the longest id of anything that a job can be about.
 _LONGEST_ID = 320
 
 
 async def with_jobs(
-    files: JobFiles, jobs: Iterable[tuple[JobType, str]], project_id: ProjectId, change: Callable[[], Awaitable[Answer]]
+    files: JobFiles,
+    jobs: Iterable[tuple[JobType, str]],
+    project_id: ProjectId,
+    change: Callable[[], Awaitable[Answer]],
+    *,
+    later_s: float,
 ) -> Answer:
     """What the centre says to ``change``; when it said yes, these jobs (type, resource id) follow in the pods.
 
     They are filed before the call as well, for later, in case this process does not live to file them afterwards,
     or cannot; as soon as the others are filed, or nothing changed, those are withdrawn.
 
+    :param later_s: seconds until a job runs that was filed before the change that it is about: longer than the change
+        takes, or the job would see what was before
     :raises UnavailableError: the database is away: nothing was sent
     """
     # The centre has nothing with an id that is too long to be filed: it says so itself.
     wanted = [(job_type, resource_id) for job_type, resource_id in jobs if len(resource_id) <= _LONGEST_ID]
-    early = [
-        await files.append(job_type, resource_id, project_id, delay_s=_LATER_S) for job_type, resource_id in wanted
-    ]
+    early = [await files.append(job_type, resource_id, project_id, delay_s=later_s) for job_type, resource_id in wanted]
     answer = await change()
     try:
         if answer.status < 300:

@@ -198,6 +198,8 @@ class RoutingRows:
         changed: dict[str, object] = {"project_id": routing.project_id, "updated_at": now()}
         if routing.created_at is not None:
             values["created_at"] = changed["created_at"] = routing.created_at
+            # The pod's clock said so, and may be wrong: how old the row is, ours says.
+            values["updated_at"] = now()
         if routing.details:
             changed |= detail_columns(routing.details)
             changed["details"] = _merged(connection, routing.details)

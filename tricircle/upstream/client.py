@@ -7,6 +7,7 @@ the service token beside it, so that long work survives the end of the user's to
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from math import inf
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlencode
 
@@ -53,7 +54,7 @@ class ForgetsTokens(Protocol):
 class ServiceClient:
     """One service of one pod (or of the centre), spoken to in JSON under one identity."""
 
-    __slots__ = ("_headers", "_identity", "_on_refusal", "_pools", "target")
+    __slots__ = ("_call_s", "_headers", "_identity", "_on_refusal", "_pools", "target")
 
     def __init__(
         self,
@@ -63,9 +64,12 @@ class ServiceClient:
         headers: Headers,
         identity: Identity,
         on_refusal: Callable[[str], None] | None = None,
+        call_s: float = inf,
     ) -> None:
-        """``on_refusal`` is told the token that was answered with 401; the call is then made once more."""
+        """``on_refusal`` is told the token that was answered with 401; the call is then made once more. ``call_s``:
+        seconds that a single call may take, whatever its deadline says."""
         self._pools = pools
+        self._call_s = call_s
         self._headers = headers
         self._identity = identity
         self._on_refusal = on_refusal
@@ -188,6 +192,8 @@ class ServiceClient:
 
         :param headers: more headers (lower-case names); a ``content-length`` is the body's
         """
+        if body is None:
+            deadline = deadline.within(self._call_s)
         identity = await self._identity(deadline)
         sent = [*self._headers, *(headers or ()), *identity]
         call = Call(method=method, path=path, headers=sent, body=body, is_streamed=True)
@@ -220,6 +226,7 @@ class ServiceClient:
                 sent.append((b"content-type", b"application/json"))
         if params:
             path = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}"
+        deadline = deadline.within(self._call_s)
         identity = await self._identity(deadline)
         call = Call(method=method, path=path, headers=[*sent, *identity], body=data)
         reply = await self._pools.send(self.target, call, deadline)
@@ -233,10 +240,15 @@ class ServiceClient:
 
 
 class Clients:
-    """Makes clients. They are cheap: make one per use."""
+    """Makes clients. They are cheap: make one per use.
 
-    def __init__(self, pools: Pools, service_tokens: TokenSource) -> None:
+    :param call_s: seconds that a single call of theirs may take, so that one which nobody answers is known for it long
+        before the end of work that has hours
+    """
+
+    def __init__(self, pools: Pools, service_tokens: TokenSource, *, call_s: float = inf) -> None:
         self._pools = pools
+        self._call_s = call_s
         self._tokens = service_tokens
 
     def as_user(self, context: RequestContext, target: Target, microversion: str | None = None) -> ServiceClient:
@@ -285,7 +297,9 @@ class Clients:
             headers.append((b"openstack-api-version", f"{name} {microversion}".encode()))
         if request_id is not None:
             headers.append((b"x-openstack-request-id", request_id.encode()))
-        return ServiceClient(self._pools, target, headers=headers, identity=identity, on_refusal=on_refusal)
+        return ServiceClient(
+            self._pools, target, headers=headers, identity=identity, on_refusal=on_refusal, call_s=self._call_s
+        )
 
 
 async def collect(

@@ -32,6 +32,8 @@ from tricircle.upstream.trust import trust_of
 _IDEMPOTENT = SAFE | {"PUT", "DELETE"}
 #: A call that had less than this left when it began says nothing about the upstream when it comes too late.
 _FAIR_WAIT_S = 0.25
+#: A call that is cancelled so near to its end was not left by its client: whoever cancels has the same deadline.
+_EDGE_S = 0.05
 #: A call that cannot be repeated does not go over a connection that was idle for longer: the peer may be closing it.
 _UNSAFE_IDLE_S = 1.0
 #: Whoever happens to look whether a service is back waits for it no longer; the question itself may take its time.
@@ -167,6 +169,12 @@ class Pools:
             else:
                 self._failed(target, breaker, error, remaining_s)
             _raise_for(error, call)
+        except asyncio.CancelledError:
+            if time.perf_counter() - started >= remaining_s - _EDGE_S and isinstance(call.body, bytes | None):
+                self._failed(target, breaker, TimeoutError(), remaining_s)
+            else:
+                breaker.give_up()
+            raise
         except BaseException:
             breaker.give_up()
             raise

@@ -75,7 +75,8 @@ def _aggregates(there: World) -> Aggregates:
 
 
 async def _volumes(there: World, asked: Request) -> Answer:
-    proxies = StorageProxies(carrier=there.carrier, make_volume=cast("Any", None), make_snapshot=cast("Any", None))
+    nobody = cast("Any", None)
+    proxies = StorageProxies(carrier=there.carrier, policies=nobody, volume=nobody, snapshot=nobody)
     handler = cast("Any", proxies.index)
     return await proxies.index(
         asked, Row(("GET",), "/os-volumes", Behaviour.GATHER, collection="volumes", handler=handler)

@@ -37,6 +37,12 @@ async def test_first_use_binds_and_lifts_in_three_services(bench: Bench, pod: Po
     assert bench.pod1.tokens == {"", "service-token"}
 
 
+async def test_who_is_in_no_project_is_bound_nowhere(bench: Bench, pod: Pod) -> None:
+    assert await bench.bindings.ensure(ProjectId(""), pod, soon()) is None
+    assert await bench.bindings.find() == ()
+    assert bench.pod1.calls == []
+
+
 async def test_further_uses_ask_nobody_but_see_a_removed_binding_in_time(bench: Bench, pod: Pod) -> None:
     clock = Clock()
     bindings = Bindings(bench.engine, bench.clients, bench.registry, clock=clock)

@@ -21,6 +21,7 @@ async def test_declare_files_jobs_when_the_centre_said_yes() -> None:
     there.upstreams.said["central", "/v2.1/flavors/f1"] = json_reply(202, {})
     await there.carrier.declare(asked, row)
     assert (there.jobs.filed, there.jobs.later) == ([(JobType.FLAVOR, "f1", "p1")], {})
+    assert there.jobs.delays == {321}, "as long as a request may be under way, the job would see what was before"
 
 
 async def test_a_change_at_the_centre_has_its_job_whatever_goes_down() -> None:

@@ -31,6 +31,13 @@ OPTIONS = [
         min=1.0,
         help="Seconds that one run of a job may take before it is given up and tried again.",
     ),
+    cfg.FloatOpt(
+        "call_deadline_s",
+        default=60.0,
+        min=1.0,
+        help="Seconds that a single call of a job may take. A service that leaves several in a row without an answer "
+        "is left alone for a while; so this says how long one that accepts calls and answers none is waited for.",
+    ),
     cfg.IntOpt(
         "max_attempts",
         default=20,

@@ -102,26 +102,32 @@ _CONSOLES = [
 _ACTION = "/compute/v2.1/servers/{server_id}/action"
 
 
-def _of_server(name: str, text: str, path: str = _ACTION) -> policy.DocumentedRuleDefault:
+def _of_member(name: str, text: str, path: str = _ACTION) -> policy.DocumentedRuleDefault:
     return _rule(f"os_compute_api:{name}", _MEMBER, text, "POST", path, scopes=_PROJECT)
 
 
 #: What begins, or is carried out, at the centre: no pod's Nova judges it in time.
 _SERVERS = [
-    _of_server("os-floating-ips:add", "Give a server a floating IP."),
-    _of_server("os-floating-ips:remove", "Take a floating IP from a server."),
-    _of_server("os-multinic:add", "Give a server one more fixed IP."),
-    _of_server("os-multinic:remove", "Take a fixed IP from a server."),
-    _of_server("os-security-groups:add", "Add a security group to a server."),
-    _of_server("os-security-groups:remove", "Take a security group from a server."),
-    _of_server(
+    _of_member("os-floating-ips:add", "Give a server a floating IP."),
+    _of_member("os-floating-ips:remove", "Take a floating IP from a server."),
+    _of_member("os-multinic:add", "Give a server one more fixed IP."),
+    _of_member("os-multinic:remove", "Take a fixed IP from a server."),
+    _of_member("os-security-groups:add", "Add a security group to a server."),
+    _of_member("os-security-groups:remove", "Take a security group from a server."),
+    _of_member(
         "os-attach-interfaces:create",
         "Attach an interface to a server.",
         "/compute/v2.1/servers/{server_id}/os-interface",
     ),
 ]
 
+#: The block-storage service asks rules of its own, which are others: it knows administrators of domains.
+_STORAGE = [
+    _of_member("os-volumes:create", "Create a volume through Nova.", "/compute/v2.1/os-volumes"),
+    _of_member("os-volumes:snapshots:create", "Snapshot a volume through Nova.", "/compute/v2.1/os-snapshots"),
+]
+
 
 def list_rules() -> Sequence[policy.DocumentedRuleDefault]:
     """All rules, for the enforcer and ``oslopolicy-sample-generator`` (entry point ``oslo.policy.policies``)."""
-    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_CONSOLES, *_SERVERS]
+    return [*_PODS, *_BINDINGS, *_ROUTINGS, *_JOBS, *_PAGES, *_ZONES, *_CONSOLES, *_SERVERS, *_STORAGE]

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do aggregates of the centre hold hosts of pods, and do their copies follow what is said of them?"""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, Cloud, json_of
-from tricircle.context import RequestContext
-from tricircle.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
+from tricircle.context import ProjectId, RequestContext
+from tricircle.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError, UnavailableError
 from tricircle.model.pod import Service
 
 HOSTS = ("Pod1.canaryhost-1", "Pod2.canaryhost-1")
@@ -182,3 +183,18 @@ async def test_volumes_and_snapshots_of_old_clients_are_made_by_the_other_door(s
     for bad in ({"size": 0}, {"display_name": "n"}, {"size": 1, "color": "red"}, {"size": 1, "metadata": 3}):
         with pytest.raises(InvalidRequestError):
             await sky.ask("POST", "/os-volumes", {"volume": bad}, version="2.35")
+
+
+async def test_nova_lets_nobody_make_them_with_a_token_of_a_domain(sky: Cloud, admin: RequestContext) -> None:
+    """The block-storage service would: its rules know administrators of domains."""
+    of_domain = replace(admin, project_id=ProjectId(""), domain_id="default")
+    for path, body in (
+        ("/os-volumes", {"volume": {"size": 1}}),
+        ("/os-snapshots", {"snapshot": {"volume_id": "v1"}}),
+    ):
+        with pytest.raises(ForbiddenError, match=path.removeprefix("/")[3:]):
+            await sky.ask("POST", path, body, version="2.35", context=of_domain)
+        # A form that is wrong is refused before that, as by Nova.
+        with pytest.raises(InvalidRequestError):
+            await sky.ask("POST", path, {}, version="2.35", context=of_domain)
+    assert sky.storage_asked == []

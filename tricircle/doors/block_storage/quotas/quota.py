@@ -153,7 +153,13 @@ class Quota:
         return await self.take(context, pod, added(parts), largest_gib=size)
 
     async def _limits(self, context: RequestContext, project_id: ProjectId | None) -> Amounts:
-        """What the centre allows a project, by quota name; -1 is no limit. Administrators may ask for any."""
+        """What the centre allows a project, by quota name; -1 is no limit. Administrators may ask for any.
+
+        Nothing limits who is in no project, such as an administrator of a domain: Cinder counts what he makes for
+        nobody.
+        """
+        if not project_id:
+            return {}
         client = self._clients.as_user(context, self._registry.central(Service.BLOCK_STORAGE))
         answer = await client.get(f"/v3/os-quota-sets/{project_id}", deadline=context.deadline)
         return {name: value for name, value in member(answer, "quota_set").items() if isinstance(value, int)}

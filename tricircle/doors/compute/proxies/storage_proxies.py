@@ -15,6 +15,7 @@ from tricircle.doors.compute.operators.machines import items_in
 from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError
 from tricircle.http.message import Answer, Handler, Request
 from tricircle.road.carrier import Carrier
+from tricircle.road.needs import Authorises
 from tricircle.road.row import Row
 
 Document = Mapping[str, object]
@@ -31,14 +32,17 @@ _DIGITS = re.compile(r"[0-9]{1,9}\Z")
 class StorageProxies:
     """``/os-volumes`` and ``/os-snapshots``, lists and creation.
 
-    :param make_volume: what the block-storage door does for ``POST /volumes``
-    :param make_snapshot: the same for ``POST /snapshots``
+    Who may is asked of Nova's rules after the form, as Nova does; the block-storage service then asks its own.
+
+    :param volume: what the block-storage door does for ``POST /volumes``
+    :param snapshot: the same for ``POST /snapshots``
     """
 
-    def __init__(self, *, carrier: Carrier, make_volume: Handler, make_snapshot: Handler) -> None:
+    def __init__(self, *, carrier: Carrier, policies: Authorises, volume: Handler, snapshot: Handler) -> None:
         self._carrier = carrier
-        self._make_volume = make_volume
-        self._make_snapshot = make_snapshot
+        self._policies = policies
+        self._make_volume = volume
+        self._make_snapshot = snapshot
 
     async def index(self, request: Request, row: Row) -> Answer:
         """Those of all pods, newest first, cut as Nova does by ``offset`` and ``limit``."""
@@ -69,6 +73,7 @@ class StorageProxies:
         _check_texts(asked, ("volume_type", "snapshot_id", "availability_zone", *_ASKED))
         if "metadata" in asked and not isinstance(asked["metadata"], Mapping):
             raise InvalidRequestError(_not_type("metadata", asked["metadata"], "object"))
+        self._policies.authorize(request.context, "os_compute_api:os-volumes:create")
         body = {"volume": {**_renamed(asked), "size": int(str(size))}}
         answer = await self._make_volume(_for_storage(request, "/volumes", body))
         made = _made(answer, "volume")
@@ -78,11 +83,12 @@ class StorageProxies:
         return Answer.json(200, {"volume": volume_view(made)}, headers)
 
     async def create_snapshot(self, request: Request) -> Answer:
-        """A new snapshot, in the pod of its volume."""
+        """A new snapshot, in the pod of its volume. :raises InvalidRequestError: in Nova's words"""
         asked = _part(await request.json(), "snapshot", _SNAPSHOT_FIELDS)
         if "volume_id" not in asked:
             raise InvalidRequestError("Invalid input for field/attribute snapshot. 'volume_id' is a required property")
         _check_texts(asked, ("volume_id", *_ASKED))
+        self._policies.authorize(request.context, "os_compute_api:os-volumes:snapshots:create")
         answer = await self._make_snapshot(_for_storage(request, "/snapshots", {"snapshot": _renamed(asked)}))
         made = _made(answer, "snapshot")
         return answer if made is None else Answer.json(200, {"snapshot": snapshot_view(made)})

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tricircle.context import PodId
-from tricircle.doors.compute.boots.boot import Boot, Made, Order
+from tricircle.doors.compute.boots.boot import Boot, Made
 from tricircle.doors.compute.boots.boot_request import BootRequest, parse
 from tricircle.doors.compute.boots.checks import Checks, Parts, is_together
 from tricircle.doors.compute.boots.choice import Choice
 from tricircle.doors.compute.boots.devices import new_volumes
 from tricircle.doors.compute.boots.group_pods import GroupPods
 from tricircle.doors.compute.boots.launches import Launches
+from tricircle.doors.compute.boots.order import Order
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.needs import JobFiles, ServerStorage
 from tricircle.doors.compute.quotas.group_limits import GroupLimits, reserved_as
@@ -36,8 +37,8 @@ LOG = logging.getLogger(__name__)
 
 #: How often a pod is chosen for a server that must be with others, when those begin elsewhere meanwhile.
 _CHOICES = 4
-#: Seconds until the worker looks whether a deleted server's ports are free: at once, and if this process dies.
-_SOON_S, _LATER_S = 1.0, 60.0
+#: Seconds until the worker looks whether a deleted server's ports are free.
+_SOON_S = 1.0
 
 
 class Servers:
@@ -169,12 +170,16 @@ class ServerEnds:
     """Whatever ends a server: its ports are looked after by a job.
 
     The job is filed before the call as well, for later, in case this process does not live to file it afterwards.
+
+    :param in_flight_s: seconds after which no request is under way any more: a job that came earlier would see the
+        server as it was before the call
     """
 
-    def __init__(self, *, carrier: Carrier, jobs: JobFiles, down: DownCells) -> None:
+    def __init__(self, *, carrier: Carrier, jobs: JobFiles, down: DownCells, in_flight_s: float) -> None:
         self._carrier = carrier
         self._jobs = jobs
         self._down = down
+        self._in_flight_s = in_flight_s
 
     async def end(self, request: Request, row: Row) -> Answer:
         """Carry out ``row`` (a call that ends the server of the path, or takes something from it)."""
@@ -182,13 +187,18 @@ class ServerEnds:
         located = await self._carrier.locate(Kind.SERVER, server_id, request.context)
         project_id = located.routing.project_id
         for_pod = located.pod.id
-        await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
+        early = await self._jobs.append(
+            JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=self._in_flight_s
+        )
         answer = await self._carrier.route(request, row)
         if answer.status < 300:
             if request.method == "DELETE" and request.path.endswith("/" + server_id):
                 await self._down.note_end(located)
             soon = self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
             # The pod has done it, whatever becomes of the database: the other job comes a little later.
-            if isinstance(error := await caught(soon), TricircleError):
-                LOG.warning("ports of server %s are looked after later: %s", server_id, error)
+            said: object = await caught(soon)
+            if not isinstance(said, TricircleError):
+                said = await caught(self._jobs.withdraw(early))
+            if isinstance(said, TricircleError):
+                LOG.warning("ports of server %s are looked after later: %s", server_id, said)
         return answer
