@@ -29,6 +29,8 @@ ILLNESSES: dict[str, Ailment | str] = {
     "busy": Ailment(symptom=Symptom.FAILING, status=429),
     "huge": Ailment(symptom=_BROKEN, wire=wire.endless_body),
     "lying": Ailment(symptom=Symptom.LYING, lie=lies.FOREIGN),
+    "an hour ahead": Ailment(symptom=Symptom.LYING, lie=lies.clock_off(1)),
+    "an hour behind": Ailment(symptom=Symptom.LYING, lie=lies.clock_off(-1)),
 }
 
 

@@ -80,7 +80,7 @@ class FakeRegion:
         self.tokens.add(request.headers.get("x-auth-token", ""))
         ailment = self.refused.get(self.calls[-1], self.broken.get(service))
         if isinstance(ailment, int):
-            return web.json_response({"error": {"code": ailment}}, status=ailment)
+            return web.json_response({"error": {"code": ailment, "message": "no"}}, status=ailment)
         if ailment == "garbage":
             return web.Response(text="<html>It works!</html>", content_type="text/html")
         if path == "/":

@@ -36,7 +36,8 @@ class RequestContext:
     ``token`` is the caller's own token; it acts for the caller in pods and at the centre. ``is_admin`` is only a
     hint for what an answer may show (policy decides what is allowed): true when the roles hold ``admin``.
     ``has_access_rules``: the token is of an application credential that may make certain calls only, which services
-    refuse altogether unless they are told what they are called in such rules.
+    refuse altogether unless they are told what they are called in such rules. ``expires_at``: when the token ends, in
+    seconds of the wall clock; None is not known.
     """
 
     request_id: str
@@ -51,6 +52,7 @@ class RequestContext:
     system_scope: str | None = None
     roles: frozenset[str]
     has_access_rules: bool = False
+    expires_at: float | None = None
     deadline: Deadline
 
     @property

@@ -21,6 +21,7 @@ from oslo_log import log
 from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
 from tricircle_neutron import (
+    automatic_subnets,
     changes,
     facts,
     jobs,
@@ -80,6 +81,10 @@ class TricircleMechanismDriver(api.MechanismDriver):
     def delete_network_precommit(self, context: Any) -> None:
         """File the removal of all copies."""
         _deleted(context, JobType.NETWORK)
+
+    def create_subnet_precommit(self, context: Any) -> None:
+        """Refuse a subnet that can be in one pod only, on a network that is in several."""
+        automatic_subnets.check(context.current)
 
     def update_subnet_precommit(self, context: Any) -> None:
         """File a job when a field changed that copies carry."""

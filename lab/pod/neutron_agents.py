@@ -3,7 +3,8 @@
 
 A service plugin inside Neutron's API: it keeps the rows of the agents fresh, so that the real ML2
 drivers bind ports to the hosts, and it reports what the agents would report when they are done. The
-first host is the network node: DHCP and L3 agents are there alone.
+first host is the network node: DHCP and L3 agents are there alone, but for a DHCP agent on a host of its own that waits
+to be switched on, so that a network can have two.
 """
 
 import queue
@@ -32,6 +33,7 @@ OPTIONS = (
     cfg.StrOpt("tunneling_ip"),
     cfg.DictOpt("more_hosts", default={}, help="Compute hosts beside the first, and their tunneling_ip."),
     cfg.DictOpt("bridge_mappings", default={}),
+    cfg.StrOpt("spare_dhcp_host", help="Where one more DHCP agent is, switched off at first."),
 )
 HEARTBEAT_SECONDS = 30
 MISSED_PORTS = 200  # at most this many forgotten ports are healed in one heartbeat
@@ -181,6 +183,24 @@ class LabPlugin(service_base.ServicePluginBase):
             if first:
                 state["start_flag"] = True
             core.create_or_update_agent(context.get_admin_context(), state)
+        if section.spare_dhcp_host:
+            self._report_spare(core, section.spare_dhcp_host, first)
+
+    def _report_spare(self, core, host, first):
+        ctx, kind = context.get_admin_context(), constants.AGENT_TYPE_DHCP
+        is_new = not core.get_agents(ctx, filters={"host": [host], "agent_type": [kind]})
+        state = {
+            "agent_type": kind,
+            "binary": "neutron-dhcp-agent",
+            "topic": "dhcp_agent",
+            "host": host,
+            "configurations": {"dhcp_driver": "lab"},
+            "availability_zone": cfg.CONF.lab.availability_zone,
+        }
+        core.create_or_update_agent(ctx, {**state, "start_flag": True} if first else state)
+        if is_new:
+            (agent,) = core.get_agents(ctx, filters={"host": [host], "agent_type": [kind]})
+            core.update_agent(ctx, agent["id"], {"agent": {"admin_state_up": False}})
 
     def _queue_missed_ports(self):
         ctx = context.get_admin_context()
@@ -262,18 +282,24 @@ class LabPlugin(service_base.ServicePluginBase):
         network = core.get_network(ctx, subnet["network_id"])
         if not subnet["enable_dhcp"] or network.get("router:external"):
             return True
-        device = neutron_names.get_dhcp_agent_device_id(network["id"], self._host)
+        serving = core.get_dhcp_agents_hosting_networks(ctx, [network["id"]])
+        for host in sorted({agent.host for agent in serving} | {self._host}):
+            self._serve_from(ctx, host, network, subnet_id)
+        return True
+
+    def _serve_from(self, ctx, host, network, subnet_id):
+        core = directory.get_plugin()
+        device = neutron_names.get_dhcp_agent_device_id(network["id"], host)
         ports = core.get_ports(ctx, filters={"network_id": [network["id"]], "device_id": [device]})
         if not ports:
-            core.create_port(ctx, {"port": self._dhcp_port(network, subnet_id, device)})
-            return True
+            core.create_port(ctx, {"port": self._dhcp_port(network, subnet_id, device, host)})
+            return
         addresses = ports[0]["fixed_ips"]
         if all(address["subnet_id"] != subnet_id for address in addresses):
             wanted = [*addresses, {"subnet_id": subnet_id}]
             core.update_port(ctx, ports[0]["id"], {"port": {"fixed_ips": wanted}})
-        return True
 
-    def _dhcp_port(self, network, subnet_id, device):
+    def _dhcp_port(self, network, subnet_id, device, host):
         unset = constants.ATTR_NOT_SPECIFIED
         return {
             "name": "",
@@ -287,5 +313,5 @@ class LabPlugin(service_base.ServicePluginBase):
             "fixed_ips": [{"subnet_id": subnet_id}],
             "security_groups": [],
             "port_security_enabled": False,
-            portbindings.HOST_ID: self._host,
+            portbindings.HOST_ID: host,
         }

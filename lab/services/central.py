@@ -13,8 +13,9 @@ from lab.services.sections import credentials, database, shared
 from lab.topology import CENTRAL_REGION, Lab
 
 THREADS = 6
-# The networks of tenants are VLANs on the physical networks that span the pods; one of them is soon used up.
-VLANS = "stretch:1001:1999,narrow:101:102"
+# The networks of tenants are VLANs on the physical networks that span the pods; one of them is soon used up. Of those
+# without a range administrators name segments.
+VLANS = "stretch:1001:1999,narrow:101:102,fibre,island"
 _STOCK_PLUGINS = ("router", "trunk", "qos", "network_ip_availability", "auto_allocate", "metering")
 _PLUGINS = ("tricircle_router", "trunk", "qos", "network_ip_availability", "auto_allocate", "metering")
 
@@ -58,7 +59,7 @@ def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
             "type_drivers": "local,flat,vlan" if stock else "local,flat,tricircle_vlan",
             "tenant_network_types": "vlan",
             "mechanism_drivers": "openvswitch" if stock else "tricircle",
-            "extension_drivers": "port_security,qos,dns_domain_ports",
+            "extension_drivers": "port_security,qos,dns_domain_ports,port_numa_affinity_policy",
             "path_mtu": 1500,
         },
         "ml2_type_flat": {"flat_networks": "*"},

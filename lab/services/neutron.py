@@ -96,7 +96,13 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
 
 
 # What spans pods has no range: tenants of the pod get nothing from it, while an administrator may name a segment.
-_VLANS = {"network_vlan_ranges": "stretch,narrow,bridge:2001:2099,extern:3001:3099"}
+_VLANS = "stretch,narrow,bridge:2001:2099,extern:3001:3099"
+_BRIDGES = "stretch:br-stretch,narrow:br-narrow,bridge:br-bridge,extern:br-ex"
+
+
+def own_physnets(pod: Pod) -> tuple[str, ...]:
+    """What not all pods with imitated agents have: ``island`` the first, ``fibre`` the first two, by two names."""
+    return {1: ("fibre", "island"), 2: (f"canary-net-fibre-{pod.name}",)}.get(pod.number, ())
 
 
 def _ml2_ovn(lab: Lab, pod: Pod) -> ini.Sections:
@@ -106,12 +112,12 @@ def _ml2_ovn(lab: Lab, pod: Pod) -> ini.Sections:
             "type_drivers": "local,flat,vlan,geneve",
             "tenant_network_types": "geneve,vlan",
             "mechanism_drivers": "ovn",
-            "extension_drivers": "port_security,qos,dns_domain_ports",
+            "extension_drivers": "port_security,qos,dns_domain_ports,port_numa_affinity_policy",
             "path_mtu": MTU,
             "physical_network_mtus": [f"{physnet}:{mtu_of(n, physnet)}" for physnet in PHYSNETS],
         },
         "ml2_type_flat": {"flat_networks": "*"},
-        "ml2_type_vlan": _VLANS,
+        "ml2_type_vlan": {"network_vlan_ranges": _VLANS},
         "ml2_type_geneve": {"vni_ranges": f"{n}0001:{n}0199", "max_header_size": 38},
         "securitygroup": {"enable_security_group": True},
         "ovn": {
@@ -131,11 +137,11 @@ def _ml2(lab: Lab, pod: Pod) -> ini.Sections:
             "type_drivers": "local,flat,vlan,vxlan,geneve",
             "tenant_network_types": "vxlan,vlan",
             "mechanism_drivers": "openvswitch,l2population",
-            "extension_drivers": "port_security,qos,dns_domain_ports",
+            "extension_drivers": "port_security,qos,dns_domain_ports,port_numa_affinity_policy",
             "path_mtu": 1500,
         },
         "ml2_type_flat": {"flat_networks": "*"},
-        "ml2_type_vlan": _VLANS,
+        "ml2_type_vlan": {"network_vlan_ranges": ",".join([_VLANS, *own_physnets(pod)])},
         "ml2_type_vxlan": {"vni_ranges": f"{n}001:{n}199"},
         "ml2_type_geneve": {"vni_ranges": f"{n}0001:{n}0199", "max_header_size": 38},
         "securitygroup": {"enable_security_group": True, "firewall_driver": "openvswitch"},
@@ -144,7 +150,8 @@ def _ml2(lab: Lab, pod: Pod) -> ini.Sections:
             "availability_zone": pod.zone,
             "tunneling_ip": f"127.0.{n}.1",
             **_more_hosts(lab, pod),
-            "bridge_mappings": "stretch:br-stretch,narrow:br-narrow,bridge:br-bridge,extern:br-ex",
+            **({"spare_dhcp_host": f"{COMPUTE_HOST}-spare"} if pod.number % 2 == 0 else {}),
+            "bridge_mappings": ",".join([_BRIDGES, *(f"{name}:br-own" for name in own_physnets(pod))]),
         },
     }
 

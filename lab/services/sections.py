@@ -10,6 +10,14 @@ QUIET = (
     "amqp=WARN,sqlalchemy=WARN,oslo.messaging=INFO,oslo_policy=WARN,urllib3=WARN,keystonemiddleware=WARN,stevedore=WARN"
 )
 DATABASE_USER = "lab"
+#: What each service is called in access rules of application credentials: without a name it refuses such tokens.
+_TYPES = {
+    "nova": "compute",
+    "neutron": "network",
+    "cinder": "block-storage",
+    "glance": "image",
+    "placement": "placement",
+}
 
 
 def database_url(lab: Lab, schema: str, *, green: bool = False) -> str:
@@ -87,6 +95,7 @@ def shared(lab: Lab, pod: Pod | None, user: str) -> Sections:
         "oslo_policy": {"enforce_scope": True},
         "keystone_authtoken": {
             **credentials(lab, user),
+            "service_type": _TYPES[user],
             "www_authenticate_uri": lab.keystone,
             "memcached_servers": memcached(lab),
             "token_cache_time": 600,

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from tests.api.conftest import ENDPOINT, Api
 from tests.asgi import Said
 from tricircle.context import PodId, ProjectId
-from tricircle.jobs.queue import Claim, Queue
+from tricircle.jobs.claim import Claim
+from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobType
 from tricircle.store.clock import now_plus
 from tricircle.store.engine import transaction

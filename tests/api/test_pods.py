@@ -43,6 +43,7 @@ async def test_the_walk_of_the_readme(api: Api) -> None:
         "dc_name",
         "az_name",
         "state",
+        "physical_networks",
         "endpoints",
         "versions",
         "created_at",
@@ -83,6 +84,12 @@ async def test_the_walk_of_the_readme(api: Api) -> None:
         ({"pod": {"pod_name": "Pod1", "az_name": "a:b"}}, "az_name must not hold ':'."),
         ({"pod": {"pod_name": "P" * 256, "az_name": "az1"}}, "pod_name is longer than 255 characters."),
         ({"pod": {"pod_name": "Pod\x001", "az_name": "az1"}}, "pod_name holds characters that cannot be shown."),
+        ({"pod": {"pod_name": "Pod1", "physical_networks": "a:b"}}, "physical_networks must be an object"),
+        ({"pod": {"pod_name": "Pod1", "physical_networks": {"a": 1}}}, "physical_networks must be an object"),
+        ({"pod": {"pod_name": "Pod1", "physical_networks": {"a": "b,c"}}}, "physical_networks must be an object"),
+        ({"pod": {"pod_name": "Pod1", "physical_networks": {"a:b": "c"}}}, "physical_networks must be an object"),
+        ({"pod": {"pod_name": "Pod1", "physical_networks": {"a": "b" * 254}}}, "has more than 255 characters."),
+        ({"pod": {"pod_name": "RegionOne", "physical_networks": {"a": "b"}}}, "The central region has neither state"),
         ({"pod": {"pod_name": "Pod1"}}, "'Pod1' is not the central region, which is 'RegionOne'"),
     ],
 )
@@ -177,9 +184,27 @@ async def test_drain_enable_disable_and_move(api: Api) -> None:
     assert shown["updated_at"] is not None
 
 
+async def test_a_pod_has_names_of_its_own_for_physical_networks(api: Api) -> None:
+    names = {"wan": "physnet7", "far": "far"}
+    pod = await registered(api, pod_name="Pod1", az_name="az1", physical_networks=names)
+    assert pod["physical_networks"] == {"wan": "physnet7"}
+    path = f"/v1.0/pods/{pod['pod_id']}"
+    for change in ({"state": "enabled"}, {"dc_name": "north"}):
+        assert (await api.admin.ask("PUT", path, {"pod": change})).json()["pod"]["physical_networks"] == {
+            "wan": "physnet7"
+        }
+    (aggregate,) = api.centre.aggregates.values()
+    assert aggregate["metadata"]["tricircle_physical_networks"] == "wan:physnet7"
+    for wanted in ({"far": "fibre"}, {}):
+        said = await api.admin.ask("PUT", path, {"pod": {"physical_networks": wanted}})
+        assert (said.status, said.json()["pod"]["physical_networks"]) == (200, wanted)
+    assert aggregate["metadata"]["tricircle_physical_networks"] == ""
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
+        ({"physical_networks": []}, 400, "physical_networks must be an object"),
         ({"state": "asleep"}, 400, "state must be one of enabled, draining, disabled, not 'asleep'."),
         ({}, 400, "Nothing to change"),
         ({"pod_name": "Pod2"}, 400, "Unknown field 'pod_name'."),

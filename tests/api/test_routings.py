@@ -13,6 +13,7 @@ from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobType
 from tricircle.model.routing import Kind, Routing
 from tricircle.store.engine import transaction
+from tricircle.store.routing_leases import RoutingLeases
 from tricircle.store.routings import RoutingRows
 
 NET = "6f0b5a5e-4d1a-4b3c-8a39-0c41b2a0a001"
@@ -59,7 +60,7 @@ async def leased(api: Api, central_id: str, pod_id: str, ttl_s: float) -> int:
         owner="gateway-1",
     )
     async with transaction(api.engine) as connection:
-        return await RoutingRows.insert_leased(connection, routing, ttl_s=ttl_s)
+        return await RoutingLeases.insert_leased(connection, routing, ttl_s=ttl_s)
 
 
 async def listed(api: Api, query: str = "") -> list[Mapping[str, Any]]:

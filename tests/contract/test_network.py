@@ -207,6 +207,29 @@ def test_an_rbac_policy_shows_a_network_to_a_project(cloud: Cloud, undo: Undo) -
     assert cloud.tenant("GET", "network", path).status_code == 404
 
 
+def test_an_rbac_policy_shows_a_group_to_a_project(cloud: Cloud, port: Port, undo: Undo) -> None:
+    body = {"security_group": {"name": unique("lent")}}
+    made = cloud.admin.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+    path = f"/v2.0/security-groups/{made['id']}"
+    undo(cloud.admin, "network", path)
+    assert cloud.tenant("GET", "network", path).status_code == 404
+    policy = {"object_type": "security_group", "object_id": made["id"], "action": "access_as_shared"}
+    wanted = {"rbac_policy": {**policy, "target_tenant": cloud.tenant.project_id}}
+    shared = cloud.admin.good("POST", "network", "/v2.0/rbac-policies", wanted)["rbac_policy"]
+    assert cloud.tenant.good("GET", "network", path)["security_group"]["name"] == made["name"]
+    assert cloud.other("GET", "network", path).status_code == 404
+    mine = port()
+    change = {"port": {"security_groups": [made["id"]]}}
+    cloud.admin.good("PUT", "network", f"/v2.0/ports/{mine['id']}", change)
+    used = cloud.admin("DELETE", "network", f"/v2.0/rbac-policies/{shared['id']}")
+    assert (used.status_code, used.json()["NeutronError"]["type"]) == (409, "RbacPolicyInUse")
+    cloud.admin.good("PUT", "network", f"/v2.0/ports/{mine['id']}", {"port": {"security_groups": []}})
+    # It goes with the group.
+    assert cloud.admin("DELETE", "network", path).status_code == 204
+    query = f"/v2.0/rbac-policies?object_id={made['id']}"
+    assert cloud.admin.good("GET", "network", query)["rbac_policies"] == []
+
+
 def test_neutron_says_whose_project_asks(cloud: Cloud) -> None:
     said = cloud.tenant.good("GET", "network", "/v2.0/quotas/project")
     assert said == {"project": {"project_id": cloud.tenant.project_id}}

@@ -43,6 +43,32 @@ def test_the_answer_repeats_the_security_groups_that_were_asked_for(
     assert server["security_groups"] == [{"name": "default"}]
 
 
+def test_a_group_of_another_project_is_found_where_it_is_shared(
+    cloud: Cloud, boot: Boot, port: Callable[..., dict], undo: Undo
+) -> None:
+    mine = port()
+    server_id = boot(networks=[{"port": mine["id"]}])
+    body = {"security_group": {"name": unique("lent")}}
+    group = cloud.admin.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+    undo(cloud.admin, "network", f"/v2.0/security-groups/{group['id']}")
+    path = f"/v2.1/servers/{server_id}"
+    add = {"addSecurityGroup": {"name": group["id"]}}
+    refused = cloud.tenant("POST", "compute", f"{path}/action", add)
+    assert refused.status_code == 404
+    text = f"Security group {group['id']} is not found for project {cloud.tenant.project_id}"
+    assert refused.json()["itemNotFound"]["message"] == text
+    policy = {"object_type": "security_group", "object_id": group["id"], "action": "access_as_shared"}
+    wanted = {"rbac_policy": {**policy, "target_tenant": cloud.tenant.project_id}}
+    cloud.admin.good("POST", "network", "/v2.0/rbac-policies", wanted)
+    assert cloud.tenant("POST", "compute", f"{path}/action", add).status_code == 202
+    listed = cloud.tenant.good("GET", "compute", f"{path}/os-security-groups")["security_groups"]
+    assert group["name"] in {one["name"] for one in listed}
+    remove = {"removeSecurityGroup": {"name": group["id"]}}
+    assert cloud.tenant("POST", "compute", f"{path}/action", remove).status_code == 202
+    listed = cloud.tenant.good("GET", "compute", f"{path}/os-security-groups")["security_groups"]
+    assert group["name"] not in {one["name"] for one in listed}
+
+
 def test_a_server_becomes_active(cloud: Cloud, boot: Boot) -> None:
     server_id = boot(metadata={"purpose": "contract"})
     server = cloud.tenant.good("GET", "compute", f"/v2.1/servers/{server_id}", OpenStack_API_Version="compute 2.96")

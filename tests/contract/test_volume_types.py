@@ -95,3 +95,34 @@ def test_an_operator_filters_volumes_by_the_id_of_a_type(cloud: Cloud, type_id: 
     made = volume(volume_type=type_id)
     found = cloud.admin.good("GET", "block-storage", path)["volumes"]
     assert [one["id"] for one in found] == [made["id"]]
+
+
+def test_a_project_can_have_a_default_type_of_its_own(cloud: Cloud, type_id: str, undo: Undo) -> None:
+    """The restored and the server's volumes of a project get it; while it is one, it cannot be deleted."""
+    version = {"OpenStack-API-Version": "volume 3.62"}
+    path = f"/v3/default-types/{cloud.tenant.project_id}"
+    before = cloud.tenant.good("GET", "block-storage", "/v3/types/default")["volume_type"]["name"]
+    named = cloud.admin.good("GET", "block-storage", f"/v3/types/{type_id}")["volume_type"]["name"]
+    missing = cloud.admin("PUT", "block-storage", path, {"default_type": {"volume_type": unique("nope")}}, version)
+    assert missing.status_code in (400, 404)
+    body = {"default_type": {"volume_type": named}}
+    assert cloud.tenant("PUT", "block-storage", path, body, version).status_code == 403
+    made = cloud.admin("PUT", "block-storage", path, body, version)
+    expected = {"project_id": cloud.tenant.project_id, "volume_type_id": type_id}
+    assert (made.status_code, made.json()) == (200, {"default_type": expected})
+    try:
+        assert cloud.tenant.good("GET", "block-storage", "/v3/types/default")["volume_type"]["name"] == named
+        listed = cloud.admin("GET", "block-storage", "/v3/default-types", None, version).json()["default_types"]
+        assert expected in listed
+        refused = cloud.admin("DELETE", "block-storage", f"/v3/types/{type_id}")
+        assert (refused.status_code, "default volume type" in refused.text) == (400, True)
+    finally:
+        assert cloud.admin("DELETE", "block-storage", path, None, version).status_code == 204
+    assert cloud.tenant.good("GET", "block-storage", "/v3/types/default")["volume_type"]["name"] == before
+
+
+def test_tenants_see_the_zones_of_a_type(cloud: Cloud, type_id: str) -> None:
+    specs = {"RESKEY:availability_zones": "az1,az2", "volume_backend_name": "fast"}
+    cloud.admin.good("POST", "block-storage", f"/v3/types/{type_id}/extra_specs", {"extra_specs": specs})
+    shown = cloud.tenant.good("GET", "block-storage", f"/v3/types/{type_id}")["volume_type"]["extra_specs"]
+    assert shown == {"RESKEY:availability_zones": "az1,az2"}

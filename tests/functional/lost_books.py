@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
 from lab import database
 from lab.process import Supervisor
 from lab.services import tricircle
@@ -19,6 +22,8 @@ from lab.topology import Lab, load_lab
 from tests.functional.network_tables import Tables
 from tests.functional.region_world import CONF, ROOT, eventually
 from tricircle.conf.load import load
+from tricircle.store.held import is_held
+from tricircle.store.tables import quarantine
 
 Row = dict[str, Any]
 Dump = dict[str, list[Row]]
@@ -109,6 +114,21 @@ class Books:
         look = "SELECT type, resource_id, not_before, last_error FROM tricircle_jobs"
         self.tables.run("UPDATE tricircle_jobs SET not_before = created_at WHERE not_before > created_at")
         eventually(lambda: self.tables.run(look), lambda jobs: not jobs, "no jobs", 120)
+
+    def held(self) -> set[tuple[object, ...]]:
+        """What is in quarantine and held by a pod: what it is, and the object whose copies may still have it."""
+        columns = [quarantine.c[name] for name in ("what", "scope", "value", "kind", "central_id")]
+        statement = sa.select(*columns).where(is_held()).distinct()
+        rows = self.tables.run(str(statement.compile(dialect=mysql.dialect(), compile_kwargs={"literal_binds": True})))
+        return {tuple(row.values()) for row in rows}
+
+    def waiting(self) -> set[tuple[object, ...]]:
+        """What is still to be done in which pod: type, resource and pod of each job, those for every pod spread out."""
+        rows = self.tables.run(
+            "SELECT DISTINCT j.type, j.resource_id, r.pod_id FROM tricircle_jobs j JOIN tricircle_routings r "
+            "ON r.kind = j.type AND r.central_id = j.resource_id AND j.pod_id IN ('', r.pod_id)"
+        )
+        return {tuple(row.values()) for row in rows}
 
     def known(self, project_id: str | None = None) -> Dump:
         """What is written down (of one project), in a form that two books that know the same have in common.

@@ -8,8 +8,9 @@ import pytest
 
 from tests.functional.network_world import Json, World, open_world
 from tricircle.copies.addresses import Addresses
-from tricircle.copies.adoption import Adoptions, Observed
-from tricircle.copies.networks import physical_networks, wanted_network
+from tricircle.copies.adoption import Adoptions
+from tricircle.copies.counterparts import Observed
+from tricircle.copies.networks import wanted_network
 from tricircle.errors import ConflictError, NotFoundError
 from tricircle.model.routing import Kind, Routing
 
@@ -59,7 +60,7 @@ async def scene() -> AsyncIterator[Scene]:
         subnet = world.subnet(network, cidr=CIDR, allocation_pools=[{"start": "10.77.0.2", "end": "10.77.0.199"}])
         whole = world.service.show("networks", "network", network["id"])
         assert whole is not None
-        wanted = wanted_network(whole, physical_networks(world.pods[0]))
+        wanted = wanted_network(whole, world.pods[0].physical_networks)
         key = {name: value for name, value in wanted.items() if name.startswith("provider:")}
         theirs = world.inside[0].make("networks", "network", name="operators own", mtu=whole["mtu"], **key)
         there = world.inside[0].make(

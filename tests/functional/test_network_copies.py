@@ -6,7 +6,8 @@ import asyncio
 import pytest
 
 from tests.functional.network_world import Json, World
-from tricircle.model.routing import Kind
+from tricircle.context import ProjectId
+from tricircle.model.routing import Kind, Routing
 
 pytestmark = pytest.mark.lab
 
@@ -15,6 +16,12 @@ async def _realise(world: World, port: Json, number: int) -> Json:
     """The copy of a central port in a pod, as the pod shows it."""
     routing = await world.ports.ensure(world.pods[number], port, details={"origin": "user"}, deadline=world.deadline())
     return world.inside[number].show("ports", "port", routing.pod_resource_id)
+
+
+async def _filled(world: World, group: Json) -> Routing:
+    """The copy of a group in the first pod, with its rules."""
+    owner = ProjectId(str(group["project_id"]))
+    return await world.groups.ensure(world.pods[0], str(group["id"]), owner, deadline=world.deadline())
 
 
 async def test_a_port_is_the_same_in_its_pod(world: World) -> None:
@@ -146,10 +153,7 @@ async def test_rules_follow_also_the_deleted_default_ones(world: World) -> None:
         )
     for rule in group["security_group_rules"]:
         assert world.demo.delete("security-group-rules", rule["id"]) == 204
-    routing, _ = await asyncio.gather(
-        world.groups.ensure(world.pods[0], str(group["id"]), world.deadline()),
-        world.groups.ensure(world.pods[0], str(other["id"]), world.deadline()),
-    )
+    routing, _ = await asyncio.gather(_filled(world, group), _filled(world, other))
 
     def rules() -> set[tuple[object, ...]]:
         copy = world.inside[0].show("security-groups", "security_group", routing.pod_resource_id)

@@ -67,6 +67,23 @@ async def test_the_end_of_a_share_files_a_job_for_the_network(world: World, tabl
     assert _types(tables, network)[3:] == [("network", True)], "its own job removes the copies with their shares"
 
 
+async def test_the_end_of_a_share_files_a_job_for_the_group(world: World, tables: Tables) -> None:
+    group = world.demo.make("security-groups", "security_group", name=uuid.uuid4().hex)
+    world.made.append(("security-groups", group["id"]))
+    share = {"object_type": "security_group", "object_id": group["id"], "action": "access_as_shared"}
+    projects = [uuid.uuid4().hex, uuid.uuid4().hex]
+    policy = world.demo.make("rbac-policies", "rbac_policy", **share, target_tenant=projects[0])
+    assert not tables.jobs(group["id"]), "the next use shares"
+    world.demo.change("rbac-policies", "rbac_policy", policy["id"], target_tenant=projects[1])
+    assert _types(tables, group) == [("security_group", False)]
+    assert world.demo.delete("rbac-policies", policy["id"]) == 204
+    assert _types(tables, group) == [("security_group", False)] * 2
+    assert {row["project_id"] for row in tables.jobs(group["id"])} == {group["project_id"]}
+    world.demo.make("rbac-policies", "rbac_policy", **share, target_tenant=projects[1])
+    assert world.demo.delete("security-groups", group["id"]) == 204
+    assert _types(tables, group)[2:] == [("security_group", True), ("address_group", True)], "its share has none"
+
+
 async def test_only_ports_in_a_pod_file_jobs(world: World, tables: Tables) -> None:
     network = world.network()
     world.subnet(network)

@@ -83,6 +83,32 @@ async def test_router_advertisements_stay_in_one_pod_and_dhcpv6_does_not(world: 
     await _refused(world, world.port(slaac, world.pods[1]), 1, "router advertisements .* it is in az1")
 
 
+async def test_a_network_in_two_pods_gets_no_subnet_that_can_be_in_one(world: World) -> None:
+    network, other = world.network(), world.network()
+    for one in (network, other):
+        world.subnet(one)
+    slaac = {"cidr": "fd00:20::/64", "ip_version": 6, "ipv6_address_mode": "slaac", "ipv6_ra_mode": "slaac"}
+    port = world.port(other, world.pods[0])
+    await _realise(world, port, 0)
+    later = world.subnet(other, user=world.demo, **slaac)
+    world.demo.change("ports", "port", port["id"], name="the addresses themselves raise no hook")
+    await world.until(lambda: len(world.marked(0, "ports", port["id"])[0]["fixed_ips"]) == 2)
+    assert len(world.marked(0, "subnets", later["id"])) == 1
+    await _refused(world, world.port(other, world.pods[1]), 1, "router advertisements .* it is in az1")
+
+    ports = [world.port(network, pod) for pod in world.pods]
+    for number, one in enumerate(ports):
+        await _realise(world, one, number)
+    body = {"network_id": network["id"], **slaac}
+    for asked in ({"subnet": body}, {"subnets": [body]}):
+        status, answer = world.demo("POST", "/subnets", asked)
+        said = answer["NeutronError"]
+        assert (status, said["type"]) == (409, "AutomaticSubnetRefusedError"), answer
+        assert f"{network['id']} is in several places already (availability zones: az1, az2)" in said["message"]
+    assert [len(world.service.show("ports", "port", one["id"])["fixed_ips"]) for one in ports] == [1, 1]
+    world.subnet(network, "fd00:21::/64", ip_version=6, ipv6_address_mode="dhcpv6-stateful")
+
+
 async def test_a_vlan_that_a_pod_uses_is_named_to_operators_only(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -122,6 +148,18 @@ async def test_a_subnet_without_room_for_another_pod(world: World) -> None:
     assert not world.marked(1, "networks", network["id"]), "nothing is made before the refusal"
     assert world.demo.delete("ports", ports[1]["id"]) == 204
     await _realise(world, ports[0], 1)
+
+
+async def test_a_numa_policy_is_given_with_the_copy(world: World) -> None:
+    """It cannot follow: Neutron, the central one too, lets nobody change it of a port that is bound."""
+    network = world.network()
+    world.subnet(network)
+    for number, wanted in ((0, "required"), (1, "preferred"), (0, None)):
+        fields = {} if wanted is None else {"numa_affinity_policy": wanted}
+        port = world.port(network, world.pods[number], **fields)
+        assert (await _realise(world, port, number))["numa_affinity_policy"] == wanted
+    status, said = world.demo("PUT", f"/ports/{port['id']}", {"port": {"numa_affinity_policy": "required"}})
+    assert (status, said["NeutronError"]["type"]) == (409, "PortBoundNUMAAffinityPolicy")
 
 
 async def test_every_field_of_a_port_follows(world: World) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A tenant makes one of everything that networks know, uses it in two pods, and deletes it: is anything left anywhere?
 
-What a tenant cannot delete stays until an operator removes the project: the default group, with its copies, and the
-bindings.
+A friend has a server on a network of his. What a tenant cannot delete stays until an operator removes the project: the
+default group, with its copies, and the bindings.
 """
 
 import asyncio
@@ -15,16 +15,18 @@ from tests.functional.region_world import CONF, ZONES, Json, Region, eventually,
 from tests.functional.tenants import Tenant
 from tricircle.conf.load import load
 from tricircle.ledger.quarantine import Quarantine
-from tricircle.store.engine import create_engine
+from tricircle.store.engine import create_engine, transaction
+from tricircle.store.reservations import UsageRows
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhYi1rZXktb25seS1mb3ItdGVzdHMtbm90LXVzZWQh left"
 #: Everything of Neutron's that we make copies of.
 COLLECTIONS = ("networks", "subnets", "ports", "security-groups", "address-groups", "qos/policies", "trunks")
-#: Not about what is: the memory of what was done, and of what was used or being made, which workers tidy up when it
-#: cannot count any more (``tests/store/test_reservations.py``).
-MEMORY = ("tricircle_job_history", "tricircle_usages", "tricircle_reservations")
+#: Not about what is, but what was done: operators keep it as long as they like.
+MEMORY = ("tricircle_job_history",)
+#: Whose answers make the gateway look anew at what is used.
+LIMITS = ("compute", "block-storage")
 
 
 @pytest.fixture
@@ -35,10 +37,18 @@ def leaver(region: Region) -> Iterator[Tenant]:
     made.sweep()
 
 
+@pytest.fixture
+def friend(region: Region) -> Iterator[Tenant]:
+    made = Tenant(region)
+    yield made
+    made.sweep()
+
+
 class Estate:
     """One of everything, used in both pods."""
 
-    def __init__(self, tenant: Tenant, flavor: Json, image_id: str) -> None:
+    def __init__(self, tenant: Tenant, friend: Tenant, flavor: Json, image_id: str) -> None:
+        self.friend = friend
         self.tenant, self.here = tenant, tenant.here
         self.pair = self.here.make("compute", "os-keypairs", "keypair", name=unique(), public_key=PUBLIC_KEY)
         self.together = self.here.make(
@@ -56,7 +66,16 @@ class Estate:
         ):
             values = {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", **remote}
             self.here.make("network", "security-group-rules", "security_group_rule", **values)
-        self.front, self.back = tenant.network("10.71.0.0/24"), tenant.network("10.72.0.0/24")
+        self.scope = self.here.make("network", "address-scopes", "address_scope", name=unique(), ip_version=4)
+        self.pool = self.here.make(
+            "network", "subnetpools", "subnetpool", name=unique(), prefixes=["10.72.0.0/16"],
+            default_prefixlen=24, address_scope_id=self.scope["id"],
+        )  # fmt: skip
+        self.front, self.back = tenant.network("10.71.0.0/24"), self._pooled()
+        self.share = self.here.make(
+            "network", "rbac-policies", "rbac_policy", object_type="network", object_id=self.front["id"],
+            action="access_as_shared", target_tenant=friend.project_id,
+        )  # fmt: skip
         self.here.make(
             "network", "subnets", "subnet", network_id=self.front["id"], ip_version=6, cidr="fd71::/64",
             ipv6_ra_mode="dhcpv6-stateful", ipv6_address_mode="dhcpv6-stateful",
@@ -68,17 +87,27 @@ class Estate:
         self.ports.append(sub_port)
         self.servers = [
             self._booted(
-                zone, flavorRef=flavor["id"], imageRef=image_id, key_name=self.pair["name"],
+                tenant, zone, flavorRef=flavor["id"], imageRef=image_id, key_name=self.pair["name"],
                 networks=[{"port": self.ports[number]["id"]}, {"uuid": self.front["id"]}],
             )
             for number, zone in enumerate(ZONES.values())
         ]  # fmt: skip
         self.volumes = [tenant.volume(zone) for zone in ZONES.values()]
+        self.guest = self._booted(
+            friend, ZONES["Pod2"], flavorRef=flavor["id"], imageRef=image_id, networks=[{"uuid": self.front["id"]}]
+        )
 
-    def _booted(self, zone: str, **fields: object) -> str:
+    def _pooled(self) -> Json:
+        """A network with a subnet of the pool."""
+        network = self.here.make("network", "networks", "network", name=unique())
+        values = {"network_id": network["id"], "ip_version": 4, "subnetpool_id": self.pool["id"], "name": unique()}
+        self.here.make("network", "subnets", "subnet", **values)
+        return network
+
+    def _booted(self, who: Tenant, zone: str, **fields: object) -> str:
         """A server. A boot that needs everything at once may be too much for a busy pod: then again, as it says."""
         answer = eventually(
-            lambda: self.tenant.boot(zone, **fields), lambda said: said.status_code != 503, f"a boot in {zone}", 300
+            lambda: who.boot(zone, **fields), lambda said: said.status_code != 503, f"a boot in {zone}", 300
         )
         assert answer.status_code == 202, answer.text
         return str(answer.json()["server"]["id"])
@@ -98,6 +127,7 @@ class Estate:
 
     def use(self) -> None:
         """Servers run, disks are in them, and interfaces come and go."""
+        assert self.friend.active(self.guest)["status"] == "ACTIVE"
         for server_id, volume in zip(self.servers, self.volumes, strict=True):
             assert self.tenant.active(server_id)["status"] == "ACTIVE"
             attach = {"volumeAttachment": {"volumeId": volume["id"]}}
@@ -109,6 +139,7 @@ class Estate:
     def leave(self) -> None:
         """The tenant deletes all of it, most of it while the rest is still going."""
         here = self.here
+        self.friend.gone("compute", f"/servers/{self.guest}")
         for server_id in self.servers:
             self.tenant.gone("compute", f"/servers/{server_id}")
         for volume in self.volumes:
@@ -119,12 +150,16 @@ class Estate:
         )
         for port in self.ports:
             assert here.delete("network", f"/ports/{port['id']}") == 204
+        share = f"/rbac-policies/{self.share['id']}"
+        eventually(lambda: here.delete("network", share), lambda said: said == 204, "the share")
         for network in (self.front, self.back):
             eventually(
                 lambda one=network: here.delete("network", f"/networks/{one['id']}"),  # type: ignore[misc]
                 lambda said: said in (204, 404),
                 "network",
             )
+        assert here.delete("network", f"/subnetpools/{self.pool['id']}") == 204
+        assert here.delete("network", f"/address-scopes/{self.scope['id']}") == 204
         for group in (self.web, self.db):
             assert here.delete("network", f"/security-groups/{group['id']}") == 204
         assert here.delete("network", f"/address-groups/{self.friends['id']}") == 204
@@ -137,8 +172,8 @@ class Estate:
 class Looker:
     """What of a project is where."""
 
-    def __init__(self, tenant: Tenant) -> None:
-        self.tenant = tenant
+    def __init__(self, tenant: Tenant, friend: Tenant) -> None:
+        self.tenant, self.friend = tenant, friend
         self.settings = load(["--config-file", str(CONF)], prog="test")
         self.tables = Tables(self.settings.database.connection)
         self.mine: set[str] = set()
@@ -171,14 +206,16 @@ class Looker:
             for collection in ("servers", "os-server-groups"):
                 found[f"{pod} {collection}"] = ids(inside.list("compute", collection))
             found[f"{pod} volumes"] = ids(inside.list("block-storage", "volumes"))
-            shared = self.tenant.region.pods[pod].list("network", "rbac-policies", target_tenant=self.tenant.project_id)
-            found[f"{pod} shares"] = ids(shared)
+            for who in (self.tenant, self.friend):
+                shared = self.tenant.region.pods[pod].list("network", "rbac-policies", target_tenant=who.project_id)
+                found[f"{pod} shares with {who.name}"] = ids(shared)
         return {key: names for key, names in found.items() if names}
 
     def rows(self) -> dict[str, list[Json]]:
         """Rows of ours that name the project, or a resource of it, by table.
 
-        What waited in quarantine and is held by no pod any more is tidied up first, as workers do it now and then.
+        What workers tidy up now and then is tidied up first: what waited in quarantine and is held by no pod any more,
+        and what pods of which nobody needs to know it said of usage.
         """
         asyncio.run(self._tidy())
         found: dict[str, list[Json]] = {}
@@ -194,8 +231,16 @@ class Looker:
         engine = create_engine(self.settings.database)
         try:
             await Quarantine(engine).purge(older_than_s=0)
+            async with transaction(engine) as connection:
+                await UsageRows.purge(connection, unused_s=0, limit=1000)
         finally:
             await engine.dispose()
+
+    def reservations(self) -> list[Json]:
+        """What counts as being made, after the pods were asked what is there."""
+        for service in LIMITS:
+            self.tenant.here.good("GET", service, "/limits")
+        return self.tables.run("SELECT * FROM tricircle_reservations WHERE project_id = %s", self.tenant.project_id)
 
     def _columns(self) -> list[tuple[str, str]]:
         sql = (
@@ -208,8 +253,8 @@ class Looker:
         return [(table, column) for table, column in found if table not in MEMORY]
 
 
-def test_nothing_with_our_mark_is_left(leaver: Tenant, flavor: Json, image_id: str) -> None:
-    estate, looker = Estate(leaver, flavor, image_id), Looker(leaver)
+def test_nothing_with_our_mark_is_left(leaver: Tenant, friend: Tenant, flavor: Json, image_id: str) -> None:
+    estate, looker = Estate(leaver, friend, flavor, image_id), Looker(leaver, friend)
     estate.use()
     looker.remember()
     there = looker.marked()
@@ -237,6 +282,9 @@ def test_nothing_with_our_mark_is_left(leaver: Tenant, flavor: Json, image_id: s
         ),
         "no row speaks of what was deleted",
     )
+
+    # Of what was made last nobody knows for a while whether more may come of it (0023).
+    eventually(looker.reservations, lambda left: not left, "nothing counts as being made", 300)
 
     # The project goes, too.
     centre = leaver.region.centre

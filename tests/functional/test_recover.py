@@ -301,6 +301,40 @@ def test_our_tables_are_older(tenant: Tenant, flavor: Json, image_id: str, books
     tenant.gone("block-storage", f"/volumes/{volume['id']}")
 
 
+def test_what_waits_for_pods_waits_again(
+    tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path
+) -> None:
+    """Changes that pods have not seen, and an address that they still let in. Nobody works meanwhile."""
+    network, centre = tenant.network("10.66.0.0/24"), tenant.region.centre
+    wanted = {"flavorRef": flavor["id"], "imageRef": image_id, "networks": [{"uuid": network["id"]}]}
+    servers = [tenant.booted(zone, **wanted) for zone in ("az1", "az2")]
+    for server_id in servers:
+        tenant.active(server_id)
+    books.drained()
+    (port,) = centre.list("network", "ports", device_id=servers[1])
+    (former,) = [ip["ip_address"] for ip in port["fixed_ips"]]
+    body = {"port": {"fixed_ips": [{"ip_address": "10.66.0.99"}]}}
+    with books.closed(tmp_path / "schema.sql"):
+        centre.good("PUT", "network", f"/ports/{port['id']}", body)
+        held, waiting = books.held(), books.waiting()
+        mine = {row[3:] for row in held if row[1:3] == (network["id"], former)}
+        (group_id,) = port["security_groups"]
+        assert mine == {("port", port["id"]), ("address_group", group_id)}
+        assert {row[0] for row in waiting} == {"port", "address_group"}
+        books.drop()
+        assert books.manage("db", "upgrade")[0] == 0
+        code, said = books.manage("recover")
+        assert code == 0, said
+        assert held <= books.held()
+        assert waiting <= books.waiting()
+        again = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": former}]}}
+        assert centre("POST", "network", "/ports", again).status_code == 409
+    books.drained()
+    assert not {row for row in books.held() if row[1:3] == (network["id"], former)}
+    for server_id in servers:
+        tenant.gone("compute", f"/servers/{server_id}")
+
+
 @pytest.mark.parametrize("is_all_older", [True, False], ids=["with our tables", "without our tables"])
 def test_neutron_is_older(
     tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path, *, is_all_older: bool

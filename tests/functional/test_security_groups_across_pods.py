@@ -10,6 +10,7 @@ from tests.functional.network_tables import Tables
 from tests.functional.network_world import CONF, Json, World
 from tests.functional.outage import without_network_of
 from tricircle.conf.load import load
+from tricircle.context import ProjectId
 from tricircle.model.routing import Kind
 
 pytestmark = pytest.mark.lab
@@ -193,7 +194,8 @@ async def test_stateless_groups_stay_so(world: World) -> None:
     assert (status, answer["NeutronError"]["type"]) == (409, "SecurityGroupInUse")
     # One that no port has any more follows.
     spare = _group(world, stateful=False)
-    await world.groups.ensure(world.pods[0], str(spare["id"]), world.deadline())
+    owner = ProjectId(str(spare["project_id"]))
+    await world.groups.ensure(world.pods[0], str(spare["id"]), owner, deadline=world.deadline())
     world.demo.change("security-groups", "security_group", spare["id"], stateful=True)
     await world.until(lambda: world.marked(0, "security-groups", spare["id"])[0]["stateful"] is True, _SOON_S)
 

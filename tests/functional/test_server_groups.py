@@ -70,3 +70,29 @@ def test_of_many_boots_at_once_as_many_pass_as_a_group_may_have(
     tenant.gone("compute", f"/servers/{members.pop()}")
     assert sorted(answer.status_code for answer in at_once([lambda: boot(0), lambda: boot(1)])) == [202, 403]
     assert members < shown(tenant.here, path)
+
+
+def test_an_affinity_group_goes_where_its_first_living_member_is(tenant: Tenant, flavor: Json, image_id: str) -> None:
+    """A pod in which its last member is gone holds it no longer; and two at once into an empty one do not part."""
+    made = tenant.here.make("compute", "os-server-groups", "server_group", name=unique(), policy="affinity")
+
+    def boot(zone: str) -> requests.Response:
+        server = {
+            "name": unique(), "networks": "none", "flavorRef": flavor["id"], "imageRef": image_id,
+            "availability_zone": zone,
+        }  # fmt: skip
+        body = {"server": server, "os:scheduler_hints": {"group": made["id"]}}
+        return tenant.here("POST", "compute", "/servers", body)
+
+    for zone, elsewhere in (tuple(ZONES.values()), tuple(reversed(ZONES.values()))):
+        answer = boot(zone)
+        assert answer.status_code == 202, answer.text
+        assert boot(elsewhere).status_code == 400
+        tenant.active(answer.json()["server"]["id"])
+        tenant.gone("compute", f"/servers/{answer.json()['server']['id']}")
+    answers = at_once([lambda zone=zone: boot(zone) for zone in ZONES.values()])  # type: ignore[misc]
+    assert sorted(answer.status_code for answer in answers) == [202, 400], [answer.text for answer in answers]
+    for answer in answers:
+        if answer.status_code == 202:
+            tenant.gone("compute", f"/servers/{answer.json()['server']['id']}")
+    tenant.here.good("DELETE", "compute", f"/os-server-groups/{made['id']}")

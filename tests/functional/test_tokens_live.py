@@ -1,24 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which tokens open the doors, what do they open behind them, and until when? On a real Keystone."""
+"""Which tokens open the doors, and what do they open behind them? On a real Keystone."""
 
-import asyncio
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
-import requests
 
-from lab.topology import PASSWORD, load_lab
-from tests.functional.region_world import CONF, ROOT, Caller, Json, Region, ask, eventually, unique
+from lab.topology import PASSWORD
+from tests.functional.credentials import signed_in, with_credential
+from tests.functional.region_world import Caller, Json, Region, ask, eventually, unique
 from tests.functional.tenants import Tenant
-from tricircle.conf.load import load
-from tricircle.context import Deadline, ProjectId, RequestContext
-from tricircle.keystone.session import ServiceTokens
-from tricircle.model.pod import Service
-from tricircle.upstream.client import Clients
-from tricircle.upstream.pool import Pools
-from tricircle.upstream.reply import Call, Target
 
 pytestmark = pytest.mark.lab
 #: Nobody is believed for longer.
@@ -28,36 +19,6 @@ ANYWHERE = [
     ("compute", "/servers"), ("block-storage", "/volumes"), ("network", "/networks"), ("image", "/images"),
     ("identity", "/auth/catalog"),
 ]  # fmt: skip
-_RULES = [
-    {"service": "compute", "method": "GET", "path": "/v2.1/os-availability-zone"},
-    {"service": "compute", "method": "GET", "path": "/v2.1/servers"},
-    {"service": "compute", "method": "GET", "path": "/v2.1/servers/*"},
-    {"service": "compute", "method": "POST", "path": "/v2.1/servers"},
-    {"service": "network", "method": "GET", "path": "/v2.0/networks"},
-    {"service": "block-storage", "method": "GET", "path": "/v3/volumes"},
-]
-
-
-def signed_in(region: Region, identity: Json) -> Caller:
-    """Whoever signs in by something else than a password. ``identity``: the body's ``auth``."""
-    answer = ask("POST", f"{region.identity}/auth/tokens", json={"auth": identity})
-    assert answer.status_code == 201, answer.text
-    token = answer.json()["token"]
-    return Caller(
-        roots=region.doors,
-        token=answer.headers["X-Subject-Token"],
-        project_id=token["project"]["id"],
-        user_id=token["user"]["id"],
-    )
-
-
-def with_credential(tenant: Tenant, **values: object) -> Caller:
-    """The tenant's user by an application credential."""
-    path = f"users/{tenant.user_id}/application_credentials"
-    made = tenant.here.make("identity", path, "application_credential", name=unique(), **values)
-    credential = {"id": made["id"], "secret": made["secret"]}
-    identity = {"methods": ["application_credential"], "application_credential": credential}
-    return signed_in(tenant.region, {"identity": identity})
 
 
 @pytest.fixture(scope="module")
@@ -122,73 +83,3 @@ def test_boot_and_delete_without_a_password(
     eventually(lambda: caller("GET", "compute", path).status_code, lambda seen: seen == 404, f"{path} gone")
     mine = {"network_id": network["id"], "device_owner": "compute:nova"}
     eventually(lambda: tenant.here.list("network", "ports", **mine), lambda left: not left, "its ports are gone")
-
-
-def test_access_rules_are_enforced_at_the_doors(tenant: Tenant) -> None:
-    caller = with_credential(tenant, access_rules=_RULES)
-    # What we answer ourselves.
-    assert caller("GET", "compute", "/os-availability-zone").status_code == 200
-    # What no rule names is refused as by any service.
-    for method, service, path in (
-        ("DELETE", "compute", "/servers/4f5b6cb5-7f0e-4b7e-a3fb-0d2b9be1f9a0"),
-        ("GET", "compute", "/flavors"),
-        ("GET", "block-storage", "/snapshots"),
-        ("GET", "network", "/ports"),
-        ("GET", "image", "/images"),
-    ):
-        answer = caller(method, service, path)
-        assert answer.status_code == 401, (path, answer.text)
-
-
-def test_services_that_take_no_access_rules_are_said_to(tenant: Tenant, flavor: Json, image_id: str) -> None:
-    """The lab's services are as they come: none knows its own name in such rules."""
-    caller = with_credential(tenant, access_rules=_RULES)
-    boot = {"server": {"name": unique(), "flavorRef": flavor["id"], "imageRef": image_id, "networks": "none"}}
-    for answer in (
-        caller("GET", "compute", "/servers"),
-        caller("GET", "network", "/networks"),
-        caller("GET", "block-storage", "/volumes"),
-        caller("POST", "compute", "/servers", boot),
-    ):
-        _says_so(answer)
-    assert tenant.here.list("compute", "servers") == []
-
-
-def _says_so(answer: requests.Response) -> None:
-    assert answer.status_code == 403, (answer.url, answer.status_code, answer.text)
-    assert "access rules" in answer.text
-    assert not any(pod in answer.text for pod in ("Pod1", "Pod2"))
-
-
-def test_work_for_a_user_outlives_the_token(tenant: Tenant) -> None:
-    """User and service token together are good after the user's has ended; alone it is not."""
-    ends = datetime.now(UTC) + timedelta(seconds=6)
-    caller = with_credential(tenant, expires_at=ends.strftime("%Y-%m-%dT%H:%M:%S.%f"))
-    assert caller("GET", "network", "/networks").status_code == 200
-    time.sleep(max((ends - datetime.now(UTC)).total_seconds(), 0) + 1.5)
-    assert caller("GET", "network", "/networks").status_code == 401
-    asyncio.run(_work(caller))
-
-
-async def _work(caller: Caller) -> None:
-    lab, settings = load_lab(ROOT), load(["--config-file", str(CONF)], prog="test")
-    pools, tokens = Pools(settings.upstream), ServiceTokens(settings)
-    context = RequestContext(
-        request_id="req-00000000-0000-4000-8000-000000000000",
-        token=caller.token,
-        user_id=caller.user_id,
-        project_id=ProjectId(caller.project_id),
-        roles=frozenset({"member"}),
-        deadline=Deadline.after(30),
-    )
-    places = {"central": lab.url("neutron"), **{pod.region: pod.url("neutron") for pod in lab.pods}}
-    try:
-        for place, url in places.items():
-            target = Target(pod=place, service=Service.NETWORK, url=url, label=place)
-            client = Clients(pools, tokens).as_user(context, target)
-            assert "networks" in await client.get("/v2.0/networks", deadline=context.deadline)
-            alone = Call(method="GET", path="/v2.0/networks", headers=[(b"x-auth-token", caller.token.encode())])
-            assert (await pools.send(target, alone, context.deadline)).status == 401
-    finally:
-        tokens.close()
-        await pools.close()

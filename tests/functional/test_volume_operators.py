@@ -128,6 +128,13 @@ def test_a_group_of_nothing(tenant: Tenant, region: Region, group_type: Json, vo
     available(here, f"/volumes/{volume['id']}", "volume")
     snapshot = here.make(S, "group_snapshots", "group_snapshot", group_id=group["id"], name="s")
     taken = available(here, f"/group_snapshots/{snapshot['id']}", "group_snapshot")
+    for collection, its in (("groups", group), ("group_snapshots", snapshot)):
+        # A member may filter by names; who administers, by types, whose ids are others in pods.
+        by_type = {"all_tenants": "1", "group_type_id": group_type["id"]}
+        assert [one["id"] for one in region.admin.list(S, collection, **by_type)] == [its["id"]]
+        assert region.admin.list(S, collection, **{**by_type, "group_type_id": str(uuid.uuid4())}) == []
+    for wanted_id, found in ((group["id"], [volume["id"]]), (str(uuid.uuid4()), [])):
+        assert [one["id"] for one in here.list(S, "volumes", group_id=wanted_id)] == found
     assert taken["group_type_id"] == group_type["id"]
     source = {"create-from-src": {"group_snapshot_id": snapshot["id"], "name": "again"}}
     second = here.good("POST", S, "/groups/action", source)["group"]

@@ -3,24 +3,27 @@
 members, and the addresses of tenants' address groups, is asked of everything (``truth.py``).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.functional.region_world import Json
-from tests.kill.operations import Props, Scene, Told, network_of, tell
+from tests.kill.operations import ZONE, Props, Scene, Told, network_of, tell
 
 if TYPE_CHECKING:
     from tests.kill.truth import Truth
 
 
-def _set_group(props: Props, scene: Scene, **remote: str) -> None:
-    """A group with a rule, and a port of a running server in it; without ``remote`` the rule names the group itself."""
+def _set_group(props: Props, scene: Scene, zones: Sequence[str] = (ZONE,), **remote: str) -> None:
+    """A group with a rule, and in it a port of a running server in each zone; without ``remote`` the rule names the
+    group itself.
+    """
     here = scene.tenant.here
     group = scene.things["group"] = here.make("network", "security-groups", "security_group", name=scene.name)
     rule = {"direction": "ingress", "ethertype": "IPv4", "security_group_id": group["id"]}
     here.make("network", "security-group-rules", "security_group_rule",
               **rule, **(remote or {"remote_group_id": group["id"]}))  # fmt: skip
-    props.plug(scene, _member(scene, [group["id"]]))
+    props.plugged(scene, zones, network_id=network_of(scene)["id"], security_groups=[group["id"]])
 
 
 def _member(scene: Scene, groups: list[str]) -> Json:
@@ -32,14 +35,16 @@ def _member(scene: Scene, groups: list[str]) -> Json:
 
 @dataclass(frozen=True, kw_only=True)
 class MemberChange:
-    """Another port, in no pod, comes into the group, or leaves it."""
+    """Another port, in no pod, comes into the group that servers of these zones use, or leaves it."""
 
     name: str
     joins: bool
+    zones: Sequence[str] = (ZONE,)
     shares_project: bool = True
 
     def prepare(self, props: Props, scene: Scene) -> None:
-        _set_group(props, scene)
+        _set_group(props, scene, self.zones)
+        props.check_copies("address-groups", scene.things["group"], self.zones)
         scene.things["port"] = _member(scene, [] if self.joins else [scene.things["group"]["id"]])
 
     def act(self, _props: Props, scene: Scene) -> Told:
@@ -51,8 +56,9 @@ class MemberChange:
         (port,) = [one for one in truth.ports["RegionOne"] if one["id"] == scene.things["port"]["id"]]
         happened = (scene.things["group"]["id"] in port["security_groups"]) == self.joins
         problems = ["was answered with success and did not happen"] if scene.told.is_done and not happened else []
-        if not truth.copies("members", scene.things["group"]["id"]):
-            problems.append("no pod knows the group's members")
+        copies = truth.copies("members", scene.things["group"]["id"])
+        if len(copies) != len(self.zones):
+            problems.append(f"{len(copies)} pods know the group's members")
         return problems
 
 

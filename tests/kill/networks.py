@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is a tenant doing with networks, ports and groups while a process dies? See ``operations.py``."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.kill.operations import RULE, Props, Scene, Told, gone_with_copies, network_of, set_port, tell, times
+from tests.kill.operations import (
+    RULE,
+    TWO,
+    ZONE,
+    Props,
+    Scene,
+    Told,
+    gone_with_copies,
+    network_of,
+    set_port,
+    tell,
+    times,
+)
 
 if TYPE_CHECKING:
     from tests.kill.truth import Truth
@@ -12,17 +26,14 @@ if TYPE_CHECKING:
 class NetworkDelete:
     """A network that two pods have copies of."""
 
-    name, shares_project = "network delete", False
+    name, shares_project = "network delete", True
 
     def prepare(self, props: Props, scene: Scene) -> None:
-        scene.things["network"] = scene.tenant.network(name=scene.name)
-        nics = [{"uuid": scene.things["network"]["id"]}]
-        made = [props.boot(scene, networks=nics, availability_zone=zone) for zone in ("az1", "az2")]
-        for answer in made:
-            assert answer.status_code == 202, answer.text
-            server_id = str(answer.json()["server"]["id"])
-            scene.tenant.active(server_id)
-            scene.tenant.gone("compute", f"/servers/{server_id}")
+        network = scene.things["network"] = scene.tenant.network(name=scene.name)
+        for port in props.plugged(scene, TWO, network_id=network["id"], security_groups=[]):
+            props.unplug(scene, port)
+            scene.tenant.gone("network", f"/ports/{port['id']}")
+        props.check_copies("networks", network, TWO)
 
     def act(self, props: Props, scene: Scene) -> Told:
         return tell(lambda: scene.tenant.here("DELETE", "network", f"/networks/{scene.things['network']['id']}"))
@@ -47,17 +58,19 @@ class PortDelete:
         return gone_with_copies(scene, truth, "ports", "port")
 
 
+@dataclass(frozen=True, kw_only=True)
 class RuleChange:
-    """One more rule in a group of a running server."""
+    """One more rule in a group that servers of these zones use."""
 
-    name, shares_project = "rule change", True
+    name: str
+    zones: Sequence[str] = (ZONE,)
+    shares_project: bool = True
 
     def prepare(self, props: Props, scene: Scene) -> None:
-        here = scene.tenant.here
-        group = here.make("network", "security-groups", "security_group", name=scene.name)
+        group = scene.tenant.here.make("network", "security-groups", "security_group", name=scene.name)
         scene.things["group"] = group
-        nics = [{"uuid": network_of(scene)["id"]}]
-        scene.things["server"] = props.server(scene, networks=nics, security_groups=[{"name": scene.name}])
+        props.plugged(scene, self.zones, network_id=network_of(scene)["id"], security_groups=[group["id"]])
+        props.check_copies("security-groups", group, self.zones)
 
     def act(self, props: Props, scene: Scene) -> Told:
         rule = {**RULE, "port_range_min": 22, "port_range_max": 22, "security_group_id": scene.things["group"]["id"]}
@@ -65,9 +78,9 @@ class RuleChange:
         return tell(lambda: scene.tenant.here("POST", "network", "/security-group-rules", body))
 
     def judge(self, scene: Scene, truth: "Truth") -> list[str]:
-        places = {"RegionOne": truth.group(scene.things["group"]["id"])}
-        places |= dict(truth.copies("groups", scene.things["group"]["id"]))
-        problems: list[str] = []
+        copies = truth.copies("groups", scene.things["group"]["id"])
+        places = {"RegionOne": truth.group(scene.things["group"]["id"]), **dict(copies)}
+        problems = [] if len(copies) == len(self.zones) else [f"has copies in {list(places)[1:]}"]
         for place, group in places.items():
             found = [rule for rule in group["security_group_rules"] if rule["port_range_min"] == 22]
             problems += [f"in {place} the rule {problem}" for problem in times(len(found), scene.told)]

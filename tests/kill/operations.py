@@ -5,21 +5,25 @@ Each operation prepares a *scene* of its own without any kill, acts once, and la
 answered with success is true, what was refused left nothing, and what nobody answered happened once or not at all.
 """
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 import requests
 
-from tests.functional.region_world import Json, Region, eventually, ids
+from tests.functional.region_world import Json, Region, at_once, eventually, ids, unique
 from tests.functional.tenants import Tenant
-
-if TYPE_CHECKING:
-    from tests.kill.truth import Truth
+from tests.kill.truth import MARK, Truth
 
 ZONE = "az1"
-#: What the network and the server are called that every project has whose scenes share it.
-SHARED_NETWORK = SHARED_SERVER = "shared-by-scenes"
+#: Of two pods.
+TWO = (ZONE, "az2")
+#: What the network is called that every project has whose scenes share it.
+SHARED_NETWORK = "shared-by-scenes"
+#: So many ports are plugged into one server: Nova looks at all that it has whenever one comes.
+_PORTS = 8
 RULE = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}
 
 
@@ -60,6 +64,7 @@ class Scene:
     """What one act is played with.
 
     :ivar ports: central ports that the user made and may keep
+    :ivar theirs: networks of operators, each with its pod: whatever tenants do, they stay
     """
 
     operation: "Operation"
@@ -67,6 +72,7 @@ class Scene:
     name: str
     things: dict[str, Json] = field(default_factory=dict)
     ports: list[str] = field(default_factory=list)
+    theirs: list[tuple[str, str]] = field(default_factory=list)
     told: Told = field(default_factory=lambda: Told(0))
     point: str = ""
 
@@ -76,12 +82,17 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class Props:
-    """What all scenes share."""
+    """What all scenes share.
+
+    :ivar shared: by project and zone, a server whose only use is to have ports, and how many it was given
+    """
 
     region: Region
     image_id: str
     flavor_id: str
     key: str
+    shared: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    locks: dict[str, threading.Lock] = field(default_factory=lambda: {zone: threading.Lock() for zone in TWO})
 
     def boot(self, scene: Scene, **fields: object) -> requests.Response:
         """Ask for a server of the scene's name."""
@@ -94,18 +105,41 @@ class Props:
         assert answer.status_code == 202, answer.text
         return scene.tenant.active(str(answer.json()["server"]["id"]))
 
-    @staticmethod
-    def plug(scene: Scene, port: Json) -> None:
-        """Give the port to the server that all scenes of the project share: cheaper than one more server."""
+    def plug(self, scene: Scene, port: Json, zone: str = ZONE) -> None:
+        """Give the port to a server that scenes of the project share: cheaper than one more server."""
         body = {"interfaceAttachment": {"port_id": port["id"]}}
-        scene.tenant.here.good("POST", "compute", _interfaces_of(scene), body)
+        path = f"/servers/{self._server_in(scene.tenant, zone)}/os-interface"
+        scene.tenant.here.good("POST", "compute", path, body)
+
+    def _server_in(self, tenant: Tenant, zone: str) -> str:
+        with self.locks[zone]:
+            server_id, uses = self.shared.get((tenant.project_id, zone), ("", _PORTS))
+            if uses >= _PORTS:
+                fields = {"name": unique("shared"), "flavorRef": self.flavor_id, "imageRef": self.image_id}
+                server_id, uses = tenant.booted(zone, **fields), 0
+                tenant.active(server_id)
+            self.shared[tenant.project_id, zone] = server_id, uses + 1
+        return server_id
+
+    def plugged(self, scene: Scene, zones: Sequence[str], **fields: object) -> list[Json]:
+        """A new port of the user's in the shared server of each of these zones."""
+        made = [scene.tenant.here.make("network", "ports", "port", name=scene.name, **fields) for _ in zones]
+        scene.ports += ids(made)
+        at_once([partial(self.plug, scene, port, zone) for port, zone in zip(made, zones, strict=True)])
+        return made
+
+    def check_copies(self, collection: str, thing: Json, zones: Sequence[str]) -> None:
+        """That there are as many copies as zones: a scene with less would prove less than its name says."""
+        filters = {"description": MARK + str(thing["id"])}
+        places = [name for name, pod in self.region.pods.items() if pod.list("network", collection, **filters)]
+        assert len(places) == len(zones), f"copies of {collection}/{thing['id']} are in {places}"
 
     @staticmethod
     def unplug(scene: Scene, port: Json) -> None:
         """Take it away again."""
-        here = scene.tenant.here
-        here.good("DELETE", "compute", f"{_interfaces_of(scene)}/{port['id']}")
-        path = f"/ports/{port['id']}"
+        here, path = scene.tenant.here, f"/ports/{port['id']}"
+        server_id = here.good("GET", "network", path)["port"]["device_id"]
+        here.good("DELETE", "compute", f"/servers/{server_id}/os-interface/{port['id']}")
         eventually(lambda: here.good("GET", "network", path)["port"]["device_id"], lambda is_used: not is_used, path)
 
 
@@ -121,13 +155,16 @@ class Operation(Protocol):
     def act(self, props: Props, scene: Scene) -> Told:
         """Do it, once."""
 
-    def judge(self, scene: Scene, truth: "Truth") -> list[str]:
+    def judge(self, scene: Scene, truth: Truth) -> list[str]:
         """What is wrong with what became of it, in sentences."""
 
 
-def _interfaces_of(scene: Scene) -> str:
-    (server,) = scene.tenant.here.list("compute", "servers", name=SHARED_SERVER)
-    return f"/servers/{server['id']}/os-interface"
+@runtime_checkable
+class Repeatable(Protocol):
+    """What whoever was not answered may ask once more: once everything has come to rest, and before it is judged."""
+
+    def repeat(self, props: Props, scene: Scene) -> None:
+        """Ask again where that is due."""
 
 
 def network_of(scene: Scene) -> Json:
@@ -180,7 +217,7 @@ def on_everything(scene: Scene) -> Mapping[str, object]:
     }
 
 
-def gone_with_copies(scene: Scene, truth: "Truth", kind: str, thing: str) -> list[str]:
+def gone_with_copies(scene: Scene, truth: Truth, kind: str, thing: str) -> list[str]:
     """What is wrong with something of the network API that was deleted: it is there, or a copy of it is."""
     copies = truth.copies(kind, scene.things[thing]["id"])
     left = ["was deleted and has copies"] if copies and scene.told.is_done else []

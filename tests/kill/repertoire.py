@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which operations are there?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from tests.kill.adoptions import AdoptionCreate, AdoptionDelete
 from tests.kill.changes import Change, RuleDelete, SubnetDelete
 from tests.kill.members import AddressGroupChange, MemberChange
 from tests.kill.networks import NetworkDelete, PortDelete, RuleChange
 from tests.kill.operations import (
+    TWO,
+    ZONE,
     Operation,
     Scene,
     on_everything,
@@ -29,46 +33,33 @@ def _on_port(scene: Scene) -> Mapping[str, object]:
     return {"networks": [{"port": scene.things["port"]["id"]}]}
 
 
+#: What is changed of a thing: its kind in a ``Truth``, its collection, and the new value.
+_FIELDS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "network": ("networks", "networks", {"name": "renamed"}),
+    "subnet": ("subnets", "subnets", {"dns_nameservers": ["192.0.2.53"]}),
+    "port": ("ports", "ports", {"allowed_address_pairs": [{"ip_address": "192.0.2.7"}]}),
+    "group": ("groups", "security-groups", {"name": "renamed"}),
+}
+
 EVERYTHING = Boot(name="boot, all new", shares_project=False, setting=set_everything, fields=on_everything)
 ON_NETWORK = Boot(name="boot", setting=set_network, fields=on_network)
 ON_PORT = Boot(name="boot, user's port", setting=set_port, fields=_on_port)
 BARE = Boot(name="boot, no network", nics=0)
 
+
+def _changes(name: str, zones: Sequence[str], *things: str) -> Iterator[Operation]:
+    """A field of each of these things says something else."""
+    for thing in things:
+        kind, collection, value = _FIELDS[thing]
+        key = collection.removesuffix("s").replace("-", "_")
+        yield Change(name=name.format(thing), thing=thing, kind=kind, collection=collection, key=key, value=value,
+                     zones=zones)  # fmt: skip
+
+
 CHANGES: Sequence[Operation] = (
-    Change(
-        name="network change",
-        thing="network",
-        kind="networks",
-        collection="networks",
-        key="network",
-        value={"name": "renamed"},
-    ),
-    Change(
-        name="subnet change",
-        thing="subnet",
-        kind="subnets",
-        collection="subnets",
-        key="subnet",
-        value={"dns_nameservers": ["192.0.2.53"]},
-    ),
-    Change(
-        name="port change",
-        thing="port",
-        kind="ports",
-        collection="ports",
-        key="port",
-        value={"allowed_address_pairs": [{"ip_address": "192.0.2.7"}]},
-    ),
-    Change(
-        name="group change",
-        thing="group",
-        kind="groups",
-        collection="security-groups",
-        key="security_group",
-        value={"name": "renamed"},
-    ),
-    RuleDelete(),
-    SubnetDelete(),
+    *_changes("{} change", (ZONE,), "network", "subnet", "port", "group"),
+    RuleDelete(name="rule delete"),
+    SubnetDelete(name="subnet delete"),
 )
 
 WITH_PORTS: Sequence[Operation] = (
@@ -84,6 +75,23 @@ WITH_PORTS: Sequence[Operation] = (
     AddressGroupChange(),
 )
 
+IN_TWO_PODS: Sequence[Operation] = (
+    NetworkDelete(),
+    RuleChange(name="rule change in two pods", zones=TWO),
+    RuleDelete(name="rule delete in two pods", zones=TWO),
+    *_changes("{} change in two pods", TWO, "network", "subnet", "group"),
+    SubnetDelete(name="subnet delete in two pods", zones=TWO),
+    MemberChange(name="member joins in two pods", joins=True, zones=TWO),
+    MemberChange(name="member leaves in two pods", joins=False, zones=TWO),
+)
+
+ADOPTIONS: Sequence[Operation] = (
+    AdoptionCreate(name="adoption create", repeats=False),
+    AdoptionCreate(name="adoption create again", repeats=True),
+    AdoptionDelete(name="adoption delete", repeats=False),
+    AdoptionDelete(name="adoption delete again", repeats=True),
+)
+
 OPERATIONS: Sequence[Operation] = (
     EVERYTHING,
     ON_NETWORK,
@@ -93,9 +101,8 @@ OPERATIONS: Sequence[Operation] = (
     ServerDelete(),
     Attach(),
     Detach(),
-    NetworkDelete(),
     PortDelete(),
-    RuleChange(),
+    RuleChange(name="rule change"),
     VolumeCreate(),
     VolumeAttach(),
     VolumeDetach(),
@@ -104,4 +111,6 @@ OPERATIONS: Sequence[Operation] = (
     SnapshotDelete(),
     *CHANGES,
     *WITH_PORTS,
+    *IN_TWO_PODS,
+    *ADOPTIONS,
 )

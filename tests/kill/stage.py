@@ -99,8 +99,9 @@ class Stage:
         for number, worker in self._workers.items():
             if worker.poll() is not None:
                 self._start_worker(number)
-        doors = self.lab.port("doors")
-        eventually(lambda: listeners(doors), lambda found: found == _DOORS, "all processes of the gateway listen")
+        ports = self.lab.port("doors"), self.lab.port("admin-api")
+        everybody = [_DOORS, 1]
+        eventually(lambda: [*map(listeners, ports)], lambda found: found == everybody, "the whole gateway listens")
 
     def stop(self) -> None:
         """End everything that was started here."""

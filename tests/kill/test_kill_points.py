@@ -4,6 +4,7 @@
 import os
 import random
 import time
+from collections import Counter
 
 import pytest
 
@@ -34,6 +35,7 @@ def test_nothing_is_lost_doubled_or_left(company: Company, seed: int) -> None:
     if _MINUTES:
         random.Random(seed).shuffle(chosen)  # so that those that are played in time are a sample of all
     print(f"\n{len(chosen)} of {len(plans)} points in {len(operations)} operations; TRICIRCLE_KILL_SEED={seed}")
+    print("; ".join(f"{name}: {count}" for name, count in Counter(plan.operation.name for plan in chosen).items()))
     if not _ONLY:
         lose_calls(company)
         refuse_calls(company)

@@ -101,6 +101,16 @@ def test_service_tokens_are_required_everywhere(lab: Lab) -> None:
         assert read(path)["keystone_authtoken"]["service_token_roles_required"] == "true", path
 
 
+def test_every_service_knows_its_name_in_access_rules(lab: Lab) -> None:
+    named = {nova: "compute", cinder: "block-storage", neutron: "network"}
+    for family, name in named.items():
+        for pod in lab.pods:
+            assert read(family.write_pod(lab, pod)[0])["keystone_authtoken"]["service_type"] == name
+    centre = {nova.write_central(lab)[0]: "compute", central.write_neutron(lab, stock=False)[0]: "network"}
+    for path, name in centre.items():
+        assert read(path)["keystone_authtoken"]["service_type"] == name
+
+
 def test_a_pod_with_rabbitmq_has_a_process_for_every_service(lab: Lab) -> None:
     names = [
         [service.name for family in (nova, neutron, cinder, glance) for service in family.pod_services(lab, pod)]

@@ -24,8 +24,8 @@ from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.road.gaps import INCOMPLETE_HEADER
-from tricircle.road.gather import Gatherer
-from tricircle.road.merge import Item
+from tricircle.road.listing import Item
+from tricircle.road.lists.gather import Gatherer
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
 from tricircle.testing.exchange import Asked, Said

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from tests import mariadb
 from tricircle.conf.settings import DatabaseSettings
@@ -80,6 +81,68 @@ async def test_a_mistake_in_our_sql_is_not_called_an_outage(engine: Engine) -> N
     with pytest.raises(sa.exc.SQLAlchemyError):
         async with transaction(engine) as connection:
             await connection.execute(sa.text("SELECT 1 FROM no_such_table"))
+
+
+async def _fails_with(engine: Engine, number: int) -> None:
+    signal = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'Got error'"
+    async with transaction(engine) as connection:
+        await connection.execute(sa.text(f"BEGIN NOT ATOMIC {signal}; END"))
+
+
+@pytest.mark.parametrize("number", [1020, 1180, 1205, 1213, 3101])
+async def test_numbers_that_say_run_it_again(engine: Engine, number: int) -> None:
+    """The numbers are the server's own; only the reason is made up."""
+    with pytest.raises(DatabaseCollisionError):
+        await _fails_with(engine, number)
+    assert await _one(engine) == 1
+
+
+@pytest.mark.parametrize("number", [1021, 1030, 1040, 1047, 1053, 1105, 1114, 1290, 1317, 1836, 2013])
+async def test_numbers_that_say_not_now(engine: Engine, number: int) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        await _fails_with(engine, number)
+    assert not isinstance(caught.value, DatabaseCollisionError)
+    assert await _one(engine) == 1
+
+
+async def test_a_connection_that_loses_packets_is_an_outage_and_let_go(server: mariadb.Server, database: str) -> None:
+    url = make_url(server.url(database))
+    is_losing = False
+
+    async def relay(client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        nonlocal is_losing
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+
+        async def there() -> None:
+            while data := await client.read(65536):
+                writer.write(data)
+            writer.close()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(there())
+            while data := bytearray(await reader.read(65536)):
+                if is_losing:
+                    data[3] += 7  # the number of the packet
+                    is_losing = False
+                answers.write(data)
+            answers.close()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as front:
+        through = url.set(port=front.sockets[0].getsockname()[1])
+        settings = DatabaseSettings(connection=through.render_as_string(hide_password=False), pool_size=1)
+        engine = create_engine(settings)
+        assert await _one(engine) == 1
+
+        async def lose() -> None:
+            nonlocal is_losing
+            async with transaction(engine) as connection:
+                is_losing = True
+                await connection.execute(sa.text("SELECT 1"))
+
+        with pytest.raises(UnavailableError):
+            await lose()
+        assert await _one(engine) == 1
+        await engine.dispose()
 
 
 async def test_a_deadlock_is_a_collision_and_is_run_again(engine: Engine) -> None:

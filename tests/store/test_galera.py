@@ -25,6 +25,7 @@ from tricircle.model.pod import Service
 from tricircle.model.reservation import Amounts
 from tricircle.model.routing import Kind
 from tricircle.store.engine import Engine, create_engine, transaction
+from tricircle.store.job_keys import JobKeys
 from tricircle.store.jobs import JobRows
 from tricircle.store.tables import job_keys, jobs, metadata, pods
 
@@ -140,7 +141,7 @@ async def test_of_claims_on_both_nodes_the_one_that_loses_at_commit_gets_nothing
         key = JobKey(type=JobType.NETWORK, resource_id="net1")
         with suppress(DatabaseCollisionError):
             async with transaction(engine, within_s=30) as connection:
-                assert await JobRows.take_key(connection, key, owner=name, token=name, lease_s=30) is not None
+                assert await JobKeys.take(connection, key, owner=name, token=name, lease_s=30) is not None
                 assert len((await JobRows.rows_of(connection, key))[0]) == 1
                 await both_have_it.wait()
             claims.append(name)

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from tests import mariadb
 from tricircle.cmd import manage
 from tricircle.context import PodId, ProjectId
-from tricircle.jobs.queue import Claim, Queue
+from tricircle.jobs.claim import Claim
+from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobType
 from tricircle.store.clock import now_plus
 from tricircle.store.engine import Engine, transaction

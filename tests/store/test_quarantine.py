@@ -4,6 +4,8 @@
 import pytest
 
 from tricircle.context import PodId, ProjectId
+from tricircle.errors import ConflictError
+from tricircle.jobs.desk import Desk
 from tricircle.jobs.queue import Queue
 from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.quarantine import Quarantine
@@ -156,3 +158,25 @@ async def test_an_address_of_a_member_is_held_until_no_job_is_left(engine: Engin
     await queue.withdraw(each[1])
     assert await _values(engine, What.ADDRESS) == set()
     assert await Quarantine(engine).purge(older_than_s=-1) == 1
+
+
+async def test_a_job_that_keeps_an_address_back_is_not_deleted_by_hand(engine: Engine) -> None:
+    """The pod's rules still let the address in, whoever has it."""
+    await _leave(engine, What.ADDRESS, "10.0.0.5", kind=Kind.ADDRESS_GROUP.value, central_id="g1")
+    queue, desk = Queue(engine), Desk(engine)
+    copy = await _copy(engine, _POD1, "1", kind=Kind.ADDRESS_GROUP, central_id="g1")
+    everywhere = await queue.append(JobType.ADDRESS_GROUP, "g1", _DEMO)
+    mine, other, theirs = [
+        await queue.append(JobType.ADDRESS_GROUP, group, _DEMO, pod_id=pod)
+        for group, pod in (("g1", _POD1), ("g1", _POD2), ("g2", _POD1))
+    ]
+    for job_id in (everywhere, mine):
+        with pytest.raises(ConflictError, match="keeps back addresses"):
+            await desk.delete(job_id)
+    assert await _values(engine, What.ADDRESS) == {"10.0.0.5"}
+    for job_id in (other, theirs):
+        await desk.delete(job_id)
+    await Routings(engine).forget(copy)
+    for job_id in (everywhere, mine):
+        await desk.delete(job_id)
+    assert await queue.waiting() == []

@@ -14,10 +14,12 @@ from sqlalchemy import orm
 from tests import mariadb
 from tricircle.context import PodId, ProjectId
 from tricircle.errors import LeaseLostError
-from tricircle.jobs.queue import Claim, Queue
+from tricircle.jobs.claim import Claim
+from tricircle.jobs.queue import Queue
 from tricircle.model.job import JobKey, JobType
 from tricircle.store.clock import now_plus
 from tricircle.store.engine import Engine, transaction
+from tricircle.store.job_keys import JobKeys
 from tricircle.store.jobs import JobRows
 from tricircle.store.tables import job_history, job_keys, jobs
 
@@ -335,7 +337,7 @@ async def test_an_open_claim_holds_up_no_tenant(foreign: sa.Engine, engine: Engi
     async with transaction(engine, within_s=30) as connection:
         keys = await JobRows.due_keys(connection, types=list(JobType), busy_pods=(), limit=20)
         for key in keys:
-            await JobRows.take_key(connection, key, owner="w", token=f"t-{key.resource_id}", lease_s=30)
+            await JobKeys.take(connection, key, owner="w", token=f"t-{key.resource_id}", lease_s=30)
             await JobRows.rows_of(connection, key)
 
         def tenant() -> None:

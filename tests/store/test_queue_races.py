@@ -11,13 +11,16 @@ from sqlalchemy import orm
 from tests import mariadb
 from tricircle.context import ProjectId
 from tricircle.errors import ConflictError, LeaseLostError
+from tricircle.jobs.claim import Claim
 from tricircle.jobs.desk import Desk
-from tricircle.jobs.queue import Claim, Queue
-from tricircle.model.job import JobStatus, JobType
+from tricircle.jobs.queue import Queue
+from tricircle.model.job import JobKey, JobStatus, JobType
 from tricircle.model.job_view import JobFilter
 from tricircle.store.clock import now_plus
 from tricircle.store.engine import Engine, transaction
+from tricircle.store.job_keys import JobKeys
 from tricircle.store.job_views import JobViews
+from tricircle.store.jobs import JobRows
 from tricircle.store.tables import job_history, job_keys, jobs
 
 pytestmark = pytest.mark.mariadb
@@ -188,6 +191,9 @@ async def test_a_redo_that_races_a_claim_loses_nothing(queue: Queue, desk: Desk)
         assert len(claims) <= 1, "one key ran twice"
         for claim in claims:
             await queue.finish(claim)
+        if isinstance(redo, ConflictError) and await queue.stopped():
+            # The run had begun, but without the job, which the operator's hand was on. Told to wait, he asks again.
+            await desk.redo(rests)
         for claim in await _claims(queue):
             await queue.finish(claim)
         assert await queue.waiting() == []
@@ -221,3 +227,27 @@ async def test_redo_during_a_run_is_refused_and_does_not_make_it_run_twice(queue
         await desk.redo(rests)
     await queue.finish(claim)
     assert await queue.waiting() == []
+
+
+async def test_a_job_that_is_claimed_between_two_looks_is_not_redone(engine: Engine, queue: Queue, desk: Desk) -> None:
+    """The operator's first look is before the claim's commit; when it has the row, the run has begun and settles it."""
+    job_id = await _file(queue)
+    await queue.retry(await _one(queue), "not yet", 0)
+    key = JobKey(type=JobType.NETWORK, resource_id="net1")
+
+    async def is_waited_for() -> bool:
+        waits = sa.text("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+        async with transaction(engine) as connection:
+            return bool((await connection.execute(waits)).scalar_one())
+
+    async with transaction(engine) as claiming:
+        assert await JobRows.due_keys(claiming, types=[JobType.NETWORK], busy_pods=[], limit=10) == [key]
+        assert await JobKeys.take(claiming, key, owner="w1", token="t", lease_s=60)
+        redone = asyncio.ensure_future(desk.redo(job_id))
+        while not await is_waited_for():
+            assert not redone.done()
+            await asyncio.sleep(0.2)  # the server looks anew only when nobody has asked for a tenth of a second
+    with pytest.raises(ConflictError, match="is running"):
+        await redone
+    (job,) = await queue.waiting()
+    assert job.attempts == 1

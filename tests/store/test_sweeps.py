@@ -40,6 +40,19 @@ async def test_rows_say_whether_somebody_works_on_them_and_how_old_they_are(engi
     assert not any(one.is_old for one in await states(routings, Kind.NETWORK, later_s=-3600))
 
 
+async def test_a_pods_clock_does_not_say_how_old_a_row_is(engine: Engine) -> None:
+    """Nor does what it said get lost: lists are in the pod's own order."""
+    routings = Routings(engine)
+    for hours in (-1, 1):
+        before = await routings.now()
+        born = (before + timedelta(hours=hours)).replace(microsecond=0)
+        await routings.record(Kind.SERVER, f"s{hours}", POD, DEMO, born)
+        found = [one async for page in routings.states(POD, Kind.SERVER, before=before) for one in page]
+        assert (found[-1].routing.created_at, found[-1].is_old) == (born, False)
+        later = await routings.now() + timedelta(seconds=1)
+        assert all([one.is_old async for page in routings.states(POD, Kind.SERVER, before=later) for one in page])
+
+
 async def test_a_row_is_as_old_as_its_last_change(engine: Engine) -> None:
     routings = Routings(engine)
     routing = await routings.record(Kind.SERVER, "s1", POD, DEMO)

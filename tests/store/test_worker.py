@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests import mariadb
-from tricircle.conf.settings import DatabaseSettings, WorkerSettings
-from tricircle.context import PodId, ProjectId
+from tests.unit.servers import speaking, target
+from tricircle.conf.settings import DatabaseSettings, UpstreamSettings, WorkerSettings
+from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.errors import RetryLaterError, UnavailableError
 from tricircle.jobs.queue import Queue
 from tricircle.jobs.worker import Body, JobRun, Worker
@@ -21,6 +22,8 @@ from tricircle.model.job import Job, JobType
 from tricircle.store.clock import now_plus
 from tricircle.store.engine import Engine, create_engine, transaction
 from tricircle.store.tables import job_history, job_keys, jobs, metadata
+from tricircle.upstream.client import Clients
+from tricircle.upstream.pool import Pools
 
 pytestmark = pytest.mark.mariadb
 
@@ -188,6 +191,7 @@ async def test_what_is_nobodys_fault_is_not_counted(queue: Queue, error: Excepti
 
 
 async def test_a_body_that_does_not_end_is_cut_short(queue: Queue) -> None:
+    """One that waits for nobody else: soon after its deadline, so that calls to others have ended before."""
     cancelled = 0
 
     async def body(run: JobRun) -> None:
@@ -195,6 +199,7 @@ async def test_a_body_that_does_not_end_is_cut_short(queue: Queue) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
+            assert run.deadline.remaining_s() == 0
             cancelled += 1
             raise
 
@@ -207,6 +212,41 @@ async def test_a_body_that_does_not_end_is_cut_short(queue: Queue) -> None:
         await _until(given_up)
     assert cancelled == 2
     assert (await _only(queue)).last_error == "TimeoutError: did not end within 0.1 s"
+
+
+async def test_a_service_that_never_answers_is_an_outage(queue: Queue) -> None:
+    """It accepts calls, and that is all: the breaker opens, the job waits and no attempt is counted."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    class Tokens:
+        async def token(self, deadline: Deadline) -> str:
+            return "token"
+
+    async with speaking(talk) as port:
+        pools = Pools(UpstreamSettings(breaker_failures=2, breaker_probe_s=60))
+        pod = target(port)
+
+        async def body(run: JobRun) -> None:
+            await Clients(pools, Tokens()).as_service(pod).put("/v2.0/ports/p", body={}, deadline=run.deadline)
+
+        await _file(queue)
+        settings = replace(_SETTINGS, job_deadline_s=0.3, max_attempts=2, retry_max_s=0.05)
+        async with _working(queue, body, settings):
+
+            async def opened() -> bool:
+                return pools.is_open(pod)
+
+            await _until(opened)
+
+            async def refused() -> bool:
+                return "cannot be reached" in str((await _only(queue)).last_error)
+
+            await _until(refused)
+        await pools.close()
+    assert (await _only(queue)).attempts == 0
+    assert await queue.stopped() == []
 
 
 async def test_a_stopping_worker_lets_its_runs_end(queue: Queue) -> None:
@@ -355,6 +395,34 @@ async def test_a_database_that_goes_and_comes_is_waited_for(tmp_path: Path) -> N
             await _until(_is_empty(queue))
         assert runs == ["net1", "net2"], "the outcome of the first run was written when the database was back"
         await engine.dispose()
+
+
+async def test_nothing_that_a_claim_meets_ends_the_worker(
+    engine: Engine, queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here: somebody has taken a table away for a moment, which is no outage that anybody thought of."""
+    done: list[str] = []
+
+    async def body(run: JobRun) -> None:
+        done.append(run.resource_id)
+
+    async def rename(name: str, to: str) -> None:
+        async with transaction(engine, within_s=60) as connection:
+            await connection.execute(sa.text(f"RENAME TABLE {name} TO {to}"))
+
+    await rename("tricircle_jobs", "away")
+    async with _working(queue, body) as worker:
+
+        async def said() -> bool:
+            return "no jobs can be claimed for now" in caplog.text
+
+        await _until(said)
+        assert worker.condition() == (True, "waiting for the database")
+        await rename("away", "tricircle_jobs")
+        await _file(queue)
+        await _until(_is_empty(queue))
+        assert worker.condition() == (True, "ok")
+    assert done == ["net1"]
 
 
 async def test_chores_are_done_and_may_fail(queue: Queue) -> None:

@@ -89,6 +89,7 @@ def server_storage(rooms: Rooms, carrier: Carrier) -> ServerStorage:
         clients=rooms.clients,
         registry=rooms.registry,
         types=types,
+        copies=rooms.copies.volume_types,
         sources=Sources(carrier=carrier, clients=rooms.clients, registry=rooms.registry, types=types),
         quota=Quota(clients=rooms.clients, registry=rooms.registry, allowance=allowance_of(rooms, VolumeCounts())),
     )

@@ -4,11 +4,13 @@
 from dataclasses import dataclass
 
 from tricircle.app.block_storage import server_storage
-from tricircle.app.rooms import Copies, Rooms, allowance_of
+from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
-from tricircle.doors.compute.boots.boot import Boot, BootCopies
+from tricircle.doors.compute.boots.boot import Boot
+from tricircle.doors.compute.boots.boot_copies import BootCopies
 from tricircle.doors.compute.boots.checks import Checks
 from tricircle.doors.compute.boots.choice import Choice
+from tricircle.doors.compute.boots.group_pods import GroupPods
 from tricircle.doors.compute.boots.launches import Launches
 from tricircle.doors.compute.boots.nic_ports import NicPorts
 from tricircle.doors.compute.boots.nics import Nics
@@ -130,7 +132,6 @@ def compute_door(
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(
             carrier=carrier,
-            copies=rooms.copies.server_groups,
             members=GroupMembers(carrier=carrier, routings=rooms.routings),
         ),
         versions=Versions(carrier=carrier),
@@ -140,12 +141,15 @@ def compute_door(
     return rows.door(specials)
 
 
-def _boot_copies(copies: Copies) -> BootCopies:
+def _boot_copies(rooms: Rooms, storage: ServerStorage) -> BootCopies:
+    copies = rooms.copies
     return BootCopies(
+        bindings=rooms.bindings,
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         server_groups=copies.server_groups,
         volume_types=copies.volume_types,
+        storage=storage,
         images=copies.images,
         vanished=copies.vanished,
     )
@@ -162,6 +166,15 @@ def _group_limits(rooms: Rooms, carrier: Carrier) -> GroupLimits:
     )
 
 
+def _launches(rooms: Rooms, carrier: Carrier) -> Launches:
+    return Launches(carrier=carrier, routings=rooms.routings, clients=rooms.clients, pods=rooms.registry)
+
+
+def _group_pods(rooms: Rooms, carrier: Carrier) -> GroupPods:
+    members = GroupMembers(carrier=carrier, routings=rooms.routings)
+    return GroupPods(members=members, routings=rooms.routings, books=rooms.reservations)
+
+
 def _servers(
     rooms: Rooms,
     carrier: Carrier,
@@ -175,25 +188,25 @@ def _servers(
 ) -> ServerSpecials:
     copies = rooms.copies
     declared = Declared(clients=rooms.clients, pods=rooms.registry)
-    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images)
+    choice = Choice(carrier=carrier, pods=rooms.registry, selection=selection, images=copies.images, networks=networks)
     quota = Quota(clients=rooms.clients, pods=rooms.registry, allowance=allowance_of(rooms, ServerCounts()))
     items = ItemLimits(carrier=carrier, clients=rooms.clients, pods=rooms.registry)
     storage = server_storage(rooms, carrier)
-    nics = Nics(networks)
+    nics, group_pods, launches = Nics(networks), _group_pods(rooms, carrier), _launches(rooms, carrier)
     down = DownCells(carrier=carrier, routings=rooms.routings)
-    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down)
+    ends = ServerEnds(carrier=carrier, jobs=rooms.queue, down=down, in_flight_s=rooms.settings.gateway.in_flight_s)
     groups = _groups(rooms, carrier, networks, policy)
-    launches = Launches(carrier=carrier, routings=rooms.routings, clients=rooms.clients, pods=rooms.registry)
     servers = Servers(
         carrier=carrier,
-        checks=Checks(declared=declared, nics=nics, choice=choice, routings=rooms.routings),
+        checks=Checks(declared=declared, nics=nics, choice=choice, group_pods=group_pods),
         quota=quota,
         group_limits=_group_limits(rooms, carrier),
+        group_pods=group_pods,
         items=items,
         storage=storage,
         places=places,
         choice=choice,
-        boot=_boot(rooms, carrier, ports),
+        boot=_boot(rooms, carrier, ports, storage),
         launches=launches,
     )
     consoles = _consoles(rooms, carrier)
@@ -231,15 +244,21 @@ def _groups(rooms: Rooms, carrier: Carrier, networks: Networks, policy: ServerPo
 
 
 def _interfaces(rooms: Rooms, carrier: Carrier, nics: Nics, ports: NicPorts, policy: ServerPolicy) -> Interfaces:
-    return Interfaces(carrier=carrier, nics=nics, ports=ports, routings=rooms.routings, jobs=rooms.queue, policy=policy)
+    return Interfaces(
+        carrier=carrier,
+        nics=nics,
+        ports=ports,
+        routings=rooms.routings,
+        jobs=rooms.queue,
+        policy=policy,
+        in_flight_s=rooms.settings.gateway.in_flight_s,
+    )
 
 
-def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts) -> Boot:
-    copies = rooms.copies
+def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts, storage: ServerStorage) -> Boot:
     return Boot(
         carrier=carrier,
-        bindings=rooms.bindings,
-        copies=_boot_copies(copies),
+        copies=_boot_copies(rooms, storage),
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,

@@ -48,8 +48,9 @@ from tricircle.road.pipeline import Road
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
 from tricircle.road.versions import OlderPods, Ranges
+from tricircle.road.vouching import Vouching
 from tricircle.store.engine import ping
-from tricircle.upstream.pool import LINK_HOST
+from tricircle.upstream.head import LINK_HOST
 
 
 def gateway(settings: Settings) -> ASGIApp:
@@ -160,14 +161,22 @@ class _Carriers:
 
     def __init__(self, rooms: Rooms, ranges: Ranges) -> None:
         self._rooms = rooms
+        self._vouching = Vouching(rooms.tokens)
         chosen = rooms.settings.gateway
         self._means = Means(
             pods=rooms.registry,
             routings=rooms.routings,
             positions=Positions(rooms.engine),
             jobs=rooms.queue,
-            locator=Locator(rooms.pools, rooms.registry, rooms.routings, deadline_s=chosen.list_deadline_s),
+            locator=Locator(
+                rooms.pools,
+                rooms.registry,
+                rooms.routings,
+                deadline_s=chosen.list_deadline_s,
+                vouching=self._vouching,
+            ),
             list_deadline_s=chosen.list_deadline_s,
+            in_flight_s=chosen.in_flight_s,
             ranges=ranges,
         )
 
@@ -183,6 +192,7 @@ class _Carriers:
             base=base,
             identity_url=_identity_url(settings),
             aliases=aliases,
+            vouching=self._vouching,
         )
         return Carrier(self._means, forwarder, door_name=name, service=service, base=base, fault_shape=fault_shape)
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of what is a recovery made?"""
 
+from datetime import timedelta
+
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.audit.inventory import Inventory
 from tricircle.conf.settings import Settings
@@ -77,6 +79,7 @@ async def _recovery(rooms: Rooms, report: Report, *, is_rehearsal: bool) -> Reco
             importer=Importer(centre, keeper, report),
             slices=SliceRecovery(centre, report, is_rehearsal=is_rehearsal),
             report=report,
+            before=since - timedelta(seconds=rooms.settings.gateway.in_flight_s),
         )
     )
 

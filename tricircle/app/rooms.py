@@ -2,6 +2,7 @@
 """What does every process of ours hold, once: connections, books, and the makers of copies?"""
 
 from dataclasses import dataclass
+from math import inf
 
 from tricircle.conf.settings import NetworkingSettings, Settings
 from tricircle.copies.address_groups import AddressGroups
@@ -88,12 +89,15 @@ class Rooms:
         await self.engine.dispose()
 
 
-def open_rooms(settings: Settings) -> Rooms:
-    """Everything, put together. Nothing is connected yet."""
+def open_rooms(settings: Settings, *, call_s: float = inf) -> Rooms:
+    """Everything, put together. Nothing is connected yet.
+
+    :param call_s: seconds that a single call of ours may take, where the work's own deadline is far away
+    """
     engine = create_engine(settings.database)
     pools = Pools(settings.upstream)
     tokens = ServiceTokens(settings)
-    clients = Clients(pools, tokens)
+    clients = Clients(pools, tokens, call_s=call_s)
     registry = Registry(engine, settings.central)
     routings = Routings(engine)
     leases = Leases(engine)

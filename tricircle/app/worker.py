@@ -14,6 +14,7 @@ from tricircle.conf.settings import Settings
 from tricircle.copies.lost_ports import LostPorts
 from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.server_ports import ServerPorts
+from tricircle.copies.visit import by_pod
 from tricircle.doors.block_storage.quotas.quota import VolumeCounts
 from tricircle.doors.compute.quotas.quota import ServerCounts
 from tricircle.jobs.desk import Desk
@@ -21,13 +22,14 @@ from tricircle.jobs.worker import Body, Chore, Worker
 from tricircle.ledger.positions import Positions
 from tricircle.ledger.quarantine import Quarantine
 from tricircle.model.job import JobType
+from tricircle.model.routing import Kind
 from tricircle.pods.health import Health
 
 
 @asynccontextmanager
 async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
-    rooms = open_rooms(settings)
+    rooms = open_rooms(settings, call_s=settings.worker.call_deadline_s)
     schedule = Schedule(
         rooms.engine,
         rooms.queue,
@@ -71,25 +73,30 @@ def chores(rooms: Rooms) -> Sequence[Chore]:
 
 def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
     """The coroutine of every job type."""
-    copies = rooms.copies
+    copies, reach = rooms.copies, rooms.reach
     inventory = Inventory(rooms.clients, rooms.registry)
-    sweeps = Sweeps(rooms.reach, inventory, in_flight_s=rooms.settings.gateway.in_flight_s)
+    sweeps = Sweeps(reach, inventory, in_flight_s=rooms.settings.gateway.in_flight_s)
+    followed: Mapping[JobType, tuple[Kind, Body]] = {
+        JobType.NETWORK: (Kind.NETWORK, copies.networks.agree),
+        JobType.SUBNET: (Kind.SUBNET, copies.subnets.agree),
+        JobType.PORT: (Kind.PORT, LostPorts(reach, copies.ports).agree),
+        JobType.SECURITY_GROUP: (Kind.SECURITY_GROUP, copies.groups.agree),
+        JobType.ADDRESS_GROUP: (Kind.ADDRESS_GROUP, RemoteGroups(reach, copies.address_groups, copies.groups).agree),
+        JobType.QOS_POLICY: (Kind.QOS_POLICY, copies.qos_policies.agree),
+        JobType.FLAVOR: (Kind.FLAVOR, copies.flavors.agree),
+        JobType.KEYPAIR: (Kind.KEYPAIR, copies.keypairs.agree),
+        JobType.SERVER_GROUP: (Kind.SERVER_GROUP, copies.server_groups.agree),
+        JobType.VOLUME_TYPE: (Kind.VOLUME_TYPE, copies.volume_types.agree),
+        JobType.GROUP_TYPE: (Kind.GROUP_TYPE, copies.group_types.agree),
+        JobType.IMAGE: (Kind.IMAGE, copies.images.agree),
+    }
     return {
-        JobType.NETWORK: copies.networks.agree,
-        JobType.SUBNET: copies.subnets.agree,
-        JobType.PORT: LostPorts(rooms.reach, copies.ports).agree,
-        JobType.SECURITY_GROUP: copies.groups.agree,
-        JobType.ADDRESS_GROUP: RemoteGroups(rooms.reach, copies.address_groups, copies.groups).agree,
-        JobType.QOS_POLICY: copies.qos_policies.agree,
+        **{job: by_pod(reach, kind, body) for job, (kind, body) in followed.items()},
+        # A trunk may have to be made where none is.
         JobType.TRUNK: copies.trunks.agree,
-        JobType.FLAVOR: copies.flavors.agree,
-        JobType.KEYPAIR: copies.keypairs.agree,
-        JobType.VOLUME_TYPE: copies.volume_types.agree,
-        JobType.GROUP_TYPE: copies.group_types.agree,
-        JobType.IMAGE: copies.images.agree,
         JobType.IMAGE_COPY: copies.images.bring,
         JobType.IMAGE_HOME: copies.image_homes.agree,
-        JobType.SERVER_PORTS: ServerPorts(rooms.reach, copies.ports).agree,
+        JobType.SERVER_PORTS: ServerPorts(reach, copies.ports).agree,
         JobType.PORT_STATUS: copies.statuses.agree,
         JobType.SWEEP: sweeps.agree,
     }

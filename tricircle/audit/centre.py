@@ -14,6 +14,7 @@ from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline
 from tricircle.copies.address_groups import members
 from tricircle.copies.bodies import text, words
+from tricircle.copies.origins import UNBOUND
 from tricircle.copies.shares import ACTION
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
@@ -104,6 +105,10 @@ class Centre:
         """All ports that are bound to a pod, slices included, page by page."""
         listing = replace(LISTINGS[Kind.PORT], params={"binding:host_id": host})
         return self._pages(listing, deadline)
+
+    def claims(self, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
+        """All ports that boots have made and not bound to a pod yet, page by page; few, if any."""
+        return self._pages(replace(LISTINGS[Kind.PORT], params={"description": UNBOUND}), deadline)
 
     def slices_of(self, host: str, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
         """All ports that hold addresses for a pod itself, page by page."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from tricircle.audit.findings import NOBODY, Finding, Holding, What
+from tricircle.audit.findings import MALFORMED, NOBODY, Finding, Holding, What
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import subnet_ids
+from tricircle.copies.origins import ADOPTED_NETWORK, is_unbound_claim, kept
 from tricircle.copies.pod_status import is_awaited, said, shown
 from tricircle.model.routing import Kind, Routing, RoutingState
 
@@ -104,7 +105,11 @@ def copies(page: Sequence[Holding], known: Known, shape: Shape, kind: Kind) -> I
     """What of a page of copies does not agree."""
     for holding in page:
         row = known.rows.get(holding.pod_resource_id)
-        found = _written(row, holding, known, shape) if row is not None else _loose(holding, known, shape, kind)
+        try:
+            found = _written(row, holding, known, shape) if row is not None else _loose(holding, known, shape, kind)
+        except MALFORMED as error:
+            # One object that is no such thing must not keep the others from being looked at.
+            found = _of_holding(What.UNREADABLE, holding, kind, f"{type(error).__name__}: {error}"[:200])
         if found is not None:
             yield found
 
@@ -125,8 +130,8 @@ def _loose(holding: Holding, known: Known, shape: Shape, kind: Kind) -> Finding 
     if holding.central_id is None:
         return None  # not ours
     other = known.others.get(holding.central_id)
-    if other is not None and not other.is_bound:
-        return None  # an attempt: under way, or found among the rows
+    if other is not None and (not other.is_bound or other.pod_resource_id == holding.pod_resource_id):
+        return None  # an attempt: under way, or found among the rows; or bound a moment ago
     if holding.created_at is not None and holding.created_at > known.before:
         return None
     central = known.central.get(holding.central_id)
@@ -227,7 +232,9 @@ def at_centre(
             continue
         device_id = str(port.get("device_id") or "")
         if port.get("device_owner") == SLICE_OWNER:
-            if device_id.startswith(SLICE_PREFIX) and not subnet_ids(port) & set(subnets):
+            # What an adoption keeps is given back by its end only: no mark in the pod says whether it is used.
+            is_ours = device_id.startswith(SLICE_PREFIX) and ADOPTED_NETWORK not in kept(port)
+            if is_ours and not subnet_ids(port) & set(subnets):
                 yield from _slices(port)
         elif not device_id or (port.get("device_owner") and not _is_of_compute(port)):
             continue
@@ -235,6 +242,13 @@ def at_centre(
             yield _serverless(device_id, port, "the server is not in the pod")
         elif port["id"] not in copies and _is_of_compute(port):
             yield Finding(what=What.UNCOPIED, kind=Kind.PORT, central_id=str(port["id"]), project_id=_project(port))
+
+
+def unbound(page: Sequence[Body], before: datetime) -> Iterator[Finding]:
+    """Ports that a boot made at the centre and did not come to bind; they are no pod's."""
+    for port in page:
+        if is_unbound_claim(port) and not is_young(port, before):
+            yield _serverless(str(port["device_id"]), port, "a boot that made it has died")
 
 
 def astray(page: Sequence[Body], sub_ports: Container[str], bound: Container[str]) -> Iterator[Finding]:

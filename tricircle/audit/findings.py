@@ -52,13 +52,16 @@ class What(StrEnum):
     HOMELESS = "homeless"  # an image that the pod made of a server, and the centre does not have: brought there
     SLICE = "slice"  # addresses that a pod holds of a subnet that it has no copy of: given back
     FOREIGN = "foreign"  # bears our mark and is nobody's copy: reported, never touched
+    UNREADABLE = "unreadable"  # not what objects of its kind look like: reported, never touched
     IN_USE = "in_use"  # an orphan or a duplicate that servers use: reported, not touched
 
 
+#: What it leads to when a pod sends something that its service would not.
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 #: Where no project is known.
 NOBODY = ProjectId("")
 #: What is only reported.
-REPORTED = frozenset((What.FOREIGN, What.IN_USE))
+REPORTED = frozenset((What.FOREIGN, What.UNREADABLE, What.IN_USE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

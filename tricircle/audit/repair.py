@@ -44,6 +44,7 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.TRUNK: JobType.TRUNK,
     Kind.FLAVOR: JobType.FLAVOR,
     Kind.KEYPAIR: JobType.KEYPAIR,
+    Kind.SERVER_GROUP: JobType.SERVER_GROUP,
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,
     Kind.IMAGE: JobType.IMAGE,
 }
@@ -181,7 +182,9 @@ class Repair:
         if finding.kind not in _DOUBLED:
             return replace(finding, what=What.FOREIGN)
         copy = await self._reach.routings.copy_in(finding.kind, finding.central_id, self._pod.id)
-        lease = await self._reach.leases.hold(copy, owner=_OWNER, ttl_s=_LEASE_S) if copy is not None else None
+        if copy is None or copy.pod_resource_id == finding.pod_resource_id:
+            return None  # it is the one that stays
+        lease = await self._reach.leases.hold(copy, owner=_OWNER, ttl_s=_LEASE_S)
         if lease is None:
             return None
         path = f"{_DOUBLED[finding.kind]}/{finding.pod_resource_id}"

@@ -13,9 +13,9 @@ from tricircle.audit.findings import Holding
 from tricircle.audit.seen import Seen
 from tricircle.copies import (
     address_groups,
-    flavors,
+    flavor_content,
     networks,
-    ports,
+    port_content,
     qos_policies,
     security_groups,
     subnets,
@@ -24,7 +24,7 @@ from tricircle.copies import (
 )
 from tricircle.copies.address_groups import Remote
 from tricircle.copies.addresses import Slice
-from tricircle.copies.bodies import Body, rows, text, words
+from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
 from tricircle.copies.image import content as image_content
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.model.pod import Pod
@@ -59,11 +59,7 @@ class NetworkShape:
         policy = self.policies.get(policy_id)
         pod_policy_id = None if policy is None else policy.pod_resource_id
         found = [] if copy.is_adopted else list(networks.difference(central, self.pod, present, pod_policy_id))
-        names = words(copy.details, "projects")
-        is_unshared = any(f"{copy.pod_resource_id}/{project}" not in self.shares for project in names)
-        if is_unshared or copy.central_id in self.outlived:
-            found.append("shares")
-        return found
+        return [*found, *_wrong_shares(copy, self.shares, self.outlived)]
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -81,11 +77,13 @@ class SubnetShape:
     """Subnets.
 
     :ivar slices: what the pod holds of each subnet, by central id
+    :ivar served: how many DHCP agents serve a network, by its id in the pod, where it is more than one
     :ivar networks: bound routings of networks in the pod, by central id
     """
 
     owner: str
     slices: Mapping[str, Slice]
+    served: Mapping[str, int]
     networks: Mapping[str, Routing]
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
@@ -93,8 +91,11 @@ class SubnetShape:
         if copy.is_adopted:
             return ()
         piece = self.slices.get(copy.central_id, Slice(port_id=None, addresses=()))
-        gateway_ip = copy.details.get("gateway_ip")
-        return subnets.difference(central, piece, None if gateway_ip is None else str(gateway_ip), present)
+        known = copy.details.get("gateway_ip")
+        gateway_ip = None if known is None else str(known)
+        if subnets.lacks_addresses(central, piece, gateway_ip, self.served.get(text(present, "network_id"), 0)):
+            return ["allocation_pools"]
+        return subnets.difference(central, piece, gateway_ip, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -113,26 +114,34 @@ class SubnetShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortShape:
-    """Ports. ``networks``, ``subnets``, ``groups``, ``policies``: bound routings in the pod, by central id."""
+    """Ports. ``networks``, ``subnets``, ``groups``, ``policies``: bound routings in the pod, by central id.
+
+    :ivar elsewhere: subnets that are in another pod, and can be in no second one
+    """
 
     pod: Pod
     networks: Mapping[str, Routing]
     subnets: Mapping[str, Routing]
     groups: Mapping[str, Routing]
     policies: Mapping[str, Routing]
+    elsewhere: Collection[str] = ()
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        if not ports.lives_in(central, self.pod, copy):
+        if not port_content.lives_in(central, self.pod, copy):
             return ["binding:host_id"]
-        unknown = {text(ip, "subnet_id") for ip in rows(central, "fixed_ips")} - self.subnets.keys()
+        central = port_content.without(central, self.elsewhere)
+        unknown = subnet_ids(central) - self.subnets.keys()
         if unknown:
             return ["fixed_ips"]
-        if set(words(central, "security_groups")) - self.groups.keys():
+        project_id = text(central, "project_id")
+        named = [self.groups.get(group_id) for group_id in words(central, "security_groups")]
+        if any(group is None or not security_groups.is_open_to(group, project_id) for group in named):
             return ["security_groups"]
         if {text(central, "qos_policy_id")} - {""} - self.policies.keys():
             return ["qos_policy_id"]
-        return ports.difference(ports.wanted_port(central, self.subnets, self.groups, self.policies), present)
+        wanted = port_content.wanted_port(central, self.subnets, self.groups, self.policies)
+        return port_content.difference(wanted, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -157,16 +166,24 @@ class PortShape:
 class GroupShape:
     """Security groups.
 
+    :ivar shares, outlived: as of networks; None where not all was read
+
     :ivar remotes: what the pod has for remote groups, by central id; None where rules hold the addresses of members,
         which jobs follow
     """
 
     remotes: Mapping[str, Remote] | None
+    shares: Seen | None = None
+    outlived: Collection[str] = ()
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``. A copy that is not whole is filled by its next use."""
         if copy.revision is None:
             return ()
+        wrong = _wrong_shares(copy, self.shares, self.outlived) if self.shares is not None else []
+        return [*self._other_rules(central, present), *wrong]
+
+    def _other_rules(self, central: Body, present: Body) -> Collection[str]:
         if self.remotes is None and remote_groups(central):
             return security_groups.shape_difference(central, present)
         if remote_groups(central) - (self.remotes or {}).keys():
@@ -260,14 +277,32 @@ class FlavorShape:
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        return flavors.difference(central, copy, present)
+        return flavor_content.difference(central, copy, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
-        return "" if flavors.central_id(holding.pod_resource_id) == holding.central_id else _NOT_LIKE
+        return "" if flavor_content.central_id(holding.pod_resource_id) == holding.central_id else _NOT_LIKE
 
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Servers keep what they were booted with."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGroupShape:
+    """Server groups: nothing of one can be changed. Their marks stand in names, which tenants can write."""
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        return ()
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        is_owners = central is None or holding.project_id == text(central, "project_id")
+        return "" if is_owners else _OTHER_PROJECT
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Nova deletes one with members, too."""
         return False
 
 
@@ -295,9 +330,11 @@ class ImageShape:
 class VolumeTypeShape:
     """Volume types: as flavors."""
 
+    pod: Pod
+
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        return volume_types.difference(central, copy, present)
+        return volume_types.difference(self.pod, central, copy, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -309,3 +346,10 @@ class VolumeTypeShape:
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Cinder deletes no type that volumes have."""
         return False
+
+
+def _wrong_shares(copy: Routing, shares: Seen, outlived: Collection[str]) -> list[str]:
+    """``shares`` where the copy is not shared with whom it should be, or with somebody who has no reason for it."""
+    names = words(copy.details, "projects")
+    is_unshared = any(f"{copy.pod_resource_id}/{project}" not in shares for project in names)
+    return ["shares"] if is_unshared or copy.central_id in outlived else []

@@ -9,6 +9,7 @@ another sweep is filed. When not one kind could be read, the pod is away: the jo
 Memory holds one page, eight bytes for each object of the pod, and the few flavors and types.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from tricircle.audit.shapes import (
     NetworkShape,
     PolicyShape,
     PortShape,
+    ServerGroupShape,
     SubnetShape,
     TrunkShape,
     VolumeTypeShape,
@@ -36,9 +38,11 @@ from tricircle.audit.shares import Shares
 from tricircle.copies.address_groups import Remote, has_address_groups
 from tricircle.copies.addresses import Slice, slice_of
 from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
+from tricircle.copies.dhcp_agents import served
 from tricircle.copies.image.glances import Glances
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
+from tricircle.copies.subnets import living_elsewhere
 from tricircle.copies.trunks import SUB_PORT_OWNER, tags
 from tricircle.errors import (
     BadUpstreamAnswerError,
@@ -53,7 +57,9 @@ from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 from tricircle.observe.events import SweepIncomplete, happened
 
-#: What makes a part incomplete; anything else is a defect, and fails the job.
+LOG = logging.getLogger(__name__)
+
+#: What makes a part incomplete and is likely to be over soon. Anything else is a defect, and may be there again.
 _FAILURES = (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError, UpstreamStatusError)
 _COPIED = (
     *(Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP, Kind.PORT, Kind.TRUNK),
@@ -107,6 +113,7 @@ class _Tour:
         self._alive: Seen | None = None
         self._shares = Shares(reach, self._centre, pod, run.deadline)
         self._slices: dict[str, Slice] = {}
+        self._served: Mapping[str, int] = {}
         self._named = Seen()
 
     async def go(self) -> Mapping[str, object]:
@@ -122,7 +129,7 @@ class _Tour:
             await self._part(_CENTRE, self._ports_at_centre)
         if self._last_error is not None and not self._seen:
             raise self._last_error
-        if self._incomplete:
+        if self._last_error is not None:
             await self._reach.queue.append(JobType.SWEEP, self._pod.id, NOBODY, pod_id=self._pod.id, delay_s=_AGAIN_S)
         return self._report()
 
@@ -142,8 +149,15 @@ class _Tour:
             await work()
         except _FAILURES as error:
             self._last_error = error
-            self._incomplete[name] = f"{error.code}: {error.message}"[:200]
-            happened(SweepIncomplete(pod=self._pod.name, part=name, reason=self._incomplete[name]))
+            self._ended(name, f"{error.code}: {error.message}")
+        except Exception as error:
+            # A defect of ours, or a pod whose answers nobody thought of: the other parts go on.
+            LOG.exception("%s of pod %s could not be looked at to the end", name, self._pod.name)
+            self._ended(name, f"internal: {type(error).__name__}: {error}")
+
+    def _ended(self, name: str, reason: str) -> None:
+        self._incomplete[name] = reason[:200]
+        happened(SweepIncomplete(pod=self._pod.name, part=name, reason=self._incomplete[name]))
 
     # --- what runs -----------------------------------------------------------------------------------------------
 
@@ -170,15 +184,20 @@ class _Tour:
         return [replace(one, project_id=owners.get(text(one.body, "volume_id"))) for one in page]
 
     async def _server_groups(self) -> None:
-        """Only their owners' boots make them; a row whose group is gone is forgotten, and the next boot makes it."""
+        """Only their owners' boots make them; a row whose group is gone is forgotten, and the next boot makes it. Those
+        with our mark of which the centre knows nothing any more go.
+        """
         if not self._inventory.holds(self._pod, Kind.SERVER_GROUP):
             return
         started, seen = await self._reach.routings.now(), Seen()
         async for page in self._inventory.pages(self._pod, Kind.SERVER_GROUP, deadline=self._deadline):
             self._pages += 1
             seen.add(holding.pod_resource_id for holding in page)
+            await self._compare(Kind.SERVER_GROUP, page, started)
         self._seen[Kind.SERVER_GROUP.value] = len(seen)
         await self._absent(Kind.SERVER_GROUP, seen, started)
+        # Before: younger ones were written by this sweep, with a job.
+        await self._attempts(Kind.SERVER_GROUP, before=started)
 
     async def _absent(self, kind: Kind, seen: Seen, started: datetime) -> None:
         async for states in self._reach.routings.states(self._pod.id, kind, before=started):
@@ -202,6 +221,7 @@ class _Tour:
             return  # what is shared is not known
         if kind is Kind.SUBNET:
             await self._read_slices()
+            self._served = await served(self._reach, self._pod, self._deadline)
         started, seen = await self._reach.routings.now(), Seen()
         async for page in self._inventory.pages(self._pod, kind, deadline=self._deadline):
             self._pages += 1
@@ -213,9 +233,10 @@ class _Tour:
             begun = compare.unfetched(states) if kind is Kind.IMAGE else ()
             await self._act([*missing, *begun, *compare.attempts(states)])
 
-    async def _attempts(self, kind: Kind) -> None:
-        """Kinds that no list shows: only attempts that died are looked at."""
-        async for states in self._reach.routings.states(self._pod.id, kind, before=await self._reach.routings.now()):
+    async def _attempts(self, kind: Kind, *, before: datetime | None = None) -> None:
+        """Attempts that died: of a kind that no list shows, all that can be looked at."""
+        before = before or await self._reach.routings.now()
+        async for states in self._reach.routings.states(self._pod.id, kind, before=before):
             await self._act(compare.attempts(states))
 
     async def _compare(self, kind: Kind, page: Sequence[Holding], started: datetime) -> None:
@@ -249,29 +270,36 @@ class _Tour:
         if kind is Kind.FLAVOR:
             return FlavorShape()
         if kind is Kind.VOLUME_TYPE:
-            return VolumeTypeShape()
+            return VolumeTypeShape(self._pod)
         if kind is Kind.IMAGE:
             return ImageShape()
+        if kind is Kind.SERVER_GROUP:
+            return ServerGroupShape()
         bodies = central.values()
         if kind is Kind.TRUNK:
             ports = {one for body in bodies for one in (text(body, "port_id"), *tags(body))}
             return TrunkShape(pod=self._pod, ports=await self._bound(Kind.PORT, ports))
         if kind is Kind.SECURITY_GROUP:
+            shares = self._shares.there if Part.RBAC_POLICY.value in self._seen else None
             if not has_address_groups(self._pod):
-                return GroupShape(remotes=None)
+                return GroupShape(remotes=None, shares=shares, outlived=self._shares.outlived)
             copies = await self._bound(Kind.ADDRESS_GROUP, {one for body in bodies for one in remote_groups(body)})
             return GroupShape(
-                remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()}
+                remotes={one: Remote(address_group_id=str(copy.pod_resource_id)) for one, copy in copies.items()},
+                shares=shares,
+                outlived=self._shares.outlived,
             )
         policy_ids = {text(body, "qos_policy_id") for body in bodies} - {""}
         networks = await self._bound(Kind.NETWORK, {text(body, "network_id") for body in bodies} - {""})
         if kind is Kind.PORT:
             subnets = {one for body in bodies for one in subnet_ids(body)}
             group_ids = {one for body in bodies for one in words(body, "security_groups")}
+            there = await self._bound(Kind.SUBNET, subnets)
             return PortShape(
                 pod=self._pod,
                 networks=networks,
-                subnets=await self._bound(Kind.SUBNET, subnets),
+                subnets=there,
+                elsewhere=await living_elsewhere(self._reach.routings, subnets - there.keys(), self._pod.id),
                 groups=await self._bound(Kind.SECURITY_GROUP, group_ids),
                 policies=await self._bound(Kind.QOS_POLICY, policy_ids),
             )
@@ -280,7 +308,7 @@ class _Tour:
             named = self._named if Kind.SECURITY_GROUP.value in self._seen else None
             return AddressGroupShape(owner=owner, named=named, before=before)
         if kind is Kind.SUBNET:
-            return SubnetShape(owner=owner, slices=self._slices, networks=networks)
+            return SubnetShape(owner=owner, slices=self._slices, served=self._served, networks=networks)
         if kind is Kind.QOS_POLICY:
             return PolicyShape(owner=owner)
         policies = await self._bound(Kind.QOS_POLICY, policy_ids)
@@ -320,6 +348,8 @@ class _Tour:
                     before=self._before(started),
                 )
             )
+        async for page in self._centre.claims(deadline=self._deadline):
+            await self._act(compare.unbound(page, self._before(started)))
         if len(sub_ports):
             async for trunks in self._centre.trunks(deadline=self._deadline):
                 await self._act(compare.astray(trunks, sub_ports, bound))

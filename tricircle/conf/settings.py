@@ -101,6 +101,7 @@ class WorkerSettings:
     lease_s: float = 30.0
     poll_s: float = 0.5
     job_deadline_s: float = 120.0
+    call_deadline_s: float = 60.0
     max_attempts: int = 20
     retry_s: float = 1.0
     retry_max_s: float = 300.0

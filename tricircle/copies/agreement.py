@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tricircle.copies.bodies import Body, changed, marked, rows, text
-from tricircle.copies.networks import has_key, physical_networks, wanted_network
+from tricircle.copies.networks import has_key, wanted_network
 from tricircle.model.pod import Pod
 
 _KEY = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
@@ -67,7 +67,7 @@ def of_network(network: Body, pod: Pod, present: Body) -> list[Difference]:
     """What of the network itself is not alike."""
     found: list[Difference] = []
     if not has_key(network, pod, present):
-        wanted = wanted_network(network, physical_networks(pod))
+        wanted = wanted_network(network, pod.physical_networks)
         for field in changed(wanted, present, _KEY):
             advice = "another segment is another network: name one that has the centre's, or make one of it there"
             found.append(_obstacle("network", field, wanted[field], present.get(field), advice))

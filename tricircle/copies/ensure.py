@@ -41,6 +41,7 @@ _GRACE_S = 10.0
 #: Seconds between two looks at a row that somebody else holds, at first and at most.
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
+_UNSETTLED = "An availability zone did not answer while something that the request names was made ready there."
 #: What of the owner's words operators see in the row.
 _OWNER = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -95,8 +96,8 @@ class Ensure:
             later ``create`` meets by its key
         :param lease_s: for long work: seconds after which others may take over from a process that died. The lease is
             renewed while the work goes on. None: it lasts as long as the deadline
-        :raises UnavailableError: the time is up while somebody else works on it, or the pod was not reached
-        :raises OutcomeUnknownError: a call was sent and not answered, and the pod could not be asked what came of it
+        :raises UnavailableError: the time is up while somebody else works on it, the pod was not reached, or could
+            not be asked what came of a call that it did not answer: to ask again is safe, since the next one looks
         :raises UpstreamStatusError: the pod refused, and holds nothing of ours
         :raises BadUpstreamAnswerError: the pod did not say the id of what it made
         """
@@ -118,6 +119,8 @@ class Ensure:
                     return await (work if lease_s is None else self._kept(taken, work))
                 except LeaseLostError:
                     continue
+                except OutcomeUnknownError as error:
+                    raise UnavailableError(_UNSETTLED) from error
             await asyncio.sleep(min(random.uniform(pause_s / 2, pause_s), deadline.remaining_s()))
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         raise UnavailableError("The request could not be completed in time. Try again later.", retry_after_s=2)

@@ -17,7 +17,8 @@ from tricircle.copies.reach import Reach, show
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.copies.statuses import awaited, look
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UpstreamStatusError
-from tricircle.jobs.worker import JobRun, Report
+from tricircle.jobs.reports import Report
+from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing

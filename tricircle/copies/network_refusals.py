@@ -3,6 +3,7 @@
 
 import logging
 import re
+from collections.abc import Collection
 
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.errors import ConflictError, UpstreamStatusError
@@ -10,8 +11,9 @@ from tricircle.model.pod import Pod
 
 LOG = logging.getLogger(__name__)
 
-#: How Neutron says that a segment is taken, and which MTU it can carry at most.
+#: How Neutron says that a segment is taken, that it does not know a physical network, and which MTU it can carry.
 _SEGMENT_IN_USE = ("VlanIdInUse", "FlatNetworkInUse")
+_UNKNOWN_WIRE = re.compile(r"physical_network '[^']*' unknown for")
 _MTU_TOO_BIG = re.compile(r"MTU is too big, maximum is (\d+)")
 
 
@@ -32,8 +34,11 @@ def largest_mtu(error: UpstreamStatusError) -> int | None:
 
 def refusal(pod: Pod, network: Body, error: UpstreamStatusError) -> ConflictError | None:
     """What a tenant is told of the pod's refusal to make the copy; None when it speaks of something else."""
-    is_taken = error.status == 409 and any(word in error.body for word in _SEGMENT_IN_USE)
-    return segment_taken(pod, network) if is_taken else None
+    if error.status == 409 and any(word in error.body for word in _SEGMENT_IN_USE):
+        return segment_taken(pod, network)
+    if error.status == 400 and _UNKNOWN_WIRE.search(error.body):
+        return no_wire(pod, network)
+    return None
 
 
 def segment_taken(pod: Pod, network: Body) -> ConflictError:
@@ -47,6 +52,26 @@ def segment_taken(pod: Pod, network: Body) -> ConflictError:
         network.get("provider:physical_network"),
     )
     return ConflictError(f"Network {network_id} cannot be in availability zone {pod.az_name}. Use another network.")
+
+
+def no_wire(pod: Pod, network: Body, zones: Collection[str] = ()) -> ConflictError:
+    """What a tenant is told of a network that the pod is not wired to; operators find why in the log.
+
+    :param zones: the AZs that are wired to it, as far as that is known
+    """
+    network_id, physnet = text(network, "id"), text(network, "provider:physical_network")
+    LOG.error(
+        "Network %s cannot be made in pod %s: it has no physical network %s. Wire it there, or say what it is called: "
+        "openstack multiregion networking pod set --physical-network %s=<name> %s",
+        network_id,
+        pod.name,
+        pod.physical_networks.get(physnet, physnet),
+        physnet,
+        pod.name,
+    )
+    others = sorted(set(zones) - {pod.az_name})
+    remedy = f"It can be in: {', '.join(others)}." if others else "Use another network."
+    return ConflictError(f"Network {network_id} cannot be in availability zone {pod.az_name}. {remedy}")
 
 
 def no_second_pod(network: Body, zone: str) -> ConflictError:

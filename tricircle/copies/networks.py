@@ -17,9 +17,10 @@ from tricircle.copies.bodies import Body, changed, mark, marked, member, revisio
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.network_refusals import check_zone, largest_mtu, no_second_pod, refusal, segment_taken
 from tricircle.copies.qos_policies import QosPolicies
-from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.reach import Reach, may_offer, remove, show
 from tricircle.copies.shares import Shares
 from tricircle.copies.visit import expected, visit
+from tricircle.copies.wires import check_wire
 from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
@@ -33,7 +34,9 @@ _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network"
 #: Network types that name a place outside of the pod, and so can be the same in several.
 _STRETCHED = ("vlan", "flat")
 _POLICY = "qos_policy_id"
-_FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
+#: A word that not every pod knows, and the extension of those that do.
+_DNS_DOMAIN, _DNS_EXTENSION = "dns_domain", "dns-integration"
+_FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled", _DNS_DOMAIN)
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
 
@@ -64,13 +67,16 @@ def difference(network: Body, pod: Pod, present: Body, policy_id: str | None = N
 
     :param policy_id: the pod's id of the network's QoS policy
     """
-    wanted = wanted_network(network, physical_networks(pod), policy_id)
-    return changed(wanted, present, (*_FOLLOWED, "description", _POLICY))
+    wanted = wanted_network(network, pod.physical_networks, policy_id)
+    found = changed(wanted, present, (*_FOLLOWED, "description", _POLICY))
+    if _DNS_DOMAIN not in present:
+        found.pop(_DNS_DOMAIN, None)
+    return found
 
 
 def has_key(network: Body, pod: Pod, present: Body) -> bool:
     """Whether something in the pod has the natural key of the network's copy."""
-    return not changed(wanted_network(network, physical_networks(pod)), present, (_TYPE, _PHYSNET, _SEGMENT))
+    return not changed(wanted_network(network, pod.physical_networks), present, (_TYPE, _PHYSNET, _SEGMENT))
 
 
 def is_stretched(network: Body) -> bool:
@@ -109,7 +115,7 @@ class Networks:
         :raises ConflictError: the network can live in other pods only, or the pod uses its segment for something else
         """
         network = await self._reach.central.network(network_id, deadline=deadline)
-        await self._check_place(pod, network)
+        await self._check_place(pod, network, deadline)
         if policy_id := text(network, _POLICY):
             await self._policies.check(pod, policy_id, deadline=deadline)
         await self._check_segment(pod, network, deadline)
@@ -134,7 +140,7 @@ class Networks:
 
     async def _realise(self, pod: Pod, network_id: str, deadline: Deadline) -> Routing:
         seen = await self._reach.central.network(network_id, deadline=deadline)
-        await self._check_place(pod, seen)
+        await self._check_place(pod, seen, deadline)
         wanted = Wanted(
             kind=Kind.NETWORK, central_id=network_id, pod=pod, project_id=ProjectId(text(seen, "project_id"))
         )
@@ -148,9 +154,8 @@ class Networks:
             network = await self._reach.central.network(network_id, deadline=deadline)
             client = self._reach.network(pod)
             await self._reach.owner.project(client, deadline)
-            body = wanted_network(network, physical_networks(pod), await self._policy(pod, network, deadline))
-            if body[_POLICY] is None:
-                del body[_POLICY]  # a word that not every pod knows
+            policy_id = await self._policy(pod, network, deadline)
+            body = known_to(pod, wanted_network(network, pod.physical_networks, policy_id))
             try:
                 answer = await client.post("/v2.0/networks", body={"network": body}, deadline=deadline)
             except UpstreamStatusError as error:
@@ -185,8 +190,9 @@ class Networks:
             return (await self._policies.ensure(pod, policy_id, deadline=deadline)).pod_resource_id
         return None
 
-    async def _check_place(self, pod: Pod, network: Body) -> None:
+    async def _check_place(self, pod: Pod, network: Body, deadline: Deadline) -> None:
         check_zone(pod, network)
+        await check_wire(self._reach, pod, network, deadline)
         if not is_stretched(network):
             zone = await self._reach.zone_elsewhere(Kind.NETWORK, text(network, "id"), pod)
             if zone is not None:
@@ -194,7 +200,7 @@ class Networks:
 
     async def _check_segment(self, pod: Pod, network: Body, deadline: Deadline) -> None:
         """Whether a network in the pod that is not a copy of this one has its segment."""
-        body = wanted_network(network, physical_networks(pod))
+        body = wanted_network(network, pod.physical_networks)
         segment = {field: text(body, field) for field in (_TYPE, _PHYSNET, _SEGMENT) if field in body}
         if not segment:
             return
@@ -247,7 +253,10 @@ class Networks:
         await self._reach.routings.forget(copy.id)
 
 
-def physical_networks(pod: Pod) -> Mapping[str, object]:
-    """What the pod calls the centre's physical networks; one that is missing has the same name."""
-    known = pod.facts.get("physical_networks")
-    return known if isinstance(known, Mapping) else {}
+def known_to(pod: Pod, body: dict[str, object]) -> dict[str, object]:
+    """The body without words that the pod may not know: they are sent when they say something."""
+    unsaid = {field for field in (_POLICY, _DNS_DOMAIN) if not body.get(field)}
+    if body.get(_DNS_DOMAIN) and not may_offer(pod, _DNS_EXTENSION):
+        LOG.warning("Pod %s knows no %s: network %s goes without", pod.name, _DNS_DOMAIN, body["description"])
+        unsaid.add(_DNS_DOMAIN)
+    return {field: value for field, value in body.items() if field not in unsaid}

@@ -10,6 +10,9 @@ wherever they are (``address_groups.py``). In a pod that knows no address groups
 and when those would be too many, the rule names the copy of the group there and knows the members *in this pod*:
 traffic from others is closed then, never open.
 
+Somebody else's group that the centre shares with a project is shared with it in the pod as well, as soon as a port of
+the project has it (``shares.py``): the pod's Nova looks for groups with the user's token.
+
 A copy is bound as soon as the empty group exists, and is *whole* (its routing has a revision) when its rules are there.
 Who fills it reads the centre once more afterwards: rules are written without a lease, and a change in between gets a
 job of its own.
@@ -19,7 +22,7 @@ from collections.abc import Collection, Mapping
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.address_groups import AddressGroups, Remote
-from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
+from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach, oldest_marked, show
 from tricircle.copies.security_group_rules import (
@@ -31,6 +34,7 @@ from tricircle.copies.security_group_rules import (
     twins,
     wanted_rules,
 )
+from tricircle.copies.shares import Shares
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
@@ -85,19 +89,30 @@ def shape_difference(group: Body, present: Body) -> dict[str, object]:
     return changed(shape, present, tuple(shape))
 
 
+def is_open_to(copy: Routing, project_id: str) -> bool:
+    """Whether a project may use the copy in its pod: it is the project's own, or shared with it."""
+    return copy.project_id == project_id or project_id in words(copy.details, "projects")
+
+
 class SecurityGroups:
     """Copies of security groups."""
 
     def __init__(self, reach: Reach, address_groups: AddressGroups) -> None:
         self._reach = reach
         self._address_groups = address_groups
+        self._shares = Shares(reach)
 
-    async def ensure(self, pod: Pod, group_id: str, deadline: Deadline) -> Routing:
-        """The routing of the whole copy. :raises NotFoundError: the group is gone at the centre"""
+    async def ensure(self, pod: Pod, group_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
+        """The routing of the whole copy, shared with ``project_id``, whose port is about to have it.
+
+        :raises NotFoundError: the group is gone at the centre
+        """
         routing = await self._bare(pod, group_id, deadline)
         if routing.revision is None:
             group = await self._reach.central.security_group(group_id, deadline=deadline)
             await self._fill(pod, routing, group, deadline)
+        if not is_open_to(routing, project_id):
+            await self._shares.lend(pod, routing, project_id, deadline)
         return routing
 
     async def agree(self, run: JobRun) -> None:
@@ -114,6 +129,7 @@ class SecurityGroups:
                 await self._remove(pod, copy, run.deadline)
             else:
                 await self._fill(pod, copy, group, run.deadline)
+                await self._shares.agree(pod, copy, group, run.deadline)
 
         async def find(pod: Pod, copy: Routing) -> Found | None:
             return await self._find(pod, copy.central_id, copy.project_id, run.deadline)

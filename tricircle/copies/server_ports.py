@@ -27,6 +27,7 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import ServiceClient, collect
+from tricircle.upstream.clocks import time_at
 
 _VERSION = "2.1"
 _TASK_STATE = "OS-EXT-STS:task_state"
@@ -210,7 +211,11 @@ class ServerPorts:
             return
         params = {"all_tenants": "1", "project_id": run.project_id, "status": "BUILD"}
         servers = await collect(client, "/v2.1/servers/detail", "servers", run.deadline, params)
-        if any(_awaits_ports(server, datetime.now(UTC)) for server in servers):
+        portless = [server for server in servers if not server.get("addresses")]
+        if not portless:
+            return
+        now = await time_at(client, run.deadline)
+        if any(_awaits_ports(server, now) for server in portless):
             raise RetryLaterError("A server is being built that may get the ports.", after_s=_CHANGING_S)
 
     async def _give(self, pod: Pod, copy: Routing, server_id: str, deadline: Deadline) -> None:
@@ -266,12 +271,15 @@ def _is_let_go_here(port: Body, pod: Pod) -> bool:
 
 
 def _awaits_ports(server: Body, now: datetime) -> bool:
-    """Whether a server that is being built may still get ports; one that hangs in that state holds nobody up."""
+    """Whether a server that is being built may still get ports; one that hangs in that state holds nobody up.
+
+    :param now: by the clock of the pod, which wrote when the server was made
+    """
     try:
         created_at = datetime.fromisoformat(text(server, "created"))
     except ValueError:
         return False
-    return not server.get("addresses") and now - created_at < _LONGEST_BUILD
+    return now - created_at < _LONGEST_BUILD
 
 
 def _moment(written: str, otherwise: datetime) -> datetime:

@@ -22,7 +22,8 @@ from tricircle.copies.pod_status import ACTIVE, CHANGED, DOWN, ERROR, PLUGGED, P
 from tricircle.copies.reach import Reach
 from tricircle.copies.trunked import PATH as TRUNKS
 from tricircle.errors import RetryLaterError, UpstreamStatusError
-from tricircle.jobs.worker import JobRun, Report
+from tricircle.jobs.reports import Report
+from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import STATUS, Kind, Routing

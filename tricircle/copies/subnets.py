@@ -9,20 +9,25 @@ pod's DHCP (or metadata) port. Addresses of servers are always given explicitly,
 IPv6: only ``dhcpv6-stateful`` and static subnets can be in several pods. With router advertisements two pods would
 answer on one VLAN, and addresses come from the MAC, so such a subnet has no slice and stays in one pod.
 
+A pod may give a network to several DHCP agents. How many is known only when it has (``dhcp_agents.py``): a slice begins
+with one address for them, and a job makes it as large as they need, where the subnet has room.
+
 Natural key: the CIDR within the network's copy.
 """
 
 import logging
 from collections.abc import Iterable
 
-from tricircle.context import Deadline, ProjectId
+from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.addresses import Addresses, Slice
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
+from tricircle.copies.dhcp_agents import may_be_several, serving
 from tricircle.copies.ensure import Found, Wanted, was_refused
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
+from tricircle.ledger.routings import Routings
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import NETWORK_ID, Kind, Routing
@@ -35,6 +40,8 @@ _FIXED = ("cidr", "ip_version", "ipv6_ra_mode", "ipv6_address_mode")
 _FOLLOWED = (*_COPIED, "gateway_ip", "allocation_pools", "description")
 _AUTOMATIC = ("slaac", "dhcpv6-stateless")
 _SOON_S = 0.5
+#: Seconds after which a pod has given a network with a new port to its DHCP agents.
+_CHOSEN_S = 10.0
 
 
 def is_automatic(subnet: Body) -> bool:
@@ -42,8 +49,11 @@ def is_automatic(subnet: Body) -> bool:
     return subnet.get("ipv6_address_mode") in _AUTOMATIC
 
 
-def addresses_needed(subnet: Body, *, is_home: bool) -> int:
-    """How many addresses the pod needs for itself: one for its DHCP, one for its gateway unless it has the tenant's.
+def addresses_needed(subnet: Body, *, is_home: bool, agents: int = 1) -> int:
+    """How many addresses the pod needs for itself: one for each DHCP agent, one for its gateway unless it has the
+    tenant's.
+
+    :param agents: how many serve the network; there is one at least, or the like of one
 
     >>> addresses_needed({"enable_dhcp": True, "gateway_ip": "10.0.0.1"}, is_home=False)
     2
@@ -51,7 +61,13 @@ def addresses_needed(subnet: Body, *, is_home: bool) -> int:
     if is_automatic(subnet):
         return 0
     needs_gateway = bool(subnet.get("gateway_ip")) and not is_home
-    return int(bool(subnet.get("enable_dhcp"))) + int(needs_gateway)
+    return (max(agents, 1) if subnet.get("enable_dhcp") else 0) + int(needs_gateway)
+
+
+def lacks_addresses(subnet: Body, piece: Slice, gateway_ip: str | None, agents: int) -> bool:
+    """Whether a pod's slice has fewer addresses than the DHCP agents that serve the network."""
+    free = len([address for address in piece.addresses if address != gateway_ip])
+    return bool(subnet.get("enable_dhcp")) and not is_automatic(subnet) and free < agents
 
 
 def gateway_of(subnet: Body, piece: Slice, *, is_home: bool, present: Body | None = None) -> str | None:
@@ -98,6 +114,16 @@ def home_of(copies: Iterable[Routing]) -> int | None:
     return min(claiming or [copy.id for copy in bound], default=None)
 
 
+async def living_elsewhere(routings: Routings, subnet_ids: Iterable[str], pod_id: PodId) -> set[str]:
+    """Those of the subnets that another pod has, and that can be in no second one."""
+    found = set()
+    for subnet_id in subnet_ids:
+        copies = await routings.copies_of(Kind.SUBNET, subnet_id)
+        if any(copy.details.get("is_automatic") and copy.pod_id != pod_id for copy in copies):
+            found.add(subnet_id)
+    return found
+
+
 class Subnets:
     """Copies of subnets."""
 
@@ -132,6 +158,7 @@ class Subnets:
             subnet = await self._reach.central.subnet(subnet_id, deadline=deadline)
             if is_automatic(subnet):
                 await self._refuse_second_pod(pod, subnet_id)
+                await self._refuse_second_network(pod, subnet)
                 continue
             is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, subnet_id)) is None
             count = addresses_needed(subnet, is_home=is_home)
@@ -190,6 +217,11 @@ class Subnets:
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         await self._reach.recheck_adopted(routing, JobType.SUBNET)
         await self._settle_home(routing)
+        if may_be_several(pod):
+            # By then the network has a port, and the pod has chosen.
+            await self._reach.queue.append(
+                JobType.SUBNET, subnet_id, routing.project_id, pod_id=pod.id, delay_s=_CHOSEN_S
+            )
         return routing
 
     async def _create(self, pod: Pod, subnet_id: str, network: Routing, deadline: Deadline) -> Found:
@@ -221,11 +253,13 @@ class Subnets:
     async def _refuse_second_pod(self, pod: Pod, subnet_id: str) -> None:
         zone = await self._reach.zone_elsewhere(Kind.SUBNET, subnet_id, pod)
         if zone is not None:
-            where = f": it is in {zone}" if zone else ""
-            raise ConflictError(
-                f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span availability "
-                f"zones{where}."
-            )
+            raise _cannot_span(subnet_id, zone)
+
+    async def _refuse_second_network(self, pod: Pod, subnet: Body) -> None:
+        """The subnet may be about to come to the pod that has the network: ports there have addresses of it already."""
+        zone = await self._reach.zone_elsewhere(Kind.NETWORK, text(subnet, "network_id"), pod)
+        if zone is not None:
+            raise _cannot_span(text(subnet, "id"), zone)
 
     async def _settle_home(self, routing: Routing) -> None:
         """When two pods claim the tenant's gateway, the one that claimed it later gets a job."""
@@ -267,14 +301,26 @@ class Subnets:
                 await self._reach.routings.update(copy.id, revision=revision(subnet))
             return
         is_home = home_of(await self._reach.routings.copies_of(Kind.SUBNET, copy.central_id)) == copy.id
-        count = addresses_needed(subnet, is_home=is_home)
-        piece = await self._addresses.hold(pod, subnet, count, deadline=deadline)
+        agents = await serving(self._reach, pod, text(present, "network_id"), deadline)
+        piece = await self._piece(pod, subnet, agents, is_home=is_home, deadline=deadline)
         gateway_ip = gateway_of(subnet, piece, is_home=is_home, present=present)
         if put := difference(subnet, piece, gateway_ip, present):
             await client.put(path, body={"subnet": put}, deadline=deadline)
         await self._reach.routings.update(
             copy.id, details=_details(subnet, piece, gateway_ip, is_home=is_home), revision=revision(subnet)
         )
+
+    async def _piece(self, pod: Pod, subnet: Body, agents: int, *, is_home: bool, deadline: Deadline) -> Slice:
+        """What the pod needs of a subnet; without what further DHCP agents need when the subnet is full."""
+        wanted = addresses_needed(subnet, is_home=is_home, agents=agents)
+        try:
+            return await self._addresses.hold(pod, subnet, wanted, deadline=deadline)
+        except ConflictError:
+            least = addresses_needed(subnet, is_home=is_home)
+            if least == wanted:
+                raise
+            LOG.warning("Subnet %s has no room for the %d DHCP agents of pod %s", text(subnet, "id"), agents, pod.name)
+            return await self._addresses.hold(pod, subnet, least, deadline=deadline)
 
     async def _remove(self, pod: Pod, copy: Routing, run: JobRun) -> None:
         client, path = self._reach.network(pod), f"/v2.0/subnets/{copy.pod_resource_id}"
@@ -303,6 +349,13 @@ class Subnets:
         except NotFoundError:
             return True
         return False
+
+
+def _cannot_span(subnet_id: str, zone: str) -> ConflictError:
+    where = f": it is in {zone}" if zone else ""
+    return ConflictError(
+        f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span availability zones{where}."
+    )
 
 
 def _refused(pod: Pod, subnet_id: str) -> ConflictError:

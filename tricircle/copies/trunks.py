@@ -19,7 +19,7 @@ from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, may_offer, show
 from tricircle.copies.statuses import awaited, look
 from tricircle.copies.trunked import PATH, remove_trunk
-from tricircle.copies.visit import expected, must_look, visit
+from tricircle.copies.visit import expected, hand_over, must_look, visit
 from tricircle.errors import ConflictError, NotFoundError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import EVERY_POD, JobType
@@ -141,6 +141,9 @@ class Trunks:
             return
         copy = await self._reach.routings.copy_in(Kind.PORT, text(parent, "id"), pod.id)
         if copy is not None and copy.is_bound:
+            if run.pod_id == EVERY_POD:
+                await hand_over(self._reach, run, pod.id)
+                return
             await self._ensure_trunk(pod, run.resource_id, copy, run.deadline)
             # Whatever was changed above: Neutron calls a trunk DOWN until its sub-ports are in it.
             await look(self._reach, pod, awaited(copy.central_id))

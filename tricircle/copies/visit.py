@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a job about one central object come to each pod that has a copy of it, one hand at a time?
 
-A job without a pod becomes one job for each pod as soon as there are several, or the only one is away, so that a pod
-that is down holds up nobody but itself, and has one job to do when it is back. Each visit holds the lease of the copy's
-routing. A row that nobody bound is an attempt: under way, then the job comes again; or dead, then the pod is asked what
-it left behind.
+A job without a pod asks no pod: it becomes one job for each pod that has a copy, also where that is a single one. Only
+jobs with a pod count as a pod's (``[worker] per_pod``), so a pod that hangs holds up nobody but itself, and one that is
+down has one job to do when it is back. Each visit holds the lease of the copy's routing. A row that nobody bound is an
+attempt: under way, then the job comes again; or dead, then the pod is asked what it left behind.
 """
 
 import os
 import socket
 from collections.abc import Awaitable, Callable
 
+from tricircle.context import PodId
 from tricircle.copies.ensure import Found
 from tricircle.copies.reach import Reach
-from tricircle.errors import RetryLaterError, UnavailableError
-from tricircle.jobs.worker import JobRun
+from tricircle.errors import RetryLaterError
+from tricircle.jobs.reports import Report
+from tricircle.jobs.worker import Body, JobRun
 from tricircle.ledger.leases import Lease
 from tricircle.model.job import EVERY_POD, JobKey
 from tricircle.model.pod import Pod, PodState
@@ -31,27 +33,31 @@ _DISABLED_S = 60.0
 
 
 async def visit(reach: Reach, run: JobRun, kind: Kind, *, work: Work, find: Find) -> None:
-    """Do ``work`` on every copy that the job is about, or file a job for each pod.
+    """Do ``work`` on the copy in the pod that the job is about, or file a job for each pod.
 
     :param work: makes one bound copy agree, or removes it; may forget the routing
     :param find: what a dead attempt left in the pod, or None; checked as for adoption
     :raises RetryLaterError: somebody else works on the copy
     """
-    copies = [
-        copy for copy in await reach.routings.copies_of(kind, run.resource_id) if run.pod_id in (EVERY_POD, copy.pod_id)
-    ]
-    if len(copies) > 1:
-        for copy in copies:
-            await _hand_over(reach, run, copy)
-        return
+    copies = await reach.routings.copies_of(kind, run.resource_id)
     for copy in copies:
-        try:
+        if run.pod_id == EVERY_POD:
+            await hand_over(reach, run, copy.pod_id)
+        elif run.pod_id == copy.pod_id:
             await _visit_one(reach, run, copy, work, find)
-        except (RetryLaterError, UnavailableError):
-            if run.pod_id != EVERY_POD:
-                raise
-            # The pod's own job is one, however many changes there are until it answers again.
-            await _hand_over(reach, run, copy)
+
+
+def by_pod(reach: Reach, kind: Kind, body: Body) -> Body:
+    """The same body for jobs that have a pod; others become jobs of pods before anybody is asked anything."""
+
+    async def handed_over(run: JobRun) -> Report | None:
+        if run.pod_id != EVERY_POD:
+            return await body(run)
+        for copy in await reach.routings.copies_of(kind, run.resource_id):
+            await hand_over(reach, run, copy.pod_id)
+        return None
+
+    return handed_over
 
 
 def expected(run: JobRun) -> int | None:
@@ -64,9 +70,9 @@ def must_look(run: JobRun) -> bool:
     return bool(run.payload.get("missing") or run.payload.get("differs"))
 
 
-async def _hand_over(reach: Reach, run: JobRun, copy: Routing) -> None:
-    """Let a job of the copy's pod do it."""
-    key = JobKey(type=run.type, resource_id=run.resource_id, pod_id=copy.pod_id)
+async def hand_over(reach: Reach, run: JobRun, pod_id: PodId) -> None:
+    """Let a job of the pod do it: it is one, however many changes there are until a pod that is away answers again."""
+    key = JobKey(type=run.type, resource_id=run.resource_id, pod_id=pod_id)
     await reach.queue.append_once(key, run.project_id, revision=run.revision, payload=run.payload)
 
 

@@ -10,7 +10,8 @@ pod is asked.
 
 from collections.abc import Iterator, Mapping
 
-from tricircle.context import Deadline, ProjectId
+from tricircle.context import Deadline, ProjectId, RequestContext
+from tricircle.copies import default_types
 from tricircle.copies.bodies import mark, member, text
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach
@@ -52,14 +53,15 @@ def names_in_pod(central: str) -> Iterator[str]:
         yield PREFIX + central
 
 
-def difference(central: Mapping[str, object], copy: Routing, present: Mapping[str, object]) -> list[str]:
+def difference(pod: Pod, central: Mapping[str, object], copy: Routing, present: Mapping[str, object]) -> list[str]:
     """In what a type of a pod is not our copy of the central one, as far as lists show it."""
     if not _is_ours(copy):
         return []  # the pod's own: looked at when the original changes
     found = [] if central_name(str(present.get("name"))) == central["name"] else ["name"]
     if present.get("description") != mark(str(central["id"])):
         found.append("description")
-    if specs_of(present, "extra_specs") != specs_of(central, "extra_specs"):
+    wanted = Content(name=str(central["name"]), specs=specs_of(central, "extra_specs")).at(pod)
+    if specs_of(present, "extra_specs") != wanted.specs:
         found.append("extra_specs")
     return found
 
@@ -82,6 +84,7 @@ class VolumeTypes:
         content = await read(self._central(), type_id, deadline)
         if content is None:
             raise NotFoundError(f"Volume type {type_id} could not be found.")
+        content = content.at(pod)
         for _ in range(_ATTEMPTS):
             routing = await self._bound(pod, type_id, content, deadline)
             if routing.revision == content.digest:
@@ -91,6 +94,35 @@ class VolumeTypes:
                 return name
         raise UnavailableError(f"Volume type {content.name} is being changed. Try again later.")
 
+    async def ensure_default(
+        self, pod: Pod, context: RequestContext, volume_type: Mapping[str, object], deadline: Deadline
+    ) -> None:
+        """Volumes of the caller's project for which the pod is told no type get this one there. Raises as ``ensure``.
+
+        :param volume_type: the project's default at the centre
+        :raises ConflictError: the pod is too old for it
+        """
+        target = self._reach.registry.target(pod, Service.BLOCK_STORAGE)
+        name = await self.ensure(pod, volume_type, deadline)
+        if await default_types.current(self._reach.clients.as_user(context, target), deadline) == name:
+            return
+        default_types.check_able(pod, central_name(name))
+        client = self._reach.clients.as_service(target, default_types.VERSION)
+        try:
+            await default_types.point(client, context.project_id, name, deadline)
+        except UpstreamStatusError as error:
+            if error.status not in (400, 404) or not await self._is_gone(pod, str(volume_type["id"]), deadline):
+                raise
+            name = await self.ensure(pod, volume_type, deadline)
+            await default_types.point(client, context.project_id, name, deadline)
+
+    async def _is_gone(self, pod: Pod, type_id: str, deadline: Deadline) -> bool:
+        """Whether somebody deleted the copy in the pod; it is forgotten then."""
+        copy = await self._reach.routings.copy_in(Kind.VOLUME_TYPE, type_id, pod.id)
+        if copy is None or await read(self._client(pod), str(copy.pod_resource_id), deadline) is not None:
+            return copy is None
+        return await self._reach.routings.forget(copy.id)
+
     async def agree(self, run: JobRun) -> None:
         """Job body: copies follow a changed type, and go with a deleted one."""
         content = await read(self._central(), run.resource_id, run.deadline)
@@ -98,8 +130,8 @@ class VolumeTypes:
         async def work(pod: Pod, copy: Routing) -> None:
             if content is None:
                 await self._remove(pod, copy, run.deadline)
-            elif copy.revision != content.digest or must_look(run):
-                await self._follow_or_forget(pod, copy, content, run.deadline)
+            elif copy.revision != content.at(pod).digest or must_look(run):
+                await self._follow_or_forget(pod, copy, content.at(pod), run.deadline)
 
         async def find(pod: Pod, _copy: Routing) -> Found | None:
             for present in await _all(self._client(pod), run.deadline):
@@ -149,9 +181,17 @@ class VolumeTypes:
 
     async def _remove(self, pod: Pod, copy: Routing, deadline: Deadline) -> None:
         if _is_ours(copy):
-            # 400: volumes of it still exist in the pod; the type goes on living there without a routing.
-            path = f"/v3/types/{segment(copy.pod_resource_id)}"
-            await self._client(pod).delete(path, deadline=deadline, ok=(400, 404))
+            client, path = self._client(pod), f"/v3/types/{segment(copy.pod_resource_id)}"
+            try:
+                await client.delete(path, deadline=deadline, ok=(404,))
+            except UpstreamStatusError as error:
+                if error.status != 400:
+                    raise
+                # Projects have it as their default in the pod, and it has been none at the centre since.
+                newer = self._reach.clients.as_service(client.target, default_types.VERSION)
+                await default_types.release(newer, str(copy.pod_resource_id), deadline)
+                # 400: volumes of it still exist in the pod; the type goes on living there without a routing.
+                await client.delete(path, deadline=deadline, ok=(400, 404))
         await self._reach.routings.forget(copy.id)
 
     def _central(self) -> ServiceClient:

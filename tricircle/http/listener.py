@@ -22,7 +22,7 @@ from tricircle.http.dialects import Dialect
 from tricircle.http.faults import answer_to, fault_of
 from tricircle.http.message import Answer
 from tricircle.observe import logs, metrics
-from tricircle.upstream.pool import LINK_HOST
+from tricircle.upstream.head import LINK_HOST
 
 LOG = log.getLogger(__name__)
 

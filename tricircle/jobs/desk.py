@@ -16,6 +16,7 @@ from tricircle.store.engine import Connection, Engine, transact, transaction
 from tricircle.store.job_history import JobHistory
 from tricircle.store.job_views import JobViews
 from tricircle.store.jobs import JobRows
+from tricircle.store.quarantine import QuarantineRows
 
 #: Ids are BIGINT in the tables; a greater number is the id of nothing.
 _GREATEST_ID = 2**63 - 1
@@ -59,13 +60,14 @@ class Desk:
         """
 
         async def work(connection: Connection) -> JobView:
-            before = await JobViews.live(connection, job_id)
-            if before is not None and before.status is JobStatus.RUNNING:
-                raise ConflictError(f"Job {job_id} is running. Wait for its end.")
+            # Looked at first, since who claims it now may hold the row for a moment; and again when we have it: what
+            # was claimed in between is settled by that run, whatever we write. (A run that began in the very moment in
+            # which we got the row does not settle it. Then it is still here when that ends.)
+            _check_rests(await JobViews.live(connection, job_id))
             view = await JobViews.live(connection, job_id, is_locked=True)
             if view is None:
                 raise await _gone(connection, job_id, "It cannot run again; file a new one.")
-            # A run of its key that has begun since steps over a row that is locked, so this one is not settled by it.
+            _check_rests(view)
             if view.status is JobStatus.WAITING and view.error is None:
                 # Some are filed in advance for what may go wrong, and would do harm if they came too early.
                 raise ConflictError(f"Job {job_id} waits for its first run, which comes by itself when it is due.")
@@ -79,7 +81,7 @@ class Desk:
         """Remove a job: from the queue, with a line in history that says so, or its lines from history.
 
         :raises NotFoundError: there is none
-        :raises ConflictError: it runs, or was settled together with another one
+        :raises ConflictError: it runs, was settled together with another one, or keeps addresses in quarantine
         """
 
         async def work(connection: Connection) -> None:
@@ -87,10 +89,16 @@ class Desk:
             if view is None:
                 await _forget(connection, job_id)
                 return
-            if view.status is JobStatus.RUNNING:
-                raise ConflictError(f"Job {job_id} is running. Wait for its end.")
+            _check_rests(view)
             if view.type not in list(JobType):
                 raise ConflictError(f"Job {job_id} is of a type that only a newer release knows: {view.type}.")
+            if view.type == JobType.ADDRESS_GROUP and await QuarantineRows.rests_on(
+                connection, view.resource_id, view.pod_id
+            ):
+                raise ConflictError(
+                    f"Job {job_id} keeps back addresses that servers in a pod may still let in. It ends when the pod "
+                    "has let go of them, or is removed."
+                )
             await JobRows.delete(connection, [job_id])
             await JobHistory.write(connection, _deleted(view))
 
@@ -100,6 +108,12 @@ class Desk:
         """The queue in numbers, by type."""
         async with transaction(self._engine) as connection:
             return await JobViews.depths(connection)
+
+
+def _check_rests(view: JobView | None) -> None:
+    """:raises ConflictError: it runs"""
+    if view is not None and view.status is JobStatus.RUNNING:
+        raise ConflictError(f"Job {view.id} is running. Wait for its end.")
 
 
 async def _look(connection: Connection, job_id: int) -> JobView | None:

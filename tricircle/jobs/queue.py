@@ -9,13 +9,15 @@ written.
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tricircle.context import PodId, ProjectId
 from tricircle.errors import DatabaseCollisionError, LeaseLostError
+from tricircle.jobs.claim import Claim
 from tricircle.model.job import EVERY_POD, Ended, Job, JobKey, JobStatus, JobType
 from tricircle.store.engine import Connection, Engine, transact, transaction
 from tricircle.store.job_history import JobHistory
+from tricircle.store.job_keys import JobKeys
 from tricircle.store.jobs import JobRows
 
 #: Rows that a claim looks at for each key that it may take: some fold into one key, some are taken by others meanwhile.
@@ -26,54 +28,6 @@ _PURGE_ROWS = 1000
 #: How long the history is kept.
 KEEP_S = 7 * 86_400.0
 _ABANDONED = "The worker that ran this did not give it back."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A key that is ours to run, and the rows that the run settles.
-
-    :ivar jobs: oldest id first, never empty; with rows that had used up their attempts before
-    :ivar waited_s: how long the oldest of the rows that were due has waited
-    """
-
-    key: JobKey
-    jobs: tuple[Job, ...]
-    token: str
-    lease_s: float
-    waited_s: float
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The rows that the run settles, and no others."""
-        return tuple(job.id for job in self.jobs)
-
-    @property
-    def attempts(self) -> int:
-        """Failed attempts so far; rows that had used theirs up and only come along do not count."""
-        return max((job.attempts for job in self.jobs if job.failed_at is None), default=0)
-
-    @property
-    def last_error(self) -> str | None:
-        """Why the newest row that has failed did."""
-        return next((job.last_error for job in reversed(self.jobs) if job.last_error), None)
-
-    @property
-    def revision(self) -> int | None:
-        """The newest revision that any row speaks of."""
-        return max((job.revision for job in self.jobs if job.revision is not None), default=None)
-
-    @property
-    def payload(self) -> dict[str, object]:
-        """What the rows carry; of one name the newest row's value."""
-        merged: dict[str, object] = {}
-        for job in self.jobs:
-            merged.update(job.payload)
-        return merged
-
-    @property
-    def project_id(self) -> ProjectId:
-        """The project that the newest row names."""
-        return next((job.project_id for job in reversed(self.jobs) if job.project_id), ProjectId(""))
 
 
 class Queue:
@@ -161,7 +115,7 @@ class Queue:
     async def renew(self, claim: Claim) -> None:
         """Begin the lease's time anew. :raises LeaseLostError: somebody else runs the key now."""
         is_ours = await transact(
-            self._engine, lambda c: JobRows.renew_key(c, claim.key, claim.token, lease_s=claim.lease_s)
+            self._engine, lambda c: JobKeys.renew(c, claim.key, claim.token, lease_s=claim.lease_s)
         )
         if not is_ours:
             raise _lost(claim)
@@ -210,7 +164,7 @@ class Queue:
 
     async def release(self, claim: Claim) -> None:
         """The run was not carried out: its rows are as they were. Fine when the key was lost."""
-        await transact(self._engine, lambda c: JobRows.give_key_back(c, claim.key, claim.token))
+        await transact(self._engine, lambda c: JobKeys.give_back(c, claim.key, claim.token))
 
     async def stopped(self, limit: int = 1000) -> list[Job]:
         """Rows whose attempts are used up, oldest first."""
@@ -272,13 +226,13 @@ def _with_room(due: Sequence[JobKey], load: dict[PodId, int], per_pod: int | Non
 
 async def _take(connection: Connection, key: JobKey, owner: str, lease_s: float) -> Claim | None:
     token = secrets.token_hex(16)
-    lease = await JobRows.take_key(connection, key, owner=owner, token=token, lease_s=lease_s)
+    lease = await JobKeys.take(connection, key, owner=owner, token=token, lease_s=lease_s)
     if lease is None:
         return None
     jobs, waited_s = await JobRows.rows_of(connection, key)
     if not jobs:
         # Somebody settled them between our look and our taking.
-        await JobRows.give_key_back(connection, key, token)
+        await JobKeys.give_back(connection, key, token)
         return None
     if lease.was_abandoned:
         # A run that takes its worker down with it must not go round for ever.
@@ -289,7 +243,7 @@ async def _take(connection: Connection, key: JobKey, owner: str, lease_s: float)
 
 async def _give_back(connection: Connection, claim: Claim) -> None:
     """Last in its transaction: rows first and key then, the order in which a claim locks them."""
-    if not await JobRows.give_key_back(connection, claim.key, claim.token):
+    if not await JobKeys.give_back(connection, claim.key, claim.token):
         raise _lost(claim)
 
 

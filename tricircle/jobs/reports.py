@@ -13,9 +13,11 @@ REPORT_LENGTH = 16_000
 #: Names of facts that were left out, at most.
 _NAMES = 50
 LEFT_OUT = "left_out"
+#: Facts about what a run did, for history: names and what JSON can say.
+Report = Mapping[str, object]
 
 
-def bounded(report: Mapping[str, object], *, length: int = REPORT_LENGTH) -> dict[str, object]:
+def bounded(report: Report, *, length: int = REPORT_LENGTH) -> dict[str, object]:
     """The report as plain JSON of about ``length`` characters at most; what JSON has no word for becomes a string.
 
     :raises ValueError: it contains itself

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who carries jobs out, how many at once, and what becomes of a run that fails, hangs or is interrupted?
+"""Who carries jobs out, how many at once, and how does a worker begin and end?
 
-A run may be cut short in three ways: its deadline passes, its key is lost (or may be lost, because the database does
-not answer), or the worker is stopping and the grace is over. In all of them the body is cancelled where it waits, and
-nothing of the key is written unless it is still ours.
+What becomes of one run: ``runs.py``.
 """
 
 import asyncio
@@ -15,26 +13,28 @@ import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from time import monotonic
 from uuid import uuid4
 
 from tricircle.conf.settings import WorkerSettings
 from tricircle.context import Deadline, PodId, ProjectId
-from tricircle.errors import LeaseLostError, TricircleError, UnavailableError
-from tricircle.jobs.queue import Claim, Queue
-from tricircle.jobs.reports import bounded
-from tricircle.jobs.retry import RetryRules, decide
+from tricircle.errors import UnavailableError
+from tricircle.jobs.claim import Claim
+from tricircle.jobs.queue import Queue
+from tricircle.jobs.reports import Report, bounded
+from tricircle.jobs.retry import RetryRules
+from tricircle.jobs.runs import Cut, Running, Runs, words
 from tricircle.model.job import JobKey, JobType
-from tricircle.observe import logs, metrics
+from tricircle.observe import logs
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks for work while the database does not answer, at least.
 _OUTAGE_POLL_S = 2.0
-#: Seconds between two tries to write an outcome, or to renew a lease, while the database does not answer.
-_WRITE_AGAIN_S = 0.5
+#: Seconds behind its deadline after which a body is cancelled: a call that nobody answers ends at the deadline, and
+#: says so. Cancelled together with its body it would look like a body that hangs, and like a client that left.
+_OVERTIME_S = 2.0
 #: Seconds without a look for work after which a worker is sick. An attempt may take as long as a transaction.
 _STALLED_S = 60.0
 
@@ -46,7 +46,7 @@ class JobRun:
     :ivar pod_id: ``EVERY_POD`` when no single pod is meant
     :ivar revision: the newest that any request spoke of; older reads are to be retried, not believed
     :ivar payload: of all requests together, the newest request's value for each name
-    :ivar deadline: the body is cancelled then; calls to others should not wait longer
+    :ivar deadline: calls to others wait no longer; a body that has not ended soon after it is cancelled
     """
 
     type: JobType
@@ -58,38 +58,11 @@ class JobRun:
     deadline: Deadline
 
 
-#: Facts about what a run did, for history: names and what JSON can say. Kept within limits, see ``jobs/reports.py``.
-Report = Mapping[str, object]
 #: Returns when the pod agrees, with a report if there is something to say; raises ``RetryLaterError`` to be called
 #: again without fault, anything else if it failed.
 Body = Callable[[JobRun], Awaitable[Report | None]]
 #: Something to be done now and then that may fail.
 Chore = Callable[[], Awaitable[object]]
-
-
-class _Cut(StrEnum):
-    """Why a body was cancelled before its deadline."""
-
-    LOST = "lost"  # somebody else has the key, or may have it
-    STOPPING = "stopping"  # the grace of a stopping worker is over
-
-
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    """One key that is being run. ``valid_until`` is when the lease may be over, by our clock, on the safe side."""
-
-    claim: Claim
-    valid_until: float
-    started: float = field(default_factory=monotonic)
-    cut: _Cut | None = None
-    report: Report | None = None
-    scope: asyncio.Timeout | None = None
-
-    def cut_short(self, why: _Cut) -> None:
-        """Cancel the body, unless it has ended or is being cancelled already."""
-        if self.cut is None and self.scope is not None and not self.scope.expired():
-            self.cut = why
-            self.scope.reschedule(asyncio.get_running_loop().time())
 
 
 class Worker:
@@ -119,12 +92,13 @@ class Worker:
         self._rules = RetryRules(
             first_s=settings.retry_s, most_s=settings.retry_max_s, max_attempts=settings.max_attempts
         )
+        self._runs = Runs(queue, self._rules)
         self._owner = owner or f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(3)}"
         self._chores = (queue.purge, *chores)
         self._tidy_s = tidy_s
         self._stalled_s = stalled_s
         self._deadlines = dict(deadlines or {})
-        self._running: dict[JobKey, _Running] = {}
+        self._running: dict[JobKey, Running] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
         self._is_outage = False
@@ -172,7 +146,7 @@ class Worker:
         asked = monotonic()
         claims = await self._claim(free) if free > 0 else []
         for claim in claims:
-            running = _Running(claim=claim, valid_until=asked + claim.lease_s)
+            running = Running(claim=claim, valid_until=asked + claim.lease_s)
             self._running[claim.key] = running
             group.create_task(self._carry_out(running))
         if not claims:
@@ -194,6 +168,10 @@ class Worker:
                 LOG.warning("no jobs can be claimed for now: %s", error.message)
             self._is_outage = True
             return []
+        except Exception:  # whatever the database or its driver came up with, jobs of others still wait for us
+            LOG.exception("no jobs can be claimed for now")
+            self._is_outage = True
+            return []
         if self._is_outage:
             LOG.info("jobs can be claimed again")
         self._is_outage = False
@@ -212,26 +190,26 @@ class Worker:
             self._wake.clear()
             await self._wait(left)
         for running in self._running.values():
-            LOG.warning("%s is interrupted: the worker stops", _words(running.claim))
-            running.cut_short(_Cut.STOPPING)
+            LOG.warning("%s is interrupted: the worker stops", words(running.claim))
+            running.cut_short(Cut.STOPPING)
 
-    async def _carry_out(self, running: _Running) -> None:
+    async def _carry_out(self, running: Running) -> None:
         """One run from claim to outcome. The border: no failure of one job reaches another."""
         # Each run is a task of its own, so what is begun here ends with it.
         logs.begin(f"req-{uuid4()}")
         try:
             async with asyncio.TaskGroup() as group:
-                renewal = group.create_task(self._keep(running))
+                renewal = group.create_task(self._runs.keep(running))
                 error = await self._run_body(running)
-                await self._settle(running, error)
+                await self._runs.settle(running, error)
                 renewal.cancel()
         except Exception:  # whatever it was, the lease runs out and somebody tries again
-            LOG.exception("%s: its outcome could not be written", _words(running.claim))
+            LOG.exception("%s: its outcome could not be written", words(running.claim))
         finally:
             self._running.pop(running.claim.key, None)
             self._wake.set()
 
-    async def _run_body(self, running: _Running) -> BaseException | None:
+    async def _run_body(self, running: Running) -> BaseException | None:
         """Run the body within its deadline. None: it succeeded; otherwise why not."""
         claim = running.claim
         limit_s = self._deadlines.get(claim.key.type, self._settings.job_deadline_s)
@@ -247,7 +225,7 @@ class Worker:
             deadline=Deadline.after(limit_s),
         )
         try:
-            async with asyncio.timeout(limit_s) as running.scope:
+            async with asyncio.timeout(limit_s + _OVERTIME_S) as running.scope:
                 said = await self._bodies[claim.key.type](run)
             running.report = bounded(said) if said else None
         except TimeoutError as error:
@@ -261,77 +239,6 @@ class Worker:
             running.scope = None
         return None
 
-    async def _keep(self, running: _Running) -> None:
-        """Renew the lease until cancelled; when it is lost, or may be, cut the body short."""
-        claim = running.claim
-        pause = claim.lease_s / 3
-        while True:
-            await asyncio.sleep(max(0.0, min(pause, running.valid_until - monotonic())))
-            asked = monotonic()
-            try:
-                async with asyncio.timeout(max(0.0, running.valid_until - asked)):
-                    await self._queue.renew(claim)
-            except LeaseLostError:
-                running.cut_short(_Cut.LOST)
-                return
-            except (UnavailableError, TimeoutError):
-                pause = _WRITE_AGAIN_S
-                if monotonic() >= running.valid_until:
-                    running.cut_short(_Cut.LOST)
-                    return
-            else:
-                running.valid_until = asked + claim.lease_s
-                pause = claim.lease_s / 3
-
-    async def _settle(self, running: _Running, error: BaseException | None) -> None:
-        """Write the outcome, again and again while the database does not answer and the key is still ours."""
-        claim, ran_s = running.claim, monotonic() - running.started
-        if running.cut is _Cut.LOST:
-            LOG.warning("%s was cut short: its key is lost", _words(claim))
-            metrics.job_ended(claim.key.type, "lost", ran_s)
-            return
-        outcome, write = self._outcome(running, error, ran_s)
-        metrics.job_ended(claim.key.type, outcome, ran_s)
-        while True:
-            try:
-                await write()
-            except LeaseLostError:
-                LOG.warning("%s: its key was lost before the outcome was written", _words(claim))
-                return
-            except UnavailableError:
-                if monotonic() + _WRITE_AGAIN_S >= running.valid_until:
-                    raise
-                await asyncio.sleep(_WRITE_AGAIN_S)
-            else:
-                return
-
-    def _outcome(
-        self, running: _Running, error: BaseException | None, ran_s: float
-    ) -> tuple[str, Callable[[], Awaitable[None]]]:
-        """What to call the run's end, and how to write it down."""
-        claim = running.claim
-        if running.cut is _Cut.STOPPING:
-            return "interrupted", lambda: self._queue.release(claim)
-        if error is None:
-            LOG.info("%s: done in %.3f s", _words(claim), ran_s)
-            return "done", lambda: self._queue.finish(claim, ran_s=ran_s, report=running.report)
-        text = f"{type(error).__name__}: {error}"
-        waited_s = claim.waited_s + ran_s
-        again = decide(error, attempts=claim.attempts, waited_s=waited_s, rules=self._rules, chance=random.random())
-        # The trace helps with defects of ours only; refusals of others say all in one line.
-        trace = None if isinstance(error, TricircleError | TimeoutError) else error
-        if again is None:
-            LOG.error("%s: given up after %d attempts: %s", _words(claim), claim.attempts + 1, text, exc_info=trace)
-            return "stopped", lambda: self._queue.fail(claim, text, ran_s=ran_s)
-        if again.is_failure:
-            LOG.warning("%s: failed, again in %.1f s: %s", _words(claim), again.delay_s, text, exc_info=trace)
-        else:
-            LOG.info("%s: not now, again in %.1f s: %s", _words(claim), again.delay_s, text)
-        return (
-            "failed" if again.is_failure else "later",
-            lambda: self._queue.retry(claim, text, again.delay_s, is_failure=again.is_failure),
-        )
-
     async def _tidy(self) -> None:
         """Do the chores for ever; one that fails is done next time."""
         while True:
@@ -343,9 +250,3 @@ class Worker:
                     LOG.warning("tidying is not possible now: %s", error.message)
                 except Exception:
                     LOG.exception("tidying failed")
-
-
-def _words(claim: Claim) -> str:
-    """A claim as operators read it in a log line."""
-    where = f" in pod {claim.key.pod_id}" if claim.key.pod_id else ""
-    return f"job {claim.key.type.value} {claim.key.resource_id}{where} ({len(claim.jobs)} requests)"

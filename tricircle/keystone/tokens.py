@@ -147,6 +147,7 @@ class Validator:
             system_scope=identity.system_scope,
             roles=identity.roles,
             has_access_rules=identity.has_access_rules,
+            expires_at=identity.expires_at,
             deadline=deadline,
         )
 

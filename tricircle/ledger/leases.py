@@ -14,6 +14,7 @@ from tricircle.context import PodId, ProjectId
 from tricircle.errors import DatabaseCollisionError, DuplicateRowError, LeaseLostError
 from tricircle.model.routing import Kind, Routing
 from tricircle.store.engine import Connection, Engine, transact, transaction
+from tricircle.store.routing_leases import RoutingLeases
 from tricircle.store.routings import RoutingRows
 
 #: How often a race for a row is looked at again before it counts as held.
@@ -87,7 +88,7 @@ class Leases:
         name = f"{owner[:_OWNER_LENGTH]}/{secrets.token_hex(6)}"
         is_taken = await transact(
             self._engine,
-            lambda connection: RoutingRows.seize(connection, routing.id, name, ttl_s=ttl_s, is_bound=True),
+            lambda connection: RoutingLeases.seize(connection, routing.id, name, ttl_s=ttl_s, is_bound=True),
         )
         if not is_taken:
             return None
@@ -119,7 +120,7 @@ class Leases:
         """
 
         async def work(connection: Connection) -> Routing | None:
-            is_ours = await RoutingRows.bind(
+            is_ours = await RoutingLeases.bind(
                 connection, lease.routing_id, lease.owner, pod_resource_id, details=details, revision=revision
             )
             routing = await RoutingRows.get(connection, lease.routing_id)
@@ -135,23 +136,25 @@ class Leases:
         """Begin the lease's time anew. :raises LeaseLostError: the row is somebody else's now, or gone."""
         is_ours = await transact(
             self._engine,
-            lambda connection: RoutingRows.renew(connection, lease.routing_id, lease.owner, ttl_s=lease.ttl_s),
+            lambda connection: RoutingLeases.renew(connection, lease.routing_id, lease.owner, ttl_s=lease.ttl_s),
         )
         if not is_ours:
             raise _lost(lease)
 
     async def release(self, lease: Lease) -> None:
         """End the lease; the row stays as it is, so the next one looks in the pod first. Fine when it was lost."""
-        await transact(self._engine, lambda connection: RoutingRows.release(connection, lease.routing_id, lease.owner))
+        await transact(
+            self._engine, lambda connection: RoutingLeases.release(connection, lease.routing_id, lease.owner)
+        )
 
     async def drop(self, lease: Lease) -> None:
         """End the lease and remove the row: in the pod there is certainly nothing. Fine when it was lost."""
-        await transact(self._engine, lambda connection: RoutingRows.drop(connection, lease.routing_id, lease.owner))
+        await transact(self._engine, lambda connection: RoutingLeases.drop(connection, lease.routing_id, lease.owner))
 
 
 async def _take(connection: Connection, wanted: Lease) -> tuple[Lease | Routing | None, bool]:
     """One look and at most one write: what came of it, and whether that is final."""
-    found = await RoutingRows.with_lease(connection, wanted.kind, wanted.central_id, wanted.pod_id)
+    found = await RoutingLeases.with_lease(connection, wanted.kind, wanted.central_id, wanted.pod_id)
     if found is None:
         fresh = Routing(
             id=0,
@@ -161,14 +164,14 @@ async def _take(connection: Connection, wanted: Lease) -> tuple[Lease | Routing 
             project_id=wanted.project_id,
             owner=wanted.owner,
         )
-        routing_id = await RoutingRows.insert_leased(connection, fresh, ttl_s=wanted.ttl_s)
+        routing_id = await RoutingLeases.insert_leased(connection, fresh, ttl_s=wanted.ttl_s)
         return replace(wanted, routing_id=routing_id), True
     routing, is_held = found
     if routing.is_bound:
         return routing, True
     if is_held:
         return None, True
-    if await RoutingRows.seize(connection, routing.id, wanted.owner, ttl_s=wanted.ttl_s, is_bound=False):
+    if await RoutingLeases.seize(connection, routing.id, wanted.owner, ttl_s=wanted.ttl_s, is_bound=False):
         return replace(wanted, routing_id=routing.id, is_new=False), True
     return None, False
 

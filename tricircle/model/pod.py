@@ -32,6 +32,12 @@ CATALOG_TYPES: Mapping[Service, tuple[str, ...]] = {
 }
 
 
+#: Facts about physical networks: the pod's names of the centre's, and those that its agents are wired to.
+PHYSICAL_NETWORKS, WIRES = "physical_networks", "wires"
+#: The fact how many DHCP agents there are.
+DHCP_AGENTS = "dhcp_agents"
+
+
 class PodState(StrEnum):
     """What the operator wants of a pod."""
 
@@ -64,9 +70,9 @@ class Pod:
     :ivar az_name: the AZ that tenants see
     :ivar pod_az_name: AZ to pass to the pod when it must be given one; empty = pass none
     :ivar dc_name: free text of the operator
-    :ivar facts: what was found out: ``network_extensions`` (list of aliases), ``physical_networks`` (map central ->
-    pod),
-        ``aggregate_id`` (of ``ag_<name>`` at the central compute service)
+    :ivar facts: what was found out: ``network_extensions`` (list of aliases), ``wires`` (the pod's physical networks,
+        where its agents tell), ``dhcp_agents`` (how many), ``aggregate_id`` (of ``ag_<name>`` at the central compute
+        service); and what the operator said: ``physical_networks`` (see the property)
     """
 
     id: PodId
@@ -84,3 +90,15 @@ class Pod:
     def is_central(self) -> bool:
         """Whether this row stands for the central region (the original's "top pod")."""
         return not self.az_name
+
+    @property
+    def physical_networks(self) -> Mapping[str, str]:
+        """What the pod calls the centre's physical networks, where it does so otherwise than the centre.
+
+        >>> facts = {"physical_networks": {"wan": "physnet7", "far": "far"}}
+        >>> Pod(id=PodId("1"), name="Pod1", az_name="az1", facts=facts).physical_networks
+        {'wan': 'physnet7'}
+        """
+        known = self.facts.get(PHYSICAL_NETWORKS)
+        pairs = known.items() if isinstance(known, Mapping) else ()
+        return {str(central): str(own) for central, own in pairs if central != own}

@@ -24,6 +24,7 @@ _PATH = "/v2.1/os-aggregates"
 _PREFIX = "ag_"
 #: Keys of ours in an aggregate's metadata. The central Nova schedules nothing, so nobody else reads them.
 _ID, _POD_AZ, _DC, _STATE = "tricircle_pod_id", "tricircle_pod_az_name", "tricircle_dc_name", "tricircle_state"
+_PHYSNETS = "tricircle_physical_networks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +35,18 @@ class Identity:
     pod_az_name: str = ""
     dc_name: str = ""
     state: PodState = PodState.ENABLED
+    physical_networks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pod: Pod) -> "Identity":
         """That of a pod."""
-        return cls(id=pod.id, pod_az_name=pod.pod_az_name, dc_name=pod.dc_name, state=pod.state)
+        return cls(
+            id=pod.id,
+            pod_az_name=pod.pod_az_name,
+            dc_name=pod.dc_name,
+            state=pod.state,
+            physical_networks=pod.physical_networks,
+        )
 
     @classmethod
     def read(cls, metadata: Mapping[str, str]) -> "Identity | None":
@@ -55,11 +63,31 @@ class Identity:
             pod_az_name=metadata.get(_POD_AZ, ""),
             dc_name=metadata.get(_DC, ""),
             state=PodState(said) if said in set(PodState) else PodState.ENABLED,
+            physical_networks=unpaired(metadata.get(_PHYSNETS, "")),
         )
 
     def metadata(self) -> dict[str, str]:
         """As an aggregate keeps it."""
-        return {_ID: self.id, _POD_AZ: self.pod_az_name, _DC: self.dc_name, _STATE: self.state.value}
+        plain = {_ID: self.id, _POD_AZ: self.pod_az_name, _DC: self.dc_name, _STATE: self.state.value}
+        return {**plain, _PHYSNETS: paired(self.physical_networks)}
+
+
+def paired(names: Mapping[str, str]) -> str:
+    """Names of physical networks in Neutron's own form: neither holds a colon or a comma.
+
+    >>> paired({"wan": "physnet7", "far": "fibre"})
+    'far:fibre,wan:physnet7'
+    """
+    return ",".join(f"{central}:{own}" for central, own in sorted(names.items()))
+
+
+def unpaired(value: str) -> dict[str, str]:
+    """What :func:`paired` has written.
+
+    >>> unpaired("far:fibre,wan:physnet7")
+    {'far': 'fibre', 'wan': 'physnet7'}
+    """
+    return dict(pair.split(":", 1) for pair in value.split(",") if ":" in pair)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import logging
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tricircle.context import Deadline, PodId, ProjectId
@@ -82,9 +82,24 @@ class Bindings:
         async with transaction(self._engine) as connection:
             return await BindingRows.get(connection, binding_id)
 
-    async def pods_of(self, project_id: ProjectId) -> frozenset[PodId]:
-        """The ids of the pods that the project is bound to."""
-        return frozenset(binding.pod_id for binding in await self.find(project_id=project_id))
+    async def pods_of(self, project_id: ProjectId) -> tuple[PodId, ...]:
+        """The ids of the pods that the project is bound to; the first one is its home."""
+        return tuple(binding.pod_id for binding in await self.find(project_id=project_id))
+
+    async def claim(self, project_id: ProjectId, pod: Pod, among: Collection[PodId]) -> tuple[PodId, ...]:
+        """``pods_of``, after the project was bound to ``pod``, unless it is bound to one of ``among`` already.
+
+        Nothing is done in the pod: its limits are lifted by the first use (``ensure``).
+        """
+        binding = Binding(id=str(uuid.uuid4()), project_id=project_id, pod_id=pod.id)
+        try:
+            async with transaction(self._engine) as connection:
+                known = await BindingRows.list(connection, project_id=project_id)
+                if not any(one.pod_id in among for one in known):
+                    await BindingRows.insert(connection, binding)
+        except DuplicateRowError:
+            LOG.debug("project %s was bound to pod %s by another request", project_id, pod.id)
+        return await self.pods_of(project_id)
 
     async def ensure(self, project_id: ProjectId, pod: Pod, deadline: Deadline) -> Binding | None:
         """The binding of a project to a pod, made if there is none, with its limits in the pod lifted.

@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from tricircle.pods.registry import Registry
 from tricircle.pods.releases import lags
 from tricircle.pods.survey import NEEDED, CatalogReader, Survey, Surveyor, catalog_urls
 from tricircle.upstream.client import Clients, ServiceClient
+from tricircle.upstream.clocks import skew_s
 
 #: Extensions of the network service without which copies of networks cannot be made or recognised.
 NEEDED_EXTENSIONS = ("provider", "quotas", "security-group", "standard-attr-description")
@@ -178,7 +178,7 @@ class Inspection:
         return [_finding(pod, "aggregate", Level.OK, f"{name} in {pod.az_name}")]
 
     async def _clock(self, pod: Pod, deadline: Deadline) -> list[Finding]:
-        """The ``Date`` of an answer, half a round trip ago, against our clock. Not every server sends one."""
+        """The pod's clock against ours, where one of its services tells."""
         skews = await asyncio.gather(*(self._skew_s(pod, service, deadline) for service in NEEDED))
         skew_s = next((skew for skew in skews if skew is not None), None)
         if skew_s is None:
@@ -191,12 +191,7 @@ class Inspection:
 
     async def _skew_s(self, pod: Pod, service: Service, deadline: Deadline) -> float | None:
         client = self._clients.anonymous(self._registry.target(pod, service))
-        sent = self._wall_clock()
-        date = (await client.reply("GET", "/", deadline=deadline)).header(b"date")
-        if date is None:
-            return None
-        now = (sent + self._wall_clock()) / 2
-        return parsedate_to_datetime(date.decode("latin-1")).timestamp() - now
+        return await skew_s(client, deadline, wall_clock=self._wall_clock)
 
     async def _extensions(self, pod: Pod, deadline: Deadline) -> list[Finding]:
         client = self._as_service(pod, Service.NETWORK)
@@ -280,10 +275,22 @@ class Inspection:
     async def _tokens(self, pod: Pod, _deadline: Deadline) -> list[Finding]:
         text = "application credentials with access rules work only where [keystone_authtoken] service_type is set"
         remedy = "set service_type in the pod's services if users need them"
+        below = sorted(one.service for one in pod.endpoints.values() if one.service in _OF_USERS and _is_below(one.url))
+        if below:
+            text += f"; {', '.join(below)} hold rules against a path with more in front than users write"
+            remedy += ", and let these services stand at the root of an address"
         return [_finding(pod, "tokens", Level.NOTE, text, remedy)]
 
     def _as_service(self, pod: Pod, service: Service) -> ServiceClient:
         return self._clients.as_service(self._registry.target(pod, service))
+
+
+#: Where a call goes on with a user's own token.
+_OF_USERS = (Service.COMPUTE, Service.BLOCK_STORAGE, Service.NETWORK, Service.IMAGE)
+
+
+def _is_below(url: str) -> bool:
+    return urlsplit(url).path.strip("/") != ""
 
 
 #: Where a service tells its zones: path, key of the list, key of a zone's name.

@@ -15,6 +15,9 @@ from tricircle.context import PodId
 from tricircle.errors import NoValidPodError
 from tricircle.model.pod import Pod, PodState, Service
 
+#: A pod of which no more than this is free is full, where nobody can say whether the new thing fits.
+_FULL = 0.05
+
 
 class Strategy(StrEnum):
     """What free capacity means for the choice."""
@@ -28,7 +31,7 @@ class Candidate:
     """A pod and what is known of it now.
 
     :ivar is_healthy: its service for this request answers (its breaker is closed)
-    :ivar is_bound: the project is bound to it already
+    :ivar bound_as: 0 for the first pod that the project was bound to, 1 for the second ...; None = it is not bound
     :ivar has_room: False = the pod's Placement says that the demand fits nowhere (a proof); True = it might fit;
         None = not asked
     :ivar free_share: part of its capacity that is free, 0.0 to 1.0; None = unknown
@@ -37,7 +40,7 @@ class Candidate:
 
     pod: Pod
     is_healthy: bool = True
-    is_bound: bool = False
+    bound_as: int | None = None
     has_room: bool | None = None
     free_share: float | None = None
     copies: int = 0
@@ -181,6 +184,15 @@ def _free(candidate: Candidate, wish: Wish) -> float:
     return share if wish.strategy is Strategy.SPREAD else 1.0 - share
 
 
+def _home(candidate: Candidate, _wish: Wish) -> float:
+    """More the earlier the project was bound: whatever it makes meets in one pod, whichever service it asks. A pod that
+    has no room is nobody's home."""
+    if candidate.bound_as is None:
+        return 0.0
+    is_full = candidate.has_room is None and candidate.free_share is not None and candidate.free_share < _FULL
+    return 0.0 if is_full else 1.0 / (1 + candidate.bound_as)
+
+
 def _drawn(candidate: Candidate, wish: Wish) -> float:
     digest = hashlib.blake2b(f"{wish.seed}/{candidate.pod.id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
@@ -192,7 +204,7 @@ def _company(candidate: Candidate, wish: Wish) -> float:
 
 WEIGHERS: tuple[Weigher, ...] = (
     Weigher(name="company", weigh=_company),
-    Weigher(name="bound", weigh=lambda c, _w: float(c.is_bound)),
+    Weigher(name="home", weigh=_home),
     Weigher(name="copies", weigh=lambda c, _w: float(c.copies)),
     Weigher(name="free", weigh=_free),
     Weigher(name="drawn", weigh=_drawn),

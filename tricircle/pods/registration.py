@@ -10,7 +10,7 @@ well. Removing goes the other way round. Last of all the aggregate is told what 
 import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tricircle.context import Deadline, PodId
 from tricircle.errors import (
@@ -23,7 +23,7 @@ from tricircle.errors import (
     UnprocessableError,
 )
 from tricircle.model.job import JobKey, JobType
-from tricircle.model.pod import Pod, PodState
+from tricircle.model.pod import PHYSICAL_NETWORKS, Pod, PodState
 from tricircle.model.routing import Kind
 from tricircle.pods.aggregates import Aggregate, Aggregates, Identity
 from tricircle.pods.registry import Registry
@@ -52,6 +52,9 @@ LEFT_BEHIND = frozenset(
         Kind.QOS_POLICY,
     }
 )
+_CENTRAL_HAS_LITTLE = (
+    "The central region has neither state, nor availability zones, nor other names of physical networks: only dc_name."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +65,18 @@ class Draft:
     az_name: str = ""
     pod_az_name: str = ""
     dc_name: str = ""
+    physical_networks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What to change of a pod; None leaves a field as it is."""
+    """What to change of a pod; None leaves a field as it is. ``physical_networks`` takes the place of all names."""
 
     state: PodState | None = None
     az_name: str | None = None
     pod_az_name: str | None = None
     dc_name: str | None = None
+    physical_networks: Mapping[str, str] | None = None
 
 
 class Registration:
@@ -101,6 +106,8 @@ class Registration:
             self._check_free(draft, await PodRows.list(connection))
         survey = await self._surveyed(draft.name, is_central=not draft.az_name, deadline=deadline)
         facts = dict(survey.facts)
+        if draft.physical_networks:
+            facts[PHYSICAL_NETWORKS] = dict(draft.physical_networks)
         aggregate: Aggregate | None = None
         if draft.az_name:
             aggregate = await self._aggregates.ensure(draft.name, draft.az_name, deadline)
@@ -137,8 +144,8 @@ class Registration:
         """
         async with transaction(self._engine) as connection:
             pod = _found(await PodRows.get(connection, pod_id), pod_id)
-        if pod.is_central and (change.state or change.az_name or change.pod_az_name):
-            raise InvalidRequestError("The central region has neither state nor availability zones: only dc_name.")
+        if pod.is_central and (change.state or change.az_name or change.pod_az_name or change.physical_networks):
+            raise InvalidRequestError(_CENTRAL_HAS_LITTLE)
         if change.az_name == "":
             raise UnprocessableError("A pod must have an availability zone: az_name is empty.")
         survey: Survey | None = None
@@ -205,6 +212,8 @@ class Registration:
         if any(pod.name == draft.name for pod in pods):
             raise ConflictError(_taken(draft.name))
         if not draft.az_name:
+            if draft.physical_networks:
+                raise InvalidRequestError(_CENTRAL_HAS_LITTLE)
             if central is not None:
                 raise ConflictError(
                     f"The central region is registered already as '{central.name}'. Give az_name to register a pod."
@@ -237,6 +246,8 @@ class Registration:
         facts = {**pod.facts, **(survey.facts if survey else {})}
         if aggregate_id is not None:
             facts["aggregate_id"] = aggregate_id
+        if change.physical_networks is not None:
+            facts[PHYSICAL_NETWORKS] = dict(change.physical_networks)
         wanted = replace(
             pod,
             state=pod.state if change.state is None else change.state,

@@ -6,7 +6,7 @@ than one could take the resource: with one pod per AZ a boot waits for nobody.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tricircle.context import Deadline, PodId, ProjectId
@@ -47,7 +47,12 @@ class Selection:
         able = [verdict.candidate for verdict in judge(candidates, wish) if verdict.refused_by is None]
         if len(able) > 1:
             candidates = await self._weighed(able, wish, demand, deadline)
-        return choose(candidates, wish)
+        chosen = choose(candidates, wish)
+        if len(able) < 2 or any(candidate.bound_as is not None for candidate in candidates):
+            return chosen
+        # Its first use: what it makes at the same time, in whatever service, shall come to the same pod.
+        bound = await self._bindings.claim(project_id, chosen, [candidate.pod.id for candidate in able])
+        return choose([_bound(candidate, bound) for candidate in candidates], wish)
 
     async def explain(
         self, wish: Wish, *, project_id: ProjectId, demand: Demand | None = None, deadline: Deadline
@@ -59,16 +64,12 @@ class Selection:
 
     async def _candidates(self, wish: Wish, project_id: ProjectId, copies: Mapping[PodId, int]) -> list[Candidate]:
         pods, bound = await asyncio.gather(self._registry.pods(), self._bindings.pods_of(project_id))
-        return [
-            Candidate(
-                pod=pod,
-                is_healthy=self._health.answers(pod, wish.service),
-                is_bound=pod.id in bound,
-                copies=copies.get(pod.id, 0),
-            )
+        found = [
+            Candidate(pod=pod, is_healthy=self._health.answers(pod, wish.service), copies=copies.get(pod.id, 0))
             for pod in pods
             if not pod.is_central
         ]
+        return [_bound(candidate, bound) for candidate in found]
 
     async def _weighed(
         self, candidates: list[Candidate], wish: Wish, demand: Demand | None, deadline: Deadline
@@ -84,3 +85,8 @@ class Selection:
             replace(candidate, has_room=rooms.get(candidate.pod.id), free_share=free.get(candidate.pod.id))
             for candidate in candidates
         ]
+
+
+def _bound(candidate: Candidate, bound: Sequence[PodId]) -> Candidate:
+    """The candidate of a project that is bound to these pods, oldest first."""
+    return replace(candidate, bound_as=bound.index(candidate.pod.id) if candidate.pod.id in bound else None)

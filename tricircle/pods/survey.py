@@ -20,7 +20,7 @@ from tricircle.errors import (
     UpstreamStatusError,
 )
 from tricircle.keystone.catalog import CatalogEndpoint, CatalogService, Region
-from tricircle.model.pod import CATALOG_TYPES, Endpoint, Service
+from tricircle.model.pod import CATALOG_TYPES, DHCP_AGENTS, WIRES, Endpoint, Service
 from tricircle.pods.discovery import SPOKEN, Location, Versions, locate, versions
 from tricircle.upstream.client import Clients, ServiceClient
 from tricircle.upstream.reply import Target
@@ -211,7 +211,8 @@ class Surveyor:
         aliases = sorted({str(item["alias"]) for item in listed if "alias" in item}) if isinstance(listed, list) else []
         facts: dict[str, object] = {"network_extensions": aliases}
         if names := physical_networks(agents.get("agents")):
-            facts["physical_networks"] = {physical: physical for physical in names}
+            facts[WIRES] = names
+        facts[DHCP_AGENTS] = dhcp_agents(agents.get("agents"))
         return facts
 
 
@@ -246,14 +247,32 @@ def catalog_urls(
 
 
 def physical_networks(agents: object) -> list[str]:
-    """The physical networks that network agents say they are wired to, sorted; OVN and hidden agents say none."""
+    """The physical networks that network agents say they are wired to, sorted; agents that are hidden say none.
+
+    >>> physical_networks([{"configurations": {"bridge_mappings": {"wan": "br-wan"}}},
+    ...                    {"configurations": {"bridge-mappings": "wan:br-wan,far:br-far"}}])
+    ['far', 'wan']
+    """
     names: set[str] = set()
     for agent in agents if isinstance(agents, list) else []:
         configurations = agent.get("configurations") if isinstance(agent, dict) else None
-        mappings = configurations.get("bridge_mappings") if isinstance(configurations, dict) else None
-        if isinstance(mappings, dict):
+        if not isinstance(configurations, dict):
+            continue
+        if isinstance(mappings := configurations.get("bridge_mappings"), dict):
             names.update(str(name) for name in mappings)
+        if isinstance(mappings := configurations.get("bridge-mappings"), str):  # OVN's
+            names.update(name for pair in mappings.split(",") if (name := pair.partition(":")[0].strip()))
     return sorted(names)
+
+
+def dhcp_agents(agents: object) -> int:
+    """How many of the agents may be given networks to serve.
+
+    >>> dhcp_agents([{"agent_type": "DHCP agent", "admin_state_up": True}, {"agent_type": "L3 agent"}])
+    1
+    """
+    listed = [agent for agent in agents if isinstance(agent, dict)] if isinstance(agents, list) else []
+    return sum(agent.get("agent_type") == "DHCP agent" and agent.get("admin_state_up") is True for agent in listed)
 
 
 def _absent(service: Service, name: str) -> str:

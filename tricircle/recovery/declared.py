@@ -26,7 +26,7 @@ _PORT_FIELDS = (
     *("id", "project_id", "network_id", "name", "admin_state_up", "mac_address", "fixed_ips", "security_groups"),
     *("port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "device_id", "device_owner"),
     *("qos_policy_id", "numa_affinity_policy"),
-    *(_HOST, "binding:profile", "revision_number"),
+    *(_HOST, "binding:profile", "revision_number", "description", "created_at", "updated_at"),
 )
 _PORTS = Listing(service=Service.NETWORK, path="/v2.0/ports", key="ports", params={"fields": _PORT_FIELDS})
 

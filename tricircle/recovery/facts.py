@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from tricircle.audit.findings import Holding
+from tricircle.audit.findings import MALFORMED, Holding
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import Body
 from tricircle.model.job import JobType
@@ -21,6 +21,7 @@ class Why(StrEnum):
 
     UNKNOWN = "the centre knows no such object"
     OTHER = "it does not belong to, or consist of, what the centre says"
+    UNREADABLE = "it is not what objects of its kind look like"
     SECOND = "an older object has the same mark"
 
 
@@ -81,15 +82,25 @@ def sort(pod: Pod, holdings: Iterable[Holding], declared: Mapping[str, Body], ju
         if holding.central_id is None:
             continue
         central = declared.get(holding.central_id)
-        if central is None:
-            found.strangers.append(Stranger(pod=pod, holding=holding, why=Why.UNKNOWN))
-        elif not judge(holding, central):
-            found.strangers.append(Stranger(pod=pod, holding=holding, why=Why.OTHER))
-        elif holding.central_id in found.facts:
-            found.strangers.append(Stranger(pod=pod, holding=holding, why=Why.SECOND))
-        else:
-            found.facts[holding.central_id] = make(holding, central)
+        try:
+            why = _why_not(holding, central, judge, found)
+            if central is not None and why is None:
+                found.facts[holding.central_id] = make(holding, central)
+        except MALFORMED:
+            # One object that is no such thing must not keep the others from being written down.
+            why = Why.UNREADABLE
+        if why is not None:
+            found.strangers.append(Stranger(pod=pod, holding=holding, why=why))
     return found
+
+
+def _why_not(holding: Holding, central: Body | None, judge: Judge, found: Sorted) -> Why | None:
+    """Why an object gets no routing; None when it may."""
+    if central is None:
+        return Why.UNKNOWN
+    if not judge(holding, central):
+        return Why.OTHER
+    return Why.SECOND if holding.central_id in found.facts else None
 
 
 def owned(pod: Pod, kind: Kind, holding: Holding, details: Mapping[str, object] | None = None) -> Fact:

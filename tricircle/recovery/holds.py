@@ -2,16 +2,19 @@
 """Which identifiers are in use in pods and free at the centre, and who keeps them from being given out? Pure.
 
 What servers use has been made at the centre again before (``importing.py``). What is left are copies that no server
-uses and whose original the centre does not know, addresses that a port at the centre does not have (any more), and
-ports that the pod's operator made. The quarantine holds what they use: for a copy as long as its routing stands, for
-others as long as the subnet or network has a copy.
+uses and whose original the centre does not know, addresses that a port at the centre does not have (any more), ports
+that the pod's operator made, and addresses that a group has in the pod and no member has at the centre. The quarantine
+holds what they use: for a copy as long as its routing stands, for a group as long as a job about it is left, for others
+as long as the subnet or network has a copy.
 """
 
+import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tricircle.audit.findings import Holding
-from tricircle.copies.bodies import Body, revision, rows, text
+from tricircle.copies.address_groups import in_order, members
+from tricircle.copies.bodies import Body, revision, rows, text, words
 from tricircle.copies.subnets import is_automatic
 from tricircle.model.quarantine import Left, What
 from tricircle.model.routing import Kind, Routing
@@ -59,6 +62,48 @@ def holds(contents: Contents, declared: Declared) -> Iterator[Hold]:
         network = contents.by_id(Kind.NETWORK).get(text(holding.body, "network_id"))
         if network is not None and network.central_id in declared.networks and network.project_id == declared.owner_id:
             yield from _of_port(contents, holding, str(network.central_id), declared)
+    if Kind.ADDRESS_GROUP in contents.made:
+        yield from _of_members(contents, declared)
+
+
+def _of_members(contents: Contents, declared: Declared) -> Iterator[Hold]:
+    """Addresses that rules in the pod let in for a group, and that none of its members has.
+
+    Which network a former member was on is not known any more: the address is held in every one where the group's
+    project may have had it.
+    """
+    present = contents.by_id(Kind.ADDRESS_GROUP)
+    for group_id, fact in contents.made[Kind.ADDRESS_GROUP].facts.items():
+        group = declared.groups.get(group_id)
+        if group is None or fact.job is None:
+            continue
+        theirs = [port for port in declared.ports.values() if group_id in words(port, "security_groups")]
+        there = in_order(words(present[str(fact.routing.pod_resource_id)].body, "addresses"))
+        subnets = _subnets_within_reach(text(group, "project_id"), declared)
+        for prefix in sorted(set(there) - set(members(theirs))):
+            former = ipaddress.ip_network(prefix)
+            address = str(former.network_address)
+            for subnet in subnets:
+                is_inside = former.num_addresses == 1 and former.network_address in ipaddress.ip_network(
+                    text(subnet, "cidr")
+                )
+                if is_inside and (text(subnet, "id"), address) not in declared.addresses:
+                    scope = text(subnet, "network_id")
+                    left = Left(
+                        what=What.ADDRESS, scope=scope, value=address, kind=Kind.ADDRESS_GROUP, central_id=group_id
+                    )
+                    yield Hold(left=left, why=f"what rules in the pod let in for group {group_id}, without a member")
+
+
+def _subnets_within_reach(project_id: str, declared: Declared) -> list[Body]:
+    """Of networks that are a project's own, shared with all, or that it has a port on."""
+    used = {text(port, "network_id") for port in declared.ports.values() if text(port, "project_id") == project_id}
+    near = {
+        network_id
+        for network_id, network in declared.networks.items()
+        if text(network, "project_id") == project_id or network.get("shared") or network_id in used
+    }
+    return [one for one in declared.subnets.values() if text(one, "network_id") in near and not is_automatic(one)]
 
 
 def _of_port(contents: Contents, holding: Holding, network_id: str, declared: Declared) -> Iterator[Hold]:

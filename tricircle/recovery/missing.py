@@ -101,9 +101,7 @@ def network_body(seen: Seen, project_id: str) -> dict[str, object]:
 def central_physical(seen: Seen) -> str:
     """The centre's name of the physical network that a copy is on."""
     name = text(seen.body, _PHYSNET)
-    names = seen.pod.facts.get("physical_networks")
-    known = names.items() if isinstance(names, Mapping) else ()
-    return next((str(central) for central, pods in known if pods == name), name)
+    return next((central for central, own in seen.pod.physical_networks.items() if own == name), name)
 
 
 def subnet_body(copies: Sequence[Seen], network_id: str, project_id: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from tricircle.context import Deadline, PodId
 from tricircle.keystone.catalog import Region
-from tricircle.model.pod import Endpoint, Pod, Service
+from tricircle.model.pod import PHYSICAL_NETWORKS, Endpoint, Pod, Service
 from tricircle.pods.aggregates import Aggregate, Aggregates, Identity
 from tricircle.pods.survey import Survey, Surveyor
 from tricircle.recovery.report import Did, Report
@@ -110,7 +110,12 @@ class PodRecovery:
             dc_name=identity.dc_name,
             state=identity.state,
             endpoints=_endpoints(former, survey),
-            facts={**(former.facts if former else {}), **survey.facts, "aggregate_id": aggregate.id},
+            facts={
+                **(former.facts if former else {}),
+                **survey.facts,
+                "aggregate_id": aggregate.id,
+                **({PHYSICAL_NETWORKS: dict(identity.physical_networks)} if identity.physical_networks else {}),
+            },
         )
         if not is_rehearsal:
             # Before the row: who is interrupted finds the same id the next time.

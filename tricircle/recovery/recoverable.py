@@ -9,18 +9,21 @@ of what the centre says; otherwise it is left unknown, and a job compares.
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 
+from tricircle.audit.compare import is_young
 from tricircle.audit.findings import Holding
 from tricircle.context import PodId, ProjectId
 from tricircle.copies import qos_policies
 from tricircle.copies.address_groups import WRITTEN, Remote, members, shape_difference
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, changed, mark, revision, rows, text, words
+from tricircle.copies.networks import difference as network_difference
 from tricircle.copies.networks import wanted_network
-from tricircle.copies.origins import USER, kept
+from tricircle.copies.origins import USER, is_unbound_claim, kept
 from tricircle.copies.pod_status import said
-from tricircle.copies.ports import difference, wanted_port
+from tricircle.copies.port_content import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.copies.security_groups import difference as group_difference
 from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic, wanted_subnet
@@ -53,19 +56,18 @@ def networks(
     """:param shares: the projects that each network of the pod is shared with, by its id there
     :param policies: bound routings of QoS policies, by central id
     """
-    physical = pod.facts.get("physical_networks")
-    names = physical if isinstance(physical, Mapping) else {}
 
     def judge(holding: Holding, network: Body) -> bool:
-        is_same = not changed(wanted_network(network, names), holding.body, _NETWORK_KEY)
+        is_same = not changed(wanted_network(network, pod.physical_networks), holding.body, _NETWORK_KEY)
         return holding.project_id == declared.owner_id and is_same
 
     def make(holding: Holding, network: Body) -> Fact:
         policy = policies.get(text(network, "qos_policy_id"))
-        wanted = wanted_network(network, names, None if policy is None else policy.pod_resource_id)
+        policy_id = None if policy is None else policy.pod_resource_id
         projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
         details: dict[str, object] = {"projects": projects} if projects else {}
-        return _copy(pod, Kind.NETWORK, holding, network, details, agrees=not changed(wanted, holding.body, wanted))
+        agrees = not network_difference(network, pod, holding.body, policy_id)
+        return _copy(pod, Kind.NETWORK, holding, network, details, agrees=agrees)
 
     return sort(pod, holdings, declared.networks, judge, make)
 
@@ -149,10 +151,17 @@ def address_groups(pod: Pod, holdings: Iterable[Holding], declared: Declared) ->
     return sort(pod, holdings, {**declared.groups, **declared.address_groups}, judge, make)
 
 
-def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared, remotes: Sorted) -> Sorted:
+def groups(
+    pod: Pod,
+    holdings: Iterable[Holding],
+    declared: Declared,
+    remotes: Sorted,
+    shares: Mapping[str, frozenset[str]] = MappingProxyType({}),
+) -> Sorted:
     """Security groups. Those whose rules are not the centre's are not whole: a job, or the next use, fills them.
 
     :param remotes: the address groups of the pod
+    :param shares: as of networks
     """
     bodies: dict[str, Body] = {}
 
@@ -161,7 +170,9 @@ def groups(pod: Pod, holdings: Iterable[Holding], declared: Declared, remotes: S
 
     def make(holding: Holding, group: Body) -> Fact:
         bodies[text(group, "id")] = holding.body
-        return _copy(pod, Kind.SECURITY_GROUP, holding, group, {}, agrees=False)
+        projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
+        details: dict[str, object] = {"projects": projects} if projects else {}
+        return _copy(pod, Kind.SECURITY_GROUP, holding, group, details, agrees=False)
 
     found = sort(pod, holdings, declared.groups, judge, make)
     named = {
@@ -262,6 +273,18 @@ def lost_ends(pod: Pod, servers: frozenset[str], copies: Sorted, declared: Decla
         if not has_it or holder not in servers:
             found[holder] = ProjectId(text(port, "project_id"))
     return found
+
+
+def lost_claims(declared: Declared, before: datetime) -> dict[str, ProjectId]:
+    """Boots (and attaches) that died between making a port at the centre and binding it: their projects, by claim.
+
+    :param before: what was changed later may be the work of a request that is under way
+    """
+    return {
+        text(port, "device_id"): ProjectId(text(port, "project_id"))
+        for port in declared.ports.values()
+        if is_unbound_claim(port) and not is_young(port, before)
+    }
 
 
 def asked_zones(declared: Declared) -> dict[str, str]:

@@ -10,17 +10,20 @@ was made of. Subnets wait for those of all pods, since only together they say wh
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tricircle.audit.findings import Holding, Part
 from tricircle.audit.inventory import OWNED, Inventory
 from tricircle.context import Deadline, PodId
 from tricircle.copies.bodies import text
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
+from tricircle.copies.shares import ACTION, EVERYBODY, LENDABLE
 from tricircle.errors import TricircleError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.recovery import recoverable
+from tricircle.recovery.adopted import Adopted, adopted
 from tricircle.recovery.at_once import at_once
 from tricircle.recovery.bindings import BindingRecovery
 from tricircle.recovery.contents import Contents
@@ -41,13 +44,17 @@ _PODS_AT_ONCE = 4
 #: Rows that are written while a long list is still being read.
 _PORTION = 1000
 _NETWORKING = (Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP)
+_SHARED = {lendable.object_type for lendable in LENDABLE.values()}
 #: Copies that only a project that used the pod has there.
 _BINDING = (Kind.PORT, Kind.SECURITY_GROUP, Kind.SERVER_GROUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a recovery works with."""
+    """What a recovery works with.
+
+    :ivar before: what was changed at the centre later may be the work of a request that is under way
+    """
 
     inventory: Inventory
     centre: Centre
@@ -58,6 +65,7 @@ class Means:
     importer: Importer
     slices: SliceRecovery
     report: Report
+    before: datetime
 
 
 Work = Callable[[Contents], Awaitable[None]]
@@ -89,6 +97,7 @@ class Recovery:
         home = recoverable.homes(((contents.pod, contents.lists.get(Kind.SUBNET, ())) for contents in read), declared)
         await _each(read, lambda contents: self._ports(contents, declared, home))
         await _each(read, lambda contents: self._hold(contents, declared))
+        await self._claims(read, declared)
         await _each(read, lambda contents: self._kinds(contents, declared))
         await self._keypairs(read, users)
         bind, owner_id = self._means.bindings.run, declared.owner_id
@@ -156,16 +165,28 @@ class Recovery:
         if contents.has(Kind.QOS_POLICY):
             policies = recoverable.policies(pod, lists[Kind.QOS_POLICY], declared)
             await self._settle(contents, Kind.QOS_POLICY, policies)
+        shares = shares_of(lists[Part.RBAC_POLICY]) if contents.has(Part.RBAC_POLICY) else {}
         if contents.has(Kind.NETWORK, Part.RBAC_POLICY):
-            shares = shares_of(lists[Part.RBAC_POLICY])
             copied = _routings_of(contents, Kind.QOS_POLICY)
             networks = recoverable.networks(pod, lists[Kind.NETWORK], shares, declared, copied)
+            networks.facts.update(self._adopted(contents, declared).networks)
             await self._settle(contents, Kind.NETWORK, networks)
         if contents.has(Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP):
             remotes = recoverable.address_groups(pod, lists[Kind.ADDRESS_GROUP], declared)
             await self._settle(contents, Kind.ADDRESS_GROUP, remotes)
-            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes)
+            groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes, shares)
             await self._settle(contents, Kind.SECURITY_GROUP, groups)
+
+    def _adopted(self, contents: Contents, declared: Declared) -> Adopted:
+        if not contents.has(Kind.SUBNET):
+            return Adopted()
+        found = adopted(contents, declared)
+        for pod_network_id in found.gone:
+            self._report.note(
+                f"Pod {contents.pod.name}: network {pod_network_id} had been adopted and is not there any more. Its "
+                "addresses stay kept at the centre: delete the ports that keep them when the pod uses none."
+            )
+        return found
 
     async def _ports(self, contents: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
         """Subnets, ports, and ends of servers that nobody noticed."""
@@ -174,6 +195,7 @@ class Recovery:
             return
         if contents.has(Kind.SUBNET):
             subnets = recoverable.subnets(pod, lists[Kind.SUBNET], made[Kind.NETWORK], declared, home)
+            subnets.facts.update(adopted(contents, declared).subnets)
             await self._settle(contents, Kind.SUBNET, subnets)
         if contents.has(Kind.SUBNET, Kind.PORT):
             policies = _routings_of(contents, Kind.QOS_POLICY)
@@ -185,6 +207,11 @@ class Recovery:
             if contents.servers is not None:
                 for server_id, project in recoverable.lost_ends(pod, contents.servers, ports, declared).items():
                     await self._keeper.file(pod, JobType.SERVER_PORTS, server_id, project, dict(PERHAPS_CLAIMED))
+
+    async def _claims(self, read: Sequence[Contents], declared: Declared) -> None:
+        """Ports that a boot made and never bound. They are in no pod: the job of any finds that out."""
+        for claim, project in recoverable.lost_claims(declared, self._means.before).items() if read else ():
+            await self._keeper.file(read[0].pod, JobType.SERVER_PORTS, claim, project, dict(PERHAPS_CLAIMED))
 
     async def _hold(self, contents: Contents, declared: Declared) -> None:
         """Copies that nobody needs, and identifiers that nobody may be given."""
@@ -267,12 +294,13 @@ def _routings_of(contents: Contents, kind: Kind) -> Mapping[str, Routing]:
 
 
 def shares_of(policies: Iterable[Holding]) -> dict[str, frozenset[str]]:
-    """The projects that each network of a pod is shared with, by its id there."""
+    """The projects that each network and security group of a pod is shared with, by its id there."""
     found: dict[str, frozenset[str]] = {}
     for policy in policies:
         body = policy.body
         target = text(body, "target_tenant")
-        if (body.get("object_type"), body.get("action")) == ("network", "access_as_shared") and target != "*":
-            network_id = text(body, "object_id")
-            found[network_id] = found.get(network_id, frozenset()) | {target}
+        is_share = body.get("object_type") in _SHARED and body.get("action") == ACTION
+        if is_share and target != EVERYBODY:
+            object_id = text(body, "object_id")
+            found[object_id] = found.get(object_id, frozenset()) | {target}
     return found

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """With what does a door's special case reach pods and the centre? One carrier per door."""
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -10,42 +9,31 @@ from datetime import datetime
 import msgspec
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.errors import (
-    BadUpstreamAnswerError,
-    InvalidRequestError,
-    NotFoundError,
-    NotImplementedByUsError,
-    TricircleError,
-    UnavailableError,
-)
+from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError, NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind
 from tricircle.road.credible import believed, unreadable
+from tricircle.road.declaring import with_jobs
 from tricircle.road.fan_out import FanOut
 from tricircle.road.forward import Forwarder
-from tricircle.road.gaps import DISABLED, Gap, told
-from tricircle.road.gather import Gatherer
+from tricircle.road.gaps import Gap, told
+from tricircle.road.listing import Item
+from tricircle.road.lists.gather import Gatherer
+from tricircle.road.lists.pages import Pages
+from tricircle.road.lists.paging import is_doubled, without_marker
 from tricircle.road.means import Means
-from tricircle.road.merge import Item
-from tricircle.road.pages import Pages
-from tricircle.road.paging import is_doubled, without_marker
+from tricircle.road.records import Records
 from tricircle.road.rewrite import Shape
-from tricircle.road.route import UNKNOWABLE, Located, is_absent
+from tricircle.road.route import Located
 from tricircle.road.row import Row
+from tricircle.road.sent import BODILESS, Body, sent_body, sent_path
 from tricircle.road.shaping import Shaper
 from tricircle.road.versions import Range, demand, serves
 from tricircle.upstream.reply import Reply
 
 LOG = logging.getLogger(__name__)
-
-Body = dict[str, object] | bytes
-_BODILESS = frozenset(("GET", "HEAD"))
-#: Seconds until a job runs that was filed before the change that it is about.
-_LATER_S = 60.0
-#: Characters of the longest id of anything that a job can be about.
-_LONGEST_ID = 320
 
 
 class Carrier:
@@ -77,6 +65,7 @@ class Carrier:
         self._base = base
         self._fault_shape = fault_shape
         self._shaper = Shaper(means.routings)
+        self._records = Records(means.routings, means.locator)
         self._pages = Pages(
             means,
             forwarder,
@@ -111,20 +100,20 @@ class Carrier:
         """What the central service of this door answers, links rewritten. Raises as ``Pools.send``."""
         target = self._means.pods.central(self._service)
         data: bytes | AsyncIterator[bytes] | None
-        if is_streamed and body is None and request.method not in _BODILESS:
+        if is_streamed and body is None and request.method not in BODILESS:
             data = request.chunks()
         else:
-            data = await _body(request, method, body)
+            data = await sent_body(request, method, body)
         started = time.perf_counter()
         reply = await self._forwarder.send(
             request,
             target,
-            _path(request, path, query),
+            sent_path(request, path, query),
             method=method,
             body=data,
             is_streamed=is_streamed,
         )
-        _note(request, "upstream", started)
+        request.note("upstream", started)
         return await self._forwarder.answer(reply, target)
 
     async def to_pod(
@@ -145,15 +134,15 @@ class Carrier:
         """
         target = self._means.pods.target(pod, self._service)
         demand(pod, self._service, request.microversion)
-        data = await _body(request, method, body)
+        data = await sent_body(request, method, body)
         verb = method or request.method
         started = time.perf_counter()
         try:
-            reply = await self._forwarder.send(request, target, _path(request, path, query), method=verb, body=data)
+            reply = await self._forwarder.send(request, target, sent_path(request, path, query), method=verb, body=data)
         except BadUpstreamAnswerError as error:
             LOG.warning("pod %s: %s", pod.name, error.message)
             unreadable(verb)
-        _note(request, "upstream", started)
+        request.note("upstream", started)
         return believed(reply, verb)
 
     async def answer(
@@ -206,17 +195,11 @@ class Carrier:
         Never fails: the pod has made it, and without a routing it is looked for in the pods. A client that was told of
         an error would make it again.
         """
-        try:
-            await self._means.routings.record(kind, resource_id, pod.id, context.project_id, created_at)
-        except TricircleError as error:
-            LOG.warning("%s %s has no routing: %s", kind, resource_id, error)
+        await self._records.record(kind, resource_id, pod, context, created_at)
 
     async def forget(self, kind: Kind, resource_id: str) -> None:
         """Strike out the routing of an owned resource that is gone. Never fails: the next 404 strikes it out."""
-        try:
-            await self._means.locator.forget(kind, resource_id)
-        except TricircleError as error:
-            LOG.warning("the routing of %s %s cannot be struck out now: %s", kind, resource_id, error)
+        await self._records.forget(kind, resource_id)
 
     async def route(self, request: Request, row: Row) -> Answer:
         """What ROUTE does without a handler: locate by ``row.kind``, forward, answer with ``row.shape``."""
@@ -225,10 +208,10 @@ class Carrier:
         resource_id = request.params[row.id_param]
         started = time.perf_counter()
         located = await self._means.locator.locate(row.kind, resource_id, request.context)
-        _note(request, "locate", started)
+        request.note("locate", started)
         reply = await self.to_pod(request, located.pod)
         if reply.status == 404:
-            await self._perhaps_forget(request, row, located, reply)
+            await self._records.disappeared(request, row, located, reply)
         return await self.answer(
             request, located.pod, reply, singular=row.singular, collection=row.collection, shape=row.shape
         )
@@ -242,28 +225,10 @@ class Carrier:
     async def central_with_jobs(self, request: Request, jobs: Iterable[tuple[JobType, str]]) -> Answer:
         """The central service's answer; when it said yes, these jobs (type, resource id) follow in the pods.
 
-        They are filed before the call as well, for later, in case this process does not live to file them afterwards,
-        or cannot; as soon as the others are filed, or nothing changed, those are withdrawn.
-
         :raises UnavailableError: the database is away: nothing was sent
         """
-        # The centre has nothing with an id that is too long to be filed: it says so itself.
-        wanted = [(job_type, resource_id) for job_type, resource_id in jobs if len(resource_id) <= _LONGEST_ID]
-        project_id, files = request.context.project_id, self._means.jobs
-        early = [
-            await files.append(job_type, resource_id, project_id, delay_s=_LATER_S) for job_type, resource_id in wanted
-        ]
-        answer = await self.central(request)
-        try:
-            if answer.status < 300:
-                for job_type, resource_id in wanted:
-                    await files.append(job_type, resource_id, project_id)
-            if answer.status < 500:
-                for job_id in early:
-                    await files.withdraw(job_id)
-        except TricircleError as error:
-            LOG.warning("jobs of a change at the centre stay as they were filed before it: %s", error)
-        return answer
+        means, project_id = self._means, request.context.project_id
+        return await with_jobs(means.jobs, jobs, project_id, lambda: self.central(request), later_s=means.in_flight_s)
 
     async def gather(self, request: Request, row: Row, *, pods: Sequence[Pod] | None = None) -> Answer:
         """What GATHER does without a handler: one merged list of all pods in use (or of ``pods``).
@@ -296,7 +261,7 @@ class Carrier:
         answer = await self._gatherer.gather(
             request, row, [pod for pod in asked if pod not in older], older=older, disabled=disabled
         )
-        _note(request, "gather", started)
+        request.note("gather", started)
         return answer
 
     async def fan_out(
@@ -312,17 +277,10 @@ class Carrier:
         Pods that do not have the microversion, or are switched off, are not asked: they are gaps.
         """
         known = await self._means.members() if pods is None else pods
-        members = [pod for pod in known if self._service in pod.endpoints]
-        asked = [pod for pod in members if pod.state is not PodState.DISABLED]
-        where = _path(request, path, query)
         started = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            tasks = [(pod, group.create_task(self._pages.offer(request, pod, where))) for pod in asked]
-        _note(request, "upstream", started)
-        said = [(pod, task.result()) for pod, task in tasks]
-        gaps = [one for _, one in said if isinstance(one, Gap)]
-        gaps += [Gap(pod, DISABLED) for pod in members if pod.state is PodState.DISABLED]
-        return FanOut(replies=tuple((pod, one) for pod, one in said if not isinstance(one, Gap)), gaps=tuple(gaps))
+        fan = await self._pages.offers(request, known, sent_path(request, path, query))
+        request.note("upstream", started)
+        return fan
 
     def incomplete(self, request: Request, gaps: Iterable[Gap]) -> list[tuple[bytes, bytes]]:
         """The header of an answer that lacks parts, none when it lacks none; counted and logged for operators."""
@@ -366,43 +324,3 @@ class Carrier:
     def page_link(self, request: Request, query: str) -> str:
         """An absolute URL of the request's own path with another query."""
         return f"{self._base}{request.path}?{query}"
-
-    async def _perhaps_forget(self, request: Request, row: Row, located: Located, reply: Reply) -> None:
-        """A pod's 404 is about the resource only when the path ends with its id, and true only for its owner.
-
-        :raises UnavailableError: it is not the service that says so, but something before it
-        """
-        context = request.context
-        resource_id = request.params[row.id_param or ""]
-        # With a slash behind the id it is no path of the service's, which says so in other words.
-        is_about_it = request.path.endswith("/" + resource_id) and request.method in ("GET", "DELETE")
-        if is_about_it and not is_absent(reply):
-            raise UnavailableError(UNKNOWABLE)
-        is_owners = located.routing.project_id == context.project_id or context.is_admin
-        if not (is_about_it and is_owners and located.routing.id) or row.kind is None:
-            return
-        await self.forget(row.kind, resource_id)
-
-
-def not_carried(request: Request) -> NotImplementedByUsError:
-    """What is said of a documented call that nobody carries yet."""
-    return NotImplementedByUsError(f"{request.method} {request.path} is not available in this cloud.")
-
-
-async def _body(request: Request, method: str | None, body: Body | None) -> bytes | None:
-    """The body to send: what is given, or the client's own when the verb is the client's own too."""
-    if body is not None:
-        return body if isinstance(body, bytes) else msgspec.json.encode(body)
-    if request.method in _BODILESS or (method is not None and method != request.method):
-        return None
-    return await request.body() or None
-
-
-def _path(request: Request, path: str | None, query: bytes | None) -> str:
-    where = request.path if path is None else request.root + path
-    text = (request.query if query is None else query).decode("latin-1")
-    return f"{where}?{text}" if text else where
-
-
-def _note(request: Request, stage: str, started: float) -> None:
-    request.timings[stage] = request.timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from tricircle.context import ProjectId
-from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
-from tricircle.upstream.pool import SAFE
+from tricircle.errors import BadUpstreamAnswerError, BodyTooLargeError, OutcomeUnknownError, UnavailableError
+from tricircle.upstream.head import SAFE
+from tricircle.upstream.refusal import is_services_own
 from tricircle.upstream.reply import Reply
 
 _GARBLED = "A service behind this API sent an answer that cannot be read. Please try again later."
 _UNKNOWN = "A service behind this API did not answer; the request may or may not have been carried out."
 _BUSY = "A service behind this API is too busy. Please try again later."
+_TOO_LARGE = "The body of the request is larger than the service takes."
 _AWAY = "A service behind this API cannot be reached. Please try again later."
 #: Where services say whose a thing is.
 _OWNERS = (
@@ -26,6 +28,7 @@ _OWNERS = (
 #: A pod that asks for more patience than this gets this much; seconds.
 _LONGEST_PAUSE_S = 60
 _NOTHING = 204
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
 def believed(reply: Reply, method: str) -> Reply:
@@ -34,6 +37,7 @@ def believed(reply: Reply, method: str) -> Reply:
     Its success is JSON, it does not send callers elsewhere, and its failures are in its own form.
 
     :raises UnavailableError: it is no answer, and nothing was done, or may be done again
+    :raises BodyTooLargeError: something before the service takes no body of this size
     :raises OutcomeUnknownError: it is no answer to a call that may have been carried out
     """
     status = reply.status
@@ -45,11 +49,21 @@ def believed(reply: Reply, method: str) -> Reply:
     elif status < 400:
         # Their services redirect nobody below a version, and what is elsewhere is nobody's business here.
         unreadable(method)
-    elif status >= 500 and not _is_object(reply):
+    elif status < 500:
+        if not is_services_own(reply, method):
+            _refused_before(reply, method)
+    elif not _is_object(reply):
         if status == 503:
             raise UnavailableError(_AWAY, retry_after_s=_pause_s(reply))
         unreadable(method)
     return reply
+
+
+def _refused_before(reply: Reply, method: str) -> NoReturn:
+    """What it means that something before a service refuses: nothing was done, and nothing is known."""
+    if reply.status == 413 and method in _WITH_BODY:
+        raise BodyTooLargeError(_TOO_LARGE)
+    raise UnavailableError(_AWAY, retry_after_s=_pause_s(reply))
 
 
 def unreadable(method: str) -> NoReturn:

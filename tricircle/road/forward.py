@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a client's call reach an upstream, and how does the answer come back with nothing of the upstream in it?
 
-Headers pass by name in both directions; links are rewritten as bytes; a stream stays a stream. No service token goes
-with a forwarded call, and one that a client sent is not among the headers that pass.
+Headers pass by name in both directions; links are rewritten as bytes; a stream stays a stream. A service token that a
+client sent is not among the headers that pass; where one of ours may go along, ``vouching`` says.
 """
 
 import re
@@ -15,6 +15,7 @@ from tricircle.http.message import Answer, Headers, Request
 from tricircle.model.pod import Service
 from tricircle.road.needs import Upstreams
 from tricircle.road.rewrite import link_pattern, relink
+from tricircle.road.vouching import Vouching
 from tricircle.upstream.reply import Call, Reply, Target
 
 #: Nova's and Cinder's second name for the request id; it must name ours, as the first does.
@@ -36,6 +37,7 @@ class Forwarder:
     :param base: public endpoint and prefix of the door, no slash at the end
     :param identity_url: what ``WWW-Authenticate`` shall say
     :param aliases: further URLs under which upstreams name themselves in answers
+    :param vouching: puts a service token to calls that need one; None puts none
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Forwarder:
         base: str,
         identity_url: str,
         aliases: Sequence[str] = (),
+        vouching: Vouching | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._service = service
@@ -55,6 +58,7 @@ class Forwarder:
         self._root = base.encode().rpartition(b"/")[0] + b"/"
         self._challenge = f'Keystone uri="{identity_url}"'.encode()
         self._aliases = tuple(aliases)
+        self._vouching = vouching
         self._patterns: dict[str, re.Pattern[bytes]] = {}
 
     async def send(
@@ -69,9 +73,13 @@ class Forwarder:
         deadline: Deadline | None = None,
     ) -> Reply:
         """The reply to a client's call with another path (query included) and body. Raises like ``Pools.send``."""
-        headers = self._outgoing(request)
-        call = Call(method=method or request.method, path=path, headers=headers, body=body, is_streamed=is_streamed)
-        return await self._upstreams.send(target, call, request.context.deadline if deadline is None else deadline)
+        headers, verb = self._outgoing(request), method or request.method
+        until = request.context.deadline if deadline is None else deadline
+        if self._vouching is not None:
+            is_own = (verb, path.partition("?")[0]) == (request.method, request.path)
+            headers += await self._vouching.headers(request.context, self._service, (verb, path), until, is_own=is_own)
+        call = Call(method=verb, path=path, headers=headers, body=body, is_streamed=is_streamed)
+        return await self._upstreams.send(target, call, until)
 
     def know_alias(self, url: str) -> None:
         """Upstreams also name themselves by ``url``: links that begin with it are rewritten too."""

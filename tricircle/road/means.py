@@ -11,7 +11,12 @@ from tricircle.road.versions import Ranges
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What all carriers share. ``ranges``: which microversions are served."""
+    """What all carriers share.
+
+    :ivar in_flight_s: seconds after which no request is under way any more: so much later runs a job that is filed
+        before the change that it is about
+    :ivar ranges: which microversions are served
+    """
 
     pods: KnownPods
     routings: KnownRoutings
@@ -19,6 +24,7 @@ class Means:
     jobs: JobFiles
     locator: Locator
     list_deadline_s: float
+    in_flight_s: float = 180.0
     ranges: Ranges = field(default_factory=Ranges)
 
     async def members(self) -> tuple[Pod, ...]:

@@ -116,6 +116,14 @@ class Identifies(Protocol):
         ...
 
 
+class OwnTokens(Protocol):
+    """Our own identity (``keystone/session.py``)."""
+
+    async def token(self, deadline: Deadline) -> str:
+        """A token of the service user. :raises UnavailableError: none can be had"""
+        ...
+
+
 class Authorises(Protocol):
     """Who may do what we decide ourselves (``http/policy/enforcer.py``)."""
 

@@ -29,6 +29,7 @@ from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.credible import believed
 from tricircle.road.needs import KnownPods, KnownRoutings, Upstreams
+from tricircle.road.vouching import Vouching
 from tricircle.upstream.reply import Call, Headers, Reply
 
 K = TypeVar("K")
@@ -106,6 +107,7 @@ class Locator:
     """Finds owned resources; remembers, for this process, what was not there.
 
     :param clock: seconds that only grow
+    :param vouching: puts a service token to looks that need one; None puts none
     """
 
     def __init__(
@@ -116,7 +118,9 @@ class Locator:
         *,
         deadline_s: float,
         clock: Callable[[], float] = time.monotonic,
+        vouching: Vouching | None = None,
     ) -> None:
+        self._vouching = vouching
         self._upstreams = upstreams
         self._pods = pods
         self._routings = routings
@@ -211,10 +215,13 @@ class Locator:
         ]
         if probe.microversion is not None:
             headers.append((b"openstack-api-version", probe.microversion.encode()))
-        call = Call(method="GET", path=probe.path + quote(resource_id, safe=""), headers=headers)
+        path, until = probe.path + quote(resource_id, safe=""), context.deadline.within(self._deadline_s)
         try:
             target = self._pods.target(pod, probe.service)
-            reply = await self._upstreams.send(target, call, context.deadline.within(self._deadline_s))
+            if self._vouching is not None:
+                headers += await self._vouching.headers(context, probe.service, ("GET", path), until, is_own=False)
+            call = Call(method="GET", path=path, headers=headers)
+            reply = await self._upstreams.send(target, call, until)
             if believed(reply, "GET").status == 200:
                 reply.json()  # what cannot be read is no "here it is"
             return pod, reply

@@ -9,7 +9,7 @@ from tricircle.http.message import Handler, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.merge import Item, Listing
+from tricircle.road.listing import Item, Listing
 from tricircle.road.rewrite import Shape
 
 #: (request, pods that do not answer, room on the page) -> what stands in a list for what they hold.

@@ -5,10 +5,10 @@ A pod of a newer release may serve paths that our tables do not have yet; an acc
 that its resource is gone.
 """
 
-from tricircle.errors import BadUpstreamAnswerError, NotFoundError
+from tricircle.errors import BadUpstreamAnswerError, NotFoundError, NotImplementedByUsError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
-from tricircle.road.carrier import Carrier, not_carried
+from tricircle.road.carrier import Carrier
 from tricircle.road.rewrite import unshaped
 from tricircle.road.route import ID, PROBES
 from tricircle.road.table import NotAllowed
@@ -52,7 +52,7 @@ class Strays:
                     continue
                 return await self._through(request, located.pod)
         if ids and not await self._is_nowhere(request):
-            raise not_carried(request)
+            raise NotImplementedByUsError(f"{request.method} {request.path} is not available in this cloud.")
         return None
 
     async def _is_nowhere(self, request: Request) -> bool:

@@ -48,16 +48,19 @@ _SESSION = f"SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_
 _ASYNC_DRIVERS = {"mysql": "mysql+asyncmy", "mariadb": "mariadb+asyncmy", "sqlite": "sqlite+aiosqlite"}
 
 #: Error numbers of MariaDB and MySQL. Collisions: lock wait timeout, deadlock (on Galera also: lost the certification),
-#: row changed since it was read.
-_COLLISIONS = frozenset({1205, 1213, 1020})
+#: row changed since it was read, error during the commit (where replication may say that the certification was lost),
+#: rolled back during it by MySQL's group replication.
+_COLLISIONS = frozenset({1205, 1213, 1020, 1180, 3101})
 _DUPLICATES = frozenset({1062, 1586})
 _REFERENCES = frozenset({1216, 1217, 1451, 1452})
 #: Too many connections, access denied, no such database, not ready (Galera), shutting down, host blocked, network
-#: errors, too many connections of the user, read only, killed, statement time exceeded. All of 2xxx are the client's
-#: words for "gone".
+#: errors, too many connections of the user, read only, killed, statement time exceeded; disk full, error of the storage
+#: engine, table full; what a proxy before the database calls "unknown" (1105). All of 2xxx are the client's words for
+#: "gone".
 _UNAVAILABLE = frozenset(
     {1040, 1044, 1045, 1047, 1049, 1053, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1290, 1317, 1836}
     | {1927, 1969, 3024, 4031}
+    | {1021, 1030, 1105, 1114}
 )
 _GONE = "The service is not available now: its database does not answer."
 
@@ -79,7 +82,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     arguments: dict[str, object] = {"connect_timeout": settings.connect_timeout_s, "init_command": _SESSION}
     if settings.ca_file:
         arguments["ssl"] = ssl.create_default_context(cafile=settings.ca_file)
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         connect_args=arguments,
         isolation_level="READ COMMITTED",
@@ -89,6 +92,16 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         pool_recycle=settings.recycle_s,
         pool_pre_ping=True,
     )
+    sa.event.listen(engine.sync_engine, "handle_error", _let_go)
+    return engine
+
+
+def _let_go(context: sa.engine.ExceptionContext) -> None:
+    """A connection that lost packets is good for nothing more; the driver has an error without a number then."""
+    error = context.sqlalchemy_exception
+    if isinstance(error, exc.InternalError) and _number(error) == 0:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
 
 
 def _sqlite(url: URL) -> AsyncEngine:

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which jobs are waiting, and who runs which key?
+"""Which jobs are waiting?
 
 Rows of jobs are appended by anybody, at any time, also in transactions that commit late and out of order; nothing here
-makes an append wait. Who runs a key is said by the key's own row (``tricircle_job_keys``), never by the jobs' rows.
+makes an append wait. Who runs a key is said by the key's own row (``job_keys.py``), never by the jobs' rows.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,6 @@ from tricircle.context import PodId, ProjectId
 from tricircle.model.job import Job, JobKey, JobType
 from tricircle.store.clock import now, now_plus
 from tricircle.store.tables import job_keys, jobs
-from tricircle.store.upsert import upsert
 
 #: What of an error's text is kept.
 _ERROR_LENGTH = 2000
@@ -29,21 +27,8 @@ _CLOCKS_S = 5.0
 _FRESH = {"attempts": 0, "failed_at": None, "not_before": now()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyLease:
-    """A key that is ours to run.
-
-    :ivar token: fresh for this taking
-    :ivar was_abandoned: the one who had it before never gave it back
-    """
-
-    key: JobKey
-    token: str
-    was_abandoned: bool
-
-
 class JobRows:
-    """Jobs and the leases on their keys. Every method runs in the caller's transaction."""
+    """Jobs. Every method runs in the caller's transaction."""
 
     @staticmethod
     async def append(
@@ -127,52 +112,6 @@ class JobRows:
         return list(
             dict.fromkeys(JobKey(type=JobType(r.type), resource_id=r.resource_id, pod_id=r.pod_id) for r in rows)
         )
-
-    @staticmethod
-    async def take_key(
-        connection: AsyncConnection, key: JobKey, *, owner: str, token: str, lease_s: float
-    ) -> KeyLease | None:
-        """The lease on a key; None when somebody else has it.
-
-        Of two transactions that try, the second waits here for the end of the first; on Galera, where locks do not
-        reach the other node, one of the two commits is refused because both wrote the same row.
-        """
-        values = {
-            "type": key.type.value,
-            "resource_id": key.resource_id,
-            "pod_id": key.pod_id,
-            "owner": owner,
-            "token": token,
-            "lease_until": now_plus(lease_s),
-        }
-        await upsert(connection, job_keys, values, keys=("type", "resource_id", "pod_id"), changes=lambda _brought: {})
-        is_over = (job_keys.c.lease_until < now()).label("is_over")
-        row = (await connection.execute(sa.select(job_keys.c.token, is_over).where(*_is(key)))).first()
-        if row is not None and row.token == token:
-            return KeyLease(key=key, token=token, was_abandoned=False)
-        if row is None or not row.is_over:
-            return None
-        statement = (
-            sa.update(job_keys)
-            .where(*_is(key), job_keys.c.lease_until < now())
-            .values(owner=owner, token=token, taken_at=now(), lease_until=now_plus(lease_s))
-        )
-        is_ours = (await connection.execute(statement)).rowcount > 0
-        return KeyLease(key=key, token=token, was_abandoned=True) if is_ours else None
-
-    @staticmethod
-    async def renew_key(connection: AsyncConnection, key: JobKey, token: str, *, lease_s: float) -> bool:
-        """Begin the lease's time anew. False when it is not ours any more."""
-        statement = (
-            sa.update(job_keys).where(*_is(key), job_keys.c.token == token).values(lease_until=now_plus(lease_s))
-        )
-        return (await connection.execute(statement)).rowcount > 0
-
-    @staticmethod
-    async def give_key_back(connection: AsyncConnection, key: JobKey, token: str) -> bool:
-        """End the lease. False when it is not ours any more."""
-        statement = sa.delete(job_keys).where(*_is(key), job_keys.c.token == token)
-        return (await connection.execute(statement)).rowcount > 0
 
     @staticmethod
     async def rows_of(connection: AsyncConnection, key: JobKey) -> tuple[list[Job], float]:
@@ -285,14 +224,6 @@ class JobRows:
     async def restart(connection: AsyncConnection, job_id: int) -> None:
         """Give one row a fresh start, whatever became of it before."""
         await connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(_FRESH))
-
-
-def _is(key: JobKey) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        job_keys.c.type == key.type.value,
-        job_keys.c.resource_id == key.resource_id,
-        job_keys.c.pod_id == key.pod_id,
-    )
 
 
 async def _each(connection: AsyncConnection, statement: sa.Update | sa.Delete, ids: Sequence[int]) -> None:

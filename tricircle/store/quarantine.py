@@ -53,6 +53,19 @@ class QuarantineRows:
         return {what: counted.get(what, 0) for what in What}
 
     @staticmethod
+    async def rests_on(connection: AsyncConnection, group_id: str, pod_id: PodId) -> bool:
+        """Whether a job about a group's members, for this pod or for all of them, keeps an address in quarantine."""
+        statement = (
+            sa.select(quarantine.c.id)
+            .join_from(quarantine, routings, holding())
+            .where(quarantine.c.kind == Kind.ADDRESS_GROUP.value, quarantine.c.central_id == group_id)
+            .limit(1)
+        )
+        if pod_id != EVERY_POD:
+            statement = statement.where(routings.c.pod_id == pod_id)
+        return (await connection.execute(statement)).first() is not None
+
+    @staticmethod
     async def forgotten(connection: AsyncConnection, *, older_than_s: float, limit: int) -> list[Routing]:
         """Routings that have kept something in quarantine for long, and for which no job is written down; of each only
         what tells it from others.

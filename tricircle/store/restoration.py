@@ -42,6 +42,7 @@ async def write(connection: AsyncConnection, wanted: Sequence[Routing]) -> None:
         }
         if routing.created_at is not None:
             fresh["created_at"] = routing.created_at
+            fresh["updated_at"] = now()  # the pod's clock may be wrong
         await upsert(
             connection,
             routings,
@@ -70,11 +71,12 @@ class Written:
 async def written_before(
     connection: AsyncConnection, pod_id: PodId, kind: Kind, instant: datetime
 ) -> Sequence[Written]:
-    """The routings of a kind that are older than ``instant`` and not leased."""
+    """The routings of a kind that were written before ``instant`` (the database's clock), and are not leased."""
     is_free = sa.or_(routings.c.owner.is_(None), routings.c.lease_until < now())
     columns = (routings.c.id, routings.c.central_id, routings.c.pod_resource_id)
+    written_at = sa.func.coalesce(routings.c.updated_at, routings.c.created_at)
     statement = sa.select(*columns).where(
-        routings.c.pod_id == pod_id, routings.c.kind == kind.value, routings.c.created_at < instant, is_free
+        routings.c.pod_id == pod_id, routings.c.kind == kind.value, written_at < instant, is_free
     )
     return [Written(row.id, row.central_id, row.pod_resource_id) for row in await connection.execute(statement)]
 

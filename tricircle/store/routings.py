@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which resource lives in which pod under which id, and who works on it?
+"""Which resource lives in which pod under which id?
 
-A row is leased or not, bound or not; there is no further state. Every change of a lease is one conditional UPDATE, so
-that of many who try exactly one succeeds.
+A row is leased or not (``routing_leases.py``), bound or not; there is no further state.
 """
 
 import json
@@ -15,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tricircle.context import PodId, ProjectId
 from tricircle.model.routing import Kind, Routing, RoutingState
-from tricircle.store.clock import now, now_plus
+from tricircle.store.clock import now
 from tricircle.store.tables import routings
 from tricircle.store.upsert import upsert
 
@@ -25,7 +24,7 @@ _KEY = ("central_id", "kind", "pod_id")
 
 
 class RoutingRows:
-    """Routings and the leases on them. Every method runs in the caller's transaction."""
+    """Routings. Every method runs in the caller's transaction."""
 
     @staticmethod
     async def get(connection: AsyncConnection, routing_id: int) -> Routing | None:
@@ -45,7 +44,7 @@ class RoutingRows:
     @staticmethod
     async def in_pod(connection: AsyncConnection, kind: Kind, central_id: str, pod_id: PodId) -> Routing | None:
         """The routing of a resource in one pod, bound or not, or None."""
-        return await _first(connection, sa.select(routings).where(*_is(kind, central_id, pod_id)))
+        return await _first(connection, sa.select(routings).where(*is_row(kind, central_id, pod_id)))
 
     @staticmethod
     async def by_pod_resource(
@@ -199,6 +198,8 @@ class RoutingRows:
         changed: dict[str, object] = {"project_id": routing.project_id, "updated_at": now()}
         if routing.created_at is not None:
             values["created_at"] = changed["created_at"] = routing.created_at
+            # The pod's clock said so, and may be wrong: how old the row is, ours says.
+            values["updated_at"] = now()
         if routing.details:
             changed |= detail_columns(routing.details)
             changed["details"] = _merged(connection, routing.details)
@@ -219,7 +220,7 @@ class RoutingRows:
         connection: AsyncConnection, routing_id: int, *, details: Mapping[str, object] | None, revision: str | None
     ) -> bool:
         """Merge details (None removes a key) and set the revision, each where given. False when the row is gone."""
-        changed = _facts(connection, details, revision)
+        changed = facts_of(connection, details, revision)
         statement = sa.update(routings).where(routings.c.id == routing_id).values(updated_at=now(), **changed)
         return (await connection.execute(statement)).rowcount > 0
 
@@ -231,7 +232,7 @@ class RoutingRows:
     @staticmethod
     async def delete_free(connection: AsyncConnection, routing_id: int) -> bool:
         """Remove a routing on which no lease runs. False when somebody works on it, or it was gone already."""
-        statement = sa.delete(routings).where(routings.c.id == routing_id, _is_free())
+        statement = sa.delete(routings).where(routings.c.id == routing_id, is_free())
         return (await connection.execute(statement)).rowcount > 0
 
     @staticmethod
@@ -242,98 +243,15 @@ class RoutingRows:
         )
         return (await connection.execute(statement)).rowcount
 
-    @staticmethod
-    async def with_lease(
-        connection: AsyncConnection, kind: Kind, central_id: str, pod_id: PodId
-    ) -> tuple[Routing, bool] | None:
-        """The routing, and whether somebody holds a lease on it that has not run out; None when there is no row."""
-        is_held = sa.func.coalesce(routings.c.lease_until >= now(), sa.false()).label("is_held")
-        statement = sa.select(routings, is_held).where(*_is(kind, central_id, pod_id))
-        row = (await connection.execute(statement)).first()
-        return None if row is None else (routing_of(row), bool(row.is_held))
 
-    @staticmethod
-    async def insert_leased(connection: AsyncConnection, routing: Routing, *, ttl_s: float) -> int:
-        """Write a new unbound routing that is leased to ``routing.owner``; its id.
-
-        :raises DuplicateRowError: somebody else was first
-        :raises ReferencedRowError: there is no such pod
-        """
-        statement = sa.insert(routings).values(
-            central_id=routing.central_id,
-            kind=routing.kind.value,
-            pod_id=routing.pod_id,
-            project_id=routing.project_id,
-            owner=routing.owner,
-            lease_until=now_plus(ttl_s),
-        )
-        key = (await connection.execute(statement)).inserted_primary_key
-        return int(key[0]) if key else 0
-
-    @staticmethod
-    async def seize(connection: AsyncConnection, routing_id: int, owner: str, *, ttl_s: float, is_bound: bool) -> bool:
-        """Lease a row that nobody holds and that is (not) bound. False when somebody was faster."""
-        has_id = routings.c.pod_resource_id.is_not(None) if is_bound else routings.c.pod_resource_id.is_(None)
-        statement = (
-            sa.update(routings)
-            .where(routings.c.id == routing_id, has_id, _is_free())
-            .values(owner=owner, lease_until=now_plus(ttl_s))
-        )
-        return (await connection.execute(statement)).rowcount > 0
-
-    @staticmethod
-    async def renew(connection: AsyncConnection, routing_id: int, owner: str, *, ttl_s: float) -> bool:
-        """Begin the lease's time anew. False when it is not ``owner``'s any more."""
-        statement = sa.update(routings).where(*_held(routing_id, owner)).values(lease_until=now_plus(ttl_s))
-        return (await connection.execute(statement)).rowcount > 0
-
-    @staticmethod
-    async def bind(
-        connection: AsyncConnection,
-        routing_id: int,
-        owner: str,
-        pod_resource_id: str,
-        *,
-        details: Mapping[str, object] | None,
-        revision: str | None,
-    ) -> bool:
-        """Write the id in the pod and end the lease. False when it is not ``owner``'s any more."""
-        statement = (
-            sa.update(routings)
-            .where(*_held(routing_id, owner))
-            .values(
-                pod_resource_id=pod_resource_id,
-                owner=None,
-                lease_until=None,
-                updated_at=now(),
-                **_facts(connection, details, revision),
-            )
-        )
-        return (await connection.execute(statement)).rowcount > 0
-
-    @staticmethod
-    async def release(connection: AsyncConnection, routing_id: int, owner: str) -> bool:
-        """End the lease, keep the row as it is. False when it is not ``owner``'s any more."""
-        statement = sa.update(routings).where(*_held(routing_id, owner)).values(owner=None, lease_until=None)
-        return (await connection.execute(statement)).rowcount > 0
-
-    @staticmethod
-    async def drop(connection: AsyncConnection, routing_id: int, owner: str) -> bool:
-        """Remove the row together with its lease. False when it is not ``owner``'s any more."""
-        return (await connection.execute(sa.delete(routings).where(*_held(routing_id, owner)))).rowcount > 0
-
-
-def _is(kind: Kind, central_id: str, pod_id: PodId) -> tuple[sa.ColumnElement[bool], ...]:
+def is_row(kind: Kind, central_id: str, pod_id: PodId) -> tuple[sa.ColumnElement[bool], ...]:
+    """Whether a row is that of this resource in this pod."""
     return (routings.c.central_id == central_id, routings.c.kind == kind.value, routings.c.pod_id == pod_id)
 
 
-def _is_free() -> sa.ColumnElement[bool]:
+def is_free() -> sa.ColumnElement[bool]:
+    """Whether no lease runs on a row."""
     return sa.or_(routings.c.owner.is_(None), routings.c.lease_until < now())
-
-
-def _held(routing_id: int, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
-    # Not "and the lease runs": as long as nobody else took the row, a late answer of a pod is still ours to write down.
-    return (routings.c.id == routing_id, routings.c.owner == owner)
 
 
 def detail_columns(details: Mapping[str, object]) -> dict[str, object]:
@@ -345,9 +263,10 @@ def detail_columns(details: Mapping[str, object]) -> dict[str, object]:
     return {"server_id": named[0]} if named else {}
 
 
-def _facts(
+def facts_of(
     connection: AsyncConnection, details: Mapping[str, object] | None, revision: str | None
 ) -> dict[str, object]:
+    """The columns that an update of details and revision changes, each where given."""
     changed: dict[str, object] = {} if revision is None else {"revision": revision}
     if details:
         changed |= {"details": _merged(connection, details), **detail_columns(details)}

@@ -4,7 +4,7 @@
 import re
 from collections.abc import Sequence
 
-from tricircle.testing.compute import Nova
+from tricircle.testing.compute.nova import Nova
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 
 _TOTALS = {"VCPU": 1000, "MEMORY_MB": 800_000, "DISK_GB": 600_000}

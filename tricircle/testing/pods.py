@@ -4,11 +4,11 @@
 from collections.abc import Iterable, Mapping
 
 from tricircle.testing.ailments import Ailment
-from tricircle.testing.block_storage import Cinder
-from tricircle.testing.compute import Nova
+from tricircle.testing.block_storage.cinder import Cinder
+from tricircle.testing.compute.nova import Nova
 from tricircle.testing.identities import Identities
 from tricircle.testing.image import Glance
-from tricircle.testing.network import Neutron
+from tricircle.testing.network.neutron import Neutron
 from tricircle.testing.placement import Placement
 from tricircle.testing.service import FakeService, Receive, Scope, Send
 

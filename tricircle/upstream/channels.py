@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 
 from tricircle.conf.settings import UpstreamSettings
 from tricircle.errors import UnavailableError
-from tricircle.upstream.pool import trust_of
+from tricircle.upstream.trust import trust_of
 
 LOG = logging.getLogger(__name__)
 #: The library writes whole heads of requests to its log, tokens included.

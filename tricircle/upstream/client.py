@@ -5,18 +5,26 @@ Calls that are *forwarded* do not come here: they carry the user's token alone. 
 the service token beside it, so that long work survives the end of the user's token.
 """
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from math import inf
 from typing import Protocol, runtime_checkable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
 from tricircle.context import Deadline, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
 from tricircle.model.pod import Service
-from tricircle.upstream.pool import SAFE, Pools
+from tricircle.upstream.head import SAFE
+from tricircle.upstream.next_page import below_root, next_page
+from tricircle.upstream.pool import Pools
+from tricircle.upstream.refusal import is_services_own
 from tricircle.upstream.reply import CENTRAL, Call, Headers, Reply, Target
 
+LOG = logging.getLogger(__name__)
+
+_AWAY = "A service behind this API cannot be reached. Please try again later."
 #: So many things no list of ours has: whoever goes on sending pages does so for ever.
 _MOST_ITEMS = 200_000
 #: What the microversion header calls a service.
@@ -46,7 +54,7 @@ class ForgetsTokens(Protocol):
 class ServiceClient:
     """One service of one pod (or of the centre), spoken to in JSON under one identity."""
 
-    __slots__ = ("_headers", "_identity", "_on_refusal", "_pools", "target")
+    __slots__ = ("_call_s", "_headers", "_identity", "_on_refusal", "_pools", "target")
 
     def __init__(
         self,
@@ -56,9 +64,12 @@ class ServiceClient:
         headers: Headers,
         identity: Identity,
         on_refusal: Callable[[str], None] | None = None,
+        call_s: float = inf,
     ) -> None:
-        """``on_refusal`` is told the token that was answered with 401; the call is then made once more."""
+        """``on_refusal`` is told the token that was answered with 401; the call is then made once more. ``call_s``:
+        seconds that a single call may take, whatever its deadline says."""
         self._pools = pools
+        self._call_s = call_s
         self._headers = headers
         self._identity = identity
         self._on_refusal = on_refusal
@@ -135,6 +146,7 @@ class ServiceClient:
             reply, identity = await self._exchange(
                 method, path, body=body, params=params, headers=None, deadline=deadline
             )
+            self._check_refusal(reply, method, path)
             if reply.status in ok:
                 return {} if reply.status >= 400 else _json(reply)
             if reply.status < 300:
@@ -180,10 +192,20 @@ class ServiceClient:
 
         :param headers: more headers (lower-case names); a ``content-length`` is the body's
         """
+        if body is None:
+            deadline = deadline.within(self._call_s)
         identity = await self._identity(deadline)
         sent = [*self._headers, *(headers or ()), *identity]
         call = Call(method=method, path=path, headers=sent, body=body, is_streamed=True)
         return await self._pools.send(self.target, call, deadline)
+
+    def _check_refusal(self, reply: Reply, method: str, path: str) -> None:
+        """:raises UnavailableError: something before the pod's service says no: nothing was done, nothing is gone"""
+        if not 400 <= reply.status < 500 or reply.status == 401 or self.target.pod == CENTRAL:
+            return
+        if not is_services_own(reply, method):
+            LOG.warning("%s: %s %s is refused (%s) by a proxy", self.target.label, method, path, reply.status)
+            raise UnavailableError(_AWAY)
 
     async def _exchange(
         self,
@@ -204,6 +226,7 @@ class ServiceClient:
                 sent.append((b"content-type", b"application/json"))
         if params:
             path = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}"
+        deadline = deadline.within(self._call_s)
         identity = await self._identity(deadline)
         call = Call(method=method, path=path, headers=[*sent, *identity], body=data)
         reply = await self._pools.send(self.target, call, deadline)
@@ -217,10 +240,15 @@ class ServiceClient:
 
 
 class Clients:
-    """Makes clients. They are cheap: make one per use."""
+    """Makes clients. They are cheap: make one per use.
 
-    def __init__(self, pools: Pools, service_tokens: TokenSource) -> None:
+    :param call_s: seconds that a single call of theirs may take, so that one which nobody answers is known for it long
+        before the end of work that has hours
+    """
+
+    def __init__(self, pools: Pools, service_tokens: TokenSource, *, call_s: float = inf) -> None:
         self._pools = pools
+        self._call_s = call_s
         self._tokens = service_tokens
 
     def as_user(self, context: RequestContext, target: Target, microversion: str | None = None) -> ServiceClient:
@@ -269,7 +297,9 @@ class Clients:
             headers.append((b"openstack-api-version", f"{name} {microversion}".encode()))
         if request_id is not None:
             headers.append((b"x-openstack-request-id", request_id.encode()))
-        return ServiceClient(self._pools, target, headers=headers, identity=identity, on_refusal=on_refusal)
+        return ServiceClient(
+            self._pools, target, headers=headers, identity=identity, on_refusal=on_refusal, call_s=self._call_s
+        )
 
 
 async def collect(
@@ -293,39 +323,15 @@ async def collect(
         if not isinstance(items, list):
             raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
         found += items
-        following = _next_page(body, key)
+        following = next_page(body, key)
         if following is None:
             return found
         if not items or items == last or len(found) > _MOST_ITEMS:
             # Nobody honest links to more from an empty page, or has the same page twice.
             break
         last = items
-        page = _below_root(following, client.target)
+        page = below_root(following, client.target)
     raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
-
-
-def _next_page(body: Mapping[str, object], key: str) -> str | None:
-    # Cinder names the links of some lists in the singular: volume_type_links.
-    links = body.get(f"{key}_links") or body.get(f"{key.removesuffix('s')}_links")
-    if isinstance(links, list):
-        for link in links:
-            if isinstance(link, dict) and link.get("rel") == "next":
-                return str(link["href"])
-    following = body.get("next")
-    if isinstance(following, str):
-        return following
-    outer = body.get("links")
-    if isinstance(outer, dict) and isinstance(outer.get("next"), str):
-        return str(outer["next"])
-    return None
-
-
-def _below_root(href: str, target: Target) -> str:
-    """A link of an upstream as a path behind the root of its service."""
-    parts = urlsplit(href)
-    root = urlsplit(target.url).path.rstrip("/")
-    path = parts.path.removeprefix(root) if root and parts.path.startswith(root + "/") else parts.path
-    return f"{path}?{parts.query}" if parts.query else path
 
 
 def _json(reply: Reply) -> dict[str, object]:

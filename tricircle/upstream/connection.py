@@ -7,45 +7,22 @@ is ``pool.py``'s.
 """
 
 import asyncio
-import os
 import select
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from tricircle.errors import InvalidRequestError
 from tricircle.upstream.reply import Headers
+from tricircle.upstream.room import AnswerTooLargeError, Room
+from tricircle.upstream.spare import Spare
 
 #: Above this much unread data of a streamed answer the peer is told to wait; bytes.
 _HIGH_WATER = 512 * 1024
 #: More than this in the head of an answer is no answer; bytes.
 _HEAD_LIMIT = 256 * 1024
 _BODILESS = frozenset((204, 304))
-#: An answer that holds no more than this is never broken off for the room that others take; bytes.
-_FAIR_SHARE = 4 * 1024 * 1024
-
-
-class AnswerTooLargeError(Exception):
-    """There is no room for the rest of an answer. That is our limit: it says little about the upstream."""
-
-
-@dataclass(slots=True)
-class Room:
-    """How many bytes of unfinished answers one upstream may have in our memory, and how many it has.
-
-    When it is full, answers above the fair share are broken off as they go on, and all others end. So it holds at
-    most its limit and a fair share per connection.
-    """
-
-    limit: int
-    taken: int = 0
-    share: int = _FAIR_SHARE
-
-    def is_over(self, held: int) -> bool:
-        """Whether an answer that holds so many bytes has to make room."""
-        return self.taken > self.limit and held > self.share
 
 
 class Connection(asyncio.Protocol):
@@ -98,7 +75,7 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._is_busy = False
         self._is_paused = False
-        self._spare = -1
+        self._spare = Spare()
         self._poll: select.poll | None = None
         self.is_alive = False
         self.status = 0
@@ -183,7 +160,8 @@ class Connection(asyncio.Protocol):
         """
         iterator = aiter(chunks)
         sent = 0
-        self._keep_spare()
+        if self._transport is not None and self.is_alive:
+            self._spare.keep(self._transport)
         while not self._is_head_done:
             async with asyncio.timeout(idle_s):
                 chunk = await anext(iterator, None)
@@ -347,7 +325,7 @@ class Connection(asyncio.Protocol):
     def _complete(self) -> None:
         self._is_complete = True
         self._is_busy = False
-        self._drop_spare()
+        self._spare.drop()
         self._wake()
 
     def _wake(self) -> None:
@@ -384,35 +362,13 @@ class Connection(asyncio.Protocol):
             async with asyncio.timeout(idle_s):
                 await asyncio.shield(self._drained)
 
-    def _keep_spare(self) -> None:
-        """Keep a second descriptor of the socket during an upload, for :meth:`_salvage`."""
-        transport = self._transport
-        if transport is not None and self.is_alive and transport.get_extra_info("ssl_object") is None:
-            self._spare = os.dup(transport.get_extra_info("socket").fileno())
-
-    def _drop_spare(self) -> None:
-        spare, self._spare = self._spare, -1
-        if spare >= 0:
-            os.close(spare)
-
     def _salvage(self) -> None:
-        """Read what came before a connection broke.
-
-        A server that refuses an upload answers and hangs up without reading on. Our next write then finds the
-        connection broken, and the event loop throws it away with the answer that is waiting in it. Not over TLS,
-        whose state is gone.
-        """
-        spare, self._spare = self._spare, -1
-        if spare < 0:
-            return
+        """Read what came before the connection broke."""
         try:
-            while self._is_busy and not self._is_complete and (data := os.read(spare, 65536)):
+            while self._is_busy and not self._is_complete and (data := self._spare.read()):
                 self.data_received(data)
-        except OSError:
-            # Nothing there, or nothing more.
-            pass
         finally:
-            os.close(spare)
+            self._spare.drop()
 
     def _resume(self) -> None:
         if self._is_paused and self._transport is not None:

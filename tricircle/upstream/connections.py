@@ -11,7 +11,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from tricircle.upstream.connection import Connection, Room
+from tricircle.upstream.connection import Connection
+from tricircle.upstream.room import Room
 
 _PORTS = {"http": 80, "https": 443}
 

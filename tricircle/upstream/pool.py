@@ -7,13 +7,10 @@ happened).
 """
 
 import asyncio
-import re
-import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
-from urllib.parse import quote
 
 from httptools import HttpParserError, HttpParserUpgrade
 
@@ -23,20 +20,20 @@ from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, Unavai
 from tricircle.observe import metrics
 from tricircle.observe.events import BreakerClosed, BreakerOpened, happened
 from tricircle.upstream.breaker import Breaker, BreakerState
-from tricircle.upstream.connection import AnswerTooLargeError, Connection
+from tricircle.upstream.connection import Connection
 from tricircle.upstream.connections import Connections, Origin
-from tricircle.upstream.reply import CENTRAL, Call, Headers, Reply, Target
+from tricircle.upstream.head import SAFE, end_to_end, head_of, length_of
+from tricircle.upstream.reply import CENTRAL, Call, Reply, Target
+from tricircle.upstream.room import AnswerTooLargeError
+from tricircle.upstream.stream import FAILURES, GARBLED, Stream
+from tricircle.upstream.trust import trust_of
 
-#: What we send as ``Host``: every link that an upstream builds begins with it, and is found again by its bytes.
-LINK_HOST = "tricircle-upstream.invalid"
-#: Methods that change nothing: without an answer they may simply be asked again.
-SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 #: Methods that may be sent a second time when the first did not arrive.
 _IDEMPOTENT = SAFE | {"PUT", "DELETE"}
-#: Methods without a body need no length; others say 0.
-_WITHOUT_BODY = SAFE | {"DELETE"}
 #: A call that had less than this left when it began says nothing about the upstream when it comes too late.
 _FAIR_WAIT_S = 0.25
+#: A call that is cancelled so near to its end was not left by its client: whoever cancels has the same deadline.
+_EDGE_S = 0.05
 #: A call that cannot be repeated does not go over a connection that was idle for longer: the peer may be closing it.
 _UNSAFE_IDLE_S = 1.0
 #: Whoever happens to look whether a service is back waits for it no longer; the question itself may take its time.
@@ -47,28 +44,10 @@ _KNOCK_S = 5.0
 #: How much of a service's answers may be in memory before they are complete; bytes. The largest honest answers are
 #: pages of 1000 servers, a few million; the central Neutron has no pages unless it is asked for them.
 _POD_ROOM, _CENTRAL_ROOM = 64 * 1024 * 1024, 256 * 1024 * 1024
-_HOP_BY_HOP = frozenset(
-    (
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    )
-)
-#: What a request's head must not take over from a caller: it is ours to say.
-_OURS = _HOP_BY_HOP | {b"host", b"expect", b"content-length"}
-_HOST_LINE = b"host: " + LINK_HOST.encode() + b"\r\n"
-_UNPRINTABLE = re.compile(rb"[\x00-\x20\x7f-\xff]")
 _UNREACHABLE = "A service behind this API cannot be reached. Please try again later."
 _NO_ANSWER = "A service behind this API did not answer in time."
 _UNKNOWN = "A service behind this API did not answer; the request may or may not have been carried out."
-_GARBLED = "A service behind this API sent an answer that cannot be read."
 _TOO_LARGE = "The answer is too large. Please ask for less at once, or try again later."
-_FAILURES = (OSError, TimeoutError, HttpParserError, HttpParserUpgrade)
 
 
 @dataclass(slots=True, eq=False)
@@ -182,7 +161,7 @@ class Pools:
         except AnswerTooLargeError as error:
             self._refused(target, upstream, call, error, remaining_s)
             _raise_for(error, call)
-        except _FAILURES as error:
+        except FAILURES as error:
             if isinstance(error, ConnectionError | TimeoutError) and not isinstance(call.body, bytes | None):
                 # A server that refuses an upload may hang up on it, and it may be the client who fell silent: neither
                 # says whether the server is there.
@@ -190,6 +169,12 @@ class Pools:
             else:
                 self._failed(target, breaker, error, remaining_s)
             _raise_for(error, call)
+        except asyncio.CancelledError:
+            if time.perf_counter() - started >= remaining_s - _EDGE_S and isinstance(call.body, bytes | None):
+                self._failed(target, breaker, TimeoutError(), remaining_s)
+            else:
+                breaker.give_up()
+            raise
         except BaseException:
             breaker.give_up()
             raise
@@ -239,7 +224,7 @@ class Pools:
 
     async def _ask(self, origin: Origin, call: Call, remaining_s: float) -> Reply:
         body = call.body
-        head = _head(origin, call, _length(call))
+        head = head_of(origin, call, length_of(call))
         is_repeatable = call.method in _IDEMPOTENT and isinstance(body, bytes | None)
         idle_s = self._settings.idle_s if is_repeatable else min(_UNSAFE_IDLE_S, self._settings.idle_s)
         connection = self._connections.take(origin, idle_s)
@@ -274,20 +259,20 @@ class Pools:
             else:
                 connection.begin(head, is_streamed=is_stream)
                 idle_s = self._settings.stream_idle_s
-                await connection.upload(body, length=_length(call), idle_s=idle_s)
+                await connection.upload(body, length=length_of(call), idle_s=idle_s)
                 # An upload may outlive every deadline; its answer may take as long as a silence.
                 until = max(until, asyncio.get_running_loop().time() + idle_s)
             await connection.answer(until)
         except BaseException:
             self._connections.discard(origin, connection)
             raise
-        headers = _answer_headers(connection.headers, is_stream=is_stream or call.method == "HEAD")
+        headers = end_to_end(connection.headers, is_stream=is_stream or call.method == "HEAD")
         status = connection.status
         if not is_stream:
             reply = Reply(status=status, headers=headers, body=connection.body())
             self._connections.release(origin, connection)
             return reply
-        stream = _Stream(self._connections, origin, connection, self._settings.stream_idle_s)
+        stream = Stream(self._connections, origin, connection, self._settings.stream_idle_s)
         return Reply(status=status, headers=headers, body=stream.chunks(), close=stream.close)
 
 
@@ -299,91 +284,9 @@ class _NotSentError(Exception):
         self.cause = cause
 
 
-class _Stream:
-    """The body of a streamed answer, and the connection that it comes over."""
-
-    def __init__(self, connections: Connections, origin: Origin, connection: Connection, idle_s: float) -> None:
-        self._connections = connections
-        self._origin = origin
-        self._connection = connection
-        self._idle_s = idle_s
-        self._is_closed = False
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes. :raises BadUpstreamAnswerError: it broke off, or fell silent."""
-        try:
-            async for chunk in self._connection.chunks(self._idle_s):
-                yield chunk
-        except _FAILURES as error:
-            raise BadUpstreamAnswerError(_GARBLED) from error
-        finally:
-            await self.close()
-
-    async def close(self) -> None:
-        """Give the connection back if all was read, else close it."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._connections.release(self._origin, self._connection)
-
-
-def _length(call: Call) -> int | None:
-    """The length of a streamed body as the client said it; None when it did not, or not in a way that has one
-    meaning."""
-    said = {value for name, value in call.headers if name == b"content-length"}
-    value = said.pop() if len(said) == 1 else b""
-    return int(value) if value.isdigit() and len(value) < 20 else None
-
-
-def _head(origin: Origin, call: Call, length: int | None) -> bytes:
-    """The head of a request, byte for byte.
-
-    :param length: of a streamed body; None: it is sent in chunks
-    """
-    path = (origin.path + call.path).encode("utf-8")
-    if _UNPRINTABLE.search(path):
-        path = quote(path, safe="/?&=%:@!$'()*+,;~-._[]").encode("ascii")
-    host = _HOST_LINE if call.host is None else b"host: " + call.host + b"\r\n"
-    lines = [call.method.encode("ascii"), b" ", path or b"/", b" HTTP/1.1\r\n", host]
-    body = call.body
-    count = 2
-    for name, value in call.headers:
-        if name in _OURS:
-            continue
-        lines += (name, b": ", value, b"\r\n")
-        count += 1
-    if isinstance(body, bytes):
-        lines.append(b"content-length: %d\r\n" % len(body))
-        count += 1
-    elif body is None:
-        if call.method not in _WITHOUT_BODY:
-            lines.append(b"content-length: 0\r\n")
-            count += 1
-    else:
-        lines.append(b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length)
-        count += 1
-    head = b"".join(lines)
-    if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
-        raise ValueError("a header holds a line break")
-    return head + b"\r\n"
-
-
-def _answer_headers(headers: Headers, *, is_stream: bool) -> Headers:
-    """The end-to-end headers; the length of a stream stays, so that a client sees how much is to come."""
-    return [pair for pair in headers if pair[0] not in _HOP_BY_HOP and (is_stream or pair[0] != b"content-length")]
-
-
 def _raise_for(error: Exception, call: Call) -> NoReturn:
     if isinstance(error, HttpParserError | HttpParserUpgrade):
-        raise BadUpstreamAnswerError(_GARBLED) from error
+        raise BadUpstreamAnswerError(GARBLED) from error
     if call.method in SAFE:
         raise UnavailableError(_TOO_LARGE if isinstance(error, AnswerTooLargeError) else _NO_ANSWER) from error
     raise OutcomeUnknownError(_UNKNOWN) from error
-
-
-def trust_of(settings: UpstreamSettings) -> ssl.SSLContext:
-    """Whose certificates upstreams may have."""
-    context = ssl.create_default_context(cafile=settings.ca_file or None)
-    if settings.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

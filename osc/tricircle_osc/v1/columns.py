@@ -38,6 +38,7 @@ class IdsColumn(_Column):
 _FORMATTERS: dict[str, type[_Column]] = {
     "versions": format_columns.DictColumn,
     "endpoints": format_columns.DictColumn,
+    "physical_networks": format_columns.DictColumn,
     "resource": IdsColumn,
     "error": ErrorColumn,
     "report": format_columns.DictColumn,
@@ -54,6 +55,7 @@ POD_COLUMNS = (
     "pod_az_name",
     "dc_name",
     "state",
+    "physical_networks",
     "endpoints",
     "versions",
     "created_at",

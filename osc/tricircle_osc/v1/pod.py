@@ -5,6 +5,7 @@ import argparse
 from typing import Any
 
 from osc_lib import exceptions
+from osc_lib.cli import parseractions
 from osc_lib.command import command
 
 from tricircle_osc.v1.columns import POD_COLUMNS, POD_LIST_COLUMNS, POD_LONG_COLUMNS, row
@@ -26,6 +27,13 @@ def _add_place_options(parser: argparse.ArgumentParser) -> None:
         help="Availability zone to pass to the pod (default: none is passed)",
     )
     parser.add_argument("--data-center", metavar="<text>", dest="dc_name", help="Free text: where the pod stands")
+    parser.add_argument(
+        "--physical-network",
+        metavar="<central>=<pod>",
+        dest="physical_networks",
+        action=parseractions.KeyValueAction,
+        help="What the pod calls a physical network of the centre, where it does so otherwise (repeat for several)",
+    )
 
 
 def _given(parsed: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -51,7 +59,7 @@ class CreatePod(command.ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
         """POST /pods."""
-        values = _given(parsed_args, "pod_name", "az_name", "pod_az_name", "dc_name")
+        values = _given(parsed_args, "pod_name", "az_name", "pod_az_name", "dc_name", "physical_networks")
         pod = self.app.client_manager.tricircle.create("/pods", "pod", values)
         return POD_COLUMNS, row(pod, POD_COLUMNS)
 
@@ -118,16 +126,27 @@ class SetPod(command.ShowOne):
         ):
             state.add_argument(option, dest="state", action="store_const", const=value, help=text)
         _add_place_options(parser)
+        parser.add_argument(
+            "--no-physical-network",
+            action="store_true",
+            help="Forget the names that were given before; with --physical-network: those take their place",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
         """PUT /pods/{id}."""
         values = _given(parsed_args, "state", "az_name", "pod_az_name", "dc_name")
+        if parsed_args.physical_networks or parsed_args.no_physical_network:
+            values["physical_networks"] = parsed_args.physical_networks or {}
         if not values:
             message = "Nothing to set: name at least one option."
             raise exceptions.CommandError(message)
         client = self.app.client_manager.tricircle
-        pod = client.change("/pods", "pod", client.pod_id(parsed_args.pod), values)
+        pod_id = client.pod_id(parsed_args.pod)
+        if parsed_args.physical_networks and not parsed_args.no_physical_network:
+            before = client.show("/pods", "pod", pod_id).get("physical_networks") or {}
+            values["physical_networks"] = {**before, **values["physical_networks"]}
+        pod = client.change("/pods", "pod", pod_id, values)
         return POD_COLUMNS, row(pod, POD_COLUMNS)
 
 

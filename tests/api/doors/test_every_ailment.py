@@ -22,7 +22,19 @@ LIST_S, REQUEST_S, MORE_S = 1.0, 4.0, 2.0
 #: ``breaker_probe_s`` of the whole.
 PROBE_S = 0.2
 _FOR_SERVERS = frozenset(
-    ("refused", "silent", "cut-body", "length-too-short", "page", "half-json", "500", "503-page", "429", "302")
+    (
+        "refused",
+        "silent",
+        "cut-body",
+        "length-too-short",
+        "page",
+        "half-json",
+        "500",
+        "503-page",
+        "404-page",
+        "429",
+        "302",
+    )
 )
 _FOR_SERVERS |= {"repeating", "nameless", "foreign"}
 

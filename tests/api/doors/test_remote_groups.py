@@ -66,7 +66,8 @@ class Stage:
 
     async def ensure(self, number: int, group: Json) -> None:
         """The group in a pod, as a boot makes it."""
-        await self.rooms.copies.groups.ensure(self.pods[number], str(group["id"]), Deadline.after(10))
+        owner = ProjectId(str(group["project_id"]))
+        await self.rooms.copies.groups.ensure(self.pods[number], str(group["id"]), owner, deadline=Deadline.after(10))
 
     async def follow(self, group: Json, **payload: object) -> None:
         """What the driver files when a member changes, carried out."""

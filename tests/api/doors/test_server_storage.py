@@ -128,6 +128,90 @@ async def test_types_are_those_of_the_device_or_its_snapshot_or_the_default(clou
     assert (await boot_with(cloud, of_snapshot)).message.endswith("Requested 2G, quota is 6G and 5G has been consumed.")
 
 
+async def central_default(cloud: Whole, type_id: str) -> None:
+    body = {"default_type": {"volume_type": type_id}}
+    admin = cloud.admin.having(openstack_api_version="volume 3.62")
+    assert (await admin.ask("PUT", f"/volume/v3/default-types/{cloud.project_id('demo')}", body)).status == 200
+
+
+def types_in(cloud: Whole, pod: str) -> list[str]:
+    """Names of the types of all volumes of a pod, oldest first."""
+    cinder = cloud.pods[pod].cinder
+    return [str(cinder.types.stored[volume["_type"]]["name"]) for volume in cinder.volumes.values()]
+
+
+async def test_volumes_that_a_pod_makes_get_the_centres_default(cloud: Whole, network: str) -> None:
+    """Whatever the pod's operator has set, and whatever the centre has changed since."""
+    gold, silver = await make_type(cloud, "gold"), await make_type(cloud, "silver")
+    for type_id, name in ((gold, "gold"), (silver, "silver"), (silver, "silver")):
+        await central_default(cloud, type_id)
+        assert (await boot_with(cloud, root(cloud), blank(), imageRef="")).status == 202
+        await build(cloud)
+        assert types_in(cloud, "Pod1")[-2:] == [name, name]
+    puts = [path for verb, path in cloud.pods["Pod1"].calls("block-storage") if verb == "PUT"]
+    assert sum("/default-types/" in path for path in puts) == 2, "nothing is said that the pod knows already"
+
+
+async def test_a_default_that_a_pods_operator_deleted_is_made_again(cloud: Whole, network: str) -> None:
+    await central_default(cloud, await make_type(cloud, "gold"))
+    await create(cloud.tenant, availability_zone="az1")
+    cinder = cloud.pods["Pod1"].cinder
+    cinder.volumes.clear()
+    (copy,) = [one["id"] for one in cinder.types.stored.values() if one["name"] == "gold"]
+    del cinder.types.stored[copy]
+    assert (await boot_with(cloud, blank())).status == 202
+    await build(cloud)
+    assert types_in(cloud, "Pod1") == ["gold"]
+
+
+async def test_a_type_goes_though_pods_had_it_as_a_default(cloud: Whole, network: str) -> None:
+    gold = await make_type(cloud, "gold")
+    await central_default(cloud, gold)
+    assert (await boot_with(cloud, blank())).status == 202
+    await build(cloud)
+    assert types_in(cloud, "Pod1") == ["gold"]
+    cinder = cloud.pods["Pod1"].cinder
+    cinder.volumes.clear()
+    await central_default(cloud, await make_type(cloud, "silver"))
+    assert (await cloud.admin.ask("DELETE", f"/volume/v3/types/{gold}")).status == 202
+    await cloud.work_off()
+    assert [one["name"] for one in cinder.types.stored.values()] == ["__DEFAULT__"]
+    assert cinder.types.defaults == {}
+
+
+async def test_an_image_says_what_type_its_volumes_have(cloud: Whole, network: str) -> None:
+    await make_type(cloud, "gold")
+    cloud.centre.glance.images[cloud.image_id]["cinder_img_volume_type"] = "gold"
+    assert (await boot_with(cloud, root(cloud), imageRef="")).status == 202
+    assert "gold" in [one["name"] for one in cloud.pods["Pod1"].cinder.types.stored.values()]
+    # A pod that has another type of that name would take its own: there it is said how the copy is called.
+    cinder = cloud.pods["Pod2"].cinder
+    own = {**next(iter(cinder.types.stored.values())), "id": "own", "name": "gold", "extra_specs": {"a": "b"}}
+    cinder.types.stored["own"] = own
+    assert (await boot_with(cloud, root(cloud), imageRef="", zone="az2")).status == 202
+    await build(cloud)
+    assert types_in(cloud, "Pod2") == ["tricircle.gold"]
+    asked = {"name": "vm", "flavorRef": "1", "networks": "none", "availability_zone": "az2"}
+    older = cloud.tenant.having(openstack_api_version="compute 2.66")
+    said = await older.ask("POST", SERVERS, {"server": {**asked, "block_device_mapping_v2": [root(cloud)]}})
+    assert (said.status, "2.67" in said.message) == (409, True)
+    cloud.centre.glance.images[cloud.image_id]["cinder_img_volume_type"] = "nope"
+    said = await boot_with(cloud, root(cloud), imageRef="")
+    assert (said.status, said.message) == (400, "Volume type with name nope could not be found.")
+
+
+async def test_a_server_is_where_the_types_of_its_volumes_may_be(cloud: Whole, network: str) -> None:
+    await make_type(cloud, "near", extra_specs={"RESKEY:availability_zones": "az2"})
+    asked = {"networks": "none", "block_device_mapping_v2": [blank(volume_type="near")]}
+    assert (await boot(cloud, cloud.tenant, **asked)).status == 202
+    assert len(cloud.pods["Pod2"].nova.servers) == 1
+    said = await boot(cloud, cloud.tenant, availability_zone="az1", **asked)
+    assert (said.status, said.message) == (
+        400,
+        "Volume type near is only supported in these availability zones: az2.",
+    )
+
+
 async def test_volumes_that_are_there_already_take_nothing(cloud: Whole, network: str, books: Books) -> None:
     made_before = await create(cloud.tenant, availability_zone="az1")
     await limit(cloud, volumes=1)

@@ -6,7 +6,7 @@ from typing import Any
 from tests.api.doors.test_volumes import VOLUMES, make_type
 from tests.api.whole import Whole
 from tests.asgi import AsgiClient, Said
-from tricircle.testing.block_storage import Cinder
+from tricircle.testing.block_storage.cinder import Cinder
 
 V = "volume 3.71"
 ROOT = "/volume/v3"

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.api.whole import PUBLIC, Whole
@@ -331,3 +332,31 @@ async def test_versions_have_our_links(cloud: Whole, path: str, status: int) -> 
     (version,) = said.json()["versions"]
     assert (version["id"], version["version"], version["min_version"]) == ("v3.0", "3.71", "3.0")
     assert f"{PUBLIC}/volume/v3/" in [link["href"] for link in version["links"]]
+
+
+async def test_a_named_type_counts_more_than_the_images(cloud: Whole) -> None:
+    await make_type(cloud, "gold")
+    cloud.centre.glance.images[cloud.image_id]["cinder_img_volume_type"] = "nope"
+    asked = {"availability_zone": "az2", "imageRef": cloud.image_id}
+    assert (await create(cloud.tenant, volume_type="gold", **asked))["volume_type"] == "gold"
+    assert (await refused(cloud.tenant, **asked)).status == 404
+    cloud.centre.glance.images[cloud.image_id]["cinder_img_volume_type"] = "gold"
+    assert (await create(cloud.tenant, **asked))["volume_type"] == "gold"
+
+
+async def test_an_image_of_a_server_with_volumes_is_where_its_snapshot_is(cloud: Whole) -> None:
+    """Cinder makes the volume of the snapshot, from 3.46 on."""
+    await make_type(cloud, "gold")
+    source = await create(cloud.tenant, availability_zone="az2", volume_type="gold", size=3)
+    taken = await snapshot(cloud, source["id"])
+    mapping = [{"source_type": "snapshot", "snapshot_id": taken["id"], "boot_index": 0}]
+    image = cloud.centre.glance.images[cloud.image_id]
+    image["block_device_mapping"] = msgspec.json.encode(mapping).decode()
+    tenant = cloud.tenant.having(openstack_api_version="volume 3.46")
+    made = await create(tenant, imageRef=cloud.image_id, size=4)
+    assert made["id"] in cloud.pods["Pod2"].cinder.volumes
+    said = await refused(tenant, imageRef=cloud.image_id, availability_zone="az1")
+    assert (said.status, "same availability zone as the snapshot" in said.message) == (400, True)
+    assert (await refused(cloud.tenant, imageRef=cloud.image_id, availability_zone="az1")).status == 202
+    image["block_device_mapping"] = msgspec.json.encode([{**mapping[0], "snapshot_id": NOBODY}]).decode()
+    assert (await refused(tenant, imageRef=cloud.image_id)).status == 404

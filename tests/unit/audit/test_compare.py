@@ -135,6 +135,12 @@ def test_a_second_copy_is_a_duplicate_only_when_it_matches() -> None:
     assert looked(holding("c1", "n1", project="x"), known(others=others, central={"n1": original()})) == [What.FOREIGN]
 
 
+def test_a_copy_that_was_bound_while_we_looked_is_no_duplicate_of_itself() -> None:
+    """Whatever the pod's clock says of its age."""
+    bound = {"n1": routing("n1", "c1", id_=7)}
+    assert looked(holding("c1", "n1"), known(others=bound, central={"n1": original()})) == []
+
+
 def test_what_somebody_may_be_making_is_left_alone() -> None:
     attempt = {"n1": routing("n1", None)}
     assert looked(holding("c1", "n1"), known(others=attempt, central={"n1": original()})) == []

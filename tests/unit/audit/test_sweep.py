@@ -7,15 +7,19 @@ Against the real ledger and queue on SQLite in memory, and a pod on a real socke
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tests.unit.servers import serving
-from tricircle.audit.inventory import Inventory
+from tricircle.audit.findings import What
+from tricircle.audit.inventory import PAGE, Inventory
 from tricircle.audit.sweep import Sweeps
 from tricircle.conf.settings import CentralSettings, DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.copies.address_groups import EXTENSION
+from tricircle.copies.bodies import mark
 from tricircle.copies.ensure import Ensure
 from tricircle.copies.owner import Owner
 from tricircle.copies.reach import Reach
@@ -23,7 +27,7 @@ from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.errors import TricircleError
 from tricircle.jobs.queue import Queue
 from tricircle.jobs.worker import JobRun
-from tricircle.ledger.leases import Leases
+from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.routings import Routings
 from tricircle.model.job import JobType
 from tricircle.model.pod import Endpoint, Pod, PodState, Service
@@ -58,6 +62,7 @@ class World:
         self.pools = pools
         self.lists: dict[str, object] = {}
         self.things: dict[str, object] = {}
+        self.facts: dict[str, object] = {}
         self.routings = Routings(engine)
         self.queue = Queue(engine)
 
@@ -77,12 +82,13 @@ class World:
             return web.json_response({names.get(parts[1], parts[1].replace("-", "_")): []})
         return web.json_response(NOT_THERE, status=404)
 
-    async def sweep(self, root: str, state: PodState = PodState.ENABLED) -> Mapping[str, object]:
-        """One sweep of the pod at ``root``."""
+    async def sweep(self, root: str, state: PodState = PodState.ENABLED, *, page: int = PAGE) -> Mapping[str, object]:
+        """One sweep of the pod at ``root``, so many objects at once."""
         services = (Service.COMPUTE, Service.BLOCK_STORAGE, Service.NETWORK)
         endpoints = {service: Endpoint(service=service, url=root) for service in services}
         async with transaction(self.engine) as connection:
-            await PodRows.update(connection, Pod(id=POD, name="Pod1", az_name="az1", state=state, endpoints=endpoints))
+            known = Pod(id=POD, name="Pod1", az_name="az1", state=state, endpoints=endpoints, facts=self.facts)
+            await PodRows.update(connection, known)
         names = ("compute_url", "block_storage_url", "image_url", "network_url", "identity_url")
         registry = Registry(self.engine, CentralSettings(**dict.fromkeys(names, root)))
         clients, leases = Clients(self.pools, Tokens()), Leases(self.engine)
@@ -96,7 +102,7 @@ class World:
             queue=self.queue,
             owner=Owner(),
         )
-        return await Sweeps(reach, Inventory(clients, registry), in_flight_s=0).agree(run())
+        return await Sweeps(reach, Inventory(clients, registry, page=page), in_flight_s=0).agree(run())
 
     async def known(self) -> set[str]:
         """Central ids of all routings of servers and volumes."""
@@ -216,3 +222,119 @@ async def test_a_pod_that_is_away_is_waited_for(world: World) -> None:
 async def test_a_disabled_pod_is_not_asked(world: World) -> None:
     report = await world.sweep("http://127.0.0.1:9", PodState.DISABLED)
     assert report == {"skipped": "the pod is not asked for now"}
+
+
+def _group(group_id: str, marks: str, *addresses: str) -> dict[str, object]:
+    """An address group of the service user's, as made by us."""
+    described = {"name": f"tricircle-{marks}", "description": mark(marks)}
+    return {"id": group_id, "project_id": "service", "addresses": list(addresses), **described}
+
+
+async def _with_groups(world: World, *copies: tuple[str, str]) -> None:
+    """Address groups of tenants, each with a copy, and a pod that knows such groups."""
+    leases = Leases(world.engine)
+    for central_id, pod_id in copies:
+        lease = await leases.take(Kind.ADDRESS_GROUP, central_id, POD, DEMO, owner="test", ttl_s=60)
+        assert isinstance(lease, Lease)
+        await leases.bind(lease, pod_id)
+    world.facts = {"network_extensions": [EXTENSION]}
+
+
+async def test_one_malformed_object_does_not_end_the_look_at_the_others(world: World) -> None:
+    """It is named, its neighbour is compared, and the parts behind it are looked at."""
+    await _with_groups(world, ("G", "g1"), ("H", "h1"))
+    originals = [{"id": one, "addresses": []} for one in ("G", "H")]
+    copies = [_group("g1", "G", "nonsense"), _group("h1", "H", "10.0.0.5/32")]
+    world.lists["/v2.0/address-groups"] = {"address_groups": [*originals, *copies]}
+    async with serving(world.answer) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    assert report["incomplete"] == {}
+    named: Any = report["named"]
+    assert [(one["what"], one["central_id"]) for one in named if one["kind"] == Kind.ADDRESS_GROUP] == [
+        (What.UNREADABLE, "G"), (What.DIFFERS, "H"),
+    ]  # fmt: skip
+    assert "nonsense" in next(one["note"] for one in named if one["what"] == What.UNREADABLE)
+    assert (JobType.ADDRESS_GROUP, "H") in await world.filed()
+
+
+async def test_a_part_that_nobody_can_make_sense_of_does_not_end_the_others(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here the centre itself has a member with such an address; the trace is in the log, and no sweep follows soon."""
+    await _with_groups(world, ("G", "g1"))
+    world.lists["/v2.0/address-groups"] = {"address_groups": [_group("g1", "G")]}
+    world.lists["/v2.0/security-groups"] = {"security_groups": [{"id": "G"}]}
+    strange = {"id": "p", "security_groups": ["G"], "allowed_address_pairs": [{"ip_address": "nonsense"}]}
+    world.lists["/v2.0/ports"] = {"ports": [strange]}
+    async with serving(world.answer) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    assert list(report["incomplete"]) == ["address_group"]  # type: ignore[call-overload]
+    assert "port" in report["seen"]  # type: ignore[operator]
+    assert "Traceback" in caplog.text
+    assert JobType.SWEEP not in [job for job, _ in await world.filed()]
+
+
+class Crowd:
+    """So many servers and copies of networks, all of them written down and as they should be; and who asks for them."""
+
+    def __init__(self, world: World, count: int) -> None:
+        self.world = world
+        self.calls = 0
+        described = {"name": "n", "admin_state_up": True, "mtu": 1450, "provider:network_type": "flat"}
+        names = [f"{number:08}-0000-4000-8000-000000000000" for number in range(count)]
+        self.lists: dict[str, list[dict[str, object]]] = {
+            "servers": [{"id": name, "tenant_id": DEMO} for name in names],
+            "originals": [{"id": name, "project_id": DEMO, **described} for name in names],
+            "copies": [
+                {"id": f"in-{name}", "project_id": "service", "description": mark(name), **described} for name in names
+            ],
+        }
+
+    async def write_down(self) -> None:
+        """The routings, older than the sweep."""
+        row = {"pod_id": POD, "project_id": DEMO, "created_at": datetime(2026, 1, 1, tzinfo=UTC), "details": {}}
+        names = [str(one["id"]) for one in self.lists["servers"]]
+        rows = [{**row, "kind": "server", "central_id": name, "pod_resource_id": name} for name in names]
+        rows += [{**row, "kind": "network", "central_id": name, "pod_resource_id": f"in-{name}"} for name in names]
+        async with transaction(self.world.engine) as connection:
+            await connection.execute(tables.routings.delete())
+            await connection.execute(tables.routings.insert(), rows)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """As the pod, and as the centre, page by page."""
+        self.calls += 1
+        if request.path == "/v2.1/servers/detail":
+            return self._page(request, "servers", self.lists["servers"])
+        if request.path != "/v2.0/networks":
+            return await self.world.answer(request)
+        asked = set(request.query.getall("id", []))
+        if not asked:
+            return self._page(request, "networks", self.lists["copies"])
+        return self._page(request, "networks", [one for one in self.lists["originals"] if one["id"] in asked])
+
+    @staticmethod
+    def _page(request: web.Request, key: str, items: list[dict[str, object]]) -> web.StreamResponse:
+        ids = [one["id"] for one in items]
+        begin = ids.index(request.query["marker"]) + 1 if "marker" in request.query else 0
+        end = begin + int(request.query["limit"])
+        more = {f"{key}_links": [{"rel": "next", "href": "/"}]} if end < len(items) else {}
+        return web.json_response({key: items[begin:end], **more})
+
+
+async def test_calls_grow_with_pages_and_not_with_what_is_in_them(world: World) -> None:
+    """A page costs one call, and one to the centre where it is of copies, whatever its size."""
+
+    async def calls(count: int, page: int) -> int:
+        crowd = Crowd(world, count)
+        await crowd.write_down()
+        async with serving(crowd.answer) as port:
+            report = await world.sweep(f"http://127.0.0.1:{port}", page=page)
+        seen: Any = report["seen"]
+        assert (report["incomplete"], report["found"]) == ({}, [])
+        assert (seen["server"], seen["network"]) == (count, count)
+        return crowd.calls
+
+    few = await calls(10, 100)
+    assert await calls(100, 100) == few
+    assert await calls(100, 50) == few + 3
+    assert await calls(100, 20) == few + 3 * 4

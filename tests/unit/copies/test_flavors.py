@@ -9,10 +9,11 @@ import pytest
 
 from tests.unit.doors.compute.cloud import Cloud, cloud
 from tricircle.context import Deadline, PodId, ProjectId
-from tricircle.copies.flavors import Flavors, central_id, digest
+from tricircle.copies.flavor_content import central_id, digest
+from tricircle.copies.flavors import Flavors
 from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
-from tricircle.model.job import EVERY_POD, JobType
+from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 
@@ -53,7 +54,7 @@ def stored(sky: Cloud) -> dict[str, dict[str, Any]]:
 
 async def agree(sky: Cloud, flavor_id: str = "m1") -> None:
     run = JobRun(
-        type=JobType.FLAVOR, resource_id=flavor_id, pod_id=EVERY_POD, project_id=DEMO, revision=None, payload={},
+        type=JobType.FLAVOR, resource_id=flavor_id, pod_id=PodId("pod1"), project_id=DEMO, revision=None, payload={},
         deadline=Deadline.after(5),
     )  # fmt: skip
     await Flavors(sky.reach).agree(run)

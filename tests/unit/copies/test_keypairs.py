@@ -12,7 +12,7 @@ from tricircle.context import Deadline, PodId, ProjectId, RequestContext
 from tricircle.copies.keypairs import Keypairs, routing_id
 from tricircle.errors import UnavailableError
 from tricircle.jobs.worker import JobRun
-from tricircle.model.job import EVERY_POD, JobType
+from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
 
 
@@ -49,7 +49,7 @@ def in_pod(sky: Cloud) -> dict[str, str]:
 
 async def agree(sky: Cloud, context: RequestContext) -> None:
     run = JobRun(
-        type=JobType.KEYPAIR, resource_id=routing_id(context.user_id, "k"), pod_id=EVERY_POD,
+        type=JobType.KEYPAIR, resource_id=routing_id(context.user_id, "k"), pod_id=PodId("pod1"),
         project_id=ProjectId("p"), revision=None, payload={}, deadline=Deadline.after(5),
     )  # fmt: skip
     await Keypairs(sky.reach).agree(run)

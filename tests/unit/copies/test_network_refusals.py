@@ -4,7 +4,7 @@
 import pytest
 
 from tricircle.context import PodId
-from tricircle.copies.network_refusals import check_zone, largest_mtu, refusal
+from tricircle.copies.network_refusals import check_zone, largest_mtu, no_wire, refusal
 from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.model.pod import Pod
 
@@ -34,6 +34,19 @@ def test_an_mtu_that_is_too_big_tells_the_largest() -> None:
     assert largest_mtu(UpstreamStatusError(400, words, "canary-pod/network")) == 1450
     assert largest_mtu(UpstreamStatusError(400, "Invalid input", "canary-pod/network")) is None
     assert _said(400, words) is None
+
+
+@pytest.mark.parametrize("kind", ["VLAN provider network", "flat provider network"])
+def test_a_physical_network_that_the_pod_lacks_is_named_in_the_log_only(
+    caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    words = f"Invalid input for operation: physical_network 'stretch' unknown for {kind}."
+    found = _said(400, f'{{"NeutronError": {{"type": "InvalidInput", "message": "{words}", "detail": ""}}}}')
+    assert found is not None
+    assert found.message == "Network n1 cannot be in availability zone az1. Use another network."
+    assert "pod canary-pod: it has no physical network stretch" in caplog.text
+    assert "pod set --physical-network stretch=<name> canary-pod" in caplog.text
+    assert no_wire(POD, NETWORK, {"az3", "az1", "az2"}).message.endswith("It can be in: az2, az3.")
 
 
 @pytest.mark.parametrize(("status", "body"), [(409, "OverQuota"), (400, "Invalid input"), (503, "VlanIdInUse")])

@@ -4,6 +4,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
+from tricircle.upstream.reply import Reply
 
 POD = Pod(id=PodId("pod1"), name="Pod1", az_name="az1")
 COPY = Routing(
@@ -87,9 +89,15 @@ class NoServer:
 
     target = SimpleNamespace(url="")
 
-    def __init__(self, *building: dict[str, object], on_list: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        *building: dict[str, object],
+        on_list: Callable[[], object] = lambda: None,
+        date: datetime | None = None,
+    ) -> None:
         self.building = list(building)
         self.on_list = on_list
+        self.date = date
 
     async def get(self, path: str, **_given: object) -> dict[str, object]:
         if "status=BUILD" in path:
@@ -99,6 +107,11 @@ class NoServer:
             if path == f"/v2.1/servers/{server['id']}":
                 return {"server": server}
         raise UpstreamStatusError(404, '{"itemNotFound": {}}', "Pod1/compute")
+
+    async def reply(self, _method: str, _path: str, **_given: object) -> Reply:
+        """Versions, and the time if this Nova is one that tells it."""
+        date = [] if self.date is None else [(b"date", format_datetime(self.date, usegmt=True).encode())]
+        return Reply(status=200, headers=date, body=b"{}")
 
 
 class Removed:
@@ -208,6 +221,23 @@ async def test_ports_wait_while_a_server_is_built_that_may_get_them(
     else:
         await job.agree(claims_job("server1"))
         assert in_pod.deleted == ["/v2.0/ports/copy1"]
+
+
+@pytest.mark.parametrize("hours", [1, -1, 3])
+async def test_how_long_a_server_is_built_is_told_by_the_pods_own_clock(hours: float) -> None:
+    """A clock that is behind takes no port from a server that is being built; one before ours holds nobody up."""
+    there = datetime.now(UTC) + timedelta(hours=hours)
+    for age, waits in ((timedelta(seconds=90), True), (timedelta(minutes=65), False)):
+        central = Neutron({"id": "port1", "device_id": "server1", "device_owner": "", "binding:host_id": "Pod1"})
+        in_pod = Neutron({"id": "copy1", "device_id": ""})
+        nova = NoServer({"id": "server2", "created": (there - age).isoformat(), "addresses": {}}, date=there)
+        job = ServerPorts(reach_of(nova, in_pod, central), Removed())  # type: ignore[arg-type]
+        if waits:
+            with pytest.raises(RetryLaterError):
+                await job.agree(claims_job("server1"))
+        else:
+            await job.agree(claims_job("server1"))
+        assert in_pod.deleted == ([] if waits else ["/v2.0/ports/copy1"])
 
 
 @pytest.mark.parametrize(

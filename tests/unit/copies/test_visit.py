@@ -15,7 +15,7 @@ from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.ensure import Found
 from tricircle.copies.reach import Reach
-from tricircle.copies.visit import expected, visit
+from tricircle.copies.visit import by_pod, expected, visit
 from tricircle.errors import RetryLaterError
 from tricircle.jobs.worker import JobRun
 from tricircle.ledger.leases import Lease, Leases
@@ -104,9 +104,33 @@ async def test_no_copy_no_work(world: World) -> None:
 
 async def test_one_copy_is_visited_and_free_again(world: World) -> None:
     await world.copy("pod1")
-    await world.visit()
-    await world.visit()
+    await world.visit(PodId("pod1"))
+    await world.visit(PodId("pod1"))
     assert world.worked == [("pod1", "copy-pod1")] * 2
+
+
+async def test_a_job_without_a_pod_asks_no_pod(world: World) -> None:
+    """Also where the copy is the only one: only jobs with a pod are counted as a pod's."""
+    await world.copy("pod1")
+    await world.visit()
+    assert world.worked == []
+    assert world.filed == [(JobType.NETWORK, "n1", "pod1", 9, {})]
+
+
+async def test_it_becomes_jobs_of_pods_before_anybody_is_asked(world: World) -> None:
+    ran: list[JobRun] = []
+
+    async def body(run: JobRun) -> None:
+        ran.append(run)
+
+    spread = by_pod(world.reach, Kind.NETWORK, body)
+    await world.copy("pod1")
+    await world.copy("pod2")
+    await spread(run())
+    assert ran == []
+    assert {filed[2] for filed in world.filed} == {"pod1", "pod2"}
+    await spread(mine := run(PodId("pod1")))
+    assert ran == [mine]
 
 
 async def test_several_copies_get_a_job_each(world: World) -> None:
@@ -135,7 +159,7 @@ async def test_a_copy_that_somebody_changes_is_waited_for(world: World) -> None:
 
 
 async def test_a_pod_that_is_away_has_a_job_of_its_own(world: World) -> None:
-    """One for all changes until it is back, and the job about every pod is done."""
+    """It comes again until the pod is back, and the job about every pod is done."""
     await world.copy("pod1")
     world.pods[PodId("pod1")] = Pod(id=PodId("pod1"), name="pod1", az_name="az", state=PodState.DISABLED)
     await world.visit()
@@ -147,13 +171,13 @@ async def test_a_pod_that_is_away_has_a_job_of_its_own(world: World) -> None:
 async def test_what_a_dead_attempt_left_is_worked_on(world: World) -> None:
     await world.copy("pod1", is_bound=False, is_dead=True)
     world.left = Found(pod_resource_id="left")
-    await world.visit()
+    await world.visit(PodId("pod1"))
     assert world.worked == [("pod1", "left")]
 
 
 async def test_a_dead_attempt_that_left_nothing_is_forgotten(world: World) -> None:
     await world.copy("pod1", is_bound=False, is_dead=True)
-    await world.visit()
+    await world.visit(PodId("pod1"))
     assert world.worked == []
     assert await world.routings.copies_of(Kind.NETWORK, "n1") == []
 

@@ -27,7 +27,7 @@ from tricircle.http.listener import (
 )
 from tricircle.http.message import Answer
 from tricircle.observe import logs
-from tricircle.upstream.pool import LINK_HOST
+from tricircle.upstream.head import LINK_HOST
 
 Pairs = list[tuple[bytes, bytes]]
 PLACES = Places(

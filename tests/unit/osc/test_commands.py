@@ -144,6 +144,22 @@ def test_show_falls_back_to_the_id() -> None:
     assert values[columns.index("pod_name")] == "Pod2"
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--physical-network", "far=fibre"], {"wan": "physnet7", "far": "fibre"}),
+        (["--no-physical-network", "--physical-network", "far=fibre"], {"far": "fibre"}),
+        (["--no-physical-network"], {}),
+    ],
+)
+def test_set_adds_names_of_physical_networks_or_takes_them_back(words: list[str], names: dict[str, str]) -> None:
+    path = f"/pods/{POD1['pod_id']}"
+    known = {"pod": {**POD1, "physical_networks": {"wan": "physnet7"}}}
+    session = Session({("GET", "/pods"): pods_named, ("GET", path): known, ("PUT", path): known})
+    run(pod.SetPod, [*words, "Pod1"], session)
+    assert session.asked[-1] == ("PUT", path, {"pod": {"physical_networks": names}})
+
+
 def test_show_of_an_unknown_pod_says_so() -> None:
     missing = (404, {"itemNotFound": {"message": "Pod nowhere could not be found.", "code": 404}})
     session = Session({("GET", "/pods"): pods_named, ("GET", "/pods/nowhere"): missing})

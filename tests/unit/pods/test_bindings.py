@@ -33,7 +33,7 @@ async def test_first_use_binds_and_lifts_in_three_services(bench: Bench, pod: Po
     assert binding.are_limits_lifted
     assert {service for service, _project in bench.pod1.quotas} == {"compute", "block-storage", "network"}
     assert limits(bench) == {-1}
-    assert await bench.bindings.pods_of(P1) == {pod.id}
+    assert await bench.bindings.pods_of(P1) == (pod.id,)
     assert bench.pod1.tokens == {"", "service-token"}
 
 

@@ -132,6 +132,20 @@ async def test_the_doors_own_address(bench: Bench, inspection: Inspection, pod: 
     assert (await worst(near, pod, "reach")).level is Level.WARNING
 
 
+async def test_services_below_a_path_hold_access_rules_against_all_of_it(
+    bench: Bench, inspection: Inspection, pod: Pod
+) -> None:
+    """Users write rules for ``/v2.1/servers``, which such a service never sees."""
+
+    async def said(path: str) -> str:
+        places = {name: replace(one, url=f"http://127.0.0.1{path}") for name, one in pod.endpoints.items()}
+        return (await worst(inspection, replace(pod, endpoints=places), "tokens")).text
+
+    assert "service_type" in await said("")
+    assert "rules against" not in await said("")
+    assert "block-storage, compute, image, network hold rules against a path" in await said("/api")
+
+
 async def test_a_dead_pod_is_told_check_by_check(bench: Bench, inspection: Inspection, pod: Pod) -> None:
     bench.pod1.broken = dict.fromkeys(("compute", "network", "block-storage", "image", "placement"), 500)
     found = await findings(inspection, pod)

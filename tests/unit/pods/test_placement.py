@@ -2,6 +2,7 @@
 """Does a new resource get a pod that can take it, the best of these, and the right reason otherwise?"""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -88,7 +89,7 @@ def test_the_reason_is_that_of_the_last_hope_and_counts_everybody() -> None:
 
 def test_a_full_pod_is_passed_over_but_taken_when_all_are_full() -> None:
     full, free = (
-        Candidate(pod=a_pod("Pod1"), has_room=False, is_bound=True),
+        Candidate(pod=a_pod("Pod1"), has_room=False, bound_as=0),
         Candidate(pod=a_pod("Pod2"), has_room=None),
     )
     assert choose([full, free], Wish()).name == "Pod2"
@@ -96,10 +97,23 @@ def test_a_full_pod_is_passed_over_but_taken_when_all_are_full() -> None:
 
 
 def test_bound_before_copies_before_free_capacity() -> None:
-    bound = Candidate(pod=a_pod("Pod1"), is_bound=True, free_share=0.1)
+    bound = Candidate(pod=a_pod("Pod1"), bound_as=0, free_share=0.1)
     warm = Candidate(pod=a_pod("Pod2"), copies=1, free_share=0.5)
     empty = Candidate(pod=a_pod("Pod3"), free_share=0.9)
     assert [v.candidate.pod.name for v in judge([empty, warm, bound], Wish())] == ["Pod1", "Pod2", "Pod3"]
+
+
+@pytest.mark.parametrize(
+    ("second", "name"), [({"free_share": 0.9}, "Pod2"), ({"free_share": 0.01}, "Pod1"), ({"has_room": False}, "Pod1")]
+)
+def test_all_that_a_project_makes_meets_in_its_first_pod_unless_that_is_full(second: dict[str, Any], name: str) -> None:
+    """Whatever is free there for servers, or for volumes."""
+    candidates = [
+        Candidate(pod=a_pod("Pod1"), bound_as=1, free_share=0.7),
+        Candidate(pod=a_pod("Pod2"), bound_as=0, **second),
+        Candidate(pod=a_pod("Pod3"), free_share=1.0),
+    ]
+    assert choose(candidates, Wish()).name == name
 
 
 def test_spread_takes_the_emptiest_and_pack_the_fullest() -> None:
@@ -128,7 +142,7 @@ def test_projects_spread_over_equal_pods() -> None:
 
 def test_an_operator_s_own_filter_and_order_of_weighers() -> None:
     only_two = Filter(name="two", passes=lambda c, _w: c.pod.name.endswith("2"), refusal="Only pods that end in 2.")
-    candidates = [Candidate(pod=a_pod("Pod1"), is_bound=True), Candidate(pod=a_pod("Pod2"))]
+    candidates = [Candidate(pod=a_pod("Pod1"), bound_as=0), Candidate(pod=a_pod("Pod2"))]
     assert choose(candidates, Wish(), filters=(*FILTERS, only_two)).name == "Pod2"
     assert choose(candidates, Wish(), weighers=WEIGHERS[:1]).name == "Pod1"
 
@@ -142,7 +156,7 @@ CANDIDATES = st.builds(
         state=st.sampled_from(PodState),
     ),
     is_healthy=st.booleans(),
-    is_bound=st.booleans(),
+    bound_as=st.none() | st.integers(0, 3),
     has_room=st.sampled_from([None, True, False]),
     free_share=st.none() | st.floats(0, 1),
     copies=st.integers(0, 2),

@@ -251,7 +251,8 @@ def said(bench: Bench) -> Identity | None:
 async def test_the_aggregate_says_what_the_pod_is(bench: Bench) -> None:
     pod = await register(bench, "Pod1", "az1")
     assert said(bench) == Identity(id=pod.id)
-    change = Change(state=PodState.DRAINING, dc_name="north", pod_az_name="nova")
+    names = {"wan": "physnet7", "far": "fibre"}
+    change = Change(state=PodState.DRAINING, dc_name="north", pod_az_name="nova", physical_networks=names)
     changed = await bench.registration.change(pod.id, change, soon())
     assert said(bench) == Identity.of(changed)
     assert changed.state is PodState.DRAINING

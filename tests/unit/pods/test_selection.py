@@ -62,6 +62,28 @@ async def test_the_bound_pod_is_preferred(bench: Bench, selection: Selection, po
         await bench.bindings.remove(binding.id)
 
 
+async def test_a_server_and_a_volume_meet_in_one_pod(bench: Bench, selection: Selection, pods: tuple[Pod, Pod]) -> None:
+    """However much room their services have elsewhere; and the first use of a pod decides, before anything is made."""
+    first, second = await choice(selection, Wish()), await choice(selection, Wish(service=Service.BLOCK_STORAGE), None)
+    assert first == second
+    (home,) = await bench.bindings.pods_of(P1)
+    assert home == next(pod.id for pod in pods if pod.name == first)
+    other = next(pod for pod in pods if pod.id != home)
+    await bench.bindings.ensure(P1, other, soon())
+    for wish in (Wish(), Wish(service=Service.BLOCK_STORAGE), Wish(az_name="az1")):
+        assert await choice(selection, wish) == first
+
+
+async def test_of_two_first_uses_at_once_the_earlier_one_decides(bench: Bench, pods: tuple[Pod, Pod]) -> None:
+    among = [pod.id for pod in pods]
+    for pod in reversed(pods):
+        assert await bench.bindings.claim(P1, pod, among) == (pods[1].id,)
+    assert set(await bench.bindings.claim(P1, pods[0], [pods[0].id])) == set(among)
+    found = await bench.bindings.find(project_id=P1)
+    assert [binding.are_limits_lifted for binding in found] == [False, False]
+    assert (await bench.bindings.ensure(P1, pods[1], soon())).are_limits_lifted
+
+
 async def test_a_pod_that_does_not_answer_is_not_chosen(
     bench: Bench, selection: Selection, pods: tuple[Pod, Pod]
 ) -> None:

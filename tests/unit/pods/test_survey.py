@@ -24,7 +24,7 @@ async def test_a_good_region(bench: Bench) -> None:
         service=Service.COMPUTE, url=bench.pod1.url("compute"), prefix="/v2.1", min_version="2.1", max_version="2.96"
     )
     assert found.endpoints[Service.BLOCK_STORAGE].prefix == "/v3"
-    assert found.facts["physical_networks"] == {"stretch": "stretch"}
+    assert found.facts["wires"] == ["stretch"]
     assert "security-group" in found.facts["network_extensions"]  # type: ignore[operator]
     assert bench.pod2.calls == []
 

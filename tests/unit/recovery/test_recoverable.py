@@ -8,7 +8,7 @@ from tricircle.audit.findings import Holding, Part
 from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import SLICE_OWNER, device_id
 from tricircle.copies.bodies import mark
-from tricircle.copies.origins import GATEWAY, profile_of
+from tricircle.copies.origins import GATEWAY, UNBOUND, profile_of
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
@@ -17,7 +17,17 @@ from tricircle.recovery.declared import Declared, of_ports
 from tricircle.recovery.facts import Fact, Sorted, Why, merged
 from tricircle.recovery.holds import holds, leftovers
 from tricircle.recovery.missing import missing, network_body, own_addresses, port_body, subnet_body
-from tricircle.recovery.recoverable import Copies, address_groups, groups, homes, lost_ends, networks, ports, subnets
+from tricircle.recovery.recoverable import (
+    Copies,
+    address_groups,
+    groups,
+    homes,
+    lost_claims,
+    lost_ends,
+    networks,
+    ports,
+    subnets,
+)
 
 OWNER, TENANT = ProjectId("service"), ProjectId("tenant")
 POD = Pod(id=PodId("p1"), name="Pod1", az_name="az1", facts={"physical_networks": {"stretch": "datacentre"}})
@@ -163,6 +173,14 @@ def test_members_of_a_group_are_known_by_the_addresses_of_all_ports() -> None:
     assert why(address_groups(POD, [members()], declared(groups={}))) is Why.UNKNOWN
 
 
+def test_one_malformed_object_does_not_end_a_recovery() -> None:
+    known = declared(groups={"G": GROUP, "H": {**GROUP, "id": "H"}})
+    other = held(Kind.ADDRESS_GROUP, "h1", "H", OWNER, name="tricircle-H", addresses=[])
+    found = address_groups(POD, [members(addresses=["nonsense"]), other], known)
+    assert list(found.facts) == ["H"]
+    assert [(one.holding.pod_resource_id, one.why) for one in found.strangers] == [("a1", Why.UNREADABLE)]
+
+
 def test_a_group_is_whole_when_its_rules_name_the_members() -> None:
     whole = only(groups(POD, [group()], declared(), address_groups(POD, [members()], declared())))
     assert whole.job is None
@@ -213,6 +231,16 @@ def test_ends_of_servers_that_nobody_noticed() -> None:
     moved = ports(POD, [port(device_id="another")], copies(known), known)
     assert lost_ends(POD, frozenset({"server", "another"}), moved, known) == {"server": TENANT}
     assert lost_ends(OTHER, frozenset(), there, known) == {}
+
+
+def test_boots_that_died_before_they_bound_their_port() -> None:
+    """Of theirs only: users and other services make ports with a device, without a host or an owner, as well."""
+    claim = {**PORT, "device_id": "claim", "device_owner": "", "binding:host_id": "", "description": UNBOUND}
+    claim["updated_at"] = "2026-01-01T00:00:00Z"
+    others = [{"description": ""}, {"device_id": ""}, {"device_owner": "Octavia"}, {"binding:host_id": "Pod1"}]
+    known = declared(ports={"C": claim, **{f"P{n}": {**claim, **other} for n, other in enumerate(others)}})
+    assert lost_claims(known, BEGAN + timedelta(seconds=1)) == {"claim": TENANT}
+    assert lost_claims(known, BEGAN - timedelta(seconds=1)) == {}, "its boot may be under way"
 
 
 def test_what_a_row_knows_already_stays_where_the_pod_does_not_say_otherwise() -> None:
@@ -317,6 +345,29 @@ def test_a_network_with_servers_is_no_leftover_and_without_their_list_nothing_is
     found.servers = None
     found.lists[Kind.PORT] = []
     assert list(leftovers(found, nobody)) == []
+
+
+def test_addresses_that_a_pod_lets_in_and_no_member_has_are_held_while_the_group_has_a_job() -> None:
+    """Wherever the group's project may have had them: which network it was nobody knows any more."""
+    others = {
+        "N2": {**NETWORK, "id": "N2", "project_id": "friend"},
+        "N3": {**NETWORK, "id": "N3", "project_id": "friend", "shared": True},
+    }
+    subnets_ = {f"S{n}": {**SUBNET, "id": f"S{n}", "network_id": f"N{n}", "project_id": "friend"} for n in (2, 3)}
+    known = declared(networks={"N": NETWORK, **others}, subnets={"S": SUBNET, **subnets_})
+    found = contents(networks=[network()], subnets=[subnet()], groups=[group()], ports=[port()])
+    found.lists[Kind.ADDRESS_GROUP] = [
+        members(addresses=["10.0.0.9/32", "10.0.0.66/32", "10.0.0.2/32", "192.0.2.1/32", "fd00::5/128"])
+    ]
+    found.made[Kind.ADDRESS_GROUP] = address_groups(POD, found.lists[Kind.ADDRESS_GROUP], known)
+    left = {(one.left.scope, one.left.value, one.left.kind, one.left.central_id) for one in holds(found, known)}
+    assert left == {
+        ("N", "10.0.0.66", Kind.ADDRESS_GROUP, "G"), ("N3", "10.0.0.66", Kind.ADDRESS_GROUP, "G"),
+        ("N3", "10.0.0.2", Kind.ADDRESS_GROUP, "G"),
+    }, "what a port has is given out already, and what no subnet has is given to nobody"  # fmt: skip
+    found.lists[Kind.ADDRESS_GROUP] = [members()]
+    found.made[Kind.ADDRESS_GROUP] = address_groups(POD, [members()], known)
+    assert list(holds(found, known)) == []
 
 
 def test_an_address_that_the_original_does_not_have_is_held_until_the_copy_follows() -> None:

@@ -19,6 +19,7 @@ from tricircle.road.forward import Forwarder
 from tricircle.road.means import Means
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import Locator
+from tricircle.road.vouching import Vouching
 from tricircle.upstream.reply import Call, Reply, Target
 
 LINK_HOST = "upstream.invalid"
@@ -55,6 +56,14 @@ def json_reply(status: int, body: object, *headers: tuple[bytes, bytes]) -> Repl
     return Reply(
         status=status, headers=[(b"content-type", b"application/json"), *headers], body=msgspec.json.encode(body)
     )
+
+
+class Tokens:
+    """Our own identity."""
+
+    async def token(self, _deadline: Deadline) -> str:
+        """Always the same."""
+        return "our-token"
 
 
 Said = Reply | Exception | Callable[[Call], Reply]
@@ -190,6 +199,7 @@ class Jobs:
 
     filed: list[tuple[JobType, str, str]] = field(default_factory=list)
     later: dict[int, tuple[JobType, str, str]] = field(default_factory=dict)
+    delays: set[float] = field(default_factory=set)
     next_id: int = 1
     is_away: bool = False
 
@@ -199,6 +209,7 @@ class Jobs:
         job_id = self.next_id
         self.next_id += 1
         if delay_s:
+            self.delays.add(delay_s)
             self.later[job_id] = (job_type, resource_id, project_id)
         else:
             self.filed.append((job_type, resource_id, project_id))
@@ -251,7 +262,15 @@ class World:
 
     def __post_init__(self) -> None:
         self.registry = Pods(self.pods)
-        self.locator = Locator(self.upstreams, self.registry, self.routings, deadline_s=5, clock=lambda: self.now)
+        vouching = Vouching(Tokens())
+        self.locator = Locator(
+            self.upstreams,
+            self.registry,
+            self.routings,
+            deadline_s=5,
+            clock=lambda: self.now,
+            vouching=vouching,
+        )
         means = Means(
             pods=self.registry,
             routings=self.routings,
@@ -259,6 +278,7 @@ class World:
             jobs=self.jobs,
             locator=self.locator,
             list_deadline_s=5,
+            in_flight_s=321,
         )
         forwarder = Forwarder(
             self.upstreams,
@@ -266,6 +286,7 @@ class World:
             link_host=LINK_HOST,
             base=PUBLIC + self.prefix,
             identity_url=PUBLIC + "/identity",
+            vouching=vouching,
         )
         self.carrier = Carrier(
             means,

@@ -6,31 +6,14 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from tests.unit.road.scripted import LINK_HOST, World, caller, json_reply, pod, request
-from tricircle.errors import InvalidRequestError, NotFoundError, OutcomeUnknownError, UnavailableError
-from tricircle.model.job import JobType
+from tests.unit.road.scripted import LINK_HOST, World, json_reply, pod, request
+from tests.unit.road.two_pods import ID, ONE, SERVER_ROW, TWO, world
+from tricircle.errors import InvalidRequestError, OutcomeUnknownError, UnavailableError
 from tricircle.model.pod import PodState, Service
 from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, Shape
 from tricircle.road.row import Behaviour, Row
 from tricircle.upstream.reply import Call, Reply
-
-ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
-ID = "7d9c0d31-0b5c-4c3c-9a58-6a0c2b1f0a11"
-SERVER_ROW = Row(
-    ("GET", "DELETE"),
-    "/servers/{server_id}",
-    Behaviour.ROUTE,
-    kind=Kind.SERVER,
-    id_param="server_id",
-    singular="server",
-)
-
-
-def world() -> World:
-    made = World((ONE, TWO))
-    made.routings.add(Kind.SERVER, ID, TWO)
-    return made
 
 
 async def test_a_routed_call_reaches_its_pod_as_the_client_sent_it() -> None:
@@ -155,58 +138,10 @@ async def test_items_are_shaped_and_errors_are_not() -> None:
     answer = await there.carrier.route(request("GET", f"/servers/{ID}", params={"server_id": ID}), row)
     assert isinstance(answer.body, bytes)
     assert msgspec.json.decode(answer.body) == {"server": {"id": ID, "zone": "az2", "known": "ready"}}
-    there.upstreams.said["id-Pod2", path] = json_reply(409, {"server": {"id": ID}})
+    there.upstreams.said["id-Pod2", path] = json_reply(409, {"server": {"id": ID, "message": "no"}})
     answer = await there.carrier.route(request("GET", f"/servers/{ID}", params={"server_id": ID}), row)
-    assert answer.body == b'{"server":{"id":"' + ID.encode() + b'"}}'
+    assert answer.body == b'{"server":{"id":"' + ID.encode() + b'","message":"no"}}'
     assert prepared == [1]
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "project", "is_forgotten"),
-    [
-        ("GET", f"/servers/{ID}", "p1", True),
-        ("DELETE", f"/servers/{ID}", "p1", True),
-        ("GET", f"/servers/{ID}/metadata/x", "p1", False),
-        ("POST", f"/servers/{ID}", "p1", False),
-    ],
-)
-async def test_a_pods_404_forgets_the_routing_only_where_it_is_about_it(
-    method: str, path: str, project: str, *, is_forgotten: bool
-) -> None:
-    """One about a key of the metadata says nothing about the server."""
-    there = world()
-    asked = request(method, path, params={"server_id": ID}, context=caller(project))
-    answer = await there.carrier.route(asked, SERVER_ROW)
-    assert answer.status == 404
-    assert ((Kind.SERVER, ID) not in there.routings.rows) == is_forgotten
-
-
-async def test_a_strangers_404_says_nothing_about_the_server() -> None:
-    there = world()
-    asked = request("GET", f"/servers/{ID}", params={"server_id": ID}, context=caller("p2"))
-    with pytest.raises(NotFoundError):
-        await there.carrier.route(asked, SERVER_ROW)
-    assert (Kind.SERVER, ID) in there.routings.rows
-
-
-async def test_a_proxys_404_is_not_believed() -> None:
-    """Terraform would forget a server that is there."""
-    there = world()
-    page = Reply(status=404, headers=[(b"content-type", b"text/html")], body=b"<h1>404</h1>nginx at pod1-api-3")
-    there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}"] = page
-    with pytest.raises(UnavailableError):
-        await there.carrier.route(request("GET", f"/servers/{ID}", params={"server_id": ID}), SERVER_ROW)
-    assert (Kind.SERVER, ID) in there.routings.rows
-
-
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_a_404_of_a_path_with_a_slash_behind_the_id_is_handed_on(method: str) -> None:
-    """It is no path of the service's: the service says so without naming the resource, which is still there."""
-    there = world()
-    there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}/"] = Reply(status=404, headers=[], body=b"404 Not Found")
-    answer = await there.carrier.route(request(method, f"/servers/{ID}/", params={"server_id": ID}), SERVER_ROW)
-    assert answer.status == 404
-    assert (Kind.SERVER, ID) in there.routings.rows
 
 
 async def test_failures_to_send_go_up() -> None:
@@ -216,57 +151,6 @@ async def test_failures_to_send_go_up() -> None:
         there.upstreams.said["id-Pod2", f"/v2.1/servers/{ID}"] = error
         with pytest.raises(type(error)):
             await there.carrier.route(request("DELETE", f"/servers/{ID}", params={"server_id": ID}), SERVER_ROW)
-
-
-async def test_what_a_pod_made_is_answered_although_it_cannot_be_written_down() -> None:
-    """A client that is told to try again would make it twice."""
-    there = world()
-    there.routings.is_away = True
-    await there.carrier.record(Kind.VOLUME, "v1", ONE, caller())
-    await there.carrier.forget(Kind.SERVER, ID)
-    there.routings.is_away = False
-    assert list(there.routings.rows) == [(Kind.SERVER, ID)]
-    await there.carrier.record(Kind.VOLUME, "v1", ONE, caller())
-    await there.carrier.forget(Kind.SERVER, ID)
-    assert list(there.routings.rows) == [(Kind.VOLUME, "v1")]
-
-
-async def test_declare_files_jobs_when_the_centre_said_yes() -> None:
-    """And none when it said no."""
-    there = world()
-    row = Row(("DELETE",), "/flavors/{flavor_id}", Behaviour.DECLARE, jobs=((JobType.FLAVOR, "flavor_id"),))
-    asked = request("DELETE", "/flavors/f1", params={"flavor_id": "f1"})
-    assert (await there.carrier.declare(asked, row)).status == 404
-    assert (there.jobs.filed, there.jobs.later) == ([], {})
-    there.upstreams.said["central", "/v2.1/flavors/f1"] = json_reply(202, {})
-    await there.carrier.declare(asked, row)
-    assert (there.jobs.filed, there.jobs.later) == ([(JobType.FLAVOR, "f1", "p1")], {})
-
-
-async def test_a_change_at_the_centre_has_its_job_whatever_goes_down() -> None:
-    """Without the database nothing is sent; when it goes away, or the centre, the job filed before is there."""
-    there = world()
-    job = (JobType.FLAVOR, "f1", "p1")
-    asked = request("DELETE", "/flavors/f1")
-    there.jobs.is_away = True
-    with pytest.raises(UnavailableError):
-        await there.carrier.central_with_jobs(asked, [job[:2]])
-    assert there.upstreams.calls == []
-
-    def delete(_call: Call) -> Reply:
-        there.jobs.is_away = True
-        return json_reply(202, {})
-
-    there.jobs.is_away = False
-    there.upstreams.said["central", "/v2.1/flavors/f1"] = delete
-    assert (await there.carrier.central_with_jobs(asked, [job[:2]])).status == 202
-    assert (there.jobs.filed, list(there.jobs.later.values())) == ([], [job])
-
-    there.jobs.is_away = False
-    there.upstreams.said["central", "/v2.1/flavors/f1"] = OutcomeUnknownError("no answer")
-    with pytest.raises(OutcomeUnknownError):
-        await there.carrier.central_with_jobs(asked, [job[:2]])
-    assert list(there.jobs.later.values()) == [job, job]
 
 
 async def test_fan_out_asks_pods_in_use_and_names_those_that_are_missing() -> None:
@@ -353,7 +237,7 @@ async def test_errors_of_streamed_calls_are_rewritten() -> None:
 @pytest.mark.parametrize("marker", ["detail", "detail%2F", "summary", "..", f"{ID}%2Faction"])
 async def test_a_marker_that_is_no_id_is_unknown(marker: str) -> None:
     """In the service's words, and no pod is asked for what stands there instead."""
-    from tricircle.road.merge import Listing, Paging
+    from tricircle.road.listing import Listing, Paging
 
     there = World((ONE, TWO))
     for one in (ONE, TWO):
@@ -367,11 +251,11 @@ async def test_a_marker_that_is_no_id_is_unknown(marker: str) -> None:
 
 async def test_what_a_service_refuses_anyway_it_refuses_before_it_looks_for_a_marker() -> None:
     """Who may not see the list, or asks for it in a wrong form."""
-    from tricircle.road.merge import Listing, Paging
+    from tricircle.road.listing import Listing, Paging
 
     there = World((ONE, TWO))
     for one in (ONE, TWO):
-        there.upstreams.said[one.id, "/v2.1/servers"] = json_reply(403, {"forbidden": {"code": 403}})
+        there.upstreams.said[one.id, "/v2.1/servers"] = json_reply(403, {"forbidden": {"code": 403, "message": "no"}})
     listing = Listing(paging=Paging.NOVA)
     row = Row(("GET",), "/servers", Behaviour.GATHER, kind=Kind.SERVER, collection="servers", listing=listing)
     asked = request("GET", "/servers", query="marker=nobodys&limit=5&a=b")
@@ -384,7 +268,7 @@ async def test_what_cinder_says_to_a_limit_that_is_there_twice(status: int, seen
     """It takes one for a filter; whether it knows filters of any name, the centre says. Of what is there it knows
     nothing.
     """
-    from tricircle.road.merge import Listing, Paging
+    from tricircle.road.listing import Listing, Paging
 
     there = World((ONE, TWO), service=Service.BLOCK_STORAGE)
     there.upstreams.said["central", "/v2.1/volumes"] = json_reply(status, {"said": "by the centre"})
@@ -398,7 +282,7 @@ async def test_what_cinder_says_to_a_limit_that_is_there_twice(status: int, seen
 
 async def test_a_gathered_list_of_two_pods() -> None:
     """Through the carrier: links are ours, the marks name AZs, an unknown marker is looked for."""
-    from tricircle.road.merge import Listing, Paging
+    from tricircle.road.listing import Listing, Paging
 
     there = World((ONE, TWO))
     listing = Listing(

@@ -3,7 +3,7 @@
 
 import pytest
 
-from tricircle.errors import OutcomeUnknownError, UnavailableError
+from tricircle.errors import BodyTooLargeError, OutcomeUnknownError, UnavailableError
 from tricircle.road.credible import believed
 from tricircle.upstream.reply import Reply
 
@@ -27,3 +27,16 @@ def test_pages_are_not(body: bytes) -> None:
         believed(reply("text/html", body, etag=b"x"), "GET")
     with pytest.raises(OutcomeUnknownError):
         believed(reply("text/html", body), "POST")
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "error"),
+    [("GET", 404, UnavailableError), ("DELETE", 404, UnavailableError), ("POST", 403, UnavailableError),
+     ("POST", 413, BodyTooLargeError), ("GET", 413, UnavailableError)],
+)  # fmt: skip
+def test_a_refusal_by_a_page_is_no_refusal(method: str, status: int, error: type[Exception]) -> None:
+    """Whatever stands before a service has not asked it: nothing was done, and nothing is known to be gone."""
+    page = f"<html><body><h1>{status}</h1>balancer-7.internal</body></html>".encode()
+    with pytest.raises(error) as caught:
+        believed(Reply(status=status, headers=[(b"content-type", b"text/html")], body=page), method)
+    assert "balancer" not in str(caught.value)

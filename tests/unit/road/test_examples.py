@@ -8,11 +8,12 @@ import pytest
 
 from tricircle.doors.identity import catalogs
 from tricircle.doors.image import images
-from tricircle.road import merge, paging, path, rewrite, table
+from tricircle.road import path, rewrite, table
+from tricircle.road.lists import order, paging
 
 
 @pytest.mark.parametrize(
-    "module", [merge, paging, path, rewrite, table, catalogs, images], ids=lambda module: module.__name__
+    "module", [order, paging, path, rewrite, table, catalogs, images], ids=lambda module: module.__name__
 )
 def test_examples(module: ModuleType) -> None:
     """Each module has some, and all are true."""

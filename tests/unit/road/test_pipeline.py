@@ -404,9 +404,12 @@ async def test_what_nobody_can_place_is_said_clearly(house: House) -> None:
     """501 when an id stands there that nobody knows: 404 would say that it is gone. Else the service's own 404, also
     when no pod knows such a path.
     """
-    path, no_path = f"/v2.1/os-new/{ID}", json_reply(404, {"message": "The resource could not be found."})
+    path, no_path = (
+        f"/v2.1/os-new/{ID}",
+        json_reply(404, {"message": "The resource could not be found.", "code": "404 Not Found"}),
+    )
     house.compute.upstreams.said["id-Pod1", path] = no_path
-    for of_second in (json_reply(404, {"itemNotFound": {"code": 404}}), UnavailableError("down")):
+    for of_second in (json_reply(404, {"itemNotFound": {"code": 404, "message": "no"}}), UnavailableError("down")):
         house.compute.upstreams.said["id-Pod2", path] = of_second
         got = await ask(house.road, "POST", f"/compute{path}")
         assert got.status == 501

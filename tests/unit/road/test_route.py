@@ -137,7 +137,7 @@ async def test_what_is_gone_is_still_asked_for_where_it_was() -> None:
 async def test_a_refusal_is_the_pods_to_make() -> None:
     """403 of a pod is passed on by the forwarded call, and nothing is written down."""
     world = World((ONE, TWO))
-    world.upstreams.said["id-Pod2", PATH] = json_reply(403, {})
+    world.upstreams.said["id-Pod2", PATH] = json_reply(403, {"forbidden": {"message": "no"}})
     assert (await world.locator.locate(Kind.SERVER, ID, caller())).pod is TWO
     assert world.routings.rows == {}
 

@@ -13,7 +13,7 @@ from tricircle.http.microversions import Version
 from tricircle.model.pod import Endpoint, Pod, PodState, Service
 from tricircle.model.routing import Kind
 from tricircle.road.gaps import INCOMPLETE_HEADER
-from tricircle.road.merge import Listing, Paging
+from tricircle.road.listing import Listing, Paging
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.versions import OlderPods, Range, Ranges, nearest, served_range, serves
 from tricircle.upstream.reply import Call, Reply

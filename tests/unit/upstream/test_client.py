@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON calls of our own: identity, microversion, errors, pages."""
 
+import asyncio
 import json
 from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
-from tests.unit.servers import serving, target
+from tests.unit.servers import serving, speaking, target
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
 from tricircle.upstream.client import Clients, collect
-from tricircle.upstream.pool import LINK_HOST, Pools
+from tricircle.upstream.head import LINK_HOST
+from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import CENTRAL
 
 
@@ -34,6 +36,27 @@ def caller() -> RequestContext:
         roles=frozenset({"member"}),
         deadline=soon(),
     )
+
+
+async def test_one_call_does_not_take_the_whole_time_of_a_long_work(pools: Pools) -> None:
+    heard = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        heard += 1
+        await reader.read()
+
+    async with speaking(talk) as port, asyncio.timeout(20):
+        client = Clients(pools, Tokens(), call_s=0.3).as_service(target(port))
+        deadline = Deadline.after(3600)
+        with pytest.raises(UnavailableError):
+            await client.get("/v2.0/networks", deadline=deadline)
+        with pytest.raises(OutcomeUnknownError):
+            await client.post("/v2.0/networks", body={}, deadline=deadline)
+        with pytest.raises(UnavailableError):
+            await client.stream("GET", "/v2/images/x/file", deadline=deadline)
+        assert heard == 3
+        assert pools.is_open(target(port))
 
 
 async def echo(request: web.Request) -> web.StreamResponse:

@@ -18,7 +18,8 @@ from tests.unit.servers import Clock, serving, speaking, target
 from tricircle.conf.settings import UpstreamSettings
 from tricircle.context import Deadline
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
-from tricircle.upstream.pool import LINK_HOST, Pools
+from tricircle.upstream.head import LINK_HOST
+from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import Call
 
 IN_TIME = 5.0
@@ -279,6 +280,23 @@ async def test_a_caller_that_leaves_says_nothing_about_the_upstream(pools: Pools
                 async with asyncio.timeout(0.05):
                     await pools.send(target(port), Call(method="GET", path="/"), soon())
         assert not pools.is_open(target(port))
+
+
+@pytest.mark.parametrize("earlier_s", [0.0, 0.01])
+async def test_a_caller_with_the_same_deadline_is_no_caller_that_leaves(pools: Pools, earlier_s: float) -> None:
+    """Whichever of the two ends the call first: nobody answered."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        await reader.read()
+
+    async with speaking(talk) as port:
+        for _ in range(3):
+            assert not pools.is_open(target(port))
+            with pytest.raises((TimeoutError, UnavailableError)):
+                async with asyncio.timeout(0.4 - earlier_s):
+                    await pools.send(target(port), Call(method="GET", path="/"), soon(0.4))
+        assert pools.is_open(target(port))
 
 
 async def test_an_upload_is_streamed_with_its_length(pools: Pools) -> None:

@@ -80,6 +80,34 @@ async def test_a_service_that_is_back_answers_its_probe(
     assert not pools.is_open(target(port))
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_who_is_back_is_asked_within_one_interval_whenever_that_is(
+    pools: Pools, clock: Clock, method: str
+) -> None:
+    """Also right after a probe that was swallowed, and will be for long: the interval runs from probe to probe."""
+    is_sick = True
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            if is_sick:
+                await reader.read()
+            writer.write(OK)
+
+    async with speaking(talk) as port:
+        await opened(pools, clock, port)
+        call = Call(method=method, path="/y", body=None if method == "GET" else b"")
+        with pytest.raises(UnavailableError):
+            await pools.send(target(port), call, Deadline.after(60))
+        is_sick = False
+        clock.now += PROBE_S - 0.001
+        with pytest.raises(UnavailableError):
+            await pools.send(target(port), call, Deadline.after(60))
+        clock.now += 0.001
+        assert (await pools.send(target(port), call, Deadline.after(60))).status == 200
+        assert not pools.is_open(target(port))
+
+
 async def test_a_change_is_sent_only_to_who_answers(pools: Pools, clock: Clock, service: tuple[Patient, int]) -> None:
     """Otherwise its outcome would be unknown, for the sake of a look."""
     patient, port = service

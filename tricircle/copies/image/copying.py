@@ -17,7 +17,7 @@ from tricircle.copies.image.data import Side, transfer
 from tricircle.copies.image.glances import Glances, show_image
 from tricircle.copies.reach import Reach
 from tricircle.errors import BadUpstreamAnswerError, ConflictError, RetryLaterError, UpstreamStatusError
-from tricircle.jobs.worker import Report
+from tricircle.jobs.reports import Report
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.observe import metrics

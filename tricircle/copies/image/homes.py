@@ -27,7 +27,8 @@ from tricircle.errors import (
     TricircleError,
     UpstreamStatusError,
 )
-from tricircle.jobs.worker import JobRun, Report
+from tricircle.jobs.reports import Report
+from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind

@@ -23,7 +23,8 @@ from tricircle.copies.image.glances import Glances, show_image
 from tricircle.copies.reach import Reach
 from tricircle.copies.visit import must_look, visit
 from tricircle.errors import NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
-from tricircle.jobs.worker import JobRun, Report
+from tricircle.jobs.reports import Report
+from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing

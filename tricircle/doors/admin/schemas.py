@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 from tricircle.context import PodId
 from tricircle.errors import InvalidRequestError, UnprocessableError
 from tricircle.model.binding import Binding
-from tricircle.model.pod import Pod, PodState
+from tricircle.model.pod import PHYSICAL_NETWORKS, Pod, PodState
+from tricircle.pods.aggregates import paired
 from tricircle.pods.registration import Change, Draft
 
 Json = Mapping[str, object]
@@ -33,20 +34,26 @@ def draft(body: Json) -> Draft:
     :raises InvalidRequestError: no ``pod``, an unknown field, a value of the wrong kind
     :raises UnprocessableError: no name
     """
-    fields = text_fields(body, "pod", ("pod_name", "az_name", "pod_az_name", "dc_name"))
+    rest, physical_networks = _apart(body)
+    fields = text_fields(rest, "pod", ("pod_name", "az_name", "pod_az_name", "dc_name", PHYSICAL_NETWORKS))
     name = fields.get("pod_name", "")
     if not name:
         raise UnprocessableError("pod_name is empty.")
     az_name = _az(fields.get("az_name", ""))
     return Draft(
-        name=name, az_name=az_name, pod_az_name=fields.get("pod_az_name", ""), dc_name=fields.get("dc_name", "")
+        name=name,
+        az_name=az_name,
+        pod_az_name=fields.get("pod_az_name", ""),
+        dc_name=fields.get("dc_name", ""),
+        physical_networks=physical_networks or {},
     )
 
 
 def change(body: Json) -> Change:
     """What ``PUT /pods/{id}`` asks for. Raises as :func:`draft`."""
-    fields = text_fields(body, "pod", ("state", "az_name", "pod_az_name", "dc_name"))
-    if not fields:
+    rest, physical_networks = _apart(body)
+    fields = text_fields(rest, "pod", ("state", "az_name", "pod_az_name", "dc_name", PHYSICAL_NETWORKS))
+    if not fields and physical_networks is None:
         raise InvalidRequestError("Nothing to change: 'pod' has no field.")
     state = fields.get("state")
     if state is not None and state not in list(PodState):
@@ -57,6 +64,7 @@ def change(body: Json) -> Change:
         az_name=None if az_name is None else _az(az_name),
         pod_az_name=fields.get("pod_az_name"),
         dc_name=fields.get("dc_name"),
+        physical_networks=physical_networks,
     )
 
 
@@ -78,6 +86,7 @@ def show_pod(pod: Pod) -> dict[str, object]:
         "dc_name": pod.dc_name,
         "az_name": pod.az_name,
         "state": pod.state.value,
+        PHYSICAL_NETWORKS: dict(pod.physical_networks),
         "endpoints": {service.value: end.url + end.prefix for service, end in sorted(pod.endpoints.items())},
         "versions": {
             service.value: {"min": end.min_version, "max": end.max_version}
@@ -228,6 +237,31 @@ def text_fields(body: Json, key: str, known: tuple[str, ...]) -> dict[str, str]:
             raise InvalidRequestError(f"{name} holds characters that cannot be shown.")
         found[name] = plain
     return found
+
+
+def _apart(body: Json) -> tuple[Json, dict[str, str] | None]:
+    """The body without the names of physical networks, and these, by those at the centre; None: it has none.
+
+    :raises InvalidRequestError: they are no map of names, or too long together for the place where they are kept, too
+    """
+    fields = body.get("pod")
+    if not isinstance(fields, dict) or PHYSICAL_NETWORKS not in fields:
+        return body, None
+    names = fields[PHYSICAL_NETWORKS]
+    if not isinstance(names, dict) or not all(_is_physnet(name) for pair in names.items() for name in pair):
+        raise InvalidRequestError(
+            f"{PHYSICAL_NETWORKS} must be an object whose keys are names of the centre's physical networks and whose "
+            "values are those of the pod: printable, without ':', ',' and blanks at the ends."
+        )
+    if len(paired(names)) > _LONGEST:
+        raise InvalidRequestError(f"{PHYSICAL_NETWORKS} has more than {_LONGEST} characters.")
+    rest = {**body, "pod": {name: value for name, value in fields.items() if name != PHYSICAL_NETWORKS}}
+    return rest, {central: own for central, own in names.items() if central != own}
+
+
+def _is_physnet(name: object) -> bool:
+    is_text = isinstance(name, str) and bool(name) and name == name.strip() and name.isprintable()
+    return is_text and not {":", ","} & set(str(name))
 
 
 def _az(name: str) -> str:

@@ -9,7 +9,7 @@ from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
 from tricircle.doors.block_storage.volumes.volume_views import VOLUME, ZONED
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.merge import Declared, Listing, Order, Paging, Query
+from tricircle.road.listing import Declared, Listing, Order, Paging, Query
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.zone_filter import ZoneFilter

@@ -208,8 +208,8 @@ class PortCopies(Protocol):
 class GroupCopies(Protocol):
     """Security groups in pods (``copies/security_groups.py``)."""
 
-    async def ensure(self, pod: Pod, group_id: str, deadline: Deadline) -> Routing:
-        """The copy of a central group."""
+    async def ensure(self, pod: Pod, group_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
+        """The copy of a central group, shared with the project when it is another's."""
         ...
 
 
@@ -274,10 +274,6 @@ class ServerGroupCopies(Protocol):
         """The group's id there."""
         ...
 
-    async def remove(self, context: RequestContext, group_id: str, deadline: Deadline) -> None:
-        """Delete the copies of a group that is gone."""
-        ...
-
 
 class VanishedCopies(Protocol):
     """Copies that a pod may have lost (``copies/vanished.py``)."""
@@ -302,6 +298,10 @@ class ServerStorage(Protocol):
         self, context: RequestContext, pod: Pod, volumes: Sequence[NewVolume], counts: tuple[int, int]
     ) -> Hold:
         """Reserve the volumes of as many servers as may be made. :raises QuotaExceededError: not even ``counts[0]``."""
+        ...
+
+    async def ensure_types(self, context: RequestContext, pod: Pod, volumes: Sequence[NewVolume]) -> Mapping[str, str]:
+        """Have volumes without a type get the centre's; by image, what the pod calls otherwise the type it wants."""
         ...
 
     async def take_image(self, context: RequestContext, pod: Pod, server_id: str) -> Hold:

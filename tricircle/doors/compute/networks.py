@@ -13,6 +13,7 @@ from tricircle.upstream.client import ServiceClient, collect
 Body = Mapping[str, object]
 #: Ids per query: URLs longer than about 4 KiB are refused by many deployments.
 _IDS_PER_QUERY = 50
+_PHYSNET = "provider:physical_network"
 
 
 class Networks:
@@ -46,6 +47,16 @@ class Networks:
             for network in await collect(self._user(context), "/v2.0/networks", "networks", deadline, params=params):
                 found[str(network["id"])] = network
         return found
+
+    async def physical_networks(self, ids: Sequence[str], deadline: Deadline) -> frozenset[str]:
+        """The physical networks that networks are on: what tenants do not see, so the service user looks."""
+        wanted = list(dict.fromkeys(ids))
+        client, found = self._clients.as_service(self._pods.central(Service.NETWORK)), set[str]()
+        for start in range(0, len(wanted), _IDS_PER_QUERY):
+            params = {"id": tuple(wanted[start : start + _IDS_PER_QUERY]), "fields": ("id", _PHYSNET)}
+            for network in await collect(client, "/v2.0/networks", "networks", deadline, params=params):
+                found.add(str(network.get(_PHYSNET) or ""))
+        return frozenset(found - {""})
 
     async def visible(self, context: RequestContext, *, is_auto: bool, deadline: Deadline) -> list[str]:
         """Ids of the networks that a request may mean which names none: the project's own, and shared ones."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tricircle.http.message import Answer, Handler, Request
 from tricircle.model.routing import Kind
-from tricircle.road.merge import Listing, Order, Paging
+from tricircle.road.listing import Listing, Order, Paging
 from tricircle.road.rewrite import Shape
 from tricircle.road.row import Behaviour, Row
 

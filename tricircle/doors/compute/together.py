@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tricircle.context import Deadline
-from tricircle.errors import TricircleError
+from tricircle.errors import OutcomeUnknownError, TricircleError, UnavailableError
 from tricircle.http.message import Request
 
 T = TypeVar("T")
@@ -32,6 +32,17 @@ def value(outcome: T | TricircleError) -> T:
     if isinstance(outcome, TricircleError):
         raise outcome
     return outcome
+
+
+async def unsent(preparation: Awaitable[T]) -> T:
+    """The result of what is done before the client's own call is sent.
+
+    :raises UnavailableError: a part of it was not answered: what the client asked for has not happened
+    """
+    try:
+        return await preparation
+    except OutcomeUnknownError as error:
+        raise UnavailableError(error.message) from error
 
 
 async def settled(calls: Sequence[Awaitable[T]]) -> list[T | TricircleError]:

@@ -63,6 +63,11 @@ class Script:
         self.done.append(("ensure", getattr(first, "id", first)))
         return "gold"
 
+    async def ensure_default(
+        self, pod: Pod, _context: RequestContext, default: dict[str, object], _deadline: Deadline
+    ) -> None:
+        self.done.append(("default", pod.id, str(default["name"])))
+
     async def default(self, _context: RequestContext) -> dict[str, object]:
         return {"id": "t", "name": "gold"}
 
@@ -123,7 +128,7 @@ async def test_a_backup_is_restored_into_a_new_volume_of_its_pod() -> None:
     assert answer.status == 202
     assert script.done == [
         ("GET", "/backups/b", "p2"),
-        ("ensure", "p2"),
+        ("default", "p2", "gold"),
         ("take", "p2", "gigabytes=3", "gigabytes_gold=3", "volumes=1", "volumes_gold=1"),
         ("POST", "/v3/here", "p2"),
         ("forget", Kind.VOLUME, "v"),

@@ -8,7 +8,7 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from tests.unit.road.fake_lists import context
+from tests.unit.road.lists.fake_lists import context
 from tricircle.doors.block_storage import rows
 from tricircle.doors.block_storage.availability_zones import AvailabilityZones
 from tricircle.doors.block_storage.declared.qos import QosSpecs

@@ -202,7 +202,7 @@ class GroupStandIn:
         self.apps = apps
         self.ports = ports
 
-    async def ensure(self, pod: Pod, group_id: str, deadline: Deadline) -> Routing:
+    async def ensure(self, pod: Pod, group_id: str, project_id: ProjectId, *, deadline: Deadline) -> Routing:
         known = await self.ports.routings.copy_in(Kind.SECURITY_GROUP, group_id, pod.id)
         if known is not None:
             return known
@@ -222,6 +222,11 @@ def copy_id(pod: Pod, central_id: str) -> str:
 class NoVolumeTypes:
     async def ensure(self, pod: Pod, volume_type: Mapping[str, object], deadline: Deadline) -> str:
         return str(volume_type["name"])
+
+    async def ensure_default(
+        self, pod: Pod, context: RequestContext, volume_type: Mapping[str, object], deadline: Deadline
+    ) -> None:
+        """Pods have the centre's default."""
 
 
 class Cloud:

@@ -4,6 +4,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, PUBLIC, Cloud, json_of
@@ -278,7 +279,7 @@ async def test_a_boot_of_which_only_a_proxy_spoke_keeps_its_ports(sky: Cloud, sa
 async def test_a_central_port_of_unknown_fate_is_left_to_the_claims_job(sky: Cloud) -> None:
     network = sky.network(project(sky))
     sky.wires.deaf = lambda target, call: (target.pod, call.method, call.path) == ("central", "POST", "/v2.0/ports")
-    with pytest.raises(OutcomeUnknownError):
+    with pytest.raises(UnavailableError):  # no pod was asked for a server
         await boot(sky, networks=[{"uuid": network}])
     (port,) = sky.central_ports()
     assert [(job[0], job[1]) for job in await sky.jobs()] == [(JobType.SERVER_PORTS, port["device_id"])]
@@ -352,6 +353,26 @@ async def test_several_servers_are_found_by_their_reservation(sky: Cloud) -> Non
     assert [server["id"] for server in left] == [server["id"] for server in servers[:2]]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_reservation_is_answered_also_when_the_pod_does_not_say_its_own(sky: Cloud, count: int) -> None:
+    """A client that hears of an error makes them again."""
+    sky.wires.deaf = lambda target, call: call.method == "GET" and call.path.startswith("/v2.1/servers/")
+    answer = await sky.ask("POST", "/servers", wanted(min_count=count, return_reservation_id=True))
+    assert answer.status == 202
+    sky.wires.deaf = lambda target, call: False
+    query = f"reservation_id={json_of(answer)['reservation_id']}"
+    assert len(json_of(await sky.ask("GET", f"/servers?{query}"))["servers"]) == count
+
+
+async def test_a_boot_whose_copies_nobody_answered_was_not_sent(sky: Cloud) -> None:
+    """And leaves nothing: 503, not 504."""
+    sky.wires.deaf = lambda target, call: target.pod == "pod1" and call.path.startswith("/v2.1/flavors")
+    network = sky.network(project(sky))
+    with pytest.raises(UnavailableError):
+        await boot(sky, networks=[{"uuid": network}], availability_zone="az1")
+    assert is_untouched(sky)
+
+
 async def test_servers_of_a_call_that_ran_out_of_time_are_taken_back(sky: Cloud) -> None:
     """That takes a time of its own."""
     context = sky.context()
@@ -378,3 +399,20 @@ async def test_a_volume_pins_the_pod(sky: Cloud) -> None:
     assert sky.apps["pod2"].nova.servers
     with pytest.raises(InvalidRequestError, match=r"Server is in: az1\. Volumes are in: az2\."):
         await boot(sky, block_device_mapping_v2=[device], imageRef="", availability_zone="az1")
+
+
+async def test_an_image_of_a_server_with_volumes_pins_the_pod(sky: Cloud) -> None:
+    """Its snapshots are in one pod only, and nothing of the request says so."""
+    snapshot = "77777777-0000-0000-0000-000000000001"
+    await sky.routings.record(Kind.SNAPSHOT, snapshot, PodId("pod2"), ProjectId(project(sky)))
+    root = {"source_type": "snapshot", "destination_type": "volume", "boot_index": 0, "snapshot_id": snapshot}
+    facts = {"name": "of vm1", "bdm_v2": "True", "block_device_mapping": msgspec.json.encode([root]).decode()}
+    image = sky.apps["central"].glance.put({**facts, "visibility": "private"}, b"", project(sky))
+    server_id = (await boot(sky, imageRef=image))["id"]
+    assert server_id in sky.apps["pod2"].nova.servers
+    with pytest.raises(InvalidRequestError, match=r"Server is in: az1\. Volumes are in: az2\."):
+        await boot(sky, imageRef=image, availability_zone="az1")
+    gone = msgspec.json.encode([{**root, "snapshot_id": NOBODY}]).decode()
+    image = sky.apps["central"].glance.put({**facts, "block_device_mapping": gone}, b"", project(sky))
+    with pytest.raises(InvalidRequestError, match=f"Snapshot {NOBODY} could not be found"):
+        await boot(sky, imageRef=image)

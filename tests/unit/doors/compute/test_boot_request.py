@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tricircle.doors.compute.boots.boot_request import Networking, NicWish, PodNaming, Zone, parse, pod_document
@@ -143,5 +144,36 @@ def device(source: str, **fields: object) -> dict[str, object]:
 )
 def test_volumes_that_a_pod_makes(asked: dict[str, object], volume: NewVolume | None) -> None:
     key = "block_device_mapping_v2" if "source_type" in asked else "block_device_mapping"
-    made = new_volumes({key: [asked]}, {"7": "gold", "gold": "gold"})
+    made = new_volumes(parse(body(**{key: [asked]})).devices, {"7": "gold", "gold": "gold"})
     assert made == ([] if volume is None else [volume])
+
+
+@pytest.mark.parametrize(
+    ("fields", "root"),
+    [
+        ({"imageRef": "i"}, "i"),
+        # Clients describe the image once more; the image's own first disk takes its place.
+        ({"imageRef": "i", "block_device_mapping_v2": [device("image", uuid="i", boot_index=0)]}, "i"),
+        ({"imageRef": "", "block_device_mapping_v2": [device("image", uuid="i", boot_index=0)]}, "i"),
+        ({"imageRef": "", "block_device_mapping_v2": [device("image", uuid="i", boot_index="0")]}, "i"),
+    ],
+)
+def test_devices_that_an_image_brings_along_are_the_servers(fields: dict[str, object], root: str) -> None:
+    mapping = [
+        {"source_type": "snapshot", "snapshot_id": "s", "boot_index": 0, "device_name": "/dev/vda", "volume_size": 2},
+        {"source_type": "volume", "volume_id": "v", "boot_index": -1, "device_name": "/dev/vdb"},
+    ]
+    images = {root: {"id": root, "block_device_mapping": msgspec.json.encode(mapping).decode(), "bdm_v2": "True"}}
+    whole = parse(body(**fields)).with_image(images)
+    assert (whole.snapshot_ids, whole.volume_ids, whole.device_image_ids) == (("s",), ("v",), ())
+    assert new_volumes(whole.devices, {}) == [NewVolume(size_gib=2, snapshot_id="s")]
+
+
+def test_a_request_takes_the_place_of_an_images_devices_by_name() -> None:
+    old = [{"snapshot_id": "s", "device_name": "vda"}, {"volume_id": "v", "device_name": "/dev/vdb"}]
+    images = {"i": {"block_device_mapping": msgspec.json.encode(old).decode()}}
+    asked = parse(body(imageRef="i", block_device_mapping_v2=[device("volume", uuid="mine", device_name="vdb")]))
+    assert asked.with_image(images).volume_ids == ("mine",)
+    assert asked.with_image(images).snapshot_ids == ("s",)
+    for image in ({}, {"block_device_mapping": "{"}, {"block_device_mapping": "7"}):
+        assert asked.with_image({"i": image}) is asked

@@ -57,6 +57,15 @@ class Written:
         return [one for one in self.routings if one.pod_id == pod_id][:limit]
 
 
+def written_in(pod_id: str, number: int = 1, group_id: str = G, **more: object) -> Routing:
+    """A server that is written down as a member."""
+    details = {SEEN: [{"server_groups": [group_id]}], **more}
+    return Routing(
+        id=number, central_id=f"s{number}", kind=Kind.SERVER, pod_id=PodId(pod_id), project_id=ProjectId("p1"),
+        pod_resource_id=f"s{number}", details=details,
+    )  # fmt: skip
+
+
 def reservation(number: int, user_id: str = "u1", group_id: str = G, resource_id: str | None = None) -> Reservation:
     """A boot into the group that is under way."""
     by = replace(caller(), user_id=user_id)
@@ -129,15 +138,8 @@ async def test_a_limit_is_one_users() -> None:
 async def test_a_pod_that_does_not_answer_counts_as_written_down() -> None:
     there = world(ONE, TWO)
     there.upstreams.said[TWO.id, f"{PATH}/in-Pod2"] = json_reply(503, {})
-
-    def server(number: int, group_id: str, **more: object) -> Routing:
-        details = {SEEN: [{"server_groups": [group_id]}], **more}
-        return Routing(
-            id=number, central_id=f"s{number}", kind=Kind.SERVER, pod_id=PodId(TWO.id), project_id=ProjectId("p1"),
-            pod_resource_id=f"s{number}", details=details,
-        )  # fmt: skip
-
-    written = [server(1, G), server(2, "other"), server(3, G, **{ENDING: True}), server(4, G)]
+    written = [written_in(TWO.id, 1), written_in(TWO.id, 2, "other"), written_in(TWO.id, 4)]
+    written.append(written_in(TWO.id, 3, **{ENDING: True}))
     await check(there, limit=4, written=written)
     with pytest.raises(QuotaExceededError):
         await check(there, limit=3, written=written)

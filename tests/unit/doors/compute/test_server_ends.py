@@ -13,6 +13,7 @@ from tricircle.errors import OutcomeUnknownError, TricircleError, UnavailableErr
 from tricircle.http.message import Answer
 from tricircle.upstream.reply import Reply
 
+LATER_S = 321.0
 SERVER = SimpleNamespace(project_id="demo", id=1, central_id="server1")
 
 
@@ -76,14 +77,14 @@ async def end(pod: PodThatAgrees, jobs: Jobs) -> Answer:
     params = {"server_id": "server1"}
     request = SimpleNamespace(params=params, context=None, method="DELETE", path="/v2.1/servers/server1")
     down = DownCells(carrier=pod, routings=LostBooks())  # type: ignore[arg-type]
-    return await ServerEnds(carrier=pod, jobs=jobs, down=down).end(request, None)  # type: ignore[arg-type]
+    return await ServerEnds(carrier=pod, jobs=jobs, down=down, in_flight_s=LATER_S).end(request, None)  # type: ignore[arg-type]
 
 
 async def detach(pod: PodThatAgrees, jobs: Jobs) -> Answer:
     request = SimpleNamespace(params={"server_id": "server1", "port_id": "port1"}, context=None)
     nobody = SimpleNamespace()
     here = {"carrier": pod, "nics": nobody, "ports": nobody, "routings": NoCopies(), "jobs": jobs, "policy": nobody}
-    interfaces = Interfaces(**here)  # type: ignore[arg-type]
+    interfaces = Interfaces(**here, in_flight_s=LATER_S)  # type: ignore[arg-type]
     return await interfaces.detach(request)  # type: ignore[arg-type]
 
 
@@ -93,7 +94,16 @@ async def test_the_pods_yes_is_the_answer(act: object, status: int) -> None:
     answer = await act(pod, jobs)  # type: ignore[operator]
     assert answer.status == status
     # The job that was filed before the call does the rest.
-    assert jobs.delays == [60.0]
+    assert jobs.delays == [LATER_S]
+
+
+@pytest.mark.parametrize("act", [end, detach])
+async def test_the_precaution_goes_as_soon_as_the_job_is_filed(act: object) -> None:
+    jobs = Jobs(lasts=2)
+    await act(PodThatAgrees(), jobs)  # type: ignore[operator]
+    assert jobs.delays[0] == LATER_S
+    assert jobs.delays[1] < 5
+    assert jobs.withdrawn == [1]
 
 
 @pytest.mark.parametrize("act", [end, detach])
@@ -114,4 +124,4 @@ async def test_nobody_waits_for_a_detach_that_did_not_happen(says: Exception | i
     with suppress(TricircleError):
         await detach(PodThatAgrees(says), jobs)
     assert jobs.withdrawn == ([1] if is_over else [])
-    assert jobs.delays == [60.0]
+    assert jobs.delays == [LATER_S]

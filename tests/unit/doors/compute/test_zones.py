@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.road.fake_lists import context
+from tests.unit.road.lists.fake_lists import context
 from tricircle.context import PodId
 from tricircle.doors.compute.zones import FILTER, is_met, pattern_in, zone_of
 from tricircle.model.pod import Pod

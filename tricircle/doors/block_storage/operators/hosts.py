@@ -16,7 +16,7 @@ from tricircle.model.host_names import full_name, name_in, pod_named
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.road.carrier import Carrier
 from tricircle.road.gaps import DISABLED, Gap
-from tricircle.road.merge import Query
+from tricircle.road.listing import Query
 from tricircle.road.rewrite import Facts, Item, Shape, zone
 
 #: Fields of answers, and of queries, that name a host or a cluster.

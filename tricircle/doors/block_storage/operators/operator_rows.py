@@ -15,7 +15,7 @@ from tricircle.doors.block_storage.operators.pools import Pools
 from tricircle.doors.block_storage.operators.somewhere import Somewhere
 from tricircle.doors.block_storage.volumes.volume_views import MESSAGE
 from tricircle.http.message import Answer, Request
-from tricircle.road.merge import Listing, Paging
+from tricircle.road.listing import Listing, Paging
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.zone_filter import ZoneFilter
 

@@ -16,7 +16,7 @@ from tricircle.doors.block_storage.volumes.volumes import Needs
 from tricircle.errors import ConflictError, NotFoundError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
-from tricircle.road.merge import Listing, Query
+from tricircle.road.listing import Listing, Query
 from tricircle.road.row import Row
 
 LOG = logging.getLogger(__name__)

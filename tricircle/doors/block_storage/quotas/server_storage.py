@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""May a project have the volumes and snapshots that a pod makes for its servers?
+"""May a project have the volumes and snapshots that a pod makes for its servers, and what types do they get?
 
-No request for them comes by: Nova asks its pod's own Cinder, where the project has no limits. So the compute door asks
-here first. They count as if the user had asked the block storage API for them.
+No request for them comes by: Nova asks its pod's own Cinder, where the project has no limits and other defaults. So the
+compute door asks here first. They count, and have types, as if the user had asked the block storage API for them.
 """
 
 from collections.abc import Mapping, Sequence
 
 from tricircle.context import RequestContext
 from tricircle.copies.bodies import member, rows
+from tricircle.copies.volume_types import VolumeTypes
 from tricircle.doors.block_storage.declared.types import CentralTypes
 from tricircle.doors.block_storage.quotas.quota import Quota, of_snapshot, of_volume
 from tricircle.doors.block_storage.volumes.sources import Sources, size_of, type_of
@@ -32,11 +33,19 @@ class ServerStorage:
     """Takes from the central limits what servers need."""
 
     def __init__(
-        self, *, clients: Clients, registry: Registry, types: CentralTypes, sources: Sources, quota: Quota
+        self,
+        *,
+        clients: Clients,
+        registry: Registry,
+        types: CentralTypes,
+        copies: VolumeTypes,
+        sources: Sources,
+        quota: Quota,
     ) -> None:
         self._clients = clients
         self._registry = registry
         self._types = types
+        self._copies = copies
         self._sources = sources
         self._quota = quota
 
@@ -55,6 +64,29 @@ class ServerStorage:
         amounts = added(of_volume(size_gib, type_name) for size_gib, type_name in measures)
         largest = max(size_gib for size_gib, _ in measures)
         return await self._quota.take(context, pod, amounts, largest_gib=largest, counts=counts)
+
+    async def ensure_types(self, context: RequestContext, pod: Pod, volumes: Sequence[NewVolume]) -> Mapping[str, str]:
+        """Have volumes that name no type get in the pod what they would get at the centre.
+
+        :returns: what the pod calls the types that images want (by image), as far as it calls them otherwise
+        :raises InvalidRequestError: there is no such type
+        """
+        renamed: dict[str, str] = {}
+        for volume in volumes:
+            if volume.type_name is not None or volume.snapshot_id is not None:
+                continue  # a snapshot hands on its own
+            try:
+                wanted = await self._wanted(context, volume)
+                if wanted is None:
+                    default = await self._types.default(context)
+                    await self._copies.ensure_default(pod, context, default, context.deadline)
+                    continue
+            except NotFoundError as error:
+                raise InvalidRequestError(error.message) from error
+            name = await self._copies.ensure(pod, wanted, context.deadline)
+            if name != wanted["name"]:
+                renamed[str(volume.image_id)] = name
+        return renamed
 
     async def take_image(self, context: RequestContext, pod: Pod, server_id: str) -> Hold:
         """What is reserved for an image of a server that boots from a volume: a snapshot of each of its volumes.
@@ -89,10 +121,15 @@ class ServerStorage:
     async def _type(self, context: RequestContext, volume: NewVolume) -> str | None:
         """The type that the image wants, or the default one."""
         try:
-            wanted = None if volume.image_id is None else await self._sources.image_type(context, volume.image_id)
-            return str((wanted or await self._types.default(context))["name"])
+            return str((await self._wanted(context, volume) or await self._types.default(context))["name"])
         except _UNKNOWN:
             return None
+
+    async def _wanted(self, context: RequestContext, volume: NewVolume) -> dict[str, object] | None:
+        """The type that the image of a volume wants."""
+        if volume.image_id is None:
+            return None
+        return await self._sources.type_of_image(context, await self._sources.image(context, volume.image_id))
 
     async def _of_snapshot(self, context: RequestContext, pod: Pod, snapshot_id: str) -> Measure:
         client = self._clients.as_user(context, self._registry.target(pod, Service.BLOCK_STORAGE))

@@ -10,7 +10,7 @@ from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
 from tricircle.doors.block_storage.volumes.groups import Groups
 from tricircle.doors.block_storage.volumes.volume_views import GROUP, GROUP_SNAPSHOT
 from tricircle.model.routing import Kind
-from tricircle.road.merge import Declared
+from tricircle.road.listing import Declared
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.zone_filter import ZoneFilter
 

@@ -14,7 +14,7 @@ from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.volumes.derived import in_zone_of
 from tricircle.doors.block_storage.volumes.rehearsal import policy_refusal
 from tricircle.doors.block_storage.volumes.volumes import Needs
-from tricircle.errors import NotFoundError, NoValidPodError, TricircleError
+from tricircle.errors import NotAcceptableError, NotFoundError, NoValidPodError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
@@ -154,17 +154,24 @@ class Groups:
         return by_id or next((one for one in types if one.get("name") == asked), None)
 
     async def _pod(self, request: Request, group: Body) -> Pod:
-        """The pod for the group. :raises InvalidRequestError: there is no such AZ"""
+        """The pod for the group. :raises InvalidRequestError, NotAcceptableError: no such AZ; too new"""
         zone = group.get("availability_zone") or None
         if zone is not None and zone not in await self._needs.registry.az_names():
             raise words.group_zone_invalid(str(zone))
         context = request.context
-        wish = Wish(az_name=None if zone is None else str(zone), service=Service.BLOCK_STORAGE, seed=context.project_id)
+        wish = Wish(
+            az_name=None if zone is None else str(zone),
+            service=Service.BLOCK_STORAGE,
+            microversion=request.microversion and f"{request.microversion[0]}.{request.microversion[1]}",
+            seed=context.project_id,
+        )
         try:
             return await self._needs.selection.choose(wish, project_id=context.project_id, deadline=context.deadline)
         except NoValidPodError as error:
             if error.refused_by == "az" and zone is not None:
                 raise words.group_zone_invalid(str(zone)) from error
+            if error.refused_by == "version":
+                raise NotAcceptableError(error.message) from error
             raise
 
     async def _refused(self, request: Request) -> Answer:

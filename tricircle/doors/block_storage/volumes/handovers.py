@@ -64,11 +64,11 @@ class Handovers:
         return await carrier.answer(request, pod, reply)
 
     async def _prepare(self, request: Request, pod: Pod, size_gib: int) -> Hold:
-        """A new volume gets the default type of the pod: the central one's copy must be known there."""
+        """A new volume gets the project's default type of the pod: the central one's copy must be that."""
         context, needs = request.context, self._needs
         default = await needs.types.default(context)
         amounts = quota.of_volume(size_gib, str(default["name"]))
-        await needs.copies.ensure(pod, default, context.deadline)
+        await needs.copies.ensure_default(pod, context, default, context.deadline)
         return await needs.quota.take(context, pod, amounts, largest_gib=size_gib)
 
     async def _take(self, request: Request, pod: Pod, made: object) -> str | None:

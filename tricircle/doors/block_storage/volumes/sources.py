@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from tricircle.context import RequestContext
 from tricircle.copies.bodies import rows
 from tricircle.copies.volume_types import central_name
@@ -39,6 +41,8 @@ _NOUNS = {"snapshot_id": "snapshot", "source_volid": "source volume"}
 #: Characters of the longest reference to an image that Cinder takes.
 _LONGEST = 255
 _HINTS = "OS-SCH-HNT:scheduler_hints"
+#: From here on Cinder knows images of servers that boot from a volume.
+_SNAPSHOT_IMAGES = (3, 46)
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 
@@ -80,18 +84,35 @@ class Sources:
                     return await self._data(request, pod, f"/{collection}/{identifier}", singular)
         return Source(pod=pod)
 
-    async def image_type(self, context: RequestContext, reference: str) -> dict[str, object] | None:
+    async def with_image(self, request: Request, source: Source, image: Mapping[str, object], volume: Volume) -> Source:
+        """The source of a volume that is made of an image, too: where Nova has put a snapshot into the image instead of
+        data, Cinder makes the volume of the snapshot.
+
+        :param image: empty when there is none
+        :raises NotFoundError, InvalidRequestError: the snapshot is not there, or elsewhere
+        """
+        snapshot_id = _root_snapshot(image)
+        if snapshot_id is None or (request.microversion or (3, 0)) < _SNAPSHOT_IMAGES:
+            return source
+        pod = await self._holder(request.context, {}, {**volume, "snapshot_id": snapshot_id})
+        if pod is None or source.pod not in (None, pod):
+            raise words.apart()
+        return await self._data(request, pod, f"/snapshots/{snapshot_id}", "snapshot")
+
+    async def type_of_image(self, context: RequestContext, image: Mapping[str, object]) -> dict[str, object] | None:
         """The type that an image wants its volumes to have (``cinder_img_volume_type``), or None.
 
-        :param reference: an id, a URL that ends with one, or, as Cinder allows, a name
-        :raises InvalidRequestError: there is no such image (Cinder's words)
+        :raises NotFoundError: there is no such type
         """
-        image = await self.image(context, reference)
         wanted = image.get("cinder_img_volume_type")
         return await self._types.find(context, wanted) if isinstance(wanted, str) and wanted else None
 
     async def image(self, context: RequestContext, reference: str) -> Mapping[str, object]:
-        """The central image that an id or a name means. :raises InvalidRequestError: there is none (Cinder's words)"""
+        """The central image that is meant.
+
+        :param reference: an id, a URL that ends with one, or, as Cinder allows, a name
+        :raises InvalidRequestError: there is none (Cinder's words)
+        """
         if len(reference) > _LONGEST:
             raise words.image_unusable()
         client = self._clients.as_user(context, self._registry.central(Service.IMAGE))
@@ -167,6 +188,20 @@ def type_of(volume: Mapping[str, object]) -> str | None:
     """The central name of its type; None when it does not say."""
     name = volume.get("volume_type")
     return central_name(name) if isinstance(name, str) else None
+
+
+def _root_snapshot(image: Mapping[str, object]) -> str | None:
+    """The snapshot that Nova has written to an image as its first disk; None for an image with data of its own."""
+    said = image.get("block_device_mapping")
+    try:
+        devices = msgspec.json.decode(said) if isinstance(said, str) else None
+    except msgspec.DecodeError:
+        return None
+    for device in devices if isinstance(devices, list) else ():
+        is_root = isinstance(device, Mapping) and device.get("source_type") == "snapshot"
+        if is_root and device.get("boot_index") == 0:
+            return str(device.get("snapshot_id"))
+    return None
 
 
 def _hinted(document: Mapping[str, object]) -> Iterator[tuple[Kind, str]]:

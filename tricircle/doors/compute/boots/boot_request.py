@@ -6,18 +6,24 @@ not strict.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 import msgspec
 
 from tricircle.context import PodId
-from tricircle.doors.compute.boots.devices import devices, sources
+from tricircle.doors.compute.boots.devices import Device, devices, devices_of_image, merged, root_image, sources
 from tricircle.doors.compute.boots.host_queries import in_pod
-from tricircle.errors import InvalidRequestError
+from tricircle.errors import ConflictError, InvalidRequestError
 from tricircle.model.pod import Pod
 
+#: From here on a block device may name its volume's type.
+_TYPES_VERSION = (2, 67)
+_TYPE_UNNAMED = (
+    "The volume type that the image asks for is called otherwise in the availability zone. Name it in the block "
+    "device, at microversion 2.67 or later."
+)
 _HINT_KEYS = ("os:scheduler_hints", "OS-SCH-HNT:scheduler_hints")
 
 
@@ -84,6 +90,7 @@ class BootRequest:
 
     :ivar document: the whole body; never changed
     :ivar group_names: names or ids of security groups as asked, in order; None when nothing was asked
+    :ivar devices: its block devices, in either notation; those of its image, too, once it is known (``with_image``)
     :ivar server_group_id: the ``group`` scheduler hint
     :ivar near_server_ids: servers in whose pod the new one must be (``same_host``)
     :ivar apart_server_ids: servers whose pods are better avoided (``different_host``)
@@ -101,10 +108,7 @@ class BootRequest:
     networking: Networking
     nics: tuple[NicWish, ...]
     group_names: tuple[str, ...] | None
-    volume_ids: tuple[str, ...] = ()
-    snapshot_ids: tuple[str, ...] = ()
-    device_image_ids: tuple[str, ...] = ()
-    volume_types: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
     server_group_id: str | None = None
     near_server_ids: tuple[str, ...] = ()
     apart_server_ids: tuple[str, ...] = ()
@@ -114,6 +118,35 @@ class BootRequest:
     max_count: int = 1
     wants_reservation_id: bool = False
 
+    @property
+    def volume_ids(self) -> tuple[str, ...]:
+        """Volumes that the server gets."""
+        return tuple(sources(self.devices, "volume"))
+
+    @property
+    def snapshot_ids(self) -> tuple[str, ...]:
+        """Snapshots that its volumes are made from."""
+        return tuple(sources(self.devices, "snapshot"))
+
+    @property
+    def device_image_ids(self) -> tuple[str, ...]:
+        """Images that its block devices are made from."""
+        return tuple(sources(self.devices, "image"))
+
+    @property
+    def volume_types(self) -> tuple[str, ...]:
+        """What its block devices call their volume types."""
+        return tuple(dict.fromkeys(str(one["volume_type"]) for one in self.devices if one.get("volume_type")))
+
+    def with_image(self, images: Mapping[str, Mapping[str, object]]) -> "BootRequest":
+        """The same with the block devices that the image which it boots from brings along.
+
+        :param images: at least that one, by id
+        """
+        booted = self.image_id or root_image(self.devices)
+        more = devices_of_image(images.get(booted or "", {}))
+        return replace(self, devices=tuple(merged(self.devices, more))) if more else self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodNaming:
@@ -122,6 +155,7 @@ class PodNaming:
     :ivar networks: value for the pod's ``networks``; None leaves the key out
     :ivar zone: value for ``availability_zone``; None leaves it out
     :ivar images: ids in the pod by what the request calls them, where they differ
+    :ivar image_types: by image, what the type that it wants is called there, where its own word means another
     :ivar name: the server's name, when it differs from what was asked (several servers by one call)
     :ivar hints: values of scheduler hints, where they differ
     """
@@ -133,6 +167,7 @@ class PodNaming:
     hints: Mapping[str, str] = field(default_factory=dict)
     volume_types: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    image_types: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(document: Mapping[str, object]) -> BootRequest:
@@ -141,7 +176,6 @@ def parse(document: Mapping[str, object]) -> BootRequest:
     if not isinstance(server, Mapping):
         raise InvalidRequestError("'server' is a required property")
     networking, nics = _networks(server.get("networks"))
-    found = devices(server)
     hints = hints_of(document)
     min_count = _count(server.get("min_count"), 1)
     return BootRequest(
@@ -155,10 +189,7 @@ def parse(document: Mapping[str, object]) -> BootRequest:
         networking=networking,
         nics=nics,
         group_names=_group_names(server.get("security_groups")),
-        volume_ids=tuple(sources(found, "volume")),
-        snapshot_ids=tuple(sources(found, "snapshot")),
-        device_image_ids=tuple(sources(found, "image")),
-        volume_types=tuple(dict.fromkeys(str(one["volume_type"]) for one in found if one.get("volume_type"))),
+        devices=tuple(devices(server)),
         server_group_id=next(iter(_texts(hints.get("group"))), None),
         near_server_ids=tuple(_texts(hints.get("same_host"))),
         apart_server_ids=tuple(_texts(hints.get("different_host"))),
@@ -168,11 +199,16 @@ def parse(document: Mapping[str, object]) -> BootRequest:
     )
 
 
-def pod_document(request: BootRequest, naming: PodNaming) -> dict[str, object]:
+def pod_document(request: BootRequest, naming: PodNaming, version: tuple[int, int] | None = None) -> dict[str, object]:
     """The body for the pod: the user's, with what is named differently there.
 
     Security groups are left out: the ports carry them, and a pod looks for names among its own.
+
+    :raises ConflictError: an image wants a type that is called otherwise there, which cannot be said in ``version``
     """
+    unsaid = naming.image_types.keys() - {str(one.get("uuid")) for one in devices(request.server)}
+    if unsaid or (naming.image_types and (version or (2, 0)) < _TYPES_VERSION):
+        raise ConflictError(_TYPE_UNNAMED)
     dropped = {"security_groups", "networks", "availability_zone", "min_count", "max_count", "return_reservation_id"}
     server: dict[str, object] = {key: value for key, value in request.server.items() if key not in dropped}
     server["flavorRef"] = naming.flavor_id
@@ -184,7 +220,7 @@ def pod_document(request: BootRequest, naming: PodNaming) -> dict[str, object]:
         server["name"] = naming.name
     if isinstance(image := server.get("imageRef"), str):
         server["imageRef"] = naming.images.get(image, image)
-    if naming.volume_types or naming.images:
+    if naming.volume_types or naming.images or naming.image_types:
         server["block_device_mapping_v2"] = [_renamed(device, naming) for device in devices(server)]
     document = {key: value for key, value in request.document.items() if key != "server"}
     document["server"] = server
@@ -227,6 +263,8 @@ def _renamed(device: Mapping[str, object], naming: PodNaming) -> Mapping[str, ob
         made["volume_type"] = naming.volume_types[volume_type]
     if device.get("source_type") == "image" and isinstance(image := device.get("uuid"), str):
         made["uuid"] = naming.images.get(image, image)
+        if device.get("destination_type") == "volume" and not device.get("volume_type") and image in naming.image_types:
+            made["volume_type"] = naming.image_types[image]
     return made
 
 

@@ -3,23 +3,25 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.doors.compute.boots.boot_request import BootRequest
 from tricircle.doors.compute.boots.choice import Choice, Company
+from tricircle.doors.compute.boots.devices import Device
+from tricircle.doors.compute.boots.group_pods import GroupPods
 from tricircle.doors.compute.boots.nics import Nic, Nics
 from tricircle.doors.compute.declared.lookups import Body, Declared
-from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.together import caught, value
 from tricircle.errors import InvalidRequestError
-from tricircle.model.routing import Kind
+from tricircle.http.message import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What a boot is made of, as the centre has it.
 
+    :ivar devices: all block devices, those that the image brings along, too
     :ivar images: by id: what is booted from, and what block devices are made from
     :ivar volume_types: by what the request calls them
     :ivar held_by: the pods that hold all that the request refers to; None: it refers to nothing that runs
@@ -27,6 +29,7 @@ class Parts:
     """
 
     flavor: Body
+    devices: tuple[Device, ...] = ()
     keypair: Body | None = None
     server_group: Body | None = None
     images: Mapping[str, Body] = field(default_factory=dict)
@@ -35,21 +38,26 @@ class Parts:
     held_by: frozenset[PodId] | None = None
     company: Company = field(default_factory=Company)
 
+    def beside(self, pods: frozenset[PodId]) -> "Parts":
+        """The same in one of these pods."""
+        return replace(self, held_by=_common(self.held_by, pods))
+
 
 class Checks:
     """Looks up what boots name."""
 
-    def __init__(self, *, declared: Declared, nics: Nics, choice: Choice, routings: KnownRoutings) -> None:
+    def __init__(self, *, declared: Declared, nics: Nics, choice: Choice, group_pods: GroupPods) -> None:
         self._declared = declared
         self._nics = nics
         self._choice = choice
-        self._routings = routings
+        self._group_pods = group_pods
 
-    async def parts(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Parts:
+    async def parts(self, request: Request, wanted: BootRequest) -> Parts:
         """All parts of a boot. Of several mistakes the one is told that Nova would find first.
 
         :raises InvalidRequestError, ConflictError, ForbiddenError: in Nova's words
         """
+        context, deadline = request.context, request.context.deadline
         refuse_several(wanted)
         await self._choice.check_zone(wanted)
         async with asyncio.TaskGroup() as group:
@@ -65,19 +73,29 @@ class Checks:
             volume_types = group.create_task(caught(self._volume_types(wanted, context, deadline)))
         found_flavor = value(flavor.result())
         found_images = value(images.result())
+        whole = wanted.with_image(found_images)
         group_of = value(server_group.result())
-        members = await self._members(group_of)
+        members = frozenset() if group_of is None else await self._group_pods.of(request, str(group_of["id"]))
         found_nics = value(nics.result())
         hinted = await self._choice.hinted(wanted, found_nics)
+        hinted = _common(hinted, await self._choice.wired(wanted, found_nics, deadline))
+        holders, types = value(held_by.result()), value(volume_types.result())
+        if whole is not wanted:
+            refuse_several(whole)
+            holders = await self._choice.held_by(whole, context)
+            found_images = await self._images(whole, context, deadline)
+            types = await self._volume_types(whole, context, deadline)
+        holders = _common(holders, await self._choice.typed(wanted, types.values()))
         return Parts(
             flavor=found_flavor,
+            devices=whole.devices,
             images=found_images,
             nics=found_nics,
             keypair=value(keypair.result()),
-            held_by=_common(_beside(value(held_by.result()), group_of, members), hinted),
+            held_by=_common(_beside(holders, group_of, members), hinted),
             company=_company(group_of, members, value(apart.result())),
             server_group=group_of,
-            volume_types=value(volume_types.result()),
+            volume_types=types,
         )
 
     async def _images(self, wanted: BootRequest, context: RequestContext, deadline: Deadline) -> Mapping[str, Body]:
@@ -102,19 +120,15 @@ class Checks:
     ) -> Mapping[str, Body]:
         return {asked: await self._declared.volume_type(context, asked, deadline) for asked in wanted.volume_types}
 
-    async def _members(self, group: Body | None) -> frozenset[PodId]:
-        """The pods in which a group has had members."""
-        if group is None:
-            return frozenset()
-        copies = await self._routings.copies_of(Kind.SERVER_GROUP, str(group["id"]))
-        return frozenset(copy.pod_id for copy in copies if copy.is_bound)
-
 
 def _beside(held_by: frozenset[PodId] | None, group: Body | None, members: frozenset[PodId]) -> frozenset[PodId] | None:
-    """Servers of an affinity group share a host, so they share a pod: where the group has its first copy."""
-    if group is None or group.get("policy") != "affinity" or not members:
-        return held_by
-    return _common(held_by, members)
+    """Servers of an affinity group share a host, so they share a pod; the first one may be anywhere."""
+    return _common(held_by, members) if is_together(group) and members else held_by
+
+
+def is_together(group: Body | None) -> bool:
+    """Whether members of a group must share a host."""
+    return group is not None and group.get("policy") == "affinity"
 
 
 def _common(one: frozenset[PodId] | None, other: frozenset[PodId] | None) -> frozenset[PodId] | None:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which block devices does a boot name, and which of them are volumes that the pod has to make? Pure."""
+"""Which block devices has a server, by its request and by its image, and which of them must the pod make? Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
 
 from tricircle.model.device import NewVolume
 
@@ -16,6 +18,37 @@ def devices(server: Mapping[str, object]) -> list[Device]:
     return []
 
 
+def devices_of_image(image: Mapping[str, object]) -> list[Device]:
+    """The block devices that an image brings along: JSON in a property. An image of a server with volumes has such.
+
+    >>> devices_of_image({"block_device_mapping": '[{"snapshot_id": "s1"}]'}), devices_of_image({})
+    ([{'snapshot_id': 's1'}], [])
+    """
+    said = image.get("block_device_mapping")
+    try:
+        found = msgspec.json.decode(said) if isinstance(said, str) else None
+    except msgspec.DecodeError:
+        return []  # what is wrong with it the pod says
+    return [device for device in found if isinstance(device, Mapping)] if isinstance(found, list) else []
+
+
+def root_image(found: Sequence[Device]) -> str | None:
+    """The image that the first disk is made from, where a request has none of its own: its devices count, too."""
+    return next((_source(device, "image") for device in found if str(device.get("boot_index")) == "0"), None)
+
+
+def merged(asked: Sequence[Device], of_image: Sequence[Device]) -> list[Device]:
+    """All devices of a server, as Nova merges them: those of the image give way by name, but its first disk stays.
+
+    >>> merged([{"device_name": "vdb", "uuid": "v"}], [{"device_name": "/dev/vdb"}, {"device_name": "/dev/vda"}])
+    [{'device_name': 'vdb', 'uuid': 'v'}, {'device_name': '/dev/vda'}]
+    """
+    if any(str(device.get("boot_index")) == "0" for device in of_image):
+        asked = [one for one in asked if str(one.get("boot_index")) != "0" or one.get("source_type") != "image"]
+    names = {_name(device) for device in asked} - {""}
+    return [*asked, *(device for device in of_image if _name(device) not in names)]
+
+
 def sources(found: Sequence[Device], kind: str) -> Iterator[str]:
     """Ids of one kind that block devices are made from, in both notations."""
     for device in found:
@@ -23,12 +56,12 @@ def sources(found: Sequence[Device], kind: str) -> Iterator[str]:
             yield identifier
 
 
-def new_volumes(server: Mapping[str, object], type_names: Mapping[str, str]) -> list[NewVolume]:
-    """The volumes that a pod makes for one such server.
+def new_volumes(found: Sequence[Device], type_names: Mapping[str, str]) -> list[NewVolume]:
+    """The volumes that a pod makes for one server with these devices.
 
-    :param type_names: names of volume types by what the request calls them
+    :param type_names: names of volume types by what the devices call them
 
-    >>> new_volumes({"block_device_mapping": [{"snapshot_id": "s1"}, {"volume_id": "v1"}]}, {})
+    >>> new_volumes([{"snapshot_id": "s1"}, {"volume_id": "v1"}], {})
     [NewVolume(size_gib=0, type_name=None, snapshot_id='s1', image_id=None)]
     """
     return [
@@ -38,9 +71,13 @@ def new_volumes(server: Mapping[str, object], type_names: Mapping[str, str]) -> 
             snapshot_id=_source(device, "snapshot"),
             image_id=_source(device, "image"),
         )
-        for device in devices(server)
+        for device in found
         if _makes_volume(device)
     ]
+
+
+def _name(device: Device) -> str:
+    return str(device.get("device_name") or "").removeprefix("/dev/")
 
 
 def _makes_volume(device: Device) -> bool:

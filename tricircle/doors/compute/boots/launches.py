@@ -6,20 +6,23 @@ The first server's stands for all; that is written down with each, so that lists
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
 from tricircle.context import RequestContext
 from tricircle.doors.compute.needs import Asking, KnownPods, KnownRoutings
+from tricircle.doors.compute.together import settled
 from tricircle.doors.compute.zones import FILTER
 from tricircle.errors import BadUpstreamAnswerError, InvalidRequestError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.carrier import Carrier
-from tricircle.road.merge import Item, Listing, sort_value, values_of
-from tricircle.road.paging import Wish, next_query, wish_of
+from tricircle.road.listing import Item, Listing
+from tricircle.road.lists.order import sort_value, values_of
+from tricircle.road.lists.paging import Wish, next_query, wish_of
 from tricircle.road.row import Row
 
 LOG = logging.getLogger(__name__)
@@ -41,12 +44,18 @@ class Launches:
         self._pods = pods
 
     async def reserved(self, context: RequestContext, pod: Pod, server_ids: Sequence[str]) -> str:
-        """The reservation id of servers that one call has made in a pod."""
-        found = await asyncio.gather(*(self._in_pod(context, pod, server_id) for server_id in server_ids))
-        if len(found) > 1:
+        """The reservation id of servers that one call has made in a pod.
+
+        Never fails: they are made. Where the pod does not say its own it is one of ours, and the pod's is learnt later.
+        """
+        found = await settled([self._in_pod(context, pod, server_id) for server_id in server_ids])
+        known = [own for own in found if isinstance(own, str)]
+        shown = known[0] if known else f"r-{uuid.uuid4().hex[:8]}"
+        if len(found) > 1 or not known:
             for server_id, own in zip(server_ids, found, strict=True):
-                await self._note(context, pod, server_id, {SHOWN: found[0], _IN_POD: own})
-        return found[0]
+                learnt = {_IN_POD: own} if isinstance(own, str) else {}
+                await self._note(context, pod, server_id, {SHOWN: shown, **learnt})
+        return shown
 
     async def gathered(self, request: Request, row: Row) -> Answer | None:
         """The list of ``row`` when it is filtered by a reservation of several servers; else None: the pods know.
@@ -79,11 +88,13 @@ class Launches:
         filters = [(name, value) for name, value in wish.filters if name != _FILTER]
         if wish.zone is not None:
             filters.append((FILTER.name, wish.zone))
-        query = urlencode([*filters, (_FILTER, str(server.details[_IN_POD]))]).encode()
+        own = server.details.get(_IN_POD) or await self._in_pod(request.context, pod, server.central_id)
+        query = urlencode([*filters, (_FILTER, str(own))]).encode()
         whole = None if row.listing is None else replace(row.listing, brief=None)
         return await self._carrier.gather(replace(request, query=query), replace(row, listing=whole), pods=[pod])
 
     async def _in_pod(self, context: RequestContext, pod: Pod, server_id: str) -> str:
+        """What the pod itself calls the call by which it made a server. :raises TricircleError: it does not say"""
         client = self._clients.as_service(self._pods.target(pod, Service.COMPUTE), _VERSION)
         server = (await client.get(f"/v2.1/servers/{server_id}", deadline=context.deadline)).get("server")
         if not isinstance(server, Mapping):

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.copies.origins import GATEWAY, USER, profile_of
+from tricircle.copies.origins import GATEWAY, UNBOUND, USER, profile_of
 from tricircle.copies.server_ports import CLAIMED
 from tricircle.copies.statuses import NOBODY, SOON_S, plugged
 from tricircle.doors.compute import words
@@ -234,7 +234,7 @@ class NicPorts:
         made = await self._make(claim, nic, deadline)
         try:
             profile = {"binding:profile": profile_of(GATEWAY, claim.asked_az)}
-            body = await self._write(str(made["id"]), {**binding, **profile}, deadline)
+            body = await self._write(str(made["id"]), {**binding, **profile, "description": ""}, deadline)
         except TricircleError:
             await self._delete(str(made["id"]), Deadline.after(_RELEASE_S))
             raise
@@ -242,7 +242,12 @@ class NicPorts:
 
     async def _make(self, claim: Claim, nic: Nic, deadline: Deadline) -> Mapping[str, object]:
         """A central port by the user's own hand, so that quota and policy of the network service apply."""
-        port: dict[str, object] = {"network_id": nic.network_id, "admin_state_up": True, "device_id": claim.id}
+        port: dict[str, object] = {
+            "network_id": nic.network_id,
+            "admin_state_up": True,
+            "device_id": claim.id,
+            "description": UNBOUND,
+        }
         if nic.address:
             port["fixed_ips"] = [{"ip_address": nic.address}]
         if nic.group_ids:

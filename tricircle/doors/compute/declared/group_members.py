@@ -15,7 +15,7 @@ from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 from tricircle.road.gaps import NONSENSE, Gap
-from tricircle.road.merge import Query
+from tricircle.road.listing import Query
 from tricircle.upstream.reply import Reply
 
 PATH = "/os-server-groups"

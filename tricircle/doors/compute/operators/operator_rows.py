@@ -10,7 +10,7 @@ from tricircle.doors.compute.operators.operator_views import HYPERVISOR, MIGRATI
 from tricircle.doors.compute.operators.services import Services
 from tricircle.doors.compute.proxies.assisted_snapshots import AssistedSnapshots
 from tricircle.doors.compute.row_forms import bound, gathered, paged, with_handler
-from tricircle.road.merge import Listing, Paging
+from tricircle.road.listing import Listing, Paging
 from tricircle.road.row import Behaviour, Row
 
 #: The order of migrations from 2.59 on.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from tricircle.doors.compute.zones import zone_of
 from tricircle.model.host_names import full_name, name_in
 from tricircle.model.pod import Pod
-from tricircle.road.merge import Query
+from tricircle.road.listing import Query
 from tricircle.road.rewrite import Facts, Item, Shape
 
 _INTERNAL = "internal"

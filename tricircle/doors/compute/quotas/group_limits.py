@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tricircle.context import ProjectId, RequestContext
+from tricircle.context import PodId, ProjectId, RequestContext
 from tricircle.doors.compute.declared.group_members import GroupMembers, Members
 from tricircle.doors.compute.needs import Asking, KnownPods, ProjectRoutings
 from tricircle.doors.compute.quotas.quota import Share
@@ -21,6 +21,7 @@ from tricircle.model.remembered import ENDING, seen_of
 from tricircle.model.reservation import Reservation
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
+from tricircle.road.gaps import Gap
 from tricircle.upstream.client import collect
 
 #: Nova's words.
@@ -40,9 +41,30 @@ class OpenReservations(Protocol):
         ...
 
 
+_RESERVED = "server_group_members {} "
+
+
 def reserved_as(group_id: str, context: RequestContext) -> Mapping[str, int]:
     """What one more member of the caller's is called in a reservation: as in Nova a limit is one user's."""
-    return {f"server_group_members {group_id} {context.user_id}": 1}
+    return {_RESERVED.format(group_id) + context.user_id: 1}
+
+
+def is_into(one: Reservation, group_id: str) -> bool:
+    """Whether it is a boot into the group, whoever's."""
+    return any(name.startswith(_RESERVED.format(group_id)) for name in one.amounts)
+
+
+async def written_down(
+    routings: ProjectRoutings, project_id: ProjectId, group_id: str, gaps: Sequence[Gap]
+) -> dict[PodId, set[str]]:
+    """Members in pods that do not answer, as they are written down; all users'."""
+    found: dict[PodId, set[str]] = {}
+    for gap in gaps:
+        for routing in await routings.of_project(Kind.SERVER, gap.pod.id, project_id, limit=_MOST):
+            groups = (seen_of(routing) or {}).get("server_groups")
+            if isinstance(groups, list) and group_id in groups and not routing.details.get(ENDING):
+                found.setdefault(gap.pod.id, set()).add(routing.central_id)
+    return found
 
 
 class GroupLimits:
@@ -85,8 +107,9 @@ class GroupLimits:
             others = await self._before(request.context, group_id, share)
             members = await self._members.of_one(request, group_id)
             known = {member for found in members.in_pods.values() for member in found}
-            known |= await self._in_silent_pods(request.context, group_id, members)
-            waiting = [one for one in others if _may_be_missing(one, known, members)]
+            silent = await written_down(self._routings, request.context.project_id, group_id, members.lacking)
+            known |= {member for found in silent.values() for member in found}
+            waiting = [one for one in others if may_be_missing(one, known, members)]
             if len(known) + len(waiting) + share.count <= limit:
                 return
             known = await self._of_user(request.context, members, known)
@@ -107,16 +130,6 @@ class GroupLimits:
             if names.keys() <= one.amounts.keys() and (first is None or one.id < first)
         ]
 
-    async def _in_silent_pods(self, context: RequestContext, group_id: str, members: Members) -> set[str]:
-        """Members in pods that do not answer, as they are written down; all users'."""
-        found: set[str] = set()
-        for gap in members.lacking:
-            for routing in await self._routings.of_project(Kind.SERVER, gap.pod.id, context.project_id, limit=_MOST):
-                groups = (seen_of(routing) or {}).get("server_groups")
-                if isinstance(groups, list) and group_id in groups and not routing.details.get(ENDING):
-                    found.add(routing.central_id)
-        return found
-
     async def _of_user(self, context: RequestContext, members: Members, known: set[str]) -> set[str]:
         """Those of ``known`` that are the caller's own servers, and those of which it cannot be said."""
         pods = [pod for pod in await self._carrier.members() if members.in_pods.get(pod.id)]
@@ -133,7 +146,7 @@ class GroupLimits:
         return set(members) - {str(server.get("id")) for server in own}
 
 
-def _may_be_missing(one: Reservation, known: set[str], members: Members) -> bool:
+def may_be_missing(one: Reservation, known: set[str], members: Members) -> bool:
     """Whether a boot may make a member that is not known. One that a pod has accepted is a member there, or is gone."""
     if one.resource_id is None:
         return True

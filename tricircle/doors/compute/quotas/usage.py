@@ -4,13 +4,13 @@
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
-from tricircle.copies.flavors import central_name
+from tricircle.copies.flavor_content import central_name
 from tricircle.doors.compute.quotas.usage_pages import Page
 from tricircle.doors.compute.quotas.usage_readings import PAGED_SINCE, read
 from tricircle.errors import InvalidRequestError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.road.carrier import Carrier
-from tricircle.road.paging import next_query
+from tricircle.road.lists.paging import next_query
 
 _TOTALS = ("total_hours", "total_local_gb_usage", "total_memory_mb_usage", "total_vcpus_usage")
 

@@ -17,7 +17,7 @@ from tricircle.http.message import Request
 from tricircle.model.pod import Pod, Service
 from tricircle.road.carrier import Carrier
 from tricircle.road.gaps import Gap
-from tricircle.road.merge import Query
+from tricircle.road.listing import Query
 from tricircle.road.versions import serves
 from tricircle.upstream.reply import Reply
 
@@ -80,8 +80,7 @@ async def read(carrier: Carrier, request: Request, query: Query, key: str) -> Re
     pods = [pod for pod in await carrier.members() if Service.COMPUTE in pod.endpoints]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_read_one(carrier, bounded, pod, query, key)) for pod in pods]
-    spent_ms = (time.perf_counter() - started) * 1000
-    request.timings["upstream"] = request.timings.get("upstream", 0.0) + spent_ms
+    request.note("upstream", started)
     return Readings(tuple(task.result() for task in tasks))
 
 

@@ -19,7 +19,7 @@ from tricircle.model.remembered import ENDING, SEEN, is_kept, seen_in, seen_of
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.carrier import Carrier
 from tricircle.road.gaps import DISABLED, SILENT, Gap
-from tricircle.road.merge import Item, Query
+from tricircle.road.listing import Item, Query
 from tricircle.road.route import Located, when
 
 LOG = logging.getLogger(__name__)

@@ -62,7 +62,10 @@ class GroupActions:
         group_id = (await self._networks.group_ids(context, [name], context.deadline))[name]
         if group_id is None:
             raise words.group_not_in_project(name, context.project_id)
-        copy_id = str((await self._copies.ensure(pod, group_id, context.deadline)).pod_resource_id)
+        # The pod's Nova looks for the copy with the user's token, also where the group is shared with his project.
+        owner = located.routing.project_id or context.project_id
+        copy = await self._copies.ensure(pod, group_id, owner, deadline=context.deadline)
+        copy_id = str(copy.pod_resource_id)
         reply = await self._carrier.to_pod(request, pod, body={action: {"name": copy_id}})
         if reply.status >= 300:
             # Nova repeats the name that it was given only where it does not find it.

@@ -39,11 +39,14 @@ LOG = logging.getLogger(__name__)
 _KEY = "interfaceAttachment"
 _ATTACH_RULE = "os_compute_api:os-attach-interfaces:create"
 #: Seconds until the worker looks at a port that was detached: the pod lets go of it a moment after its answer.
-_SOON_S, _LATER_S = 2.0, 60.0
+_SOON_S = 2.0
 
 
 class Interfaces:
-    """``/servers/{server_id}/os-interface`` where ids in the path or a body must be translated."""
+    """``/servers/{server_id}/os-interface`` where ids in the path or a body must be translated.
+
+    :param in_flight_s: seconds after which no request is under way any more that began before
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Interfaces:
         routings: KnownRoutings,
         jobs: JobFiles,
         policy: ServerPolicy,
+        in_flight_s: float,
     ) -> None:
         self._carrier = carrier
         self._policy = policy
@@ -61,6 +65,7 @@ class Interfaces:
         self._ports = ports
         self._routings = routings
         self._jobs = jobs
+        self._in_flight_s = in_flight_s
 
     async def show(self, request: Request) -> Answer:
         """One interface, by its central port id."""
@@ -116,7 +121,7 @@ class Interfaces:
         path, payload = await self._path(request, pod), detached(request.params["port_id"])
         # Before the call for the case that this process dies in it, afterwards to be quick.
         early = await self._jobs.append(
-            JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, payload=payload, delay_s=_LATER_S
+            JobType.SERVER_PORTS, server_id, project_id, pod_id=pod.id, payload=payload, delay_s=self._in_flight_s
         )
         try:
             reply = await self._carrier.to_pod(request, pod, path=path)
@@ -133,6 +138,8 @@ class Interfaces:
         # The pod has said yes, whatever becomes of the database: the other job comes a little later.
         if isinstance(error := await caught(soon), TricircleError):
             LOG.warning("port %s is looked after later: %s", request.params["port_id"], error)
+        else:
+            await self._withdraw(early)
         return await self._carrier.answer(request, pod, reply)
 
     async def _withdraw(self, job_id: int) -> None:

@@ -11,7 +11,7 @@ from tricircle.doors.compute.zones import FILTER
 from tricircle.http.message import Answer, Request
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
-from tricircle.road.merge import Declared, Item, Listing, Paging
+from tricircle.road.listing import Declared, Item, Listing, Paging
 from tricircle.road.row import Row
 
 #: Sort keys that the JSON of a server calls otherwise.

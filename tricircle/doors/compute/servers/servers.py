@@ -7,34 +7,38 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tricircle.context import RequestContext
-from tricircle.doors.compute.boots.boot import Boot, Made, Order
+from tricircle.context import PodId
+from tricircle.doors.compute.boots.boot import Boot, Made
 from tricircle.doors.compute.boots.boot_request import BootRequest, parse
-from tricircle.doors.compute.boots.checks import Checks, Parts
+from tricircle.doors.compute.boots.checks import Checks, Parts, is_together
 from tricircle.doors.compute.boots.choice import Choice
 from tricircle.doors.compute.boots.devices import new_volumes
+from tricircle.doors.compute.boots.group_pods import GroupPods
 from tricircle.doors.compute.boots.launches import Launches
+from tricircle.doors.compute.boots.order import Order
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.needs import JobFiles, ServerStorage
 from tricircle.doors.compute.quotas.group_limits import GroupLimits, reserved_as
-from tricircle.doors.compute.quotas.quota import NOTHING, Amounts, Quota, Share
+from tricircle.doors.compute.quotas.quota import NOTHING, Amounts, Quota
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.servers.down_cells import DownCells
 from tricircle.doors.compute.servers.item_limits import ItemLimits
 from tricircle.doors.compute.together import caught, value
-from tricircle.errors import TricircleError
+from tricircle.errors import TricircleError, UnavailableError
 from tricircle.http.message import Answer, Request
+from tricircle.model.device import NewVolume
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
-from tricircle.road.allowance import Hold
 from tricircle.road.carrier import Carrier
 from tricircle.road.row import Row
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds until the worker looks whether a deleted server's ports are free: at once, and if this process dies.
-_SOON_S, _LATER_S = 1.0, 60.0
+#: How often a pod is chosen for a server that must be with others, when those begin elsewhere meanwhile.
+_CHOICES = 4
+#: Seconds until the worker looks whether a deleted server's ports are free.
+_SOON_S = 1.0
 
 
 class Servers:
@@ -47,6 +51,7 @@ class Servers:
         checks: Checks,
         quota: Quota,
         group_limits: GroupLimits,
+        group_pods: GroupPods,
         items: ItemLimits,
         storage: ServerStorage,
         places: Places,
@@ -58,6 +63,7 @@ class Servers:
         self._checks = checks
         self._quota = quota
         self._group_limits = group_limits
+        self._group_pods = group_pods
         self._items = items
         self._storage = storage
         self._places = places
@@ -73,34 +79,42 @@ class Servers:
         if refusal is not None:
             return refusal
         wanted = await self._places.confined(request, parse(document))
-        context, deadline = request.context, request.context.deadline
         with _timed(request, "check"):
-            parts = await self._checks.parts(wanted, context, deadline)
+            parts = await self._checks.parts(request, wanted)
+        for _ in range(_CHOICES):
+            answer = await self._created(request, wanted, parts)
+            if isinstance(answer, Answer):
+                return answer
+            parts = parts.beside(answer)
+        raise UnavailableError("Servers of the group are being made in several places. Please try again later.")
+
+    async def _created(self, request: Request, wanted: BootRequest, parts: Parts) -> Answer | frozenset[PodId]:
+        """The answer; or the pods where others began meanwhile with whom the server must be."""
+        context = request.context
         with _timed(request, "place"):
             limits, in_group, pod = await self._limits_and_pod(request, wanted, parts)
-        group_id = None if parts.server_group is None or in_group < 0 else str(parts.server_group["id"])
+        is_counted = in_group >= 0 or is_together(parts.server_group)
+        group_id = str(parts.server_group["id"]) if parts.server_group is not None and is_counted else None
         with _timed(request, "reserve"):
             counts = wanted.min_count, wanted.max_count
             beside = NOTHING if group_id is None else reserved_as(group_id, context)
             share = await self._quota.take(context, pod, parts.flavor, counts, limits, beside=beside)
         async with share.hold:
+            if group_id is not None and is_together(parts.server_group):
+                others = await self._group_pods.of(request, group_id, share.hold)
+                if others and pod.id not in others:
+                    return others
             with _timed(request, "reserve"):
-                volumes = await self._take_volumes(wanted, parts, context, pod, share)
-            async with volumes:
-                share = share.beside(volumes)
+                volumes = _volumes(parts)
+                taken = await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
+            async with taken:
+                share = share.beside(taken)
                 if group_id is not None:
                     with _timed(request, "reserve"):
                         await self._group_limits.check(request, group_id, share, in_group)
-                made = await self._boot.run(Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share))
+                order = Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share, volumes=volumes)
+                made = await self._boot.run(order)
         return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
-
-    async def _take_volumes(
-        self, wanted: BootRequest, parts: Parts, context: RequestContext, pod: Pod, share: Share
-    ) -> Hold:
-        """What is reserved for the volumes that the pod makes for the servers. Nova refuses in Cinder's words, too."""
-        type_names = {asked: str(found["name"]) for asked, found in parts.volume_types.items()}
-        volumes = new_volumes(wanted.server, type_names)
-        return await self._storage.take(context, pod, volumes, (wanted.min_count, share.count))
 
     async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Amounts, int, Pod]:
         """What is allowed, also in a group, and where. Reserving comes after both: a reservation names its pod."""
@@ -137,6 +151,11 @@ class Servers:
         return await self._carrier.answer_json(request, pod, made.reply, body)
 
 
+def _volumes(parts: Parts) -> list[NewVolume]:
+    """The volumes that the pod makes for one of the servers."""
+    return new_volumes(parts.devices, {asked: str(found["name"]) for asked, found in parts.volume_types.items()})
+
+
 @contextmanager
 def _timed(request: Request, stage: str) -> Iterator[None]:
     """Note how long a stage took, for ``Server-Timing``."""
@@ -144,19 +163,23 @@ def _timed(request: Request, stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        request.timings[stage] = request.timings.get(stage, 0.0) + (time.perf_counter() - started) * 1000
+        request.note(stage, started)
 
 
 class ServerEnds:
     """Whatever ends a server: its ports are looked after by a job.
 
     The job is filed before the call as well, for later, in case this process does not live to file it afterwards.
+
+    :param in_flight_s: seconds after which no request is under way any more: a job that came earlier would see the
+        server as it was before the call
     """
 
-    def __init__(self, *, carrier: Carrier, jobs: JobFiles, down: DownCells) -> None:
+    def __init__(self, *, carrier: Carrier, jobs: JobFiles, down: DownCells, in_flight_s: float) -> None:
         self._carrier = carrier
         self._jobs = jobs
         self._down = down
+        self._in_flight_s = in_flight_s
 
     async def end(self, request: Request, row: Row) -> Answer:
         """Carry out ``row`` (a call that ends the server of the path, or takes something from it)."""
@@ -164,13 +187,18 @@ class ServerEnds:
         located = await self._carrier.locate(Kind.SERVER, server_id, request.context)
         project_id = located.routing.project_id
         for_pod = located.pod.id
-        await self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_LATER_S)
+        early = await self._jobs.append(
+            JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=self._in_flight_s
+        )
         answer = await self._carrier.route(request, row)
         if answer.status < 300:
             if request.method == "DELETE" and request.path.endswith("/" + server_id):
                 await self._down.note_end(located)
             soon = self._jobs.append(JobType.SERVER_PORTS, server_id, project_id, pod_id=for_pod, delay_s=_SOON_S)
             # The pod has done it, whatever becomes of the database: the other job comes a little later.
-            if isinstance(error := await caught(soon), TricircleError):
-                LOG.warning("ports of server %s are looked after later: %s", server_id, error)
+            said: object = await caught(soon)
+            if not isinstance(said, TricircleError):
+                said = await caught(self._jobs.withdraw(early))
+            if isinstance(said, TricircleError):
+                LOG.warning("ports of server %s are looked after later: %s", server_id, said)
         return answer

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What decides the place of an item among the items of several pods? Pure."""
+
+from tricircle.model.pod import Pod
+from tricircle.road.collation import key
+from tricircle.road.listing import Item, Listing, Order
+
+_ZONE_KEY = "availability_zone"
+
+
+class Falling:
+    """Turns the order of one sort value round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: tuple[int, object]) -> None:
+        self.value = value
+
+    def __lt__(self, other: "Falling") -> bool:
+        return other.value < self.value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Falling) and self.value == other.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def sort_value(value: object) -> tuple[int, object]:
+    """A value that can be compared with any other: null first, then numbers, then texts.
+
+    Texts are compared as the services' databases do.
+
+    >>> sort_value("b") > sort_value("A") > sort_value(7) > sort_value(None)
+    True
+    """
+    if isinstance(value, bool | int | float):
+        return 1, value
+    if not isinstance(value, str):
+        return 0, 0
+    return 2, key(value)
+
+
+def visible(order: Order, listing: Listing) -> Order:
+    """The part of an order that items of all pods show. What a pod has several AZs for, shows one.
+
+    >>> from tricircle.road.listing import Paging
+    >>> visible((("a", True), ("b", True)), Listing(paging=Paging.NOVA, hidden=frozenset({"b"})))
+    (('a', True),)
+    """
+    for place, (name, _) in enumerate(order):
+        if name in listing.hidden:
+            return order[:place]
+        if name == _ZONE_KEY:
+            return order[: place + 1]
+    return order
+
+
+def values_of(item: Item, pod: Pod, listing: Listing, order: Order) -> tuple[object, ...]:
+    """What of an item decides its place between pods, up to the first key that it does not show; only what JSON can
+    hold."""
+    found: list[object] = []
+    for name, _ in order:
+        if name == _ZONE_KEY:
+            found.append(pod.az_name)
+            continue
+        path = listing.fields.get(name, name).split("/")
+        if path[0] not in item:
+            break
+        value: object = item
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        found.append(value if isinstance(value, str | int | float) else None)
+    return tuple(found)
