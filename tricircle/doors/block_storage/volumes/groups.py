@@ -96,7 +96,16 @@ class Groups:
         names = group.get("volume_types") if isinstance(group, Mapping) else None
         if group_type is None or not isinstance(names, str) or not isinstance(group, Mapping):
             return await self._needs.carrier.central(request)  # it says what is wrong
-        volume_types = [await self._needs.types.find(request.context, name) for name in names.rstrip(",").split(",")]
+        try:
+            volume_types = [
+                await self._needs.types.find(request.context, name) for name in names.rstrip(",").split(",")
+            ]
+        except NotFoundError:
+            # Cinder asks its policy before it looks for anything.
+            body: dict[str, object] = {_LEGACY: {**group, "volume_types": str(uuid.uuid4())}}
+            if (refusal := await policy_refusal(self._needs.carrier, request, body)) is not None:
+                return refusal
+            raise
         plan = _Plan(entity=_LEGACY, group=group, group_type=group_type, volume_types=volume_types)
         return await self._made(request, plan)
 
