@@ -21,7 +21,7 @@ from tricircle.context import PodId, ProjectId
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import mark
 from tricircle.copies.networks import wanted_network
-from tricircle.copies.ports import wanted_port
+from tricircle.copies.port_content import wanted_port
 from tricircle.copies.security_groups import name_in_pod
 from tricircle.copies.subnets import wanted_subnet
 from tricircle.model.routing import Kind, Routing

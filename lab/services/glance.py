@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from lab import ini
 from lab.service import HttpAnswers, Service
 from lab.services.processes import environment, uwsgi, venv_of
@@ -27,6 +29,7 @@ def _service(lab: Lab, pod: Pod | None, place: str, port: int, group: str) -> Se
     # Glance refuses to start without the directories of its reserved stores.
     for name in ("images", "vault", "staging", "tasks", "cache"):
         (stores / name).mkdir(parents=True, exist_ok=True)
+    paste = venv_of(lab, pod) / "etc" / "glance" / "glance-api-paste.ini"
     sections = ini.merge(
         shared(lab, pod, "glance"),
         {
@@ -50,13 +53,16 @@ def _service(lab: Lab, pod: Pod | None, place: str, port: int, group: str) -> Se
             "os_glance_tasks_store": {"filesystem_store_datadir": stores / "tasks"},
             "paste_deploy": {
                 "flavor": "keystone" if _is_older(pod) else "keystone+cachemanagement",
-                "config_file": venv_of(lab, pod) / "etc" / "glance" / "glance-api-paste.ini",
+                "config_file": paste,
             },
             "database": database(lab, f"glance_{place}", green=_is_older(pod)),
         },
     )
     path = lab.etc / place / "glance" / "glance-api.conf"
     ini.write(path, ini.render(sections))
+    if _is_older(pod) and paste.exists():
+        # Its Glance reads this one beside its configuration, whatever that says.
+        shutil.copyfile(paste, path.with_name(paste.name))
     module = "lab.pod.older.glance_api" if _is_older(pod) else "glance.wsgi.api"
     return Service(
         name=f"{place}-glance",

@@ -51,7 +51,6 @@ def test_a_group_of_another_project_is_found_where_it_is_shared(
     body = {"security_group": {"name": unique("lent")}}
     group = cloud.admin.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
     undo(cloud.admin, "network", f"/v2.0/security-groups/{group['id']}")
-    undo(cloud.admin, "network", f"/v2.0/ports/{mine['id']}")
     path = f"/v2.1/servers/{server_id}"
     add = {"addSecurityGroup": {"name": group["id"]}}
     refused = cloud.tenant("POST", "compute", f"{path}/action", add)

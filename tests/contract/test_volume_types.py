@@ -119,3 +119,10 @@ def test_a_project_can_have_a_default_type_of_its_own(cloud: Cloud, type_id: str
     finally:
         assert cloud.admin("DELETE", "block-storage", path, None, version).status_code == 204
     assert cloud.tenant.good("GET", "block-storage", "/v3/types/default")["volume_type"]["name"] == before
+
+
+def test_tenants_see_the_zones_of_a_type(cloud: Cloud, type_id: str) -> None:
+    specs = {"RESKEY:availability_zones": "az1,az2", "volume_backend_name": "fast"}
+    cloud.admin.good("POST", "block-storage", f"/v3/types/{type_id}/extra_specs", {"extra_specs": specs})
+    shown = cloud.tenant.good("GET", "block-storage", f"/v3/types/{type_id}")["volume_type"]["extra_specs"]
+    assert shown == {"RESKEY:availability_zones": "az1,az2"}

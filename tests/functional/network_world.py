@@ -17,6 +17,7 @@ from pathlib import Path
 import requests
 import sqlalchemy as sa
 
+from tests.functional.region_world import PATIENCE
 from tricircle.conf.load import load
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline, PodId
@@ -73,7 +74,12 @@ class Rest:
         if self._token is None:
             self._token = self._sign_in()
         answer = self._session.request(
-            method, self._url + path, json=body, params=params, headers={"X-Auth-Token": self._token}, timeout=60
+            method,
+            self._url + path,
+            json=body,
+            params=params,
+            headers={"X-Auth-Token": self._token},
+            timeout=60 * PATIENCE,
         )
         return answer.status_code, answer.json() if answer.content else {}
 
@@ -145,7 +151,7 @@ class World:
     @staticmethod
     def deadline(seconds: float = 60) -> Deadline:
         """Enough for a busy machine."""
-        return Deadline.after(seconds)
+        return Deadline.after(seconds * PATIENCE)
 
     async def call(self, function: Callable[..., object], *args: object, **kwargs: object) -> object:
         """A blocking call beside the loop."""
@@ -175,7 +181,7 @@ class World:
 
     async def until(self, condition: Callable[[], object], seconds: float = 45) -> None:
         """Wait until something becomes true; the worker runs meanwhile."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while not await self.call(condition):
             assert time.monotonic() < end, "it did not come to pass"
             await asyncio.sleep(0.1)
@@ -184,7 +190,7 @@ class World:
         """Wait until no job of networking waits; one that met a pod that was switched off comes again in a minute."""
         ours = {JobType.NETWORK, JobType.SUBNET, JobType.PORT, JobType.SECURITY_GROUP}
         ours |= {JobType.ADDRESS_GROUP, JobType.QOS_POLICY, JobType.TRUNK}
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while [job for job in await self.reach.queue.waiting() if job.type in ours]:
             assert time.monotonic() < end, "jobs are left"
             await asyncio.sleep(0.1)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.functional.network_world import Json, World, open_world
 from tricircle.copies.addresses import Addresses
-from tricircle.copies.adoption import Adoptions, Observed
+from tricircle.copies.adoption import Adoptions
+from tricircle.copies.counterparts import Observed
 from tricircle.copies.networks import wanted_network
 from tricircle.errors import ConflictError, NotFoundError
 from tricircle.model.routing import Kind, Routing

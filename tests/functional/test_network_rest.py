@@ -156,6 +156,22 @@ async def test_dns_names_follow_and_go(world: World) -> None:
     assert world.inside[0].show("ports", "port", copy["id"])["dns_name"] == "a-server"
 
 
+async def test_the_domain_of_a_network_follows_and_goes(world: World) -> None:
+    """The pod's own DNS answers to a port's name in it. Who changes ports of such a network in a pod may do so."""
+    network = world.network(dns_domain="corp.example.")
+    world.subnet(network)
+    copy = await _realise(world, world.port(network, world.pods[0], dns_name="web"), 0)
+
+    def domain() -> str:
+        return str(world.marked(0, "networks", network["id"])[0]["dns_domain"])
+
+    assert (domain(), copy["dns_name"]) == ("corp.example.", "web")
+    for name in ("new.example.", ""):
+        world.demo.change("networks", "network", network["id"], dns_domain=name)
+        await world.until(lambda name=name: domain() == name)  # type: ignore[misc]
+    await world.settled()
+
+
 async def test_limits_are_the_centres_and_refuse_before_a_pod_is_asked(world: World) -> None:
     project_id = _project(world.demo)
     before = world.service("GET", f"/quotas/{project_id}")[1]["quota"]

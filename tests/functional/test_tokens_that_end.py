@@ -38,7 +38,7 @@ from tricircle.upstream.reply import Call, Target
 
 pytestmark = pytest.mark.lab
 #: Time enough to begin, and less than any door waits for a body; seconds.
-LIFE_S = min(20.0 * PATIENCE, 45.0)
+LIFE_S = min(15.0 * PATIENCE, 30.0)
 
 
 class Begun:

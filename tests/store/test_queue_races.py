@@ -18,6 +18,7 @@ from tricircle.model.job import JobKey, JobStatus, JobType
 from tricircle.model.job_view import JobFilter
 from tricircle.store.clock import now_plus
 from tricircle.store.engine import Engine, transaction
+from tricircle.store.job_keys import JobKeys
 from tricircle.store.job_views import JobViews
 from tricircle.store.jobs import JobRows
 from tricircle.store.tables import job_history, job_keys, jobs
@@ -241,7 +242,7 @@ async def test_a_job_that_is_claimed_between_two_looks_is_not_redone(engine: Eng
 
     async with transaction(engine) as claiming:
         assert await JobRows.due_keys(claiming, types=[JobType.NETWORK], busy_pods=[], limit=10) == [key]
-        assert await JobRows.take_key(claiming, key, owner="w1", token="t", lease_s=60)
+        assert await JobKeys.take(claiming, key, owner="w1", token="t", lease_s=60)
         redone = asyncio.ensure_future(desk.redo(job_id))
         while not await is_waited_for():
             assert not redone.done()

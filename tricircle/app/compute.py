@@ -4,9 +4,10 @@
 from dataclasses import dataclass
 
 from tricircle.app.block_storage import server_storage
-from tricircle.app.rooms import Copies, Rooms, allowance_of
+from tricircle.app.rooms import Rooms, allowance_of
 from tricircle.doors.compute import rows
-from tricircle.doors.compute.boots.boot import Boot, BootCopies
+from tricircle.doors.compute.boots.boot import Boot
+from tricircle.doors.compute.boots.boot_copies import BootCopies
 from tricircle.doors.compute.boots.checks import Checks
 from tricircle.doors.compute.boots.choice import Choice
 from tricircle.doors.compute.boots.group_pods import GroupPods
@@ -131,7 +132,6 @@ def compute_door(
         keypairs=KeypairChanges(carrier=carrier),
         server_groups=ServerGroupChanges(
             carrier=carrier,
-            copies=rooms.copies.server_groups,
             members=GroupMembers(carrier=carrier, routings=rooms.routings),
         ),
         versions=Versions(carrier=carrier),
@@ -141,8 +141,10 @@ def compute_door(
     return rows.door(specials)
 
 
-def _boot_copies(copies: Copies, storage: ServerStorage) -> BootCopies:
+def _boot_copies(rooms: Rooms, storage: ServerStorage) -> BootCopies:
+    copies = rooms.copies
     return BootCopies(
+        bindings=rooms.bindings,
         flavors=copies.flavors,
         keypairs=copies.keypairs,
         server_groups=copies.server_groups,
@@ -254,11 +256,9 @@ def _interfaces(rooms: Rooms, carrier: Carrier, nics: Nics, ports: NicPorts, pol
 
 
 def _boot(rooms: Rooms, carrier: Carrier, ports: NicPorts, storage: ServerStorage) -> Boot:
-    copies = rooms.copies
     return Boot(
         carrier=carrier,
-        bindings=rooms.bindings,
-        copies=_boot_copies(copies, storage),
+        copies=_boot_copies(rooms, storage),
         ports=ports,
         routings=rooms.routings,
         jobs=rooms.queue,

@@ -85,6 +85,7 @@ def bodies(rooms: Rooms) -> Mapping[JobType, Body]:
         JobType.QOS_POLICY: (Kind.QOS_POLICY, copies.qos_policies.agree),
         JobType.FLAVOR: (Kind.FLAVOR, copies.flavors.agree),
         JobType.KEYPAIR: (Kind.KEYPAIR, copies.keypairs.agree),
+        JobType.SERVER_GROUP: (Kind.SERVER_GROUP, copies.server_groups.agree),
         JobType.VOLUME_TYPE: (Kind.VOLUME_TYPE, copies.volume_types.agree),
         JobType.GROUP_TYPE: (Kind.GROUP_TYPE, copies.group_types.agree),
         JobType.IMAGE: (Kind.IMAGE, copies.images.agree),

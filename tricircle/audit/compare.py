@@ -14,7 +14,7 @@ from typing import Protocol
 from tricircle.audit.findings import MALFORMED, NOBODY, Finding, Holding, What
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import subnet_ids
-from tricircle.copies.origins import is_unbound_claim
+from tricircle.copies.origins import ADOPTED_NETWORK, is_unbound_claim, kept
 from tricircle.copies.pod_status import is_awaited, said, shown
 from tricircle.model.routing import Kind, Routing, RoutingState
 
@@ -232,7 +232,9 @@ def at_centre(
             continue
         device_id = str(port.get("device_id") or "")
         if port.get("device_owner") == SLICE_OWNER:
-            if device_id.startswith(SLICE_PREFIX) and not subnet_ids(port) & set(subnets):
+            # What an adoption keeps is given back by its end only: no mark in the pod says whether it is used.
+            is_ours = device_id.startswith(SLICE_PREFIX) and ADOPTED_NETWORK not in kept(port)
+            if is_ours and not subnet_ids(port) & set(subnets):
                 yield from _slices(port)
         elif not device_id or (port.get("device_owner") and not _is_of_compute(port)):
             continue

@@ -44,6 +44,7 @@ _JOBS: Mapping[Kind, JobType] = {
     Kind.TRUNK: JobType.TRUNK,
     Kind.FLAVOR: JobType.FLAVOR,
     Kind.KEYPAIR: JobType.KEYPAIR,
+    Kind.SERVER_GROUP: JobType.SERVER_GROUP,
     Kind.VOLUME_TYPE: JobType.VOLUME_TYPE,
     Kind.IMAGE: JobType.IMAGE,
 }

@@ -13,9 +13,9 @@ from tricircle.audit.findings import Holding
 from tricircle.audit.seen import Seen
 from tricircle.copies import (
     address_groups,
-    flavors,
+    flavor_content,
     networks,
-    ports,
+    port_content,
     qos_policies,
     security_groups,
     subnets,
@@ -128,9 +128,9 @@ class PortShape:
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        if not ports.lives_in(central, self.pod, copy):
+        if not port_content.lives_in(central, self.pod, copy):
             return ["binding:host_id"]
-        central = ports.without(central, self.elsewhere)
+        central = port_content.without(central, self.elsewhere)
         unknown = subnet_ids(central) - self.subnets.keys()
         if unknown:
             return ["fixed_ips"]
@@ -140,7 +140,8 @@ class PortShape:
             return ["security_groups"]
         if {text(central, "qos_policy_id")} - {""} - self.policies.keys():
             return ["qos_policy_id"]
-        return ports.difference(ports.wanted_port(central, self.subnets, self.groups, self.policies), present)
+        wanted = port_content.wanted_port(central, self.subnets, self.groups, self.policies)
+        return port_content.difference(wanted, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
@@ -276,14 +277,32 @@ class FlavorShape:
 
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        return flavors.difference(central, copy, present)
+        return flavor_content.difference(central, copy, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""
-        return "" if flavors.central_id(holding.pod_resource_id) == holding.central_id else _NOT_LIKE
+        return "" if flavor_content.central_id(holding.pod_resource_id) == holding.central_id else _NOT_LIKE
 
     def is_in_use(self, holding: Holding) -> bool:
         """See ``compare.Shape``. Servers keep what they were booted with."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGroupShape:
+    """Server groups: nothing of one can be changed. Their marks stand in names, which tenants can write."""
+
+    def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
+        """See ``compare.Shape``."""
+        return ()
+
+    def mismatch(self, central: Body | None, holding: Holding) -> str:
+        """See ``compare.Shape``."""
+        is_owners = central is None or holding.project_id == text(central, "project_id")
+        return "" if is_owners else _OTHER_PROJECT
+
+    def is_in_use(self, holding: Holding) -> bool:
+        """See ``compare.Shape``. Nova deletes one with members, too."""
         return False
 
 
@@ -311,9 +330,11 @@ class ImageShape:
 class VolumeTypeShape:
     """Volume types: as flavors."""
 
+    pod: Pod
+
     def difference(self, central: Body, copy: Routing, present: Body) -> Collection[str]:
         """See ``compare.Shape``."""
-        return volume_types.difference(central, copy, present)
+        return volume_types.difference(self.pod, central, copy, present)
 
     def mismatch(self, central: Body | None, holding: Holding) -> str:
         """See ``compare.Shape``."""

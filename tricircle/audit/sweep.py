@@ -29,6 +29,7 @@ from tricircle.audit.shapes import (
     NetworkShape,
     PolicyShape,
     PortShape,
+    ServerGroupShape,
     SubnetShape,
     TrunkShape,
     VolumeTypeShape,
@@ -183,15 +184,20 @@ class _Tour:
         return [replace(one, project_id=owners.get(text(one.body, "volume_id"))) for one in page]
 
     async def _server_groups(self) -> None:
-        """Only their owners' boots make them; a row whose group is gone is forgotten, and the next boot makes it."""
+        """Only their owners' boots make them; a row whose group is gone is forgotten, and the next boot makes it. Those
+        with our mark of which the centre knows nothing any more go.
+        """
         if not self._inventory.holds(self._pod, Kind.SERVER_GROUP):
             return
         started, seen = await self._reach.routings.now(), Seen()
         async for page in self._inventory.pages(self._pod, Kind.SERVER_GROUP, deadline=self._deadline):
             self._pages += 1
             seen.add(holding.pod_resource_id for holding in page)
+            await self._compare(Kind.SERVER_GROUP, page, started)
         self._seen[Kind.SERVER_GROUP.value] = len(seen)
         await self._absent(Kind.SERVER_GROUP, seen, started)
+        # Before: younger ones were written by this sweep, with a job.
+        await self._attempts(Kind.SERVER_GROUP, before=started)
 
     async def _absent(self, kind: Kind, seen: Seen, started: datetime) -> None:
         async for states in self._reach.routings.states(self._pod.id, kind, before=started):
@@ -227,9 +233,10 @@ class _Tour:
             begun = compare.unfetched(states) if kind is Kind.IMAGE else ()
             await self._act([*missing, *begun, *compare.attempts(states)])
 
-    async def _attempts(self, kind: Kind) -> None:
-        """Kinds that no list shows: only attempts that died are looked at."""
-        async for states in self._reach.routings.states(self._pod.id, kind, before=await self._reach.routings.now()):
+    async def _attempts(self, kind: Kind, *, before: datetime | None = None) -> None:
+        """Attempts that died: of a kind that no list shows, all that can be looked at."""
+        before = before or await self._reach.routings.now()
+        async for states in self._reach.routings.states(self._pod.id, kind, before=before):
             await self._act(compare.attempts(states))
 
     async def _compare(self, kind: Kind, page: Sequence[Holding], started: datetime) -> None:
@@ -263,9 +270,11 @@ class _Tour:
         if kind is Kind.FLAVOR:
             return FlavorShape()
         if kind is Kind.VOLUME_TYPE:
-            return VolumeTypeShape()
+            return VolumeTypeShape(self._pod)
         if kind is Kind.IMAGE:
             return ImageShape()
+        if kind is Kind.SERVER_GROUP:
+            return ServerGroupShape()
         bodies = central.values()
         if kind is Kind.TRUNK:
             ports = {one for body in bodies for one in (text(body, "port_id"), *tags(body))}

@@ -9,7 +9,7 @@ one, tenants could not delete their network. Tenants see the port; its ``device_
 
 import hashlib
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tricircle.context import Deadline
@@ -23,6 +23,7 @@ from tricircle.upstream.central import Central
 SLICE_OWNER = "network:dhcp"
 SLICE_PREFIX = "tricircle-"
 
+_PROFILE = "binding:profile"
 _EXHAUSTED = "IpAddressGenerationFailure"
 
 
@@ -81,27 +82,32 @@ class Addresses:
             raise
         return slice_of(member(answer, "port"), subnet_id)
 
-    async def hold_these(self, pod: Pod, subnet: Body, addresses: Sequence[str], *, deadline: Deadline) -> Slice:
+    async def hold_these(
+        self, pod: Pod, subnet: Body, addresses: Sequence[str], *, profile: Mapping[str, object], deadline: Deadline
+    ) -> Slice:
         """A slice of (at least) these addresses, which the pod uses already. The caller holds the lease as above.
 
+        :param profile: what the port says of it, to administrators
         :raises ConflictError: somebody else has one of them
         """
         subnet_id = text(subnet, "id")
         port = await self._port(pod, subnet, deadline)
         held = [] if port is None else _addresses(port, subnet_id)
         more = sorted(set(addresses) - set(held))
-        if not more:
+        is_said = port is None or port.get(_PROFILE) == profile
+        if not more and is_said:
             return Slice(port_id=text(port, "id") if port else None, addresses=tuple(held))
         client = self._central.networking
         await self._owner.project(client, deadline)
         fixed_ips = [{"subnet_id": subnet_id, "ip_address": address} for address in [*held, *more]]
         try:
             if port is None:
-                body = {"port": _slice_port(pod, subnet, fixed_ips)}
+                body = {"port": {**_slice_port(pod, subnet, fixed_ips), _PROFILE: profile}}
                 answer = await client.post("/v2.0/ports", body=body, deadline=deadline)
             else:
                 path = f"/v2.0/ports/{text(port, 'id')}"
-                answer = await client.put(path, body={"port": {"fixed_ips": fixed_ips}}, deadline=deadline)
+                change = {**({"fixed_ips": fixed_ips} if more else {}), _PROFILE: profile}
+                answer = await client.put(path, body={"port": change}, deadline=deadline)
         except UpstreamStatusError as error:
             if error.status == 409:
                 raise ConflictError(f"Addresses of subnet {subnet_id} were taken meanwhile. Look again.") from error

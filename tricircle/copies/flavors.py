@@ -10,15 +10,23 @@ A flavor is immutable in Nova but for its extra specs; the routing's revision is
 was deleted and made again with other sizes under the same id is noticed by the next boot.
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import quote
 
-import msgspec
-
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import mark, rows, text, words
+from tricircle.copies.bodies import rows, text, words
 from tricircle.copies.ensure import Found, Wanted, check_followed
+from tricircle.copies.flavor_content import (
+    PREFIX,
+    agrees,
+    body_of,
+    central_name,
+    content,
+    digest,
+    extra_specs,
+    identities,
+    is_ours,
+)
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.spoken import spoken
 from tricircle.copies.visit import must_look, visit
@@ -28,89 +36,10 @@ from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import ServiceClient
 
-#: What distinct copies begin with. A central flavor that begins with it always gets a distinct copy, so one strip is
-#: exact.
-PREFIX = "tricircle."
 #: From 2.86 a pod refuses extra specs that it does not know; ours may be meant for another pod.
 _VERSION = "2.85"
 #: A flavor belongs to no project, whoever used it first.
 _ANYBODY = ProjectId("")
-#: Nova's column width for ids and names of flavors.
-_MAX_LENGTH = 255
-
-
-def central_id(pod_flavor_id: str) -> str:
-    """The flavor's id at the centre.
-
-    >>> central_id("tricircle.m1.small"), central_id("m1.small")
-    ('m1.small', 'm1.small')
-    """
-    return pod_flavor_id.removeprefix(PREFIX)
-
-
-def central_name(pod_flavor_name: str) -> str:
-    """The flavor's name at the centre (as servers embed it from microversion 2.47)."""
-    return pod_flavor_name.removeprefix(PREFIX)
-
-
-def _number(value: object) -> float:
-    """A size as a number; Nova shows "no swap" as an empty string below 2.75."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return 0.0
-    return float(value or 0)
-
-
-def _content(flavor: Mapping[str, object]) -> dict[str, object]:
-    """What can never change about a flavor, whatever microversion showed it."""
-    sizes = ("vcpus", "ram", "disk", "swap", "OS-FLV-EXT-DATA:ephemeral")
-    content: dict[str, object] = {name: _number(flavor.get(name)) for name in sizes}
-    content["rxtx_factor"] = _number(flavor.get("rxtx_factor", 1.0))
-    content["is_public"] = bool(flavor.get("os-flavor-access:is_public", True))
-    return content
-
-
-def _extra_specs(flavor: Mapping[str, object]) -> dict[str, str]:
-    specs = flavor.get("extra_specs")
-    return {str(key): str(value) for key, value in specs.items()} if isinstance(specs, Mapping) else {}
-
-
-def digest(flavor: Mapping[str, object]) -> str:
-    """A digest of name, sizes, visibility and extra specs (64 characters); the description does not count."""
-    shape = [str(flavor.get("name", "")), _content(flavor), _extra_specs(flavor)]
-    return hashlib.sha256(msgspec.json.encode(shape, order="sorted")).hexdigest()
-
-
-def _identities(flavor: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """(id, name) pairs under which a copy may stand in a pod, best first."""
-    own_id, own_name = str(flavor["id"]), str(flavor["name"])
-    if not own_id.startswith(PREFIX) and not own_name.startswith(PREFIX):
-        yield own_id, own_name
-    if len(PREFIX) + max(len(own_id), len(own_name)) <= _MAX_LENGTH:
-        yield PREFIX + own_id, PREFIX + own_name
-
-
-def _is_ours(present: Mapping[str, object], flavor_id: str) -> bool:
-    return present.get("description") == mark(flavor_id)
-
-
-def _agrees(present: Mapping[str, object], name: str, flavor: Mapping[str, object]) -> bool:
-    return (
-        present.get("name") == name
-        and _content(present) == _content(flavor)
-        and _extra_specs(present) == _extra_specs(flavor)
-    )
-
-
-def difference(flavor: Mapping[str, object], copy: Routing, present: Mapping[str, object]) -> list[str]:
-    """In what a flavor of a pod is not the copy of the central one that its routing says it is."""
-    found = [] if _content(present) == _content(flavor) else ["content"]
-    if _extra_specs(present) != _extra_specs(flavor):
-        found.append("extra_specs")
-    if central_name(str(present.get("name"))) != central_name(str(flavor["name"])):
-        found.append("name")
-    if copy.details.get("is_ours") and not _is_ours(present, str(flavor["id"])):
-        found.append("description")
-    return found
 
 
 class Flavors:
@@ -127,7 +56,7 @@ class Flavors:
         :raises UnavailableError: when the pod cannot be asked or the time is up
         """
         routing = await self._bound(pod, flavor, deadline)
-        if not _content(flavor)["is_public"]:
+        if not content(flavor)["is_public"]:
             await self._allow(pod, routing, project_id, deadline)
         return str(routing.pod_resource_id)
 
@@ -182,40 +111,40 @@ class Flavors:
             return True
         pod_id = str(copy.pod_resource_id)
         present = await _show(self._client(pod), pod_id, deadline)
-        if present is None or not _is_ours(present, str(flavor["id"])) or _content(present) != _content(flavor):
+        if present is None or not is_ours(present, str(flavor["id"])) or content(present) != content(flavor):
             return False
         if central_name(str(present.get("name"))) != central_name(str(flavor["name"])):
             return False
-        await _respecify(self._client(pod), pod_id, _extra_specs(present), _extra_specs(flavor), deadline)
+        await _respecify(self._client(pod), pod_id, extra_specs(present), extra_specs(flavor), deadline)
         await self._reach.routings.update(copy.id, revision=digest(flavor))
         return True
 
     async def _find(self, client: ServiceClient, flavor: Mapping[str, object], deadline: Deadline) -> Found | None:
-        for flavor_id, name in _identities(flavor):
+        for flavor_id, name in identities(flavor):
             present = await _show(client, flavor_id, deadline)
-            if present is not None and _agrees(present, name, flavor):
-                return _found(flavor_id, flavor, is_ours=_is_ours(present, str(flavor["id"])))
+            if present is not None and agrees(present, name, flavor):
+                return _found(flavor_id, flavor, is_ours=is_ours(present, str(flavor["id"])))
         return None
 
     async def _create(self, client: ServiceClient, flavor: Mapping[str, object], deadline: Deadline) -> Found:
         refusal: UpstreamStatusError | None = None
-        for flavor_id, name in _identities(flavor):
+        for flavor_id, name in identities(flavor):
             present = await _show(client, flavor_id, deadline)
             if present is not None:
-                if not _is_ours(present, str(flavor["id"])):
+                if not is_ours(present, str(flavor["id"])):
                     continue
-                if present.get("name") == name and _content(present) == _content(flavor):
-                    await _respecify(client, flavor_id, _extra_specs(present), _extra_specs(flavor), deadline)
+                if present.get("name") == name and content(present) == content(flavor):
+                    await _respecify(client, flavor_id, extra_specs(present), extra_specs(flavor), deadline)
                     return _found(flavor_id, flavor, is_ours=True)
                 await client.delete(_path(flavor_id), deadline=deadline, ok=(404,))
             try:
-                await client.post("/v2.1/flavors", body=_body(flavor, flavor_id, name), deadline=deadline)
+                await client.post("/v2.1/flavors", body=body_of(flavor, flavor_id, name), deadline=deadline)
             except UpstreamStatusError as error:
                 if error.status != 409:
                     raise
                 refusal = error  # the name is taken: the next identity has another
                 continue
-            await _respecify(client, flavor_id, {}, _extra_specs(flavor), deadline)
+            await _respecify(client, flavor_id, {}, extra_specs(flavor), deadline)
             return _found(flavor_id, flavor, is_ours=True)
         if refusal is not None:
             raise refusal
@@ -256,7 +185,7 @@ class Flavors:
 
 async def _access(client: ServiceClient, flavor: Mapping[str, object], deadline: Deadline) -> frozenset[str]:
     """The projects that may use a private flavor at the centre."""
-    if _content(flavor)["is_public"]:
+    if content(flavor)["is_public"]:
         return frozenset()
     answer = await client.get(_path(str(flavor["id"])) + "/os-flavor-access", deadline=deadline)
     return frozenset(text(row, "tenant_id") for row in rows(answer, "flavor_access"))
@@ -266,7 +195,7 @@ async def _find_ours(client: ServiceClient, flavor_id: str, deadline: Deadline) 
     """What an attempt that died left in a pod, whatever its content."""
     for pod_id in (flavor_id, PREFIX + flavor_id):
         present = await _show(client, pod_id, deadline)
-        if present is not None and _is_ours(present, flavor_id):
+        if present is not None and is_ours(present, flavor_id):
             return Found(pod_resource_id=pod_id, details={"is_ours": True, "projects": []}, revision="")
     return None
 
@@ -296,20 +225,3 @@ def _projects(routing: Routing) -> frozenset[str]:
 
 def _found(flavor_id: str, flavor: Mapping[str, object], *, is_ours: bool) -> Found:
     return Found(pod_resource_id=flavor_id, details={"is_ours": is_ours, "projects": []}, revision=digest(flavor))
-
-
-def _body(flavor: Mapping[str, object], flavor_id: str, name: str) -> dict[str, object]:
-    return {
-        "flavor": {
-            "id": flavor_id,
-            "name": name,
-            "vcpus": flavor.get("vcpus"),
-            "ram": flavor.get("ram"),
-            "disk": flavor.get("disk"),
-            "swap": int(_number(flavor.get("swap"))),
-            "OS-FLV-EXT-DATA:ephemeral": flavor.get("OS-FLV-EXT-DATA:ephemeral", 0),
-            "rxtx_factor": flavor.get("rxtx_factor", 1.0),
-            "os-flavor-access:is_public": _content(flavor)["is_public"],
-            "description": mark(str(flavor["id"])),
-        }
-    }

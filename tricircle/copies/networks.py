@@ -17,7 +17,7 @@ from tricircle.copies.bodies import Body, changed, mark, marked, member, revisio
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.network_refusals import check_zone, largest_mtu, no_second_pod, refusal, segment_taken
 from tricircle.copies.qos_policies import QosPolicies
-from tricircle.copies.reach import Reach, remove, show
+from tricircle.copies.reach import Reach, may_offer, remove, show
 from tricircle.copies.shares import Shares
 from tricircle.copies.visit import expected, visit
 from tricircle.copies.wires import check_wire
@@ -34,7 +34,9 @@ _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network"
 #: Network types that name a place outside of the pod, and so can be the same in several.
 _STRETCHED = ("vlan", "flat")
 _POLICY = "qos_policy_id"
-_FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled")
+#: A word that not every pod knows, and the extension of those that do.
+_DNS_DOMAIN, _DNS_EXTENSION = "dns_domain", "dns-integration"
+_FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled", _DNS_DOMAIN)
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
 
@@ -66,7 +68,10 @@ def difference(network: Body, pod: Pod, present: Body, policy_id: str | None = N
     :param policy_id: the pod's id of the network's QoS policy
     """
     wanted = wanted_network(network, pod.physical_networks, policy_id)
-    return changed(wanted, present, (*_FOLLOWED, "description", _POLICY))
+    found = changed(wanted, present, (*_FOLLOWED, "description", _POLICY))
+    if _DNS_DOMAIN not in present:
+        found.pop(_DNS_DOMAIN, None)
+    return found
 
 
 def has_key(network: Body, pod: Pod, present: Body) -> bool:
@@ -149,9 +154,8 @@ class Networks:
             network = await self._reach.central.network(network_id, deadline=deadline)
             client = self._reach.network(pod)
             await self._reach.owner.project(client, deadline)
-            body = wanted_network(network, pod.physical_networks, await self._policy(pod, network, deadline))
-            if body[_POLICY] is None:
-                del body[_POLICY]  # a word that not every pod knows
+            policy_id = await self._policy(pod, network, deadline)
+            body = known_to(pod, wanted_network(network, pod.physical_networks, policy_id))
             try:
                 answer = await client.post("/v2.0/networks", body={"network": body}, deadline=deadline)
             except UpstreamStatusError as error:
@@ -247,3 +251,12 @@ class Networks:
                 await remove(client, f"/v2.0/ports/{text(port, 'id')}", deadline)
         await remove(client, f"/v2.0/networks/{copy.pod_resource_id}", deadline)
         await self._reach.routings.forget(copy.id)
+
+
+def known_to(pod: Pod, body: dict[str, object]) -> dict[str, object]:
+    """The body without words that the pod may not know: they are sent when they say something."""
+    unsaid = {field for field in (_POLICY, _DNS_DOMAIN) if not body.get(field)}
+    if body.get(_DNS_DOMAIN) and not may_offer(pod, _DNS_EXTENSION):
+        LOG.warning("Pod %s knows no %s: network %s goes without", pod.name, _DNS_DOMAIN, body["description"])
+        unsaid.add(_DNS_DOMAIN)
+    return {field: value for field, value in body.items() if field not in unsaid}

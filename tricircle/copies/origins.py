@@ -2,7 +2,8 @@
 """Who made a port: we, for a server, or the user who brought it? And what of it survives the loss of its routing?
 
 A port of ours ends with its server; a user's stays. The routing says which it is, and of ours the port says so too. In
-the moment between its making, by the user's own hand, and its binding only its description can.
+the moment between its making, by the user's own hand, and its binding only its description can. Ports that hold what
+pods use of an adopted network say of which one.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from tricircle.copies.bodies import Body
 #: Values of ``origin`` in the details of a port's routing.
 GATEWAY, USER = "gateway", "user"
 _OURS = "tricircle"
+#: What the profile of a slice says of an adoption: the network's id in the pod.
+ADOPTED_NETWORK = "adopted_network"
 #: The description of a port that we make for a server, until it is bound to a pod.
 UNBOUND = "tricircle-claim"
 
@@ -25,6 +28,15 @@ def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
     return {_OURS: {"origin": origin, **({"asked_az": asked_az} if asked_az else {})}}
 
 
+def profile_of_adopted(pod_network_id: str) -> dict[str, object]:
+    """What ``binding:profile`` of a slice port keeps of an adoption for that day.
+
+    >>> profile_of_adopted("0f2a")
+    {'tricircle': {'adopted_network': '0f2a'}}
+    """
+    return {_OURS: {ADOPTED_NETWORK: pod_network_id}}
+
+
 def is_unbound_claim(port: Body) -> bool:
     """Whether a port at the centre was made for a server by a boot (or an attach) that came no further.
 
@@ -36,7 +48,9 @@ def is_unbound_claim(port: Body) -> bool:
 
 
 def kept(port: Body) -> Mapping[str, str]:
-    """What ``profile_of`` has written into a central port (``origin``, ``asked_az``); empty when it has not."""
+    """What was written into the profile of a central port (``origin``, ``asked_az``; ``adopted_network``); empty when
+    nothing was.
+    """
     profile = port.get("binding:profile")
     ours = profile.get(_OURS) if isinstance(profile, Mapping) else None
     return {str(key): str(value) for key, value in ours.items()} if isinstance(ours, Mapping) else {}

@@ -8,14 +8,26 @@ Natural key: MAC and address within the network's copy.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, subnet_ids, text, words
+from tricircle.copies.bodies import Body, mark, member, revision, rows, subnet_ids, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.networks import Networks
-from tricircle.copies.origins import kept
+from tricircle.copies.port_content import (
+    DNS_EXTENSION,
+    DNS_NAME,
+    NUMA,
+    POLICY,
+    PROFILE,
+    VNIC,
+    details_of,
+    difference,
+    lives_in,
+    taken_away,
+    wanted_port,
+    without,
+)
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, may_offer, show
 from tricircle.copies.security_groups import SecurityGroups, is_open_to
@@ -30,78 +42,8 @@ from tricircle.model.pod import Pod
 from tricircle.model.routing import NETWORK_ID, Kind, Routing
 from tricircle.upstream.client import collect
 
-#: Fields of extensions that not every pod has: they are sent when they say something.
-_NUMA, _PROFILE = "numa_affinity_policy", "device_profile"
-_COPIED = ("name", "admin_state_up", "mac_address", "port_security_enabled", "allowed_address_pairs")
-_DNS_NAME, _DNS_EXTENSION = "dns_name", "dns-integration"
-_FOLLOWED = (
-    *_COPIED,
-    "fixed_ips",
-    "security_groups",
-    "extra_dhcp_opts",
-    "description",
-    "qos_policy_id",
-    _NUMA,
-    _DNS_NAME,
-)
-_HOST, _VNIC = "binding:host_id", "binding:vnic_type"
-_POLICY = "qos_policy_id"
 #: What Neutron answers when a port names something that is not there: networks and groups 404, subnets 400.
 _NAMES_UNKNOWN = (400, 404)
-
-
-def wanted_port(
-    port: Body,
-    subnets: Mapping[str, Routing],
-    groups: Mapping[str, Routing],
-    policies: Mapping[str, Routing] = MappingProxyType({}),
-) -> dict[str, object]:
-    """The copy's body as far as it may change.
-
-    :param subnets, groups, policies: the bound routings of what the port names, by central id
-    """
-    wanted: dict[str, object] = {field: port[field] for field in _COPIED if field in port}
-    wanted["description"] = mark(text(port, "id"))
-    wanted["fixed_ips"] = [_fixed_ip(fixed_ip, subnets) for fixed_ip in rows(port, "fixed_ips")]
-    wanted["security_groups"] = [groups[group_id].pod_resource_id for group_id in words(port, "security_groups")]
-    wanted["extra_dhcp_opts"] = rows(port, "extra_dhcp_opts")
-    wanted[_NUMA] = port.get(_NUMA)
-    if text(port, _DNS_NAME):
-        # Without one the pod's Nova writes the name of the server.
-        wanted[_DNS_NAME] = port[_DNS_NAME]
-    policy_id = text(port, _POLICY)
-    wanted[_POLICY] = policies[policy_id].pod_resource_id if policy_id else None
-    return wanted
-
-
-def difference(wanted: Body, present: Body) -> dict[str, object]:
-    """What to PUT so that ``present`` becomes ``wanted``; empty when it is.
-
-    Neutron merges DHCP options: one that has to go is named with no value. Addresses that follow from the MAC are the
-    pod's to compute.
-    """
-    # The pod shows the address that it computed; ours leaves it out.
-    computed = {text(ip, "subnet_id") for ip in rows(wanted, "fixed_ips") if "ip_address" not in ip}
-    shown = [
-        {"subnet_id": ip["subnet_id"]} if ip["subnet_id"] in computed else dict(ip) for ip in rows(present, "fixed_ips")
-    ]
-    found = changed(wanted, {**present, "fixed_ips": shown}, _FOLLOWED)
-    if _DNS_NAME not in present:
-        found.pop(_DNS_NAME, None)  # a word that not every pod knows
-    if "extra_dhcp_opts" in found:
-        kept = {(option["opt_name"], option.get("ip_version")) for option in rows(wanted, "extra_dhcp_opts")}
-        gone = [
-            {"opt_name": option["opt_name"], "opt_value": None, "ip_version": option.get("ip_version")}
-            for option in rows(present, "extra_dhcp_opts")
-            if (option["opt_name"], option.get("ip_version")) not in kept
-        ]
-        found["extra_dhcp_opts"] = rows(wanted, "extra_dhcp_opts") + gone
-    return found
-
-
-def without(port: Body, subnets: Collection[str]) -> Body:
-    """The port without its addresses of these subnets."""
-    return {**port, "fixed_ips": [ip for ip in rows(port, "fixed_ips") if ip["subnet_id"] not in subnets]}
 
 
 class Ports:
@@ -151,7 +93,7 @@ class Ports:
         wanted = subnet_ids(port)
         there = await self._reach.routings.in_pod_by_central(Kind.SUBNET, wanted, pod.id)
         await self._subnets.check(pod, sorted(wanted - there.keys()), deadline=deadline)
-        if policy_id := text(port, _POLICY):
+        if policy_id := text(port, POLICY):
             await self._policies.check(pod, policy_id, deadline=deadline)
 
     async def _realise(self, pod: Pod, port: Body, details: Mapping[str, object], deadline: Deadline) -> Routing:
@@ -178,7 +120,7 @@ class Ports:
             client = self._reach.network(pod)
             answer = await client.post("/v2.0/ports", body={"port": body}, deadline=deadline)
             made = text(member(answer, "port"), "id")
-            named = {_DNS_NAME: body[_DNS_NAME]} if _DNS_NAME in body else {}
+            named = {DNS_NAME: body[DNS_NAME]} if DNS_NAME in body else {}
             return Found(pod_resource_id=made, details={**details, **named}, revision=revision(now))
 
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
@@ -213,23 +155,23 @@ class Ports:
         async def find(pod: Pod, copy: Routing) -> Found | None:
             if port is None:
                 return await self._find(pod, {"id": run.resource_id}, None, {}, run.deadline)
-            return await self._find(pod, port, None, _details(port, pod), run.deadline)
+            return await self._find(pod, port, None, details_of(port, pod), run.deadline)
 
         await visit(self._reach, run, Kind.PORT, work=work, find=find)
 
     async def _body(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
         body = await self._wanted(pod, port, network, deadline)
-        for field in (_POLICY, _NUMA):
+        for field in (POLICY, NUMA):
             if body[field] is None:
                 del body[field]  # a word that not every pod knows
-        if text(port, _PROFILE):
-            body[_PROFILE] = port[_PROFILE]
+        if text(port, PROFILE):
+            body[PROFILE] = port[PROFILE]
         body["network_id"] = network.pod_resource_id
         body["project_id"] = port["project_id"]
-        if port.get(_VNIC, "normal") != "normal":
-            body[_VNIC] = port[_VNIC]
-        if _DNS_NAME in body and not may_offer(pod, _DNS_EXTENSION):
-            del body[_DNS_NAME]
+        if port.get(VNIC, "normal") != "normal":
+            body[VNIC] = port[VNIC]
+        if DNS_NAME in body and not may_offer(pod, DNS_EXTENSION):
+            del body[DNS_NAME]
         return body
 
     async def _wanted(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
@@ -247,7 +189,7 @@ class Ports:
             if known is None or known.revision is None or not is_open_to(known, project_id):
                 groups[group_id] = await self._groups.ensure(pod, group_id, project_id, deadline=deadline)
         policies: dict[str, Routing] = {}
-        if policy_id := text(port, _POLICY):
+        if policy_id := text(port, POLICY):
             policies[policy_id] = await self._policies.ensure(pod, policy_id, deadline=deadline)
         return wanted_port(port, subnets, groups, policies)
 
@@ -273,14 +215,14 @@ class Ports:
         if present is None:
             await self._reach.routings.forget(copy.id)
             return
-        cleared = _cleared(port, copy, present)
+        cleared = taken_away(port, copy, present)
         try:
             await self._write(pod, port, present, deadline, cleared)
         except UpstreamStatusError as error:
             if error.status not in _NAMES_UNKNOWN or not await self._forget_gone(pod, port, deadline):
                 raise
             await self._write(pod, port, present, deadline, cleared)
-        named = {_DNS_NAME: text(port, _DNS_NAME) or None}
+        named = {DNS_NAME: text(port, DNS_NAME) or None}
         await self._reach.routings.update(copy.id, details=named, revision=revision(port))
 
     async def _write(self, pod: Pod, port: Body, present: Body, deadline: Deadline, cleared: Body) -> None:
@@ -308,7 +250,7 @@ class Ports:
         """Forget copies of what the port names that are not in the pod any more; whether there were any."""
         named = (
             (Kind.SECURITY_GROUP, words(port, "security_groups"), "security-groups", "security_group"),
-            (Kind.QOS_POLICY, [text(port, _POLICY)], "qos/policies", "policy"),
+            (Kind.QOS_POLICY, [text(port, POLICY)], "qos/policies", "policy"),
             (Kind.SUBNET, [text(ip, "subnet_id") for ip in rows(port, "fixed_ips")], "subnets", "subnet"),
             (Kind.NETWORK, [text(port, "network_id")], "networks", "network"),
         )
@@ -318,37 +260,3 @@ class Ports:
                 if await show(client, f"/v2.0/{collection}/{copy.pod_resource_id}", key, deadline) is None:
                     has_any = await self._reach.routings.forget_free(copy.id) or has_any
         return has_any
-
-
-def _details(port: Body, pod: Pod) -> dict[str, object]:
-    """What the centre still knows of the facts that whoever made the copy could not write down."""
-    details: dict[str, object] = {NETWORK_ID: text(port, "network_id")}
-    if origin := kept(port).get("origin"):
-        details["origin"] = origin
-    is_plugged = text(port, "device_owner").startswith("compute:")
-    if is_plugged and text(port, "device_id") and text(port, _HOST) == pod.name:
-        details["server_id"] = text(port, "device_id")
-    return details
-
-
-def _cleared(port: Body, copy: Routing, present: Body) -> dict[str, object]:
-    """What to PUT beside: the name that we gave the copy, and that the owner has taken away."""
-    given = copy.details.get(_DNS_NAME)
-    is_gone = bool(given) and not text(port, _DNS_NAME) and present.get(_DNS_NAME) == given
-    return {_DNS_NAME: ""} if is_gone else {}
-
-
-def lives_in(port: Body, pod: Pod, copy: Routing) -> bool:
-    """Whether the pod carries the port: the host says so, or the server that has it is the one it was copied for."""
-    if text(port, _HOST) == pod.name:
-        return True
-    server_id = copy.details.get("server_id")
-    return bool(server_id) and port.get("device_id") == server_id
-
-
-def _fixed_ip(fixed_ip: Body, subnets: Mapping[str, Routing]) -> dict[str, object]:
-    subnet = subnets[text(fixed_ip, "subnet_id")]
-    body: dict[str, object] = {"subnet_id": subnet.pod_resource_id}
-    if not subnet.details.get("is_automatic"):
-        body["ip_address"] = fixed_ip["ip_address"]
-    return body

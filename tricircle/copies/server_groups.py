@@ -2,19 +2,23 @@
 """How does a server group of the centre come to be in a pod?
 
 A group belongs to the project of the token that makes it, and only that project's boots may name it, so a copy is
-made with the user's own token at the moment of a boot; no job could. Its id cannot be chosen. Its name in the pod is
-our mark: no answer of a pod shows a group's name to users.
+made with the user's own token at the moment of a boot; no job could. Administrators may delete anybody's: that is what
+the job does when the group is gone at the centre. Its id cannot be chosen. Its name in the pod is our mark: no answer
+of a pod shows a group's name to users.
 """
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from tricircle.context import Deadline, RequestContext
 from tricircle.copies.bodies import member, text
 from tricircle.copies.ensure import Found, Wanted
-from tricircle.copies.reach import Reach
+from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.spoken import spoken
+from tricircle.copies.visit import visit
+from tricircle.jobs.worker import JobRun
 from tricircle.model.pod import Pod, Service
-from tricircle.model.routing import Kind
+from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import collect
 
 #: Mark in the name of a copy; a name may not hold a colon everywhere, so unlike elsewhere it is a dot.
@@ -73,15 +77,37 @@ class ServerGroups:
         routing = await self._reach.ensure(wanted, find=find, create=create, deadline=deadline)
         return str(routing.pod_resource_id)
 
-    async def remove(self, context: RequestContext, group_id: str, deadline: Deadline) -> None:
-        """Delete the copies of a group that its owner has deleted at the centre."""
-        for copy in await self._reach.routings.copies_of(Kind.SERVER_GROUP, group_id):
-            pod = await self._reach.registry.get(copy.pod_id)
-            if pod is None or not copy.is_bound:
-                continue
-            client = self._reach.clients.as_user(context, self._reach.registry.target(pod, Service.COMPUTE))
-            await client.delete(f"{_PATH}/{copy.pod_resource_id}", deadline=deadline, ok=(404,))
-            await self._reach.routings.forget(copy.id)
+    async def agree(self, run: JobRun) -> None:
+        """Job body: remove the copies of a group that is gone at the centre. One that is there never changes."""
+        central = self._reach.clients.as_service(self._reach.registry.central(Service.COMPUTE))
+        path = f"{_PATH}/{quote(run.resource_id, safe='')}"
+        is_gone = await show(central, path, "server_group", run.deadline) is None
+
+        async def work(pod: Pod, copy: Routing) -> None:
+            if is_gone:
+                client = self._reach.compute(pod, spoken(pod, Service.COMPUTE, _VERSION))
+                await remove(client, f"{_PATH}/{copy.pod_resource_id}", run.deadline)
+                await self._reach.routings.forget(copy.id)
+
+        async def find(pod: Pod, copy: Routing) -> Found | None:
+            return await self._find(pod, copy, run.deadline)
+
+        await visit(self._reach, run, Kind.SERVER_GROUP, work=work, find=find)
+
+    async def _find(self, pod: Pod, copy: Routing, deadline: Deadline) -> Found | None:
+        """What an attempt left that died: of the project that the row names, by mark. Nova tells no more than so many
+        groups at once, and not that there are more.
+        """
+        client, seen = self._reach.compute(pod, spoken(pod, Service.COMPUTE, _VERSION)), 0
+        while True:
+            params = {"all_projects": "True", "offset": str(seen)}
+            found = await collect(client, _PATH, "server_groups", deadline, params)
+            for present in found:
+                if (present.get("name"), present.get("project_id")) == (mark(copy.central_id), copy.project_id):
+                    return Found(pod_resource_id=text(present, "id"))
+            if not found:
+                return None
+            seen += len(found)
 
 
 def _policy(group: Mapping[str, object]) -> str:

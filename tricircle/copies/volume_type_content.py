@@ -7,7 +7,7 @@ have it gets no volume of the type, rather than one in the clear.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import msgspec
@@ -15,10 +15,13 @@ import msgspec
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, member, rows, text
 from tricircle.errors import ConflictError, UpstreamStatusError
+from tricircle.model.pod import Pod
 from tricircle.upstream.client import ServiceClient
 
 #: Names of QoS specs that we make in pods begin with it; the central id follows.
 QOS_PREFIX = "tricircle-"
+#: The extra spec that limits a type to AZs; tenants see it.
+ZONES_KEY = "RESKEY:availability_zones"
 _ENCRYPTION_FIELDS = ("provider", "cipher", "key_size", "control_location")
 
 
@@ -54,10 +57,28 @@ class Content:
         shape = [self.name, sorted(self.specs.items()), encryption, qos]
         return hashlib.sha256(msgspec.json.encode(shape)).hexdigest()
 
+    def at(self, pod: Pod) -> "Content":
+        """What it consists of in a pod, whose AZ has another name there."""
+        zones = zones_of(self.specs)
+        if zones is None or pod.az_name not in zones:
+            return self  # in a pod that may have no volumes of the type, its Cinder says so
+        specs = {key: value for key, value in self.specs.items() if key != ZONES_KEY}
+        return replace(self, specs=specs | ({ZONES_KEY: pod.pod_az_name} if pod.pod_az_name else {}))
+
     def is_like(self, other: "Content") -> bool:
         """Whether volumes of both would be the same. A QoS spec is never like another one: its id is not ours."""
         mine, theirs = (self.specs, self.encryption), (other.specs, other.encryption)
         return mine == theirs and self.qos is None and other.qos is None
+
+
+def zones_of(specs: object) -> tuple[str, ...] | None:
+    """The AZs that a type's extra specs limit it to, as Cinder reads them; None: it is not limited.
+
+    >>> zones_of({ZONES_KEY: "az1, az2,"}), zones_of({})
+    (('az1', 'az2'), None)
+    """
+    said = specs.get(ZONES_KEY) if isinstance(specs, Mapping) else None
+    return None if said is None else tuple(zone.strip() for zone in str(said).split(",") if zone)
 
 
 def segment(value: object) -> str:

@@ -53,14 +53,15 @@ def names_in_pod(central: str) -> Iterator[str]:
         yield PREFIX + central
 
 
-def difference(central: Mapping[str, object], copy: Routing, present: Mapping[str, object]) -> list[str]:
+def difference(pod: Pod, central: Mapping[str, object], copy: Routing, present: Mapping[str, object]) -> list[str]:
     """In what a type of a pod is not our copy of the central one, as far as lists show it."""
     if not _is_ours(copy):
         return []  # the pod's own: looked at when the original changes
     found = [] if central_name(str(present.get("name"))) == central["name"] else ["name"]
     if present.get("description") != mark(str(central["id"])):
         found.append("description")
-    if specs_of(present, "extra_specs") != specs_of(central, "extra_specs"):
+    wanted = Content(name=str(central["name"]), specs=specs_of(central, "extra_specs")).at(pod)
+    if specs_of(present, "extra_specs") != wanted.specs:
         found.append("extra_specs")
     return found
 
@@ -83,6 +84,7 @@ class VolumeTypes:
         content = await read(self._central(), type_id, deadline)
         if content is None:
             raise NotFoundError(f"Volume type {type_id} could not be found.")
+        content = content.at(pod)
         for _ in range(_ATTEMPTS):
             routing = await self._bound(pod, type_id, content, deadline)
             if routing.revision == content.digest:
@@ -128,8 +130,8 @@ class VolumeTypes:
         async def work(pod: Pod, copy: Routing) -> None:
             if content is None:
                 await self._remove(pod, copy, run.deadline)
-            elif copy.revision != content.digest or must_look(run):
-                await self._follow_or_forget(pod, copy, content, run.deadline)
+            elif copy.revision != content.at(pod).digest or must_look(run):
+                await self._follow_or_forget(pod, copy, content.at(pod), run.deadline)
 
         async def find(pod: Pod, _copy: Routing) -> Found | None:
             for present in await _all(self._client(pod), run.deadline):

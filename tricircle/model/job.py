@@ -21,6 +21,7 @@ class JobType(StrEnum):
     TRUNK = "trunk"  # the trunk and its sub-ports
     FLAVOR = "flavor"
     KEYPAIR = "keypair"
+    SERVER_GROUP = "server_group"
     VOLUME_TYPE = "volume_type"
     GROUP_TYPE = "group_type"
     IMAGE = "image"  # copies of an image: update, or remove when it is gone at the centre

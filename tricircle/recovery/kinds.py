@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tricircle.audit.findings import Holding
 from tricircle.context import Deadline
-from tricircle.copies import flavors, keypairs
+from tricircle.copies import flavor_content, keypairs
 from tricircle.copies.bodies import Body, rows, text
 from tricircle.copies.spoken import spoken
 from tricircle.copies.volume_type_content import QOS_PREFIX, Content, complete
@@ -58,15 +58,15 @@ def of_flavors(
     """
 
     def judge(holding: Holding, flavor: Body) -> bool:
-        return flavors.central_id(holding.pod_resource_id) == flavors.central_id(text(flavor, "id"))
+        return flavor_content.central_id(holding.pod_resource_id) == flavor_content.central_id(text(flavor, "id"))
 
     def make(holding: Holding, flavor: Body, *, is_ours: bool = True) -> Fact:
-        present = {**holding.body, "name": flavors.central_name(text(holding.body, "name"))}
-        agrees = flavors.digest(present) == flavors.digest({**flavor, "name": present["name"]})
-        agrees = agrees and text(holding.body, "name") in (flavor["name"], flavors.PREFIX + text(flavor, "name"))
+        present = {**holding.body, "name": flavor_content.central_name(text(holding.body, "name"))}
+        agrees = flavor_content.digest(present) == flavor_content.digest({**flavor, "name": present["name"]})
+        agrees = agrees and text(holding.body, "name") in (flavor["name"], flavor_content.PREFIX + text(flavor, "name"))
         details = {"is_ours": is_ours, "projects": sorted(access.get(holding.pod_resource_id, ()))}
         routing = _routing(pod, Kind.FLAVOR, text(flavor, "id"), holding)
-        routing = replace(routing, details=details, revision=flavors.digest(flavor) if agrees else "")
+        routing = replace(routing, details=details, revision=flavor_content.digest(flavor) if agrees else "")
         return Fact(routing=routing, job=None if agrees else JobType.FLAVOR)
 
     found = sort(pod, holdings, declared.flavors, judge, make)
@@ -74,7 +74,7 @@ def of_flavors(
         flavor = declared.flavors.get(holding.pod_resource_id)
         if flavor is None or holding.central_id is not None or holding.pod_resource_id in found.facts:
             continue
-        is_same = flavors.digest(holding.body) == flavors.digest(flavor)
+        is_same = flavor_content.digest(holding.body) == flavor_content.digest(flavor)
         if is_same and holding.body.get("name") in used:
             found.facts[holding.pod_resource_id] = make(holding, flavor, is_ours=False)
     return found
@@ -125,7 +125,7 @@ class Kinds:
         return found
 
     async def _type(self, pod: Pod, holding: Holding, central: Body, deadline: Deadline, *, is_ours: bool) -> Fact:
-        wanted = await complete(self._centre.client(Service.BLOCK_STORAGE), central, deadline)
+        wanted = (await complete(self._centre.client(Service.BLOCK_STORAGE), central, deadline)).at(pod)
         client = self._clients.as_service(self._registry.target(pod, Service.BLOCK_STORAGE))
         present = await complete(client, holding.body, deadline)
         agrees = _is_copy(present, wanted) if is_ours else _is_alike(present, wanted)

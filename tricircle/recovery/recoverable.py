@@ -19,10 +19,11 @@ from tricircle.copies import qos_policies
 from tricircle.copies.address_groups import WRITTEN, Remote, members, shape_difference
 from tricircle.copies.addresses import Slice
 from tricircle.copies.bodies import Body, changed, mark, revision, rows, text, words
+from tricircle.copies.networks import difference as network_difference
 from tricircle.copies.networks import wanted_network
 from tricircle.copies.origins import USER, is_unbound_claim, kept
 from tricircle.copies.pod_status import said
-from tricircle.copies.ports import difference, wanted_port
+from tricircle.copies.port_content import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.copies.security_groups import difference as group_difference
 from tricircle.copies.subnets import addresses_needed, gateway_of, is_automatic, wanted_subnet
@@ -62,10 +63,11 @@ def networks(
 
     def make(holding: Holding, network: Body) -> Fact:
         policy = policies.get(text(network, "qos_policy_id"))
-        wanted = wanted_network(network, pod.physical_networks, None if policy is None else policy.pod_resource_id)
+        policy_id = None if policy is None else policy.pod_resource_id
         projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
         details: dict[str, object] = {"projects": projects} if projects else {}
-        return _copy(pod, Kind.NETWORK, holding, network, details, agrees=not changed(wanted, holding.body, wanted))
+        agrees = not network_difference(network, pod, holding.body, policy_id)
+        return _copy(pod, Kind.NETWORK, holding, network, details, agrees=agrees)
 
     return sort(pod, holdings, declared.networks, judge, make)
 

@@ -23,6 +23,7 @@ from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.recovery import recoverable
+from tricircle.recovery.adopted import Adopted, adopted
 from tricircle.recovery.at_once import at_once
 from tricircle.recovery.bindings import BindingRecovery
 from tricircle.recovery.contents import Contents
@@ -168,12 +169,24 @@ class Recovery:
         if contents.has(Kind.NETWORK, Part.RBAC_POLICY):
             copied = _routings_of(contents, Kind.QOS_POLICY)
             networks = recoverable.networks(pod, lists[Kind.NETWORK], shares, declared, copied)
+            networks.facts.update(self._adopted(contents, declared).networks)
             await self._settle(contents, Kind.NETWORK, networks)
         if contents.has(Kind.SECURITY_GROUP, Kind.ADDRESS_GROUP):
             remotes = recoverable.address_groups(pod, lists[Kind.ADDRESS_GROUP], declared)
             await self._settle(contents, Kind.ADDRESS_GROUP, remotes)
             groups = recoverable.groups(pod, lists[Kind.SECURITY_GROUP], declared, remotes, shares)
             await self._settle(contents, Kind.SECURITY_GROUP, groups)
+
+    def _adopted(self, contents: Contents, declared: Declared) -> Adopted:
+        if not contents.has(Kind.SUBNET):
+            return Adopted()
+        found = adopted(contents, declared)
+        for pod_network_id in found.gone:
+            self._report.note(
+                f"Pod {contents.pod.name}: network {pod_network_id} had been adopted and is not there any more. Its "
+                "addresses stay kept at the centre: delete the ports that keep them when the pod uses none."
+            )
+        return found
 
     async def _ports(self, contents: Contents, declared: Declared, home: Mapping[str, PodId]) -> None:
         """Subnets, ports, and ends of servers that nobody noticed."""
@@ -182,6 +195,7 @@ class Recovery:
             return
         if contents.has(Kind.SUBNET):
             subnets = recoverable.subnets(pod, lists[Kind.SUBNET], made[Kind.NETWORK], declared, home)
+            subnets.facts.update(adopted(contents, declared).subnets)
             await self._settle(contents, Kind.SUBNET, subnets)
         if contents.has(Kind.SUBNET, Kind.PORT):
             policies = _routings_of(contents, Kind.QOS_POLICY)

@@ -7,7 +7,7 @@ The pod's list says all of it but the server's group; that is in the list of gro
 from collections.abc import Iterable, Mapping
 
 from tricircle.audit.findings import Holding
-from tricircle.copies import flavors
+from tricircle.copies import flavor_content
 from tricircle.copies.bodies import Body, text, words
 from tricircle.copies.image import content as image_content
 from tricircle.copies.server_groups import marked_id
@@ -55,7 +55,7 @@ def _as_users_see(body: Body) -> dict[str, object]:
     """A server with the centre's names and ids."""
     flavor, image = body.get("flavor"), body.get("image")
     if isinstance(flavor, dict) and "original_name" in flavor:
-        flavor = {**flavor, "original_name": flavors.central_name(text(flavor, "original_name"))}
+        flavor = {**flavor, "original_name": flavor_content.central_name(text(flavor, "original_name"))}
     if isinstance(image, dict):
         image = {"id": image_content.central_id(text(image, "id"))}
     return {**body, "flavor": flavor, "image": image}

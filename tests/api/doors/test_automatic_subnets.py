@@ -83,7 +83,7 @@ class Stage:
             project_id=ProjectId("p"),
             revision=None,
             payload={},
-            deadline=Deadline.after(10),
+            deadline=Deadline.after(30),
         )
 
 
@@ -103,7 +103,7 @@ async def stage(cloud: Whole) -> AsyncIterator[Stage]:
 async def _in_both(here: Stage) -> None:
     for pod in here.pods:
         here.ports.append(await here.make("ports", network_id=here.network["id"]))
-        await here.rooms.copies.ports.ensure(pod, here.bound(here.ports[-1], pod), deadline=Deadline.after(10))
+        await here.rooms.copies.ports.ensure(pod, here.bound(here.ports[-1], pod), deadline=Deadline.after(30))
 
 
 async def test_the_rest_of_a_port_follows_where_the_subnet_cannot_be(stage: Stage) -> None:
@@ -136,11 +136,11 @@ async def test_a_new_port_is_refused_where_the_network_would_come_to_a_second_po
     stage.ports.append(await stage.make("ports", network_id=stage.network["id"]))
     first, second = stage.pods
     ensure = stage.rooms.copies.ports.ensure
-    await ensure(first, stage.bound(stage.ports[0], first), deadline=Deadline.after(10))
+    await ensure(first, stage.bound(stage.ports[0], first), deadline=Deadline.after(30))
     stage.ports.append(await stage.make("ports", network_id=stage.network["id"]))
     await stage.slaac()
     with pytest.raises(ConflictError, match=r"router advertisements .*: it is in az1"):
-        await ensure(second, stage.bound(stage.ports[1], second), deadline=Deadline.after(10))
+        await ensure(second, stage.bound(stage.ports[1], second), deadline=Deadline.after(30))
     assert stage.inside(1, "networks", stage.network["id"]) == []
     await stage.agree(0)
     assert stage.addresses(0) == 2

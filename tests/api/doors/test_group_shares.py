@@ -96,7 +96,7 @@ class Stage:
             project_id=ProjectId("p"),
             revision=None,
             payload={},
-            deadline=Deadline.after(10),
+            deadline=Deadline.after(30),
         )
 
     @property

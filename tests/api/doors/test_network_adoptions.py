@@ -16,7 +16,10 @@ from tests import mariadb
 from tests.api.dying import PATIENT, Deaths
 from tests.api.whole import Whole
 from tests.asgi import AsgiClient, Said
+from tricircle.app.recovery import recover
 from tricircle.app.rooms import Rooms, open_rooms
+from tricircle.audit.inventory import Inventory
+from tricircle.audit.sweep import Sweeps
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import mark
 from tricircle.errors import ConflictError, RetryLaterError
@@ -24,6 +27,7 @@ from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import ADOPTED, Kind, Routing
+from tricircle.recovery.report import Report
 from tricircle.testing.ailments import Ailment, Symptom
 from tricircle.testing.exchange import Asked
 
@@ -452,3 +456,53 @@ async def test_an_end_that_dies_at_any_call_is_completed(stage: Stage, deaths: D
     assert number > 5
     assert (stage.held(), await stage.rows(), stage.inside["rbac_policies"]) == (set(), (None, None), {})
     assert stage.there["id"] in stage.inside["subnets"]
+
+
+async def test_an_adoption_is_known_again_when_the_books_were_lost(stage: Stage) -> None:
+    """By what the port says that keeps the pod's addresses; no sweep gives them back meanwhile."""
+    theirs = {"object_type": "network", "object_id": stage.theirs["id"], "action": "access_as_shared"}
+    pod = stage.cloud.pods[stage.pod.name].neutron
+    pod._store("rbac_policies", {**theirs, "target_tenant": "theirs", "project_id": "operators"})
+    await stage.adopted()
+    before, held = [_told(row) for row in await stage.rows()], stage.held()
+    stage.sql("DELETE FROM tricircle_routings")
+    sweeps = Sweeps(stage.rooms.reach, Inventory(stage.rooms.clients, stage.rooms.registry), in_flight_s=0)
+    await sweeps.agree(_sweep(stage.pod))
+    assert stage.held() == held != set()
+    for _ in range(2):
+        await recover(stage.cloud.settings, Report(), is_rehearsal=False)
+        assert [_told(row) for row in await stage.rows()] == before
+    assert before[0][2]["lent"] == ["theirs"]
+    said = await stage.ask()
+    assert said.status == 201, said.body
+    assert (await stage.end(str(said.json()["adoption"]["id"]))).status == 200
+    assert stage.held() == set()
+
+
+async def test_a_network_that_is_gone_is_no_adoption(stage: Stage) -> None:
+    await stage.adopted()
+    stage.sql("DELETE FROM tricircle_routings")
+    for collection, one in (("subnets", stage.there), ("networks", stage.theirs)):
+        del stage.inside[collection][one["id"]]
+    report = Report()
+    await recover(stage.cloud.settings, report, is_rehearsal=False)
+    assert await stage.rows() == (None, None)
+    assert any(f"{stage.theirs['id']} had been adopted" in note for note in report.notes)
+
+
+def _sweep(pod: Pod) -> JobRun:
+    return JobRun(
+        type=JobType.SWEEP,
+        resource_id=pod.id,
+        pod_id=pod.id,
+        project_id=ProjectId("p"),
+        revision=None,
+        payload={},
+        deadline=Deadline.after(30),
+    )
+
+
+def _told(row: Routing | None) -> tuple[object, object, Any, object]:
+    """What a routing says."""
+    assert row is not None
+    return row.pod_resource_id, row.project_id, dict(row.details), row.revision

@@ -200,6 +200,18 @@ async def test_an_image_says_what_type_its_volumes_have(cloud: Whole, network: s
     assert (said.status, said.message) == (400, "Volume type with name nope could not be found.")
 
 
+async def test_a_server_is_where_the_types_of_its_volumes_may_be(cloud: Whole, network: str) -> None:
+    await make_type(cloud, "near", extra_specs={"RESKEY:availability_zones": "az2"})
+    asked = {"networks": "none", "block_device_mapping_v2": [blank(volume_type="near")]}
+    assert (await boot(cloud, cloud.tenant, **asked)).status == 202
+    assert len(cloud.pods["Pod2"].nova.servers) == 1
+    said = await boot(cloud, cloud.tenant, availability_zone="az1", **asked)
+    assert (said.status, said.message) == (
+        400,
+        "Volume type near is only supported in these availability zones: az2.",
+    )
+
+
 async def test_volumes_that_are_there_already_take_nothing(cloud: Whole, network: str, books: Books) -> None:
     made_before = await create(cloud.tenant, availability_zone="az1")
     await limit(cloud, volumes=1)

@@ -176,3 +176,20 @@ async def test_a_boot_in_a_pod_whose_network_service_is_sick(cloud: Whole, netwo
     assert int(said.headers["retry-after"]) > 0
     assert cloud.pods["Pod2"].nova.servers == {}
     assert await central_ports(cloud) == []
+
+
+async def test_a_limit_below_what_is_used_must_be_forced(cloud: Whole, network: str) -> None:
+    await booted(cloud, network)
+    path = f"/compute/v2.1/os-quota-sets/{cloud.project_id('demo')}"
+    admin = cloud.admin.having(openstack_api_version="compute 2.57")
+    text = "Quota limit 0 for {} must be greater than or equal to already used and reserved {}."
+    for wanted, message in (
+        ({"instances": 0}, text.format("instances", 1)),
+        ({"key_pairs": 5, "ram": "0", "force": False}, text.format("ram", 64)),
+    ):
+        said = await admin.ask("PUT", path, {"quota_set": wanted})
+        assert (said.status, said.message) == (400, message)
+    for wanted in ({"instances": 1}, {"instances": -1}, {"instances": "0", "force": "True"}, {"key_pairs": 0}):
+        assert (await admin.ask("PUT", path, {"quota_set": wanted})).status == 200, wanted
+    assert (await cloud.tenant.ask("PUT", path, {"quota_set": {"instances": 0}})).status == 403
+    assert (await admin.ask("PUT", path, {"quota_set": 7})).status == 400

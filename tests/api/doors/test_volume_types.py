@@ -192,3 +192,24 @@ async def test_a_summary_is_a_sum(cloud: Whole) -> None:
         "shape": ["round"],
     }
     assert (await cloud.tenant.ask("GET", f"{VOLUMES}/summary")).status == 404
+
+
+async def test_a_type_can_be_limited_to_zones(cloud: Whole) -> None:
+    """It chooses the pod, and its copy names the pod's own zone; where there is none it says nothing."""
+    specs = {"RESKEY:availability_zones": "az2, az7", "a": "b"}
+    type_id = await make_type(cloud, "near", extra_specs=specs)
+    cinder = cloud.pods["Pod2"].cinder
+    made = await create(cloud.tenant, volume_type="near")
+    assert made["id"] in cinder.volumes
+    assert copy(cinder, "near")["extra_specs"] == {"RESKEY:availability_zones": cinder.zone, "a": "b"}
+    said = await refused(cloud.tenant, volume_type="near", availability_zone="az1")
+    assert (said.status, said.message) == (400, "Availability zone 'az1' is invalid.")
+    changed = {"extra_specs": {"RESKEY:availability_zones": "az1"}}
+    assert (await cloud.admin.ask("POST", f"/volume/v3/types/{type_id}/extra_specs", changed)).status == 200
+    assert (await create(cloud.tenant, volume_type="near"))["id"] in cloud.pods["Pod1"].cinder.volumes
+    assert copy(cloud.pods["Pod1"].cinder, "near")["extra_specs"] == {"a": "b"}, "Pod1 has no zone of its own"
+    await cloud.work_off()
+    assert copy(cinder, "near")["extra_specs"] == {"RESKEY:availability_zones": "az1", "a": "b"}
+    await make_type(cloud, "nowhere", extra_specs={"RESKEY:availability_zones": "az7"})
+    said = await refused(cloud.tenant, volume_type="nowhere")
+    assert said.message == "Volume type is only supported in these availability zones: ['az7']"

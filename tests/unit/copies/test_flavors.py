@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.doors.compute.cloud import Cloud, cloud
 from tricircle.context import Deadline, PodId, ProjectId
-from tricircle.copies.flavors import Flavors, central_id, digest
+from tricircle.copies.flavor_content import central_id, digest
+from tricircle.copies.flavors import Flavors
 from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType

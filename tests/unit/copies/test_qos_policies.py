@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tricircle.context import Deadline, PodId
-from tricircle.copies.ports import difference, wanted_port
+from tricircle.copies.port_content import difference, wanted_port
 from tricircle.copies.qos_policies import EXTENSION, QosPolicies, rule_body, unknown_types, write_rules
 from tricircle.copies.qos_policies import difference as policy_difference
 from tricircle.copies.reach import may_offer

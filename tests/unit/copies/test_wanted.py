@@ -4,6 +4,7 @@
 import ipaddress
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,10 +12,12 @@ from tricircle.context import PodId, ProjectId
 from tricircle.copies.address_groups import Remote
 from tricircle.copies.addresses import Slice, device_id
 from tricircle.copies.bodies import changed
-from tricircle.copies.networks import wanted_network
-from tricircle.copies.ports import difference, wanted_port
+from tricircle.copies.networks import difference as network_difference
+from tricircle.copies.networks import known_to, wanted_network
+from tricircle.copies.port_content import difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups, rule_key, wanted_rules
 from tricircle.copies.subnets import addresses_needed, gateway_of, home_of, wanted_subnet
+from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 
 
@@ -50,6 +53,29 @@ def test_a_vlan_is_the_same_vlan_under_the_pods_name() -> None:
     assert wanted["description"] == "tricircle:n1"
     assert not {"id", "shared"} & set(wanted)
     assert wanted_network(NETWORK, {})["provider:physical_network"] == "stretch"
+
+
+@pytest.mark.parametrize(("facts", "is_sent"), [
+    ({}, True),
+    ({"network_extensions": ["router", "dns-integration"]}, True),
+    ({"network_extensions": ["router"]}, False),
+])  # fmt: skip
+def test_a_dns_domain_goes_where_the_pod_knows_such(facts: dict[str, object], *, is_sent: bool) -> None:
+    pod = Pod(id=PodId("pod1"), name="Pod1", az_name="az1", facts=facts)
+    corp = wanted_network({**NETWORK, "dns_domain": "corp.example."}, {})
+    assert (known_to(pod, corp).get("dns_domain") == "corp.example.") is is_sent
+    assert "dns_domain" not in known_to(pod, wanted_network({**NETWORK, "dns_domain": ""}, {}))
+
+
+def test_a_dns_domain_follows_and_goes() -> None:
+    pod = Pod(id=PodId("pod1"), name="Pod1", az_name="az1")
+    named = {**NETWORK, "dns_domain": "corp.example."}
+    present = {**wanted_network(named, {}), "dns_domain": "corp.example."}
+    assert network_difference(named, pod, present) == {}
+    assert network_difference({**named, "dns_domain": ""}, pod, present) == {"dns_domain": ""}
+    assert network_difference({**named, "dns_domain": "new.example."}, pod, present) == {"dns_domain": "new.example."}
+    del present["dns_domain"]
+    assert network_difference(named, pod, present) == {}, "a pod without the extension"
 
 
 def test_what_is_no_vlan_is_of_the_pods_own_type() -> None:

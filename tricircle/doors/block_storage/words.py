@@ -5,6 +5,7 @@
 """
 
 import re
+from collections.abc import Sequence
 
 from tricircle.errors import ForbiddenError, InvalidRequestError, NotFoundError, QuotaExceededError
 
@@ -15,6 +16,11 @@ _FIELD = "Invalid input for field/attribute"
 def zone_invalid(name: str) -> InvalidRequestError:
     """The AZ does not exist."""
     return InvalidRequestError(f"Availability zone '{name}' is invalid.")
+
+
+def type_nowhere(zones: Sequence[str]) -> InvalidRequestError:
+    """A type is limited to AZs none of which exists."""
+    return InvalidRequestError(f"Volume type is only supported in these availability zones: {list(zones)}")
 
 
 def body_missing(entity: str) -> InvalidRequestError:

@@ -274,10 +274,6 @@ class ServerGroupCopies(Protocol):
         """The group's id there."""
         ...
 
-    async def remove(self, context: RequestContext, group_id: str, deadline: Deadline) -> None:
-        """Delete the copies of a group that is gone."""
-        ...
-
 
 class VanishedCopies(Protocol):
     """Copies that a pod may have lost (``copies/vanished.py``)."""

@@ -139,6 +139,19 @@ def volumes_elsewhere(server_zone: str, volume_zones: Iterable[str]) -> InvalidR
     )
 
 
+def type_elsewhere(name: object, zones: Iterable[str]) -> InvalidRequestError:
+    """A volume type that is limited to other AZs than the server's."""
+    names = ", ".join(sorted(set(zones)))
+    return InvalidRequestError(f"Volume type {name} is only supported in these availability zones: {names}.")
+
+
+def limit_below_use(name: str, used: int, limit: int) -> InvalidRequestError:
+    """A limit that is below what is used already."""
+    return InvalidRequestError(
+        f"Quota limit {limit} for {name} must be greater than or equal to already used and reserved {used}."
+    )
+
+
 def over_quota(overs: Mapping[str, tuple[object, int, int]]) -> QuotaExceededError:
     """Resource -> (requested, used, limit), in one sentence.
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 
+#: Extra specs that everybody sees.
+_FOR_ALL = ("RESKEY:availability_zones", "multiattach", "replication_enabled")
+
 
 class VolumeTypes:
     """Types. ``is_in_use`` is the fake Cinder's answer to whether a volume has the type."""
@@ -195,6 +198,6 @@ class VolumeTypes:
         shown = {key: value for key, value in kind.items() if not key.startswith("_")}
         shown["os-volume-type-access:is_public"] = kind["is_public"]
         if not asked.caller.is_admin:
-            shown["extra_specs"] = {}
+            shown["extra_specs"] = {key: value for key, value in kind["extra_specs"].items() if key in _FOR_ALL}
             del shown["qos_specs_id"]
         return shown

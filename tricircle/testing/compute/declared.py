@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does the fake Nova do with what is declared: flavors, keypairs, server groups, aggregates, quotas?"""
+"""What does the fake Nova do with what is declared: flavors, keypairs, quotas?"""
 
 import hashlib
 import itertools
@@ -183,8 +183,6 @@ class Quotas:
     def routes(self) -> Sequence[Route]:
         """Paths of quota sets."""
         return [
-            # Nobody has any; that there is such a list is all that tests of fakes need.
-            route("GET", "/os-server-groups", lambda _asked: Said(body={"server_groups": []})),
             route("GET", "/os-quota-sets/{project_id}", self._show),
             route("PUT", "/os-quota-sets/{project_id}", self._set),
             route("DELETE", "/os-quota-sets/{project_id}", self._unset),

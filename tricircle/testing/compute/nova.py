@@ -11,6 +11,7 @@ from tricircle.testing.block_storage.cinder import Cinder
 from tricircle.testing.compute.consoles import ACTIONS as CONSOLE_ACTIONS
 from tricircle.testing.compute.consoles import Consoles
 from tricircle.testing.compute.declared import Flavors, Keypairs, Quotas, marker_refusal
+from tricircle.testing.compute.groups import ServerGroups
 from tricircle.testing.compute.operators import Aggregates, Services
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.image import Glance
@@ -51,6 +52,7 @@ class Nova:
         self.aggregates = Aggregates(self._hosts)
         self.services = Services(self._hosts, host, neutron.zone)
         self.quotas = Quotas()
+        self.server_groups = ServerGroups()
         self.servers: dict[str, Json] = {}
         #: Deleted ones, which are still known as markers.
         self.gone: dict[str, Json] = {}
@@ -68,6 +70,7 @@ class Nova:
             *self.keypairs.routes(),
             *self.aggregates.routes(),
             *self.quotas.routes(),
+            *self.server_groups.routes(),
             *self.consoles.routes(),
             route("POST", "/servers", self._create),
             route("GET", "/servers", self._list),

@@ -75,7 +75,6 @@ def world(*pods: Pod) -> World:
 async def show(there: World, *, project: str = "p1", version: tuple[int, int] = (2, 90)) -> Answer:
     changes = ServerGroupChanges(
         carrier=there.carrier,
-        copies=cast("Any", None),
         members=GroupMembers(carrier=there.carrier, routings=cast("Any", Copies(*there.pods))),
     )
     asked = request("GET", f"/os-server-groups/{G}", context=caller(project, "admin"), microversion=version)
@@ -85,7 +84,7 @@ async def show(there: World, *, project: str = "p1", version: tuple[int, int] = 
 
 async def index(there: World, query: str = "", version: tuple[int, int] = (2, 90)) -> Answer:
     members = GroupMembers(carrier=there.carrier, routings=cast("Any", Copies(*there.pods)))
-    changes = ServerGroupChanges(carrier=there.carrier, copies=cast("Any", None), members=members)
+    changes = ServerGroupChanges(carrier=there.carrier, members=members)
     return await changes.index(request("GET", "/os-server-groups", query=query, microversion=version))
 
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does a server land where the AZ hints of its networks let it, and is it said where it may?"""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.doors.compute.cloud import IMAGE, Cloud, json_of
 from tricircle.errors import InvalidRequestError
+from tricircle.store.engine import transaction
+from tricircle.store.pods import PodRows
 
 
 def _wanted(*networks: str, zone: str | None = None) -> dict[str, object]:
@@ -48,3 +52,29 @@ async def test_an_interface_on_a_network_of_another_az_is_refused(sky: Cloud) ->
     with pytest.raises(InvalidRequestError, match=f"Network {there} .* must be in: az2"):
         await sky.ask("POST", f"/servers/{server_id}/os-interface", body)
     assert len(sky.central_ports()) == before
+
+
+async def _wire(sky: Cloud, **wires: tuple[str, ...]) -> None:
+    """Write down what pods' agents have told."""
+    async with transaction(sky.engine) as connection:
+        for pod in await PodRows.list(connection):
+            if pod.name in wires:
+                await PodRows.update(connection, replace(pod, facts={"wires": list(wires[pod.name])}))
+    sky.registry.forget()
+
+
+@pytest.mark.parametrize(("there", "lacks"), [("Pod1", "Pod2"), ("Pod2", "Pod1")])
+async def test_a_boot_without_az_goes_where_the_wire_is(sky: Cloud, there: str, lacks: str) -> None:
+    network = _network(sky, "net1")
+    sky.apps["central"].neutron.resources["networks"][network]["provider:physical_network"] = "island"
+    await _wire(sky, **{there: ("wan", "island"), lacks: ("wan",)})
+    server_id = json_of(await sky.ask("POST", "/servers", _wanted(network)))["server"]["id"]
+    assert [name for name, app in sky.apps.items() if server_id in app.nova.servers] == [there.lower()]
+
+
+@pytest.mark.parametrize(("second", "count"), [(("wan",), 1), (("wan", "island"), 2)])
+async def test_the_centre_is_asked_only_where_wires_differ(sky: Cloud, second: tuple[str, ...], count: int) -> None:
+    network = _network(sky, "net1")
+    await _wire(sky, Pod1=("wan",), Pod2=second)
+    await sky.ask("POST", "/servers", _wanted(network))
+    assert len(sky.wires.sent("central", "GET", "/v2.0/networks")) == count

@@ -4,8 +4,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tricircle.context import RequestContext
+from tricircle.context import PodId, RequestContext
 from tricircle.copies.vanished import NAMES_UNKNOWN, Vanished
+from tricircle.copies.volume_type_content import zones_of
 from tricircle.copies.volume_types import VolumeTypes
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.declared.types import CentralTypes
@@ -77,7 +78,8 @@ class Volumes:
         source, volume_type = await self._made_of(request, document, volume)
         type_name = source.type_name if volume_type is None else str(volume_type["name"])
         size_gib = size_gib or source.size_gib
-        pod = await self._pod(request, zone, source.pod)
+        allowed = await self._allowed(zone, source, volume_type)
+        pod = await self._pod(request, zone if source.pod is None else None, allowed)
         amounts = quota.of_volume(size_gib, type_name)
         async with await needs.quota.take(context, pod, amounts, largest_gib=size_gib) as hold:
             body: dict[str, object] = {**document, "volume": await self._prepared(context, pod, volume)}
@@ -158,13 +160,31 @@ class Volumes:
             chosen = await needs.sources.type_of_image(context, image) or await needs.types.default(context)
         return source, chosen
 
-    async def _pod(self, request: Request, zone: str | None, holder: Pod | None) -> Pod:
+    async def _allowed(
+        self, zone: str | None, source: Source, volume_type: Mapping[str, object] | None
+    ) -> frozenset[PodId] | None:
+        """The pods that the volume's source and type leave; None: neither says.
+
+        :raises InvalidRequestError: the type does not exist where the volume would be (Cinder's words)
+        """
+        held = None if source.pod is None else frozenset({source.pod.id})
+        zones = None if volume_type is None else zones_of(volume_type.get("extra_specs"))
+        if zones is None:
+            return held
+        if not set(zones) & set(await self._needs.registry.az_names()):
+            raise words.type_nowhere(zones)
+        where = source.pod.az_name if source.pod is not None else zone
+        if where is not None and where not in zones:
+            raise words.zone_invalid(where)
+        return held or frozenset(pod.id for pod in await self._needs.registry.pods() if pod.az_name in zones)
+
+    async def _pod(self, request: Request, zone: str | None, allowed: frozenset[PodId] | None) -> Pod:
         context = request.context
         wish = Wish(
-            az_name=zone if holder is None else None,
+            az_name=zone,
             service=Service.BLOCK_STORAGE,
             microversion=request.microversion and f"{request.microversion[0]}.{request.microversion[1]}",
-            pod_ids=None if holder is None else frozenset({holder.id}),
+            pod_ids=allowed,
             seed=context.project_id,
         )
         selection, project_id = self._needs.selection, context.project_id

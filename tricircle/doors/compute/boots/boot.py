@@ -9,34 +9,20 @@ refused is undone. What was sent without an answer keeps its ports until their c
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tricircle.context import Deadline, RequestContext
-from tricircle.copies.keypairs import routing_id
 from tricircle.copies.vanished import NAMES_UNKNOWN
-from tricircle.doors.compute.boots.boot_request import BootRequest, PodNaming, hints_in, pod_document
-from tricircle.doors.compute.boots.checks import Parts
+from tricircle.doors.compute.boots.boot_copies import BootCopies, forget_vanished, named
+from tricircle.doors.compute.boots.boot_request import PodNaming, pod_document
 from tricircle.doors.compute.boots.nic_ports import Claim, NicPorts
-from tricircle.doors.compute.needs import (
-    FlavorCopies,
-    ImageCopies,
-    JobFiles,
-    KeypairCopies,
-    KnownRoutings,
-    ProjectBindings,
-    ServerGroupCopies,
-    ServerStorage,
-    VanishedCopies,
-    VolumeTypeCopies,
-)
+from tricircle.doors.compute.boots.order import Order
+from tricircle.doors.compute.needs import JobFiles, KnownRoutings
 from tricircle.doors.compute.pod_faults import check_answered, refused, rename
-from tricircle.doors.compute.quotas.quota import Share
 from tricircle.doors.compute.servers.down_cells import booted
 from tricircle.doors.compute.together import caught, settled, unsent, value, with_own_time
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
 from tricircle.http.message import Answer, Request
-from tricircle.model.device import NewVolume
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -50,50 +36,6 @@ _NONE_VERSION = (2, 37)
 _VERSION_HEADERS = (b"openstack-api-version", b"x-openstack-nova-api-version")
 #: From here on a server's description is not its name unless the request says so.
 _DESCRIPTION_VERSION = (2, 19)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """One boot that is known to be good.
-
-    :ivar share: how many servers are made, and what is reserved for them; ``wanted.min_count`` must succeed
-    :ivar volumes: those that the pod makes for one server
-    """
-
-    request: Request
-    wanted: BootRequest
-    parts: Parts
-    pod: Pod
-    share: Share
-    volumes: Sequence[NewVolume] = ()
-
-    @property
-    def count(self) -> int:
-        """How many servers are made."""
-        return self.share.count
-
-    @property
-    def context(self) -> RequestContext:
-        """Who boots."""
-        return self.request.context
-
-    @property
-    def deadline(self) -> Deadline:
-        """Until when."""
-        return self.request.context.deadline
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootCopies:
-    """The copies that a boot needs beside ports."""
-
-    flavors: FlavorCopies
-    keypairs: KeypairCopies
-    server_groups: ServerGroupCopies
-    volume_types: VolumeTypeCopies
-    storage: ServerStorage
-    images: ImageCopies
-    vanished: VanishedCopies
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +57,12 @@ class Boot:
         self,
         *,
         carrier: Carrier,
-        bindings: ProjectBindings,
         copies: BootCopies,
         ports: NicPorts,
         routings: KnownRoutings,
         jobs: JobFiles,
     ) -> None:
         self._carrier = carrier
-        self._bindings = bindings
         self._copies = copies
         self._ports = ports
         self._routings = routings
@@ -139,7 +79,11 @@ class Boot:
         order.request.timings["copies"] = (time.perf_counter() - started) * 1000
         made: list[Made] = []
         outcome = await caught(self._one(order, naming, claim, 0))
-        if isinstance(outcome, Reply) and outcome.status in NAMES_UNKNOWN and await self._forget_vanished(order):
+        if (
+            isinstance(outcome, Reply)
+            and outcome.status in NAMES_UNKNOWN
+            and await forget_vanished(self._copies, order)
+        ):
             # An operator had deleted in the pod what the boot names: it is made anew.
             naming, claim = await unsent(self._prepare(order))
             outcome = await caught(self._one(order, naming, claim, 0))
@@ -156,81 +100,17 @@ class Boot:
             return await refused(self._carrier, order.request, order.pod, outcome)
         raise outcome
 
-    async def _forget_vanished(self, order: Order) -> bool:
-        """Whether copies that the boot names are gone in the pod; they are forgotten then."""
-        parts = order.parts
-        named = [(Kind.FLAVOR, str(parts.flavor["id"]))]
-        if parts.keypair is not None:
-            named.append((Kind.KEYPAIR, routing_id(order.context.user_id, str(parts.keypair["name"]))))
-        if parts.server_group is not None:
-            named.append((Kind.SERVER_GROUP, str(parts.server_group["id"])))
-        named += [(Kind.VOLUME_TYPE, str(one["id"])) for one in parts.volume_types.values()]
-        named += [(Kind.IMAGE, str(one["id"])) for one in parts.images.values()]
-        found = await caught(self._copies.vanished.forget(order.pod, named, order.deadline))
-        return found is True
-
     async def _prepare(self, order: Order) -> tuple[PodNaming, Claim]:
         """Copies, binding and the ports of the first server; the ports are released if anything fails."""
         claim = await self._claimed(order)
         async with asyncio.TaskGroup() as group:
-            naming = group.create_task(caught(self._named(order)))
+            naming = group.create_task(caught(named(self._copies, order)))
             ports = group.create_task(caught(self._ports.realise(claim, order.deadline)))
         outcomes = naming.result(), ports.result()
         if any(isinstance(outcome, TricircleError) for outcome in outcomes):
             await self._ports.release(claim)
         value(outcomes[1])
         return value(outcomes[0]), claim
-
-    async def _named(self, order: Order) -> PodNaming:
-        """What is named differently in the pod, after copies of everything were made there."""
-        pod, parts, context, deadline = order.pod, order.parts, order.context, order.deadline
-        await self._bindings.ensure(context.project_id, pod, deadline)
-        async with asyncio.TaskGroup() as group:
-            flavor = group.create_task(
-                caught(self._copies.flavors.ensure(pod, parts.flavor, project_id=context.project_id, deadline=deadline))
-            )
-            keypair = group.create_task(caught(self._keypair(order)))
-            server_group = group.create_task(caught(self._server_group(order)))
-            types = group.create_task(caught(self._volume_types(order)))
-            images = group.create_task(caught(self._images(order)))
-            wanted = group.create_task(caught(self._copies.storage.ensure_types(context, pod, order.volumes)))
-        value(keypair.result())
-        return PodNaming(
-            flavor_id=value(flavor.result()),
-            networks=None,
-            zone=order.wanted.zone.at(pod.pod_az_name),
-            hints=hints_in(pod, order.wanted, value(server_group.result())),
-            volume_types=value(types.result()),
-            images=value(images.result()),
-            image_types=value(wanted.result()),
-        )
-
-    async def _keypair(self, order: Order) -> None:
-        if order.parts.keypair is not None:
-            await self._copies.keypairs.ensure(order.pod, order.context, order.parts.keypair, order.deadline)
-
-    async def _server_group(self, order: Order) -> str | None:
-        if order.parts.server_group is None:
-            return None
-        return await self._copies.server_groups.ensure(
-            order.pod, order.context, order.parts.server_group, order.deadline
-        )
-
-    async def _volume_types(self, order: Order) -> Mapping[str, str]:
-        return {
-            asked: await self._copies.volume_types.ensure(order.pod, volume_type, order.deadline)
-            for asked, volume_type in order.parts.volume_types.items()
-        }
-
-    async def _images(self, order: Order) -> Mapping[str, str]:
-        """Ids in the pod that differ from those that the request names."""
-        found: dict[str, str] = {}
-        for asked, image in order.parts.images.items():
-            project_id = order.context.project_id
-            pod_id = await self._copies.images.ensure(order.pod, image, project_id=project_id, deadline=order.deadline)
-            if pod_id != asked:
-                found[asked] = pod_id
-        return found
 
     async def _claimed(self, order: Order) -> Claim:
         zone = order.wanted.zone.name

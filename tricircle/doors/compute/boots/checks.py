@@ -85,6 +85,7 @@ class Checks:
             holders = await self._choice.held_by(whole, context)
             found_images = await self._images(whole, context, deadline)
             types = await self._volume_types(whole, context, deadline)
+        holders = _common(holders, await self._choice.typed(wanted, types.values()))
         return Parts(
             flavor=found_flavor,
             devices=whole.devices,

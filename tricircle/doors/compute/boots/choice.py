@@ -5,11 +5,12 @@ What the request refers to and what runs in a pod (volumes, snapshots, servers o
 decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from tricircle.context import Deadline, PodId, RequestContext
+from tricircle.copies.volume_type_content import zones_of
 from tricircle.copies.wires import is_wired, uneven
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.boot_request import BootRequest
@@ -115,6 +116,22 @@ class Choice:
         if allowed is None:
             return None
         return frozenset(pod.id for pod in await self._pods.pods() if pod.az_name in allowed)
+
+    async def typed(self, request: BootRequest, types: Iterable[Mapping[str, object]]) -> frozenset[PodId] | None:
+        """The pods that volume types are limited to by their AZs; None when none is limited.
+
+        :raises InvalidRequestError: none of them is in the AZ that was asked for, or they have none in common
+        """
+        allowed: frozenset[PodId] | None = None
+        zone, pods = request.zone, await self._pods.pods()
+        for volume_type in types:
+            if (zones := zones_of(volume_type.get("extra_specs"))) is None:
+                continue
+            there = frozenset(pod.id for pod in pods if pod.az_name in zones and not pod.is_central)
+            allowed = there if allowed is None else allowed & there
+            if not allowed or (zone.name is not None and zone.pod_zone is None and zone.name not in zones):
+                raise words.type_elsewhere(volume_type["name"], zones)
+        return allowed
 
     async def wired(self, request: BootRequest, nics: Sequence[Nic], deadline: Deadline) -> frozenset[PodId] | None:
         """The pods that are wired to all networks, when the choice is ours; None: any. Where pods have the same wires,

@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What follows when key pairs and server groups change at the centre, beyond what a row can say?"""
 
-import logging
-
 import msgspec
 
 from tricircle.copies.keypairs import routing_id
 from tricircle.doors.compute.declared.group_members import GroupMembers, Members
-from tricircle.doors.compute.needs import ServerGroupCopies
-from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.road.carrier import Carrier
-
-LOG = logging.getLogger(__name__)
 
 
 class KeypairChanges:
@@ -32,9 +26,8 @@ class KeypairChanges:
 class ServerGroupChanges:
     """Server groups: written down at the centre, their members are in the pods."""
 
-    def __init__(self, *, carrier: Carrier, copies: ServerGroupCopies, members: GroupMembers) -> None:
+    def __init__(self, *, carrier: Carrier, members: GroupMembers) -> None:
         self._carrier = carrier
-        self._copies = copies
         self._members = members
 
     async def index(self, request: Request) -> Answer:
@@ -53,17 +46,6 @@ class ServerGroupChanges:
             return answer
         members = await self._members.of_one(request, request.params["group_id"])
         return self._with_members(request, answer, "server_group", members)
-
-    async def delete(self, request: Request) -> Answer:
-        """Delete it at the centre, and its copies at once: only its owner's token can."""
-        answer = await self._carrier.central(request)
-        if answer.status < 300:
-            try:
-                await self._copies.remove(request.context, request.params["group_id"], request.context.deadline)
-            except TricircleError as error:
-                # It is gone for its owner; what is left in a pod limits nobody.
-                LOG.warning("a copy of server group %s is left: %s", request.params["group_id"], error)
-        return answer
 
     def _with_members(self, request: Request, answer: Answer, key: str, members: Members) -> Answer:
         body = answer.object()

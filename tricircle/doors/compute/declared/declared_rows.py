@@ -9,6 +9,7 @@ from tricircle.model.job import JobType
 from tricircle.road.row import Behaviour, Row
 
 _FLAVOR_JOB = ((JobType.FLAVOR, "flavor_id"),)
+_GROUP_JOB = ((JobType.SERVER_GROUP, "group_id"),)
 
 
 def flavor_rows() -> Iterator[Row]:
@@ -34,8 +35,9 @@ def declared_rows(keypairs: KeypairChanges, groups: ServerGroupChanges, limits: 
     yield Row(("GET",), "/os-server-groups", Behaviour.CENTRAL, handler=groups.index)
     yield Row(("POST",), "/os-server-groups", Behaviour.CENTRAL)
     yield Row(("GET",), "/os-server-groups/{group_id}", Behaviour.CENTRAL, handler=groups.show)
-    yield Row(("DELETE",), "/os-server-groups/{group_id}", Behaviour.DECLARE, handler=groups.delete)
+    yield Row(("DELETE",), "/os-server-groups/{group_id}", Behaviour.DECLARE, jobs=_GROUP_JOB)
     yield Row(("GET", "PUT"), "/os-quota-class-sets/{class_name}", Behaviour.CENTRAL)
-    yield Row(("GET", "PUT", "DELETE"), "/os-quota-sets/{project_id}", Behaviour.CENTRAL)
+    yield Row(("GET", "DELETE"), "/os-quota-sets/{project_id}", Behaviour.CENTRAL)
+    yield Row(("PUT",), "/os-quota-sets/{project_id}", Behaviour.CENTRAL, handler=limits.change)
     yield Row(("GET",), "/os-quota-sets/{project_id}/defaults", Behaviour.CENTRAL)
     yield Row(("GET",), "/os-quota-sets/{project_id}/detail", Behaviour.SUM, handler=limits.detail)

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
-from tricircle.copies.flavors import central_name
+from tricircle.copies.flavor_content import central_name
 from tricircle.doors.compute.quotas.usage_pages import Page
 from tricircle.doors.compute.quotas.usage_readings import PAGED_SINCE, read
 from tricircle.errors import InvalidRequestError, UnavailableError

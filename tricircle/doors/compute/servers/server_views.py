@@ -9,7 +9,7 @@ and the ``default`` security group, of which every pod has one of its own, so th
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from tricircle.copies.flavors import PREFIX, central_id, central_name
+from tricircle.copies.flavor_content import PREFIX, central_id, central_name
 from tricircle.copies.image import content as image_content
 from tricircle.doors.compute.operators.operator_views import host_for
 from tricircle.doors.compute.zones import zone_of

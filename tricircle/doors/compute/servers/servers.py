@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tricircle.context import PodId
-from tricircle.doors.compute.boots.boot import Boot, Made, Order
+from tricircle.doors.compute.boots.boot import Boot, Made
 from tricircle.doors.compute.boots.boot_request import BootRequest, parse
 from tricircle.doors.compute.boots.checks import Checks, Parts, is_together
 from tricircle.doors.compute.boots.choice import Choice
 from tricircle.doors.compute.boots.devices import new_volumes
 from tricircle.doors.compute.boots.group_pods import GroupPods
 from tricircle.doors.compute.boots.launches import Launches
+from tricircle.doors.compute.boots.order import Order
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.needs import JobFiles, ServerStorage
 from tricircle.doors.compute.quotas.group_limits import GroupLimits, reserved_as
