@@ -42,20 +42,24 @@ def test_nothing_is_lost_doubled_or_left(company: Company, seed: int) -> None:
     problems: list[str] = []
     began = time.monotonic()
     done, until = 0, began + (_MINUTES * 60 or float("inf"))
-    while done < len(chosen) and time.monotonic() < until:
-        done += company.play(chosen[done : done + _BATCH], until)
-        found = company.judge()
-        problems += found
-        print(
-            f"{done} of {len(chosen)} points after {(time.monotonic() - began) / 60:.0f} min: {len(problems)} problems",
-            *found,
-            sep="\n",
-        )
-        company.close()
+    try:
+        while done < len(chosen) and time.monotonic() < until:
+            done += company.play(chosen[done : done + _BATCH], until)
+            found = company.judge()
+            problems += found
+            minutes = (time.monotonic() - began) / 60
+            print(f"{done} of {len(chosen)} points after {minutes:.0f} min: {len(problems)} problems", *found, sep="\n")
+            company.close()
+    finally:  # a long run may be broken off behind any of its batches
+        show_played(company)
+    assert not problems, "\n".join(problems)
+
+
+def show_played(company: Company) -> None:
+    """Print what somebody died at, and which points nobody came to."""
     for (name, role, party, is_kill), count in sorted(company.tried.items()):
         print(f"{name:20} {role:8} {party:9} {count} {'kills' if is_kill else 'cuts'}")
     print(f"{len(company.missed)} did not come to their point: {'; '.join(company.missed)}")
-    assert not problems, "\n".join(problems)
 
 
 def chosen_of(plans: list[Plan], seed: int) -> list[Plan]:
