@@ -12,7 +12,7 @@ from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.addresses import SLICE_OWNER, SLICE_PREFIX, device_id
 from tricircle.copies.bodies import Body, member, rows, text
-from tricircle.copies.subnets import is_automatic
+from tricircle.copies.subnet_content import is_automatic
 from tricircle.errors import UpstreamStatusError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
