@@ -24,6 +24,7 @@ from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 from tricircle.testing.ailments import Ailment, Symptom
 from tricircle.testing.exchange import Asked
+from tricircle.testing.network.sharing import new_policy
 
 Json = dict[str, Any]
 
@@ -247,7 +248,10 @@ async def test_a_sweep_finds_a_share_that_outlived_its_reason(stage: Stage, is_w
     await stage.lend()
     (copy,) = stage.inside["networks"].values()
     pod = stage.cloud.pods["Pod1"].neutron
-    own = pod._policy({"object_id": copy["id"], "action": "access_as_shared", "target_tenant": "theirs"}, "")
+    own = new_policy(
+        pod.resources,
+        {"object_type": "network", "object_id": copy["id"], "action": "access_as_shared", "target_tenant": "theirs"},
+    )
     pod._store("rbac_policies", {**own, "project_id": "operators"})
     assert await stage.sweep() == []
     assert await stage.revoke(policy_id) == 204
