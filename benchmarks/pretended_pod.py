@@ -208,7 +208,8 @@ class _Lists:
             things = {one: things[one] for one in query.getall("id") if one in things}
         elif query.get("device_owner") and key == "ports":
             things = self._slices
-        return self._page(key, things, query.get("marker"), int(query.get("offset", 0)), int(query.get("limit", PAGE_LIMIT)))
+        offset, limit = int(query.get("offset", 0)), int(query.get("limit", PAGE_LIMIT))
+        return self._page(key, things, query.get("marker"), offset, limit)
 
     def _page(self, key: str, things: Mapping[str, str], marker: str | None, offset: int, limit: int) -> web.Response:
         known = self._orders.get(id(things))

@@ -301,7 +301,6 @@ def test_our_tables_are_older(tenant: Tenant, flavor: Json, image_id: str, books
     tenant.gone("block-storage", f"/volumes/{volume['id']}")
 
 
-@pytest.mark.pending
 def test_what_waits_for_pods_waits_again(
     tenant: Tenant, flavor: Json, image_id: str, books: Books, tmp_path: Path
 ) -> None:
@@ -318,15 +317,16 @@ def test_what_waits_for_pods_waits_again(
     with books.closed(tmp_path / "schema.sql"):
         centre.good("PUT", "network", f"/ports/{port['id']}", body)
         held, waiting = books.held(), books.waiting()
-        mine = {row[3:] for row in held if row[1:3] == (network["id"], former)}
+        # Of former members on other networks pods may have let go already: only a job that waits says so yet.
+        mine = {row for row in held if row[1:3] == (network["id"], former)}
         (group_id,) = port["security_groups"]
-        assert mine == {("port", port["id"]), ("address_group", group_id)}
+        assert {row[3:] for row in mine} == {("port", port["id"]), ("address_group", group_id)}
         assert {row[0] for row in waiting} == {"port", "address_group"}
         books.drop()
         assert books.manage("db", "upgrade")[0] == 0
         code, said = books.manage("recover")
         assert code == 0, said
-        assert held <= books.held()
+        assert mine <= books.held()
         assert waiting <= books.waiting()
         again = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": former}]}}
         assert centre("POST", "network", "/ports", again).status_code == 409

@@ -16,7 +16,7 @@ PRODUCT = [
 #: They make objects of bytes that others sent, or start programs.
 DANGEROUS = {"pickle", "marshal", "shelve", "dill", "yaml", "subprocess", "xml", "telnetlib", "ftplib", "xmlrpc"}
 #: Where certificates may be left unverified, because the operator said so (``[upstream] insecure``).
-UNVERIFIED = {"tricircle/upstream/pool.py"}
+UNVERIFIED = {"tricircle/upstream/trust.py"}
 
 
 def name(path: Path) -> str:

@@ -222,7 +222,9 @@ def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Decla
         is_owner = holding.project_id == port.get("project_id")
         is_same = port.get("mac_address") == holding.body.get("mac_address")
         wanted, has = addresses_of(port), addresses_of(holding.body)
-        return is_there and is_owner and is_same and (not wanted or bool(wanted & has))
+        # One that has got other addresses since, which nobody told the pod, is still its server's.
+        is_servers = "" != text(port, "device_id") == text(holding.body, "device_id")
+        return is_there and is_owner and is_same and (not wanted or bool(wanted & has) or is_servers)
 
     def make(holding: Holding, port: Body) -> Fact:
         named = {text(ip, "subnet_id") for ip in rows(port, "fixed_ips")}

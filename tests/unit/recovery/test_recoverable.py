@@ -233,6 +233,14 @@ def test_a_port_has_its_server_and_who_made_it() -> None:
     assert why(ports(POD, [port(mac_address="fa:2")], copies(known), known)) is Why.OTHER
 
 
+def test_a_port_that_got_another_address_meanwhile_is_still_its_servers() -> None:
+    known = declared()
+    elsewhere = [{"subnet_id": "s1", "ip_address": "10.0.0.77"}]
+    fact = only(ports(POD, [port(fixed_ips=elsewhere)], copies(known), known))
+    assert (fact.routing.revision, fact.job) == (None, JobType.PORT)
+    assert why(ports(POD, [port(fixed_ips=elsewhere, device_id="another")], copies(known), known)) is Why.OTHER
+
+
 def test_ends_of_servers_that_nobody_noticed() -> None:
     known = declared()
     there = ports(POD, [port()], copies(known), known)

@@ -12,7 +12,7 @@ from tricircle.doors.compute.quotas.usage import summed
 from tricircle.errors import QuotaExceededError
 from tricircle.model.routing import Kind
 from tricircle.store.engine import transaction
-from tricircle.testing.exchange import Asked, Said
+from tricircle.testing.exchange import Asked, Refusal, Said
 
 ONE = Amounts(1, 2, 64)
 
@@ -83,7 +83,9 @@ async def test_growth_counts_until_the_resize_is_done(sky: Cloud) -> None:
     nova = sky.apps["pod1"].nova
 
     def resize(asked: Asked, server_id: str) -> Said:
-        return Said(status=202 if asked.json()["resize"]["flavorRef"] == "m2" else 400)
+        if asked.json()["resize"]["flavorRef"] != "m2":
+            raise Refusal(400, "No.")
+        return Said(status=202)
 
     nova._act = resize  # type: ignore[method-assign]
     sky.flavor("m2", vcpus=2)
