@@ -163,6 +163,8 @@ def _lasting(row: Row) -> Row:
     for name in ("facts", "details", "resources"):
         if isinstance(kept.get(name), str):
             kept[name] = json.loads(kept[name])
+    if not kept.get("facts", {}).get("physical_networks"):
+        kept.get("facts", {}).pop("physical_networks", None)  # no names, or names that were taken back
     # Seen in the pod a moment ago, or not yet; and what was given to the copy, which is found there.
     for passing in ("status", "dns_name"):
         kept.get("details", {}).pop(passing, None)
