@@ -39,11 +39,11 @@ async def visit(reach: Reach, run: JobRun, kind: Kind, *, work: Work, find: Find
     :param find: what a dead attempt left in the pod, or None; checked as for adoption
     :raises RetryLaterError: somebody else works on the copy
     """
-    copies = await reach.routings.copies_of(kind, run.resource_id)
-    for copy in copies:
-        if run.pod_id == EVERY_POD:
-            await hand_over(reach, run, copy.pod_id)
-        elif run.pod_id == copy.pod_id:
+    if run.pod_id == EVERY_POD:
+        await _hand_over_all(reach, run, kind)
+        return
+    for copy in await reach.routings.copies_of(kind, run.resource_id):
+        if run.pod_id == copy.pod_id:
             await _visit_one(reach, run, copy, work, find)
 
 
@@ -53,8 +53,7 @@ def by_pod(reach: Reach, kind: Kind, body: Body) -> Body:
     async def handed_over(run: JobRun) -> Report | None:
         if run.pod_id != EVERY_POD:
             return await body(run)
-        for copy in await reach.routings.copies_of(kind, run.resource_id):
-            await hand_over(reach, run, copy.pod_id)
+        await _hand_over_all(reach, run, kind)
         return None
 
     return handed_over
@@ -68,6 +67,11 @@ def expected(run: JobRun) -> int | None:
 def must_look(run: JobRun) -> bool:
     """Whether a sweep saw that a copy is gone or changed in the pod, whatever its routing says."""
     return bool(run.payload.get("missing") or run.payload.get("differs"))
+
+
+async def _hand_over_all(reach: Reach, run: JobRun, kind: Kind) -> None:
+    for copy in await reach.routings.copies_of(kind, run.resource_id):
+        await hand_over(reach, run, copy.pod_id)
 
 
 async def hand_over(reach: Reach, run: JobRun, pod_id: PodId) -> None:

@@ -7,21 +7,21 @@ of which the pod uses no address has no such port, and is not known again.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tricircle.audit.findings import Holding, Part
-from tricircle.context import ProjectId
 from tricircle.copies.addresses import SLICE_OWNER
 from tricircle.copies.agreement import pairs
-from tricircle.copies.bodies import Body, revision, text
+from tricircle.copies.bodies import Body, text
 from tricircle.copies.origins import ADOPTED_NETWORK, kept
 from tricircle.copies.shares import ACTION
 from tricircle.copies.subnet_content import is_automatic
 from tricircle.model.pod import Pod
-from tricircle.model.routing import ADOPTED, NETWORK_ID, Kind, Routing
+from tricircle.model.routing import ADOPTED, NETWORK_ID, Kind
 from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Declared
 from tricircle.recovery.facts import Fact
+from tricircle.recovery.recoverable import copy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ def _network(contents: Contents, network: Body, holding: Holding, declared: Decl
     defaults: dict[str, object] = {"lent": sorted(others)}
     if ours:
         defaults["projects"] = sorted(ours)
-    return _fact(contents.pod, Kind.NETWORK, network, holding, {ADOPTED: True}, defaults)
+    fact = copy_of(contents.pod, Kind.NETWORK, holding, network, {ADOPTED: True}, agrees=True)
+    return replace(fact, defaults=defaults)
 
 
 def _shares(contents: Contents, pod_network_id: str) -> Iterator[Holding]:
@@ -98,28 +99,4 @@ def _subnet(pod: Pod, subnet: Body, holding: Holding, declared: Declared) -> Fac
         "is_automatic": is_automatic(subnet),
         NETWORK_ID: text(subnet, "network_id"),
     }
-    return _fact(pod, Kind.SUBNET, subnet, holding, details, {})
-
-
-def _fact(
-    pod: Pod,
-    kind: Kind,
-    central: Body,
-    holding: Holding,
-    details: Mapping[str, object],
-    defaults: Mapping[str, object],
-) -> Fact:
-    return Fact(
-        routing=Routing(
-            id=0,
-            central_id=text(central, "id"),
-            kind=kind,
-            pod_id=pod.id,
-            project_id=ProjectId(text(central, "project_id")),
-            pod_resource_id=holding.pod_resource_id,
-            revision=revision(central),
-            details={name: value for name, value in details.items() if value is not None},
-            created_at=holding.created_at,
-        ),
-        defaults=defaults,
-    )
+    return copy_of(pod, Kind.SUBNET, holding, subnet, details, agrees=True)

@@ -67,7 +67,7 @@ def networks(
         projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
         details: dict[str, object] = {"projects": projects} if projects else {}
         agrees = not network_difference(network, pod, holding.body, policy_id)
-        return _copy(pod, Kind.NETWORK, holding, network, details, agrees=agrees)
+        return copy_of(pod, Kind.NETWORK, holding, network, details, agrees=agrees)
 
     return sort(pod, holdings, declared.networks, judge, make)
 
@@ -117,7 +117,7 @@ def subnets(
             "is_automatic": is_automatic(subnet),
             NETWORK_ID: text(subnet, "network_id"),
         }
-        return _copy(pod, Kind.SUBNET, holding, subnet, details, agrees=agrees)
+        return copy_of(pod, Kind.SUBNET, holding, subnet, details, agrees=agrees)
 
     return sort(pod, holdings, declared.subnets, judge, make)
 
@@ -172,7 +172,7 @@ def groups(
         bodies[text(group, "id")] = holding.body
         projects = sorted(shares.get(holding.pod_resource_id, frozenset()))
         details: dict[str, object] = {"projects": projects} if projects else {}
-        return _copy(pod, Kind.SECURITY_GROUP, holding, group, details, agrees=False)
+        return copy_of(pod, Kind.SECURITY_GROUP, holding, group, details, agrees=False)
 
     found = sort(pod, holdings, declared.groups, judge, make)
     named = {
@@ -197,7 +197,7 @@ def policies(pod: Pod, holdings: Iterable[Holding], declared: Declared) -> Sorte
 
     def make(holding: Holding, policy: Body) -> Fact:
         agrees = not qos_policies.difference(policy, holding.body)
-        return _copy(pod, Kind.QOS_POLICY, holding, policy, {}, agrees=agrees)
+        return copy_of(pod, Kind.QOS_POLICY, holding, policy, {}, agrees=agrees)
 
     return sort(pod, holdings, declared.policies, judge, make)
 
@@ -238,7 +238,7 @@ def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Decla
             details["server_id"] = server_id
         if origin := kept(port).get("origin"):
             details["origin"] = origin
-        fact = _copy(pod, Kind.PORT, holding, port, details, agrees=agrees and text(port, _HOST) == pod.name)
+        fact = copy_of(pod, Kind.PORT, holding, port, details, agrees=agrees and text(port, _HOST) == pod.name)
         return replace(fact, defaults={"origin": USER, STATUS: said(holding.body)})
 
     return sort(pod, holdings, declared.ports, judge, make)
@@ -253,7 +253,7 @@ def trunks(pod: Pod, holdings: Iterable[Holding], copies: Sorted, declared: Decl
 
     def make(holding: Holding, trunk: Body) -> Fact:
         agrees = not trunk_difference(trunk, ids, holding.body)
-        fact = _copy(pod, Kind.TRUNK, holding, trunk, {}, agrees=agrees)
+        fact = copy_of(pod, Kind.TRUNK, holding, trunk, {}, agrees=agrees)
         return replace(fact, defaults={STATUS: said(holding.body)})
 
     return sort(pod, holdings, declared.trunks, judge, make)
@@ -303,9 +303,10 @@ def addresses_of(port: Body) -> frozenset[str]:
     return frozenset(text(ip, "ip_address") for ip in rows(port, "fixed_ips"))
 
 
-def _copy(
+def copy_of(
     pod: Pod, kind: Kind, holding: Holding, central: Body, details: Mapping[str, object], *, agrees: bool
 ) -> Fact:
+    """What is written down of a copy, and what has to be done where it does not agree with its original."""
     return Fact(
         routing=Routing(
             id=0,
