@@ -10,10 +10,11 @@ from aiohttp import web
 TOKEN = "b" * 180
 #: What whoever signs in with a password gets.
 SERVICE_TOKEN = "c" * 180
+_OURS = ("admin", "service")
 PROJECT = "0123456789abcdef0123456789abcdef"
 
 
-def _token(url: str) -> dict[str, object]:
+def _token(url: str, roles: tuple[str, ...] = ("member", "reader")) -> dict[str, object]:
     ends = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     domain = {"id": "default", "name": "Default"}
     endpoint = {"id": "e", "interface": "internal", "region": "R", "region_id": "R", "url": f"{url}/v3"}
@@ -21,7 +22,7 @@ def _token(url: str) -> dict[str, object]:
         "methods": ["password"],
         "user": {"id": "u" * 32, "name": "demo", "domain": domain},
         "project": {"id": PROJECT, "name": "demo", "domain": domain},
-        "roles": [{"id": "1", "name": "member"}, {"id": "2", "name": "reader"}],
+        "roles": [{"id": name, "name": name} for name in roles],
         "expires_at": ends,
         "issued_at": ends,
         "catalog": [{"id": "i", "type": "identity", "name": "keystone", "endpoints": [endpoint]}],
@@ -35,7 +36,10 @@ async def _answer(request: web.Request) -> web.StreamResponse:
         return web.json_response({"version": {"id": "v3.14", "status": "stable", "links": links}})
     await request.read()
     if request.method == "POST":
-        return web.json_response({"token": _token(url)}, status=201, headers={"X-Subject-Token": SERVICE_TOKEN})
+        body = {"token": _token(url, _OURS)}
+        return web.json_response(body, status=201, headers={"X-Subject-Token": SERVICE_TOKEN})
+    if request.headers.get("X-Subject-Token") == SERVICE_TOKEN:
+        return web.json_response({"token": _token(url, _OURS)})
     if request.headers.get("X-Subject-Token") != TOKEN:
         return web.json_response({"error": {"code": 404, "title": "Not Found", "message": "no"}}, status=404)
     return web.json_response({"token": _token(url)})

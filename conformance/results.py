@@ -2,7 +2,7 @@
 """What came of each test at each target? Kept line by line, so that a run that was cut off goes on."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -37,10 +37,11 @@ def load(file: Path) -> dict[str, Result]:
     return {line["test"]: Result(**line) for line in lines}
 
 
-def forget(file: Path, *statuses: str) -> set[str]:
-    """Let everything that ended so be run again; the classes of what is forgotten."""
+def forget(file: Path, *statuses: str, classes: Container[str] | None = None) -> set[str]:
+    """Let everything (of these classes) that ended so be run again; the classes of what is forgotten."""
     results = load(file)
-    gone = {test for test, result in results.items() if result.status in statuses}
+    ended = {test for test, result in results.items() if result.status in statuses}
+    gone = {test for test in ended if classes is None or (_class_prepared(test) or class_of(test)) in classes}
     file.unlink(missing_ok=True)
     for result in results.values():
         if result.test not in gone:

@@ -69,7 +69,7 @@ def run(lab: Lab, target: Target, tests: Sequence[str], out: Path, *, workers: i
     written down as it comes.
     """
     _run(lab, target, list(missing(tests, load(out))), out, workers=workers)
-    failed = forget(out, "failed")
+    failed = forget(out, "failed", classes={class_of(test) for test in tests})
     again = [test for test in tests if class_of(test) in failed]
     _run(lab, target, list(missing(again, load(out))), out, workers=1, is_second=True)
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from lab import clouds, status
+from lab.compute_record import RecordError
 from lab.database import SqlError
 from lab.datapath import allowed
 from lab.datapath.matrix import unanswered
@@ -30,6 +31,7 @@ FAILURES = (
     MigrationError,
     PackagesError,
     PathError,
+    RecordError,
     RestError,
     SqlError,
     StartError,

@@ -47,6 +47,8 @@ def words(lab: Lab) -> dict[str, str]:
         found[pod.region] = "Keystone region of a pod"
         for service, port in pod.ports.items():
             found[f"{HOST}:{port}"] = f"address of {service} in {pod.name}"
+        for service, url in pod.own_names.items():
+            found[url.partition("://")[2]] = f"what {service} in {pod.name} calls itself"
     return found
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import database, identity, ini
+from lab import compute_record, database, identity, ini
 from lab.environment import lock_digest
 from lab.services import keystone
 from lab.services.processes import environment
@@ -28,6 +28,7 @@ AT_ONCE = 2
 GENERATION = 1
 KEYSTONE = "keystone"
 IDENTITY = "identity"  # Keystone's schema with all regions, users and endpoints in it
+CENTRAL_CELL = "nova_central"  # the cell of the centre, with the record of a compute service in it
 _CELL0 = "00000000-0000-0000-0000-000000000000"
 
 
@@ -52,7 +53,7 @@ def wanted(lab: Lab) -> list[Schema]:
         Schema(name="glance_central", template="glance"),
         Schema(name="neutron_central", template="neutron"),
         Schema(name="cinder_central", template="cinder"),
-        Schema(name="nova_cell0_central", template="nova"),
+        Schema(name=compute_record.SCHEMA, template=CENTRAL_CELL),
         Schema(name="nova_api_central", template="nova_api", after=_cells(lab, None)),
     ]
     return central + [schema for pod in lab.pods for schema in _of_pod(lab, pod)]
@@ -68,6 +69,8 @@ def create(lab: Lab) -> list[str]:
             make_templates(lab, {name for name in needed if not _dump(lab, name, release).exists()}, release)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda schema: _load(lab, schema), missing))
+    if not compute_record.is_there(lab):
+        compute_record.make(lab)
     for pod in lab.pods:
         # The process mode may have changed since the cell was written down.
         url = transport_url(lab, pod)
@@ -167,6 +170,8 @@ def _dump(lab: Lab, name: str, release: Release = Release.NEWEST) -> Path:
         parts.append(str(lab.base))  # the bootstrapped catalog holds addresses
     if name == IDENTITY:
         parts.append(identity.digest(lab))
+    if name == CENTRAL_CELL:
+        parts.append(compute_record.digest(lab))
     key = hashlib.sha256("-".join(parts).encode()).hexdigest()[:12]
     return lab.templates / f"{_stem(name, release)}-{key}.sql"
 
@@ -185,6 +190,8 @@ def _make_template(lab: Lab, name: str, release: Release) -> None:
         if done.returncode:
             end = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
             raise MigrationError(f"{' '.join(command)}:\n{end}")
+    if name == CENTRAL_CELL:
+        compute_record.make(lab, schema)
     _write_dump(lab, schema, name, release)
     database.run(lab, f"DROP DATABASE {schema}")
 
@@ -258,6 +265,7 @@ MIGRATIONS: dict[str, Callable[[Lab, str], Commands]] = {
     "neutron": _neutron,
     "keystone": _keystone,
     "nova": lambda lab, schema: _nova(lab, schema, "db", "sync", "--local_cell"),
+    CENTRAL_CELL: lambda lab, schema: _nova(lab, schema, "db", "sync", "--local_cell"),
     "nova_api": lambda lab, schema: _nova(lab, schema, "api_db", "sync"),
     "cinder": lambda lab, schema: _plain(lab, schema, "cinder-manage", "database", "db", "sync"),
     "glance": lambda lab, schema: _plain(lab, schema, "glance-manage", "database", "db_sync"),

@@ -12,6 +12,8 @@ DEFAULT_PODS = 2
 DEFAULT_BASE = 20000
 PASSWORD = "labpw"
 HOST = "127.0.0.1"
+#: The same machine by another name.
+OTHER_NAME = "localhost"
 CENTRAL_REGION = "RegionOne"
 
 # The same in every pod on purpose: nothing may tell pods apart by the names of their hosts.
@@ -115,6 +117,12 @@ class Pod:
     def page_limit(self) -> int | None:
         """Most servers or volumes in one page of the pod, or None for the stock limit of 1000."""
         return 7 if self.number % 2 == 0 else None
+
+    @property
+    def own_names(self) -> dict[str, str]:
+        """What services of the pod say of themselves in links, where that is not what they are called by."""
+        names = ("nova", "cinder") if self.number == 2 else ()
+        return {service: f"http://{OTHER_NAME}:{self.port(service)}" for service in names}
 
     def port(self, service: str) -> int:
         return self.base + _POD_STRIDE * self.number + _POD_OFFSETS[service]

@@ -39,8 +39,8 @@ def prepare(lab: Lab, progress: Progress) -> None:
 def up(lab: Lab) -> None:
     """Bring up the lab until everything answers.
 
-    Raises StartError, SqlError, RestError, MigrationError, PackagesError, PathError or EnvironmentFailedError,
-    each with a text for the person who waits.
+    Raises StartError, SqlError, RestError, MigrationError, RecordError, PackagesError, PathError or
+    EnvironmentFailedError, each with a text for the person who waits.
     """
     with turn(lab):
         _up(lab, Progress())

@@ -33,7 +33,7 @@ VERSIONS: dict[str, tuple[int, dict[str, Any]]] = {
     "placement": (200, {"versions": [{"id": "v1.0", "min_version": "1.0", "max_version": "1.39", "links": []}]}),
     "identity": (300, {"versions": {"values": [{"id": "v3.14", "status": "stable", "links": []}]}}),
 }
-EXTENSIONS = ("provider", "quotas", "security-group", "standard-attr-description", "router")
+EXTENSIONS = ("port-security", "provider", "quotas", "security-group", "standard-attr-description", "router")
 DEFAULTS = {
     "compute": {"instances": 10, "cores": 20, "ram": 51200, "key_pairs": 100},
     "block-storage": {"volumes": 10, "gigabytes": 1000, "volumes_lvm": -1},
@@ -141,6 +141,8 @@ class FakeRegion:
         if service == "compute" and project not in self.projects:
             fault = {"badRequest": {"code": 400, "message": f"Project ID {project} is not a valid project."}}
             return self._said(fault, 400)
+        if service == "network" and request.method == "GET" and (service, project) not in self.quotas:
+            return self._said({key: DEFAULTS[service]})  # whoever looks changes nothing, as a survey does
         limits = self.quotas.setdefault((service, project), dict(DEFAULTS[service]))
         if request.method == "PUT" and not self.has_unified_limits:
             limits.update((await request.json())[key])

@@ -2,6 +2,7 @@
 """Who asks, on whose behalf, and until when?"""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NewType
 
@@ -29,12 +30,21 @@ class Deadline:
         return Deadline(min(self.at, time.monotonic() + seconds))
 
 
+def has_role(wanted: str, roles: Iterable[str]) -> bool:
+    """Whether a role is among the names of some, which to policies are the same in capitals.
+
+    >>> has_role("admin", ["reader", "Admin"]), has_role("admin", ["reader"])
+    (True, False)
+    """
+    return wanted.lower() in (role.lower() for role in roles)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
     """The identified caller of one request, as validated by Keystone.
 
     ``token`` is the caller's own token; it acts for the caller in pods and at the centre. ``is_admin`` is only a
-    hint for what an answer may show (policy decides what is allowed): true when the roles hold ``admin``.
+    hint for what an answer may show (policy decides what is allowed): true when the roles hold ``admin_role``.
     ``has_access_rules``: the token is of an application credential that may make certain calls only, which services
     refuse altogether unless they are told what they are called in such rules. ``expires_at``: when the token ends, in
     seconds of the wall clock; None is not known.
@@ -51,6 +61,7 @@ class RequestContext:
     project_domain_id: str | None = None
     system_scope: str | None = None
     roles: frozenset[str]
+    admin_role: str = "admin"
     has_access_rules: bool = False
     expires_at: float | None = None
     deadline: Deadline
@@ -58,7 +69,7 @@ class RequestContext:
     @property
     def is_admin(self) -> bool:
         """Whether the token holds the admin role."""
-        return "admin" in self.roles
+        return has_role(self.admin_role, self.roles)
 
     def policy_values(self) -> dict[str, object]:
         """The credentials as oslo.policy reads them."""

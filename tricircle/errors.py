@@ -9,6 +9,10 @@ class says "operator".
 
 from collections.abc import Mapping
 
+#: What a caller is told, when nothing is to be said of who it is.
+SERVICE_AWAY = "A service behind this API cannot be reached. Please try again later."
+IDENTITY_AWAY = "The identity service cannot be reached. Please try again later."
+
 
 class TricircleError(Exception):
     """Something that tricircle refused or could not do."""
@@ -124,6 +128,14 @@ class UnavailableError(TricircleError):
         self.retry_after_s = retry_after_s
 
 
+class ServiceUserError(UnavailableError):
+    """The service user has not the administrator's role, so nothing that is said to it is believed: to others than
+    administrators services say that things are not there which they only hide (503; the text is for operators).
+    """
+
+    code = "service_user.no_admin"
+
+
 class NoValidPodError(UnavailableError):
     """No pod can take the new resource (503 unless the door knows the service's own answer).
 
@@ -206,3 +218,7 @@ class SettingsError(TricircleError):
     def __init__(self, message: str, key: str = "") -> None:
         super().__init__(message)
         self.key = key
+
+
+#: After these a call may have been carried out, and nobody knows.
+MAY_HAVE_HAPPENED = (OutcomeUnknownError, BadUpstreamAnswerError)

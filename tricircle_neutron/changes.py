@@ -32,6 +32,8 @@ _FIELDS: Mapping[Kind, tuple[str, ...]] = {
         "dns_name",
         "qos_policy_id",
         "numa_affinity_policy",
+        "hints",
+        "trusted",
     ),
     Kind.SECURITY_GROUP: ("name", "stateful"),
 }

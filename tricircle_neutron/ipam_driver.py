@@ -4,6 +4,7 @@
 To stock Neutron an address in quarantine looks as one in use: it is not chosen, whoever names it gets the same 409, and
 a subnet that has no other is exhausted. One that waits only until pods forget it as a member of the project's own
 groups goes to that project at once: who replaces a port waits for nobody, and a pod that is away exhausts no subnet.
+What a pod's slice of a subnet let go of that slice may have again, by whatever port: the pod stays the same.
 """
 
 from typing import Any
@@ -117,6 +118,5 @@ class _RequestFactory(requests.AddressRequestFactory):
         """The request; the port may not have an id yet."""
         request = super().get_request(context, port, ip_dict)
         if hasattr(port, "get"):
-            project_id = port.get("project_id") or port.get("tenant_id")
-            setattr(request, _TAKER, quarantine.Taker(port.get("id"), project_id))
+            setattr(request, _TAKER, quarantine.taker_of(context.session, port, str(ip_dict["subnet_id"])))
         return request

@@ -56,6 +56,7 @@ class TricircleMechanismDriver(api.MechanismDriver):
         registry.subscribe(self._security_group_changed, resources.SECURITY_GROUP, events.PRECOMMIT_UPDATE)
         registry.subscribe(self._security_group_deleted, resources.SECURITY_GROUP, events.PRECOMMIT_DELETE)
         registry.subscribe(self._rule_created, resources.SECURITY_GROUP_RULE, events.PRECOMMIT_CREATE)
+        registry.subscribe(_addresses_given, resources.PORT, events.PRECOMMIT_UPDATE)
         registry.subscribe(self._rule_deleted, resources.SECURITY_GROUP_RULE, events.PRECOMMIT_DELETE)
         _check_settings()
         slices.protect()
@@ -164,6 +165,20 @@ class TricircleMechanismDriver(api.MechanismDriver):
 
     def _rule_deleted(self, _resource: str, _event: str, _trigger: object, payload: Any) -> None:
         _group_job(payload, payload.metadata["security_group_id"], None)
+
+
+def _addresses_given(_resource: str, _event: str, _trigger: object, payload: Any) -> None:
+    """File what follows when a new subnet of router advertisements has given a port an address.
+
+    Neutron writes the address by itself, and then asks for a change of the port that changes nothing.
+    """
+    if set(payload.request_body) != {"id"}:
+        return
+    port, session = payload.desired_state, payload.context.session
+    if changes.is_carried(port) and not changes.is_of_network_service(port):
+        revision = _revision(session, models_v2.Port, port["id"])
+        jobs.append(session, JobType.PORT, port["id"], project_id=port["project_id"], revision=revision)
+    memberships.look_again(session, port)
 
 
 def _check_settings() -> None:

@@ -51,6 +51,11 @@ def port_changes(session: orm.Session, original: changes.Body | None, current: c
     _file(session, {group for group, _ in before ^ after}, str(port.get("project_id") or ""))
 
 
+def look_again(session: orm.Session, port: changes.Body) -> None:
+    """File jobs for the groups of a port that has got addresses without a change of its own."""
+    _file(session, {group for group, _ in members_of.port(port)}, str(port.get("project_id") or ""))
+
+
 def group_is_deleted(session: orm.Session, group_id: str, project_id: str) -> None:
     """File the removal of what pods know of the members of a group."""
     jobs.append(session, JobType.ADDRESS_GROUP, group_id, project_id=project_id, payload=_DELETED)

@@ -9,13 +9,14 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from neutron_lib.api import converters
 from neutron_lib.db import api as db_api
 from neutron_lib.exceptions import agent as agent_exceptions
 from neutron_lib.exceptions import availability_zone as zone_exceptions
 from neutron_lib.plugins import directory
 
 from tricircle.model.pod import PodState
-from tricircle_neutron import facts, network_zones
+from tricircle_neutron import facts, network_zones, pages
 
 _RESOURCES = ("network", "router")
 _MARK = "_answered_by_tricircle"
@@ -59,7 +60,7 @@ def availability_zones(
         for name, is_available in sorted(zones.items())
         for resource in _RESOURCES
     ]
-    return [row for row in rows if _matches(row, filters)]
+    return [row for row in rows if pages.matches(row, filters or {})]
 
 
 def validate_availability_zones(context: Any, resource_type: str, availability_zones: Sequence[str]) -> None:
@@ -76,13 +77,21 @@ def agents(
     context: Any,
     filters: Mapping[str, Sequence[object]] | None = None,
     fields: Sequence[str] | None = None,
-    **_paging: object,
+    **paging: Any,
 ) -> list[dict[str, object]]:
-    """The pods, each as one agent (administrators only, by Neutron's policy)."""
+    """The pods, each as one agent (administrators only, by Neutron's policy).
+
+    :param paging: as ``pages.page`` has it
+    :raises InvalidInput: ``alive`` is no boolean
+    """
+    wanted = dict(filters or {})
+    if alive := wanted.pop("alive", None):
+        # Neutron itself converts it here only, and reads the first.
+        wanted["alive"] = [converters.convert_to_boolean(alive[0])]
     with db_api.CONTEXT_READER.using(context):
         pods = facts.pods(context.session)
-    rows = [row for row in map(_as_agent, pods) if _matches(row, filters)]
-    return [{name: row[name] for name in fields if name in row} for row in rows] if fields else rows
+    rows = pages.page(map(_as_agent, pods), filters=wanted, **paging)
+    return [{name: row[name] for name in fields or row if name in row} for row in rows]
 
 
 def agent(context: Any, id: str, fields: Sequence[str] | None = None) -> dict[str, object]:  # noqa: A002 - Neutron's keyword
@@ -110,10 +119,6 @@ def _as_agent(pod: facts.PodFact) -> dict[str, object]:
         "resources_synced": None,
         "resource_versions": {},
     }
-
-
-def _matches(row: Mapping[str, object], filters: Mapping[str, Sequence[object]] | None) -> bool:
-    return all(row.get(name) in values for name, values in (filters or {}).items() if values)
 
 
 _ANSWERS: Mapping[str, Callable[..., Any]] = {

@@ -84,21 +84,46 @@ class Taker:
     :ivar object_id: what this object let go of itself it may have back
     :ivar groups_of: the project whose groups alone know the identifier as a member's: rules that still let it in are
         that project's own, as they would be for a moment in a cloud whose agents have not heard of the change yet
+    :ivar slice_of: subnet and pod of the slice that wants it: what an earlier port of that slice let go of it may have.
+        Who makes a slice has the subnet's routing to that pod, which would else hold the address from himself
     """
 
     object_id: str | None = None
     groups_of: str | None = None
+    slice_of: tuple[str, str] | None = None
 
     def held(
         self, session: orm.Session, what: What, scope: str | None, values: Collection[str] | None = None
     ) -> set[tuple[str, str]]:
         """Scope and value of what is held from it."""
         groups = _groups_of(session, self.groups_of) if self.groups_of else ()
-        statement = values_held(what, scope, values, but_for=self.object_id, but_for_groups=groups)
+        statement = values_held(
+            what, scope, values, but_for=self.object_id, but_for_groups=groups, but_for_slice=self.slice_of
+        )
         return {(row.scope, row.value) for row in session.execute(statement)}
 
 
 ANYBODY = Taker()
+
+
+def taker_of(session: orm.Session, port: Any, subnet_id: str) -> Taker:
+    """Who wants an address of a subnet.
+
+    :param port: as in a request, maybe without an id yet, or of Neutron's own model
+    """
+    object_id, project_id = port.get("id"), port.get("project_id") or port.get("tenant_id")
+    slice_of = None
+    if changes.is_slice({name: port.get(name) for name in ("device_owner", "device_id")}):
+        # Neutron's own objects have no such field, and say so by an error.
+        host = port.get(_HOST) if isinstance(port, dict) else None
+        pod_id = facts.pod_id_of(session, host if isinstance(host, str) else _host_of(session, str(object_id)))
+        slice_of = (subnet_id, pod_id) if pod_id is not None else None
+    return Taker(object_id, project_id, slice_of)
+
+
+def _host_of(session: orm.Session, port_id: str) -> str:
+    binding = ml2_models.PortBinding
+    return str(session.execute(sa.select(binding.host).where(binding.port_id == port_id)).scalar() or "")
 
 
 def _groups_of(session: orm.Session, project_id: str) -> list[str]:

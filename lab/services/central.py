@@ -8,6 +8,7 @@ from pathlib import Path
 from lab import ini
 from lab.service import HttpAnswers, Service
 from lab.services import cinder, glance, nova
+from lab.services.neutron import extension_drivers
 from lab.services.processes import environment, sources, uwsgi
 from lab.services.sections import credentials, database, shared
 from lab.topology import CENTRAL_REGION, Lab
@@ -59,7 +60,7 @@ def write_neutron(lab: Lab, *, stock: bool) -> tuple[Path, ...]:
             "type_drivers": "local,flat,vlan" if stock else "local,flat,tricircle_vlan",
             "tenant_network_types": "vlan",
             "mechanism_drivers": "openvswitch" if stock else "tricircle",
-            "extension_drivers": "port_security,qos,dns_domain_ports,port_numa_affinity_policy",
+            "extension_drivers": extension_drivers(None),
             "path_mtu": 1500,
         },
         "ml2_type_flat": {"flat_networks": "*"},

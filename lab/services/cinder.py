@@ -36,6 +36,7 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
                 "backup_file_size": 1 << 20,
                 "backup_sha_block_size_bytes": 1 << 15,
                 **({} if pod.page_limit is None else {"osapi_max_limit": pod.page_limit}),
+                **({"public_endpoint": pod.own_names["cinder"]} if "cinder" in pod.own_names else {}),
             },
             **{
                 name: {

@@ -95,6 +95,17 @@ def pod_services(lab: Lab, pod: Pod) -> list[Service]:
     ]
 
 
+_EXTENSIONS = ("port_security", "qos", "dns_domain_ports", "port_numa_affinity_policy")
+#: What not every operator loads: the centre and the first pod have it.
+_RARE_EXTENSIONS = ("port_trusted", "port_hints")
+
+
+def extension_drivers(pod: Pod | None) -> str:
+    """What ports and networks can say beside; None: at the centre."""
+    has_all = pod is None or (pod.number == 1 and not pod.is_older)
+    return ",".join((*_EXTENSIONS, *(_RARE_EXTENSIONS if has_all else ())))
+
+
 # What spans pods has no range: tenants of the pod get nothing from it, while an administrator may name a segment.
 _VLANS = "stretch,narrow,bridge:2001:2099,extern:3001:3099"
 _BRIDGES = "stretch:br-stretch,narrow:br-narrow,bridge:br-bridge,extern:br-ex"
@@ -112,7 +123,7 @@ def _ml2_ovn(lab: Lab, pod: Pod) -> ini.Sections:
             "type_drivers": "local,flat,vlan,geneve",
             "tenant_network_types": "geneve,vlan",
             "mechanism_drivers": "ovn",
-            "extension_drivers": "port_security,qos,dns_domain_ports,port_numa_affinity_policy",
+            "extension_drivers": extension_drivers(pod),
             "path_mtu": MTU,
             "physical_network_mtus": [f"{physnet}:{mtu_of(n, physnet)}" for physnet in PHYSNETS],
         },
@@ -137,7 +148,7 @@ def _ml2(lab: Lab, pod: Pod) -> ini.Sections:
             "type_drivers": "local,flat,vlan,vxlan,geneve",
             "tenant_network_types": "vxlan,vlan",
             "mechanism_drivers": "openvswitch,l2population",
-            "extension_drivers": "port_security,qos,dns_domain_ports,port_numa_affinity_policy",
+            "extension_drivers": extension_drivers(pod),
             "path_mtu": 1500,
         },
         "ml2_type_flat": {"flat_networks": "*"},

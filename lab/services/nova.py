@@ -46,7 +46,10 @@ def write_pod(lab: Lab, pod: Pod) -> tuple[Path, ...]:
             "allow_resize_to_same_host": True,
         },
         **_consoles(pod),
-        "api": {} if pod.page_limit is None else {"max_limit": pod.page_limit},
+        "api": {
+            **({} if pod.page_limit is None else {"max_limit": pod.page_limit}),
+            **({"compute_link_prefix": pod.own_names["nova"]} if "nova" in pod.own_names else {}),
+        },
         "quota": dict.fromkeys(_LIFTED_QUOTAS, -1) if pod.unlimited else {},
         "conductor": {"workers": 1},
         "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": -1},

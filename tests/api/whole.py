@@ -74,7 +74,8 @@ sweep_interval_s = 0
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What to build. ``zones``: region name -> (AZ that tenants see, AZ inside the pod, most items of a page).
-    ``own_glances``: regions whose pods do not use the central Glance."""
+    ``own_glances``: regions whose pods do not use the central Glance. ``extensions``: by region, aliases of extensions
+    that its Neutron has besides."""
 
     zones: Mapping[str, tuple[str, str, int]] = field(
         default_factory=lambda: {"Pod1": ("az1", "nova", 1000), "Pod2": ("az2", "canary-zone-pod2", 7)}
@@ -82,6 +83,7 @@ class Plan:
     list_deadline_s: float = 1.0
     request_deadline_s: float = 10.0
     own_glances: frozenset[str] = frozenset()
+    extensions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +149,8 @@ async def whole(plan: Plan, database: str, folder: Path) -> AsyncIterator[Whole]
         )
         for region, (_, inside, limit) in plan.zones.items()
     }
+    for region, aliases in plan.extensions.items():
+        pods[region].neutron.aliases += aliases
     async with AsyncExitStack() as stack:
         identity = await stack.enter_async_context(Listener(FakeService(keystone, identities, "")))
         middle = await stack.enter_async_context(Listener(centre))

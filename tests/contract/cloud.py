@@ -16,6 +16,7 @@ from lab.topology import load_lab
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
+TYPES = {"nova": "compute", "cinder": "block-storage"}
 SERVICES = ("compute", "block-storage", "network", "image", "placement")
 
 
@@ -71,9 +72,16 @@ class Cloud:
         """Service type -> root without version."""
         return self.admin.roots
 
-    def host(self, service: str) -> str:
-        """host:port of a service."""
-        return urlsplit(self.roots[service]).netloc
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Service type -> root by which it calls itself, where that is not what it is called by."""
+        pods = load_lab(ROOT).pods if self.name.startswith("pod") else ()
+        own = next((pod.own_names for pod in pods if pod.name == self.name), {})
+        return {TYPES[service]: url for service, url in own.items()}
+
+    def link_root(self, service: str) -> str:
+        """What links of a service begin with."""
+        return self.names.get(service, self.roots[service])
 
 
 def unique(word: str) -> str:

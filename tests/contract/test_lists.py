@@ -76,7 +76,7 @@ def test_pages_follow_each_other(cloud: Cloud, listed: tuple, word: str) -> None
         if href is None:
             break
         parts = urlsplit(href)
-        assert parts.netloc == cloud.host(service)
+        assert href.startswith(cloud.link_root(service) + "/")
         assert parts.path.endswith(path)
         assert parse_qs(parts.query)["marker"] == [seen[-1]]
         query = f"?{parts.query}"
@@ -246,14 +246,16 @@ def test_all_tenants_is_refused_by_nova_and_ignored_by_cinder(cloud: Cloud, volu
 
 
 def test_links_follow_the_host_header(cloud: Cloud, listed: tuple) -> None:
+    """But where a service has a name of its own for itself: there they never do."""
     service, path, key, _ = listed
     body = cloud.tenant.good("GET", service, f"{path}?limit=1", Host="gw.example:8774")
+    expected = urlsplit(cloud.names.get(service, "http://gw.example:8774")).netloc
     for link in (*body[key][0]["links"], *body[f"{key}_links"]):
-        assert urlsplit(link["href"]).netloc == "gw.example:8774"
+        assert urlsplit(link["href"]).netloc == expected
 
 
 def test_cinders_links_have_the_project_where_the_path_has_it(cloud: Cloud, volumes: list[str]) -> None:
-    root, project, behind = cloud.roots["block-storage"], cloud.tenant.project_id, f"volumes/{volumes[0]}"
+    root, project, behind = cloud.link_root("block-storage"), cloud.tenant.project_id, f"volumes/{volumes[0]}"
     shown = cloud.tenant.good("GET", "block-storage", f"/v3/{project}/{behind}")["volume"]
     assert {link["rel"]: link["href"] for link in shown["links"]} == {
         "self": f"{root}/v3/{project}/{behind}",

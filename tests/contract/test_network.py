@@ -160,6 +160,51 @@ def test_a_subnet_takes_its_pools_and_its_gateway(cloud: Cloud, undo: Undo) -> N
     assert port["fixed_ips"] == [{"ip_address": "10.78.0.9", "subnet_id": subnet["id"]}]
 
 
+def test_a_subnet_that_overlaps_is_400(cloud: Cloud, network: dict[str, str], undo: Undo) -> None:
+    """Not 409, as all other duplicates."""
+    for cidr in ("10.77.0.0/24", "10.77.0.128/25"):
+        body = {"subnet": {"network_id": network["id"], "ip_version": 4, "cidr": cidr}}
+        answer = cloud.admin("POST", "network", "/v2.0/subnets", body)
+        error = answer.json()["NeutronError"]
+        assert (answer.status_code, error["type"]) == (400, "InvalidInput")
+        text = f"Requested subnet with cidr: {cidr} for network: {network['id']} overlaps with another subnet"
+        assert text in error["message"]
+    beside = {"subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.177.0.0/24"}}
+    made = cloud.admin.good("POST", "network", "/v2.0/subnets", beside)["subnet"]
+    undo(cloud.admin, "network", f"/v2.0/subnets/{made['id']}")
+
+
+def test_a_full_subnet_is_409(cloud: Cloud, undo: Undo) -> None:
+    made = cloud.admin.good("POST", "network", "/v2.0/networks", {"network": {"name": unique("net")}})["network"]
+    undo(cloud.admin, "network", f"/v2.0/networks/{made['id']}")
+    pool = {"start": "10.79.0.5", "end": "10.79.0.5"}
+    body = {"network_id": made["id"], "ip_version": 4, "cidr": "10.79.0.0/24", "allocation_pools": [pool]}
+    subnet = cloud.admin.good("POST", "network", "/v2.0/subnets", {"subnet": {**body, "enable_dhcp": False}})["subnet"]
+    wanted = {"network_id": made["id"], "fixed_ips": [{"subnet_id": subnet["id"]}] * 2}
+    answer = cloud.admin("POST", "network", "/v2.0/ports", {"port": wanted})
+    assert (answer.status_code, answer.json()["NeutronError"]["type"]) == (409, "IpAddressGenerationFailure")
+
+
+def test_a_subnet_for_services_gives_dhcp_no_address_unless_it_has_dhcp(cloud: Cloud, undo: Undo) -> None:
+    made = cloud.admin.good("POST", "network", "/v2.0/networks", {"network": {"name": unique("net")}})["network"]
+    undo(cloud.admin, "network", f"/v2.0/networks/{made['id']}")
+    body = {"network_id": made["id"], "ip_version": 4, "cidr": "10.80.0.0/24", "enable_dhcp": False}
+    wanted = {"subnet": {**body, "service_types": ["compute:az1"]}}
+    subnet = cloud.admin.good("POST", "network", "/v2.0/subnets", wanted)["subnet"]
+    assert subnet["service_types"] == ["compute:az1"]
+    port = {"network_id": made["id"], "device_owner": "network:dhcp", "fixed_ips": [{"subnet_id": subnet["id"]}]}
+    alone = cloud.admin("POST", "network", "/v2.0/ports", {"port": port})
+    kind = "IpAddressGenerationFailureNoMatchingSubnet"
+    assert (alone.status_code, alone.json()["NeutronError"]["type"]) == (409, kind)
+    other = {"subnet": {"network_id": made["id"], "ip_version": 4, "cidr": "10.81.0.0/24", "enable_dhcp": False}}
+    cloud.admin.good("POST", "network", "/v2.0/subnets", other)
+    beside = cloud.admin("POST", "network", "/v2.0/ports", {"port": port})
+    assert (beside.status_code, beside.json()["NeutronError"]["type"]) == (400, "InvalidInput")
+    cloud.admin.good("PUT", "network", f"/v2.0/subnets/{subnet['id']}", {"subnet": {"enable_dhcp": True}})
+    with_dhcp = cloud.admin.good("POST", "network", "/v2.0/ports", {"port": port})["port"]
+    undo(cloud.admin, "network", f"/v2.0/ports/{with_dhcp['id']}")
+
+
 def test_neutron_pages_only_when_asked(cloud: Cloud, port: Port) -> None:
     made = {port()["id"], port()["id"]}
     seen: list[str] = []
@@ -258,10 +303,31 @@ def test_several_rules_by_one_call(cloud: Cloud, undo: Undo) -> None:
     assert [rule["port_range_min"] for rule in answer.json()["security_group_rules"]] == [80, 443]
 
 
+def test_of_several_rules_all_are_made_or_none(cloud: Cloud, undo: Undo) -> None:
+    body = {"security_group": {"name": unique("bulk")}}
+    group = cloud.tenant.good("POST", "network", "/v2.0/security-groups", body)["security_group"]
+    path = f"/v2.0/security-groups/{group['id']}"
+    undo(cloud.tenant, "network", path)
+    rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp", "ethertype": "IPv4"}
+    rules = [{**rule, "port_range_min": port, "port_range_max": port} for port in (80, 443)]
+    cloud.tenant.good("POST", "network", "/v2.0/security-group-rules", {"security_group_rule": rules[1]})
+    answer = cloud.tenant("POST", "network", "/v2.0/security-group-rules", {"security_group_rules": rules})
+    assert answer.status_code == 409
+    shown = cloud.tenant.good("GET", "network", path)["security_group"]["security_group_rules"]
+    assert [one["port_range_min"] for one in shown if one["protocol"]] == [443]
+
+
 def test_agents_are_for_operators(cloud: Cloud) -> None:
     assert cloud.tenant.good("GET", "network", "/v2.0/agents")["agents"] == []
     agents = cloud.admin.good("GET", "network", "/v2.0/agents")["agents"]
     assert all(agent["alive"] and agent["host"] for agent in agents)
+
+
+def test_quotas_of_other_projects_are_for_administrators(cloud: Cloud) -> None:
+    """Whether they are told is how a survey sees that our service user is one; there need not be such a project."""
+    path = "/v2.0/quotas/00000000-0000-4000-8000-000000000000"
+    assert cloud.tenant("GET", "network", path).status_code == 403
+    assert cloud.admin.good("GET", "network", path)["quota"]["port"] != 0
 
 
 def test_what_may_be_done_to_an_address_group(cloud: Cloud, undo: Undo) -> None:

@@ -8,8 +8,8 @@ PATH = "/v2.1/os-server-groups"
 V = {"OpenStack-API-Version": "compute 2.64"}
 
 
-def _made(cloud: Cloud, undo: Undo) -> dict[str, object]:
-    body = {"server_group": {"name": unique("tricircle.group"), "policy": "soft-anti-affinity"}}
+def _made(cloud: Cloud, undo: Undo, **values: object) -> dict[str, object]:
+    body = {"server_group": {"name": unique("tricircle.group"), "policy": "soft-anti-affinity", **values}}
     answer = cloud.tenant("POST", "compute", PATH, body, V)
     assert answer.status_code == 200
     group = answer.json()["server_group"]
@@ -28,6 +28,15 @@ def test_a_group_is_its_makers_projects(cloud: Cloud, undo: Undo) -> None:
     assert other.status_code == 404
     assert other.json()["itemNotFound"]["message"] == f"Instance group {group['id']} could not be found."
     assert cloud.other("DELETE", "compute", f"{PATH}/{group['id']}").status_code == 404
+
+
+def test_a_pod_takes_how_many_members_a_host_may_have(cloud: Cloud, undo: Undo) -> None:
+    group = _made(cloud, undo, policy="anti-affinity", rules={"max_server_per_host": 2})
+    assert (group["policy"], group["rules"]) == ("anti-affinity", {"max_server_per_host": 2})
+    (listed,) = [
+        one for one in cloud.tenant("GET", "compute", PATH, None, V).json()["server_groups"] if one["id"] == group["id"]
+    ]
+    assert listed["rules"] == {"max_server_per_host": 2}
 
 
 def test_administrators_see_and_delete_anybodys(cloud: Cloud, undo: Undo) -> None:

@@ -194,6 +194,23 @@ def test_a_server_is_not_there_for_another_tenant(cloud: Cloud, boot: Boot) -> N
     assert cloud.admin("GET", "compute", f"/v2.1/servers/{server_id}").status_code == 200
 
 
+def test_a_server_gets_ports_of_its_own_project_only_whoever_asks(
+    cloud: Cloud, boot: Boot, port: Callable[..., dict], network: dict[str, str], undo: Undo
+) -> None:
+    path = f"/v2.1/servers/{boot()}"
+    asked = {"port": {"network_id": network["id"], "project_id": cloud.admin.project_id}}
+    foreign = cloud.admin.good("POST", "network", "/v2.0/ports", asked)["port"]
+    undo(cloud.admin, "network", f"/v2.0/ports/{foreign['id']}")
+    body = {"interfaceAttachment": {"port_id": foreign["id"]}}
+    refused = cloud.admin("POST", "compute", f"{path}/os-interface", body)
+    text = f"Port {foreign['id']} not usable for instance {path.rpartition('/')[2]}."
+    assert (refused.status_code, refused.json()["badRequest"]["message"]) == (400, text)
+    own = port()
+    body = {"interfaceAttachment": {"port_id": own["id"]}}
+    given = cloud.admin.good("POST", "compute", f"{path}/os-interface", body)["interfaceAttachment"]
+    assert given["port_id"] == own["id"]
+
+
 def test_interfaces_name_port_and_network(cloud: Cloud, boot: Boot, port: Callable[..., dict]) -> None:
     made = port()
     server_id = boot(networks=[{"port": made["id"]}])
@@ -205,3 +222,35 @@ def test_interfaces_name_port_and_network(cloud: Cloud, boot: Boot, port: Callab
         lambda seen: seen["device_id"] == "",
     )
     assert freed["id"] == made["id"]
+
+
+def test_a_server_is_held_to_the_az_that_it_comes_back_to(cloud: Cloud, boot: Boot) -> None:
+    """Null lets it go, the name holds it; pinning takes the AZ that it is in, and no other while it is held."""
+    path = f"/v2.1/servers/{boot()}"
+    newest = {"OpenStack-API-Version": "compute 2.104"}
+
+    def act(action: str, value: object = None) -> int:
+        return cloud.tenant("POST", "compute", f"{path}/action", {action: value}, newest).status_code
+
+    def shown() -> dict:
+        return dict(cloud.tenant.good("GET", "compute", path, OpenStack_API_Version="compute 2.104")["server"])
+
+    def reached(status: str) -> object:
+        eventually(shown, lambda server: server["status"] == status and not server["OS-EXT-STS:task_state"])
+        return shown()["pinned_availability_zone"]
+
+    def pin(zone: str | None) -> int:
+        body = {"server": {"pinned_availability_zone": zone}}
+        return cloud.tenant("PUT", "compute", path, body, newest).status_code
+
+    assert reached("ACTIVE") is None
+    assert act("unshelve", {"availability_zone": None}) == 409
+    for wanted in (cloud.zone, None):
+        assert act("shelve") == 202
+        reached("SHELVED_OFFLOADED")
+        assert act("unshelve", {"availability_zone": "nowhere"}) == 400
+        assert act("unshelve", {"availability_zone": wanted}) == 202
+        assert reached("ACTIVE") == wanted
+    assert (pin("nowhere"), pin(cloud.zone), pin("nowhere"), pin(cloud.zone)) == (409, 200, 409, 200)
+    assert shown()["pinned_availability_zone"] == cloud.zone
+    assert (pin(None), shown()["pinned_availability_zone"]) == (200, None)

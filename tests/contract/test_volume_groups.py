@@ -45,6 +45,32 @@ def test_a_group_type(cloud: Cloud, group_type: dict) -> None:
     assert said(cloud.tenant, "DELETE", path)[0] == 403
 
 
+def test_private_group_types_are_shown_to_administrators_who_ask(cloud: Cloud) -> None:
+    name = unique("groups")
+    status, body = said(cloud.admin, "POST", "/group_types", {"group_type": {"name": name, "is_public": False}})
+    assert status == 202, body
+    one = f"/group_types/{body['group_type']['id']}"
+    shown = {
+        (caller.user_id, query): name
+        in [kind["name"] for kind in said(caller, "GET", f"/group_types{query}")[1]["group_types"]]
+        for caller in (cloud.admin, cloud.tenant)
+        for query in ("", "?is_public=None")
+    }
+    seen = said(cloud.tenant, "GET", one)[0]
+    assert said(cloud.admin, "DELETE", one)[0] == 202
+    assert [who for who, is_shown in shown.items() if is_shown] == [(cloud.admin.user_id, "?is_public=None")]
+    assert seen == 404
+
+
+def test_volumes_are_filtered_by_their_group_from_3_10_on(cloud: Cloud, volume: Callable[..., dict]) -> None:
+    """Before, all of the project are shown."""
+    made = volume()
+    path = "/volumes/detail?group_id=00000000-0000-4000-8000-000000000000"
+    for version, is_shown in (("3.9", True), ("3.10", False)):
+        found = said(cloud.tenant, "GET", path, version=version)[1]["volumes"]
+        assert (made["id"] in [one["id"] for one in found]) is is_shown
+
+
 def test_consistency_groups_have_a_type_of_their_own(cloud: Cloud) -> None:
     names = [one["name"] for one in said(cloud.admin, "GET", "/group_types")[1]["group_types"]]
     assert "default_cgsnapshot_type" in names

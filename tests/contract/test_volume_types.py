@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.contract.cloud import Cloud, unique
+from tests.contract.cloud import Caller, Cloud, unique
 from tests.contract.conftest import Undo
 
 Volume = Callable[..., dict]
@@ -126,3 +126,22 @@ def test_tenants_see_the_zones_of_a_type(cloud: Cloud, type_id: str) -> None:
     cloud.admin.good("POST", "block-storage", f"/v3/types/{type_id}/extra_specs", {"extra_specs": specs})
     shown = cloud.tenant.good("GET", "block-storage", f"/v3/types/{type_id}")["volume_type"]["extra_specs"]
     assert shown == {"RESKEY:availability_zones": "az1,az2"}
+
+
+def test_administrators_are_shown_private_types_only_when_they_ask(cloud: Cloud, undo: Undo) -> None:
+    """They may use them all the same; members are shown what they may use, whatever they ask for."""
+    name = unique("private")
+    body = {"volume_type": {"name": name, "os-volume-type-access:is_public": False}}
+    made = cloud.admin.good("POST", "block-storage", "/v3/types", body)["volume_type"]
+    undo(cloud.admin, "block-storage", f"/v3/types/{made['id']}")
+
+    def is_shown(caller: Caller, query: str) -> bool:
+        shown = caller.good("GET", "block-storage", f"/v3/types{query}")["volume_types"]
+        return name in [one["name"] for one in shown]
+
+    queries = ("", "?is_public=True", "?is_public=False", "?is_public=None")
+    assert [is_shown(cloud.admin, query) for query in queries] == [False, False, True, True]
+    assert [is_shown(cloud.tenant, query) for query in queries] == [False] * 4
+    access = {"addProjectAccess": {"project": cloud.admin.project_id}}
+    cloud.admin.good("POST", "block-storage", f"/v3/types/{made['id']}/action", access)
+    assert [is_shown(cloud.admin, query) for query in queries] == [True, True, True, True]

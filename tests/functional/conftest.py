@@ -37,7 +37,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def region(schemas: Checker) -> Region:
+def names() -> Iterator[None]:
+    """Sees to it that no answer of a door says what a service of a pod calls itself."""
+    own = [url.partition("://")[2] for pod in load_lab(ROOT).pods for url in pod.own_names.values()]
+
+    def watch(verb: str, service: str, answer: requests.Response, _sent: object) -> None:
+        said = answer.content.decode("utf-8", "replace") + str(answer.headers)
+        assert not [name for name in own if name in said], f"{verb} {answer.url} ({service}) names a pod: {said[:2000]}"
+
+    WATCHES.append(watch)
+    yield
+    WATCHES.remove(watch)
+
+
+@pytest.fixture(scope="session")
+def region(schemas: Checker, names: None) -> Region:
     """The running lab, with its pods registered; without a lab these tests must fail."""
     opened = Region()
     opened.registered()

@@ -97,6 +97,14 @@ _IMAGE: dict[str, Json] = {
     "PUT /images/{image_id}/members/{member_id}": {"path": "/images/@spare-shared-image/members/@other-project"},
     "POST /images/{image_id}/actions/{action}": {"path": "/images/@spare-active-image/actions/deactivate"},
 }
+#: By door: rows whose *yes* is that the call was carried out. Elsewhere a refusal of what is asked for counts as well.
+CARRIED_OUT: dict[str, frozenset[str]] = {
+    "compute": frozenset({"POST /servers/{server_id}/os-interface"}),
+    "block-storage": frozenset(),
+    "network": frozenset(),
+    "image": frozenset(),
+    "admin": frozenset(),
+}
 #: By door and by the name of a row: what is asked otherwise.
 ASKED: dict[str, dict[str, Json]] = {
     "compute": _COMPUTE,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from unittest.mock import Mock
 
 from lab.topology import PASSWORD
-from tests.functional.persona_calls import ASKED, PARAMETERS, SAME
+from tests.functional.persona_calls import ASKED, CARRIED_OUT, PARAMETERS, SAME
 from tests.functional.region_world import Json, Region, ask, eventually, unique
 from tests.fuzz import other_calls
 from tests.fuzz.calls import Call, compute
@@ -139,6 +139,9 @@ class Company:
         case: Case = plain(call, probe.door)
         own = replace(side, tokens=self.tokens)
         heard = self._heard(case, own, place)
+        if is_refused(probe, heard):
+            # Somebody else may be at work on the same thing.
+            heard = eventually(lambda: self._heard(case, own, place), lambda seen: seen.status != 409, probe.name, 60)
         if sort(heard) == "yes":
             self._spare_ids.pop((probe.name, place), None)
         return heard
@@ -185,12 +188,17 @@ class Company:
             self._region.admin.delete("identity", f"/users/{user}")
 
 
+def is_refused(probe: Probe, heard: Heard) -> bool:
+    """Whether what was asked for is refused to who may, of a call that has to be carried out."""
+    return probe.name in CARRIED_OUT[probe.door] and sort(heard) == "yes" and heard.status >= 400
+
+
 def sort(heard: Heard) -> str:
     """What an answer means for who asked: ``no`` (403), ``not there`` (404), ``yes``."""
     return {403: "no", 404: "not there", 401: "401"}.get(heard.status, "yes")
 
 
-MARKS = {"yes": "yes", "no": "-", "not there": "404", "401": "401", "500": "500", "501": "501"}
+MARKS = {"yes": "yes", "refused": "refused", "no": "-", "not there": "404", "401": "401", "500": "500", "501": "501"}
 
 
 def line(probe: Probe, answers: Sequence[str]) -> str:

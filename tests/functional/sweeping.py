@@ -12,12 +12,13 @@ from dataclasses import replace
 
 from tests.functional.network_tables import Tables
 from tests.functional.region_world import CONF, Json, eventually
+from tests.job_runs import job_run
 from tricircle.app.rooms import open_rooms
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.sweep import Sweeps
 from tricircle.conf.load import load
 from tricircle.conf.settings import CentralSettings
-from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.context import PodId
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
@@ -117,12 +118,4 @@ class _Deserted(Registry):
 
 def run_of(pod_id: str) -> JobRun:
     """What a worker would tell it."""
-    return JobRun(
-        type=JobType.SWEEP,
-        resource_id=pod_id,
-        pod_id=PodId(pod_id),
-        project_id=ProjectId(""),
-        revision=None,
-        payload={},
-        deadline=Deadline.after(120),
-    )
+    return job_run(JobType.SWEEP, pod_id, PodId(pod_id), "", seconds=120)

@@ -22,6 +22,16 @@ def friend(region: Region) -> Iterator[Tenant]:
     made.sweep()
 
 
+@pytest.fixture
+def stranger(region: Region) -> Iterator[Tenant]:
+    """A project that never uses a pod, and has all that it likes at the centre."""
+    made = Tenant(region)
+    limits = {"quota": {"security_group": -1, "security_group_rule": -1}}
+    region.admin.good("PUT", "network", f"/quotas/{made.project_id}", limits)
+    yield made
+    made.sweep()
+
+
 class Lent:
     """A group of the tenant's, and what becomes of it."""
 
@@ -95,3 +105,31 @@ def test_a_shared_group_is_the_friends_in_both_pods_and_leaves_nothing(
     assert sorted(lent.copies()) == sorted(ZONES)
     assert tenant.here.delete("network", f"/security-groups/{lent.group['id']}") == 204
     eventually(lent.copies, lambda left: not left, "no copy is left in a pod", 120)
+
+
+def test_a_large_group_of_an_owner_who_was_never_in_the_pod_is_whole_there(
+    stranger: Tenant, friend: Tenant, flavor: Json, image_id: str
+) -> None:
+    """Limits that pods have for the owner do not count: here no group, and fewer rules than it has."""
+    for operator in friend.region.pods.values():
+        limits = {"quota": {"security_group": 0, "security_group_rule": 20}}
+        operator.good("PUT", "network", f"/quotas/{stranger.project_id}", limits)
+    lent = Lent(stranger, friend)
+    lent.share()
+    rule = {"security_group_id": lent.group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"}
+    wanted = list(range(1, 46))
+    for at in range(0, len(wanted), 15):
+        rules = [{**rule, "port_range_min": port, "port_range_max": port} for port in wanted[at : at + 15]]
+        stranger.here.good("POST", "network", "/security-group-rules", {"security_group_rules": rules})
+    network = friend.network("10.63.0.0/24")
+    fields = {"flavorRef": flavor["id"], "imageRef": image_id, "networks": [{"uuid": network["id"]}]}
+    for zone in ZONES.values():
+        server = friend.active(friend.booted(zone, **fields, security_groups=[{"name": lent.group["id"]}]))
+        assert server["status"] == "ACTIVE"
+    for pod, operator in friend.region.pods.items():
+        (copy,) = operator.list("network", "security-groups", description=f"tricircle:{lent.group['id']}")
+        assert copy["project_id"] == stranger.project_id
+        opened = [rule["port_range_min"] for rule in copy["security_group_rules"] if rule["protocol"]]
+        assert sorted(opened) == wanted, pod
+    bound = friend.region.operate("GET", "/bindings").json()["pod_bindings"]
+    assert stranger.project_id not in {binding["tenant_id"] for binding in bound}

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional.region_world import Caller, Json, Region, eventually, unique
+from lab.topology import PASSWORD
+from tests.functional.region_world import ZONES, Caller, Json, Region, ask, eventually, sign_in, unique
 from tests.functional.tenants import Tenant
 
 pytestmark = pytest.mark.lab
 
 PLAIN, FULL = "canaryhost-1", "Pod1.canaryhost-1"
+_ZONE = "availability_zone"
 OLD = {"OpenStack-API-Version": "compute 2.42"}
 
 
@@ -30,6 +32,17 @@ def aggregate(region: Region) -> Iterator[Json]:
     for host in shown["hosts"]:
         act(region, made, "remove_host", host=host)
     assert region.admin.delete("compute", f"/os-aggregates/{made['id']}") == 200
+
+
+@pytest.fixture(scope="module")
+def reader(region: Region) -> Iterator[Caller]:
+    """Somebody in the administrator's project who is none."""
+    admin, name = region.admin, unique("fn-reader")
+    user = admin.make("identity", "users", "user", name=name, password=PASSWORD, domain_id="default")
+    (role,) = admin.list("identity", "roles", name="reader")
+    admin.good("PUT", "identity", f"/projects/{admin.project_id}/users/{user['id']}/roles/{role['id']}")
+    yield sign_in(region.identity, name, PASSWORD, {"id": admin.project_id}, region.doors)
+    assert admin.delete("identity", f"/users/{user['id']}") == 204
 
 
 def act(region: Region, aggregate: Json, action: str, **content: object) -> Json:
@@ -134,6 +147,46 @@ def test_servers_are_booted_in_the_zone_that_an_aggregate_makes(
         tenant.gone("compute", f"/servers/{server_id}")
 
 
+def test_a_server_is_held_to_the_zone_that_an_aggregate_makes(
+    region: Region, aggregate: Json, tenant: Tenant, flavor: Json, image_id: str
+) -> None:
+    zone, free = aggregate["availability_zone"], _free(region)
+    act(region, aggregate, "add_host", host=f"{free}.canaryhost-1")
+    server_id = tenant.booted(zone, flavorRef=flavor["id"], imageRef=image_id)
+    try:
+        tenant.active(server_id)
+        _held_to_its_zone(tenant, server_id, zone, ZONES[free])
+    finally:
+        tenant.gone("compute", f"/servers/{server_id}")
+
+
+def _held_to_its_zone(tenant: Tenant, server_id: str, zone: str, other: str) -> None:
+    """Let go and held again, by pinning and from its shelf; its pod's AZ is another one."""
+    path, newest = f"/servers/{server_id}", {"OpenStack-API-Version": "compute 2.104"}
+
+    def pinned() -> object:
+        shown = tenant.here("GET", "compute", path, headers=newest).json()["server"]
+        return shown["pinned_availability_zone"]
+
+    def pin(name: str | None) -> int:
+        body = {"server": {"pinned_availability_zone": name}}
+        return tenant.here("PUT", "compute", path, body, headers=newest).status_code
+
+    def back(name: str | None) -> object:
+        """Put away, brought back into an AZ: the one that it is held to then."""
+        for action, status in (({"shelve": None}, "SHELVED_OFFLOADED"), ({"unshelve": {_ZONE: name}}, "ACTIVE")):
+            said = tenant.here("POST", "compute", f"{path}/action", action, headers=newest)
+            assert said.status_code == 202, said.text
+            tenant.reached("compute", path, "server", status)
+        return pinned()
+
+    assert pinned() == zone
+    assert (pin(other), pin(None), pinned()) == (409, 200, None)
+    assert (pin(other), pin(zone), pinned()) == (409, 200, zone)
+    assert back(None) is None
+    assert back(zone) == zone
+
+
 def _found_by_its_zone(region: Region, tenant: Tenant, server_id: str, zone: str) -> None:
     """By the AZ that it shows and by no other: by members from 2.83 on, by administrators always."""
     new, old = ({"OpenStack-API-Version": f"compute {version}"} for version in ("2.83", "2.82"))
@@ -200,6 +253,30 @@ def test_a_hint_names_the_host_that_an_administrator_means(
         shown = eventually(look, lambda seen: seen["status"] in ("ACTIVE", "ERROR"), "the server is up")
         assert (shown["status"], shown["OS-EXT-AZ:availability_zone"]) == ("ACTIVE", zone)
         assert shown["OS-EXT-SRV-ATTR:host"] == f"{pod}.{PLAIN}"
+    finally:
+        assert region.admin.delete("compute", path) == 204
+
+
+def hints_of(caller: Caller, path: str) -> Json:
+    """A server's scheduler hints. Nova's own schema does not allow the lists that Nova makes of them."""
+    headers = {"X-Auth-Token": caller.token, "OpenStack-API-Version": "compute 2.100"}
+    answer = ask("GET", caller.roots["compute"] + path, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: Json = answer.json()["server"]["scheduler_hints"]
+    return found
+
+
+def test_a_hint_is_shown_as_it_was_asked_and_to_others_without_hosts(
+    region: Region, reader: Caller, flavor: Json, image_id: str
+) -> None:
+    query = ["and", [">=", "$free_ram_mb", 64], ["=", "$host", f"Pod2.{PLAIN}"]]
+    server = {"name": unique(), "flavorRef": flavor["id"], "imageRef": image_id, "networks": "none"}
+    body = {"server": server, "os:scheduler_hints": {"query": json.dumps(query)}}
+    path = f"/servers/{region.admin.good('POST', 'compute', '/servers', body)['server']['id']}"
+    try:
+        assert hints_of(region.admin, path)["query"] == [json.dumps(query)]
+        (seen,) = hints_of(reader, path)["query"]
+        assert json.loads(seen) == ["and", query[1], ["=", "$host", "(hidden)"]]
     finally:
         assert region.admin.delete("compute", path) == 204
 

@@ -148,6 +148,37 @@ async def test_given_back_while_the_network_lives(scene: Scene) -> None:
     assert None not in scene.inside()
 
 
+def _held(scene: Scene) -> set[str]:
+    """What nobody at the centre gets, since the pod has it."""
+    ports = scene.world.service.list("ports", network_id=scene.network["id"], device_owner="network:dhcp")
+    return {ip["ip_address"] for port in ports for ip in port["fixed_ips"]}
+
+
+async def test_adopted_again_as_soon_as_it_was_given_back(scene: Scene) -> None:
+    """What the pod's slice had waits for the pod, and the pod is the one that has it again: nobody else."""
+    world, pod = scene.world, scene.world.pods[0]
+    scene.operators_port("10.77.0.60")
+    routing = await scene.adopt()
+    used = _held(scene)
+    assert used >= {"10.77.0.60", "10.77.0.254"}
+    for _ in range(2):
+        await scene.adoptions.let_go(routing, pod, world.deadline())
+        assert _held(scene) == set()
+        routing = await scene.adopt()
+        assert _held(scene) == used
+    # Also when the slice is there, and has to grow by what its earlier port had.
+    (piece,) = world.service.list("ports", network_id=scene.network["id"], device_owner="network:dhcp")
+    fewer = [ip for ip in piece["fixed_ips"] if ip["ip_address"] != "10.77.0.60"]
+    world.service.change("ports", "port", piece["id"], fixed_ips=fewer)
+    wanted = {"network_id": scene.network["id"], "fixed_ips": [{"ip_address": "10.77.0.60"}]}
+    assert world.demo("POST", "/ports", {"port": wanted})[0] == 409, "a tenant waits for the pod"
+    await scene.adopt()
+    assert _held(scene) == used
+    assert world.service.delete("ports", piece["id"]) == 204
+    await scene.adopt()
+    assert _held(scene) == used
+
+
 async def test_what_stands_in_the_way_is_named(scene: Scene) -> None:
     world = scene.world
     taken = world.demo.make("ports", "port", network_id=scene.network["id"], fixed_ips=[{"ip_address": "10.77.0.70"}])

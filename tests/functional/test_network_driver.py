@@ -103,6 +103,27 @@ async def test_only_ports_in_a_pod_file_jobs(world: World, tables: Tables) -> No
     assert len(tables.jobs(port["id"])) == 2
 
 
+async def test_addresses_of_a_new_subnet_file_jobs(world: World, tables: Tables) -> None:
+    """Those of router advertisements, which ports get at once; of no other subnet."""
+    network = world.network()
+    world.subnet(network)
+    group = world.demo.make("security-groups", "security_group", name="g")
+    world.made.append(("security-groups", group["id"]))
+    free = world.demo.make("ports", "port", network_id=network["id"], security_groups=[])
+    port = world.port(network, world.pods[0], security_groups=[group["id"]])
+    before = len(tables.jobs(group["id"]))
+    world.subnet(network, "fd00:22::/64", ip_version=6, ipv6_address_mode="dhcpv6-stateful")
+    assert (tables.jobs(port["id"]), len(tables.jobs(group["id"]))) == ([], before)
+    slaac = {"ip_version": 6, "ipv6_address_mode": "slaac", "ipv6_ra_mode": "slaac"}
+    world.subnet(network, "fd00:23::/64", **slaac)
+    shown = world.service.show("ports", "port", port["id"])
+    assert len(shown["fixed_ips"]) == 2
+    assert _types(tables, port) == [("port", False)]
+    assert tables.jobs(port["id"])[0]["revision"] <= shown["revision_number"]
+    assert _types(tables, group)[before:] == [("address_group", False)]
+    assert not tables.jobs(free["id"]), "no pod has it"
+
+
 async def test_security_groups_and_rules_file_jobs_for_the_group(world: World, tables: Tables) -> None:
     group = world.demo.make("security-groups", "security_group", name="g")
     assert not tables.jobs(group["id"])

@@ -2,12 +2,18 @@
 """Trunks of the centre, realised in a real pod with the port that is their parent."""
 
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.functional.network_world import Json, World
+from tricircle.copies.ports import Ports
 from tricircle.copies.statuses import awaited, look
+from tricircle.copies.trunks import Trunks
+from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.upstream.central import Central
 
 pytestmark = pytest.mark.lab
 
@@ -125,3 +131,70 @@ async def test_a_trunk_that_was_lost_in_the_pod_is_made_again(world: World) -> N
     await world.trunks.remove(world.pods[0], str(parent["id"]), world.deadline())
     world.service.change("ports", "port", parent["id"], **released)
     assert world.demo.delete("trunks", trunk["id"]) == 204
+
+
+class _Central:
+    """The centre, where a tenant does something just before a sub-port is bound there."""
+
+    def __init__(self, central: Central, before: Callable[[], None]) -> None:
+        self._central = central
+        self._before = before
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._central, name)
+
+    @property
+    def networking(self) -> "_Central":
+        return _Central(self._central.networking, self._before)  # type: ignore[arg-type]
+
+    async def reply(self, *asked: object, **how: object) -> object:
+        self._before()
+        return await self._central.reply(*asked, **how)  # type: ignore[attr-defined]
+
+
+class _Copies:
+    """Copies of ports, where a tenant does something before that of a sub-port is made."""
+
+    def __init__(self, ports: Ports, port_id: object, before: Callable[[], None]) -> None:
+        self._ports, self._port_id, self._before = ports, port_id, before
+
+    async def ensure(self, pod: Pod, port: Json, **how: object) -> object:
+        if port["id"] == self._port_id:
+            self._before()
+        return await self._ports.ensure(pod, port, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("instant", ["before it is bound", "before its copy is made"])
+async def test_a_sub_port_that_leaves_while_it_is_brought_is_free_again(world: World, instant: str) -> None:
+    network = world.network()
+    world.subnet(network)
+    parent = world.demo.make("ports", "port", network_id=network["id"])
+    leaving, staying = _sub_port(world, 104), _sub_port(world, 105)
+    trunk = _trunk(world, parent, leaving, staying)
+    calls: list[int] = []
+
+    def leave() -> None:
+        if not calls:
+            path, rows = f"/trunks/{trunk['id']}/remove_subports", [{"port_id": leaving["port_id"]}]
+            calls.append(world.demo("PUT", path, {"sub_ports": rows})[0])
+
+    central: object = world.reach.central
+    copies: object = world.ports
+    if instant == "before it is bound":
+        central = _Central(world.reach.central, leave)
+    else:
+        copies = _Copies(world.ports, leaving["port_id"], leave)
+    trunks = Trunks(replace(world.reach, central=central), copies)  # type: ignore[arg-type]
+    change = {"binding:host_id": world.pods[0].name, "device_id": f"claim-{uuid.uuid4()}"}
+    bound = world.service.change("ports", "port", parent["id"], **change, device_owner="compute:az")
+    await trunks.ensure(world.pods[0], bound, details={"origin": "user"}, deadline=world.deadline())
+
+    assert calls == [200]
+    assert _tags(world, 0, trunk) == {staying["port_id"]: 105}
+    await world.until(lambda: not world.marked(0, "ports", leaving["port_id"]))
+    freed = world.service.show("ports", "port", leaving["port_id"])
+    assert (freed["binding:host_id"], freed["device_owner"]) == ("", "")
+    await world.trunks.remove(world.pods[0], str(parent["id"]), world.deadline())
+    world.service.change("ports", "port", parent["id"], **{"binding:host_id": "", "device_id": "", "device_owner": ""})
+    assert world.demo.delete("trunks", trunk["id"]) == 204
+    await world.settled()

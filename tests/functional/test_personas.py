@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.docs.pages import ROOT, table_rows
-from tests.functional.personas import DOORS_WITH_ROWS, PERSONAS, Company, Probe, line, probes, sort
+from tests.functional.personas import DOORS_WITH_ROWS, PERSONAS, Company, Probe, is_refused, line, probes, sort
 from tests.functional.region_world import Region
 from tests.fuzz.wire import Heard
 from tests.fuzz.world import OURS, THEIRS, World, world
@@ -54,10 +54,10 @@ def seen(company: Company, probe: Probe) -> tuple[list[str], list[str]]:
     for persona in PERSONAS:
         answer, direct = company.asks(probe, persona, OURS), company.asks(probe, persona, THEIRS)
         assert answer is not None
-        ours.append(told(answer))
+        ours.append(told(probe, answer))
         if direct is not None:
             # Where the service itself breaks it does not say who may.
-            theirs.append(ours[-1] if ours[-1] == "501" or direct.status >= 500 else told(direct))
+            theirs.append(ours[-1] if ours[-1] == "501" or direct.status >= 500 else told(probe, direct))
         else:
             theirs.append(ours[-1] if persona in _OPERATORS and ours[-1] != "no" else "no")
     return ours, theirs
@@ -70,12 +70,14 @@ def is_asked(probe: Probe, number: int) -> bool:
     return bool(re.search(_ASKED, probe.name) if _ASKED else _ALWAYS.search(probe.name) or number % _ONE_OF == 0)
 
 
-def told(heard: Heard) -> str:
+def told(probe: Probe, heard: Heard) -> str:
     """An answer in one word. What nobody carries yet has nothing to do with who asks; *500* is a failure of ours."""
     if heard.status == 501:
         return "501"
     is_broken = heard.status >= 500 and heard.header("x-openstack-upstream-request-id") is None
-    return "500" if is_broken else sort(heard)
+    if is_broken:
+        return "500"
+    return "refused" if is_refused(probe, heard) else sort(heard)
 
 
 @pytest.mark.parametrize("door", DOORS_WITH_ROWS)

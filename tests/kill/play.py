@@ -27,7 +27,8 @@ _STRIKES_S = 90.0 * PATIENCE
 _SOON = "INTERVAL 3 SECOND"
 #: Nothing is due later than this after the last kill: precautions are filed for a minute, claims a little longer.
 _SETTLED_S = 150.0
-_AT_ONCE = 6
+#: Nova attaches a server's ports one after the other, and gives each a minute, in which it waits as well.
+_AT_ONCE = max(1, round(6 / PATIENCE))
 #: So many scenes are prepared, and then played.
 _AHEAD = 6
 #: How often a scene is begun.

@@ -3,8 +3,10 @@
 
 import os
 import random
+import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -26,7 +28,9 @@ _PLAYED = int(os.environ.get("TRICIRCLE_KILL_PLAYED", "0"))
 #: No point is begun later than so many minutes after the first; what was played is judged.
 _MINUTES = float(os.environ.get("TRICIRCLE_KILL_MINUTES", "0"))
 _ONLY = os.environ.get("TRICIRCLE_KILL_ONLY", "")
-_WORDS = _ONLY.split(",")
+#: Names have a blank behind their own comma.
+_WORDS = re.split(",(?! )", _ONLY)
+_NAMES = {operation.name for operation in OPERATIONS}
 #: How many operations a sample is drawn from: each is played once before, to learn its points.
 _LEARNT = 16
 
@@ -60,11 +64,16 @@ def test_nothing_is_lost_doubled_or_left(company: Company, seed: int) -> None:
 
 def operations_of(seed: int) -> list[Operation]:
     """Those that the settings ask for; for a sample so many that they are learnt in a few minutes."""
-    operations = [operation for operation in OPERATIONS if any(word in operation.name for word in _WORDS)]
+    operations = [operation for operation in OPERATIONS if is_named(operation.name, _WORDS)]
     if _WHICH or _ONLY:
         return operations
     drawn = random.Random(seed).sample(range(len(operations)), _LEARNT)
     return [operations[place] for place in sorted(drawn)]
+
+
+def is_named(name: str, words: Sequence[str]) -> bool:
+    """Whether one of the words is in the name; a word that is a whole name of some operation means that one alone."""
+    return any(word == name if word in _NAMES else word in name for word in words)
 
 
 def show_played(company: Company) -> None:

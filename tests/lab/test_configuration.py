@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import clouds, identity, ini, schemas
+from lab import clouds, compute_record, identity, ini, schemas
 from lab.services import central, cinder, glance, neutron, nova
 from lab.services.processes import environment, uwsgi
 from lab.topology import COMPUTE_HOST, Lab, make_lab
@@ -132,6 +132,20 @@ def test_the_centre_has_no_cell_but_cell0(lab: Lab) -> None:
     after = {schema.name: schema.after for schema in schemas_of(lab)}
     assert "cell1" not in after["nova_api_central"]
     assert "cell1" in after["nova_api_pod1"]
+
+
+def test_the_cell_of_the_centre_has_a_template_of_its_own(lab: Lab) -> None:
+    """With the record of a compute service; pods have real ones. Another recipe is another template."""
+    templates = {schema.name: schema.template for schema in schemas_of(lab)}
+    assert templates[compute_record.SCHEMA] == schemas.CENTRAL_CELL
+    assert list(templates.values()).count(schemas.CENTRAL_CELL) == 1
+    program = lab.root / "lab" / "pod" / "compute_once.py"
+    program.parent.mkdir()
+    names = set()
+    for recipe in ("one", "another"):
+        program.write_text(recipe)
+        names |= {schemas._dump(lab, name).name for name in (schemas.CENTRAL_CELL, "nova")}
+    assert len(names) == 3
 
 
 def test_default_volume_types_get_other_ids_in_every_pod(lab: Lab) -> None:

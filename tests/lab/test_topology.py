@@ -66,7 +66,8 @@ def test_every_name_of_a_pod_is_a_canary_word(tmp_path: Path) -> None:
     words = canaries.words(lab)
     own = [value for pod in lab.pods for value in (pod.region, *vars_of(canaries.names(pod)))]
     own += [pod.url("neutron") for pod in lab.pods]
-    own += [lab.pods[1].zone]
+    own += [lab.pods[1].zone, *lab.pods[1].own_names.values()]
+    assert set(lab.pods[1].own_names) == {"nova", "cinder"}
     assert [name for name in own if not any(word in name for word in words)] == []
 
 

@@ -8,17 +8,17 @@ without sockets. The rows are those of the doors.
 import copy
 import itertools
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from tests.property.collections_of_pods import BORN, SERVERS, Collection, Thing, when
 from tricircle.context import Deadline, PodId, ProjectId, RequestContext
-from tricircle.doors.block_storage.lists import SNAPSHOTS, VOLUMES
-from tricircle.doors.compute.servers.server_lists import DETAILED
 from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
@@ -26,67 +26,17 @@ from tricircle.model.routing import Kind
 from tricircle.road.gaps import INCOMPLETE_HEADER
 from tricircle.road.listing import Item
 from tricircle.road.lists.gather import Gatherer
+from tricircle.road.lists.paging import wish_of
+from tricircle.road.lists.seek import left_behind, sought
 from tricircle.road.rewrite import Shape
-from tricircle.road.row import Behaviour, Row
+from tricircle.road.row import Row
 from tricircle.testing.exchange import Asked, Said
 from tricircle.testing.identities import Identities
 from tricircle.testing.pods import FakePod
 from tricircle.upstream.reply import Reply
 
 Json = dict[str, Any]
-BORN = datetime(2026, 1, 1, tzinfo=UTC)
 ROOT = "http://pod.example"
-
-
-def _row(row: Row) -> Row:
-    return Row(("GET",), row.path, Behaviour.GATHER, kind=row.kind, collection=row.collection, listing=row.listing)
-
-
-@dataclass(frozen=True)
-class Collection:
-    """One list: the service that has it, its path behind the version, the row, where a fake keeps the things."""
-
-    service: Service
-    root: str
-    path: str
-    row: Row
-    store: str
-    microversion: str
-
-    @property
-    def key(self) -> str:
-        return str(self.row.collection)
-
-    @property
-    def brief(self) -> Row:
-        """The brief list of the same things."""
-        assert self.row.listing is not None
-        listing = replace(self.row.listing, brief=("id", "name"))
-        return replace(self.row, path=self.path.removesuffix("/detail"), detail_path=self.path, listing=listing)
-
-
-SERVERS = Collection(
-    Service.COMPUTE,
-    "/v2.1",
-    "/servers/detail",
-    Row(("GET",), "/servers/detail", Behaviour.GATHER, collection="servers", listing=DETAILED),
-    "servers",
-    "compute 2.90",
-)
-_VOLUMES, _SNAPSHOTS = (_row(next(row for row in kind.rows(path) if row.path.endswith("detail")))
-                        for kind, path in ((VOLUMES, "/volumes"), (SNAPSHOTS, "/snapshots")))  # fmt: skip
-VOLUME_LIST = Collection(Service.BLOCK_STORAGE, "/v3", "/volumes/detail", _VOLUMES, "volumes", "volume 3.59")
-SNAPSHOT_LIST = Collection(Service.BLOCK_STORAGE, "/v3", "/snapshots/detail", _SNAPSHOTS, "snapshots", "volume 3.59")
-
-
-@dataclass(frozen=True)
-class Thing:
-    """What decides where something stands in a list."""
-
-    second: int
-    name: str | None
-    size: int = 1
-    is_queued: bool = False
 
 
 @dataclass
@@ -103,49 +53,86 @@ class Places:
 
 
 class SeveralPods:
-    """Pods with things in them, the same things in one service, and the one list of all pods."""
+    """Pods with things in them, the same things in one service, and the one list of all pods.
+
+    :ivar is_admin: whether an administrator of the first project asks, or a member of it
+    :ivar is_brief: whether the brief list is asked for
+    :ivar counts: what was told last of the number of all: by us, by the one service
+    """
 
     def __init__(self, collection: Collection, limits: Sequence[int]) -> None:
         identities = Identities()
         identities.add_user("demo", "pw", {"demo": ["member", "reader"]})
-        self.token = identities.sign_in("demo", "pw", "demo")
-        self.project_id = identities.projects["demo"].id
+        identities.add_user("boss", "pw", {"demo": ["admin", "member", "reader"]})
+        identities.add_user("alt", "pw", {"alt": ["member", "reader"]})
+        self._tokens = {name == "boss": identities.sign_in(name, "pw", "demo") for name in ("demo", "boss")}
+        self.projects = [identities.projects[name].id for name in ("demo", "alt")]
         self.collection = collection
         self.pods = [Pod(id=PodId(f"id{n}"), name=f"P{n}", az_name=f"az{n}") for n, _ in enumerate(limits)]
         self.fakes = {
             pod.id: FakePod(pod.name, identities, max_limit=limit) for pod, limit in zip(self.pods, limits, strict=True)
         }
-        self.oracle = FakePod("One", identities)
+        self.oracle = FakePod("One", identities, is_ideal=True)
+        self._type, kind = next(iter(self.oracle.cinder.types.stored.items()))
+        for fake in self.fakes.values():
+            fake.cinder.types.stored[self._type] = kind
         self.down: set[PodId] = set()
         self.places = Places()
         self.where: dict[str, PodId] = {}
-        #: Whether the brief list is asked for, and what was told last of the number of all: by us, by the one service.
+        self.is_admin = False
         self.is_brief = False
         self.counts: tuple[object, object] = (None, None)
         self._numbers = itertools.count(1)
         self._gatherer = Gatherer(_Access(self), self.places, list_deadline_s=5)
 
+    @property
+    def token(self) -> str:
+        """Who asks."""
+        return self._tokens[self.is_admin]
+
     def make(self, place: int, thing: Thing) -> str:
         """Put a thing into a pod, and into the one service."""
-        made = self._body(thing)
+        number = next(self._numbers)
+        made = {"id": str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))), "_number": number}
+        made |= {"_project": self.projects[thing.owner], **self.collection.body(thing)}
         pod = self.pods[place % len(self.pods)]
+        if "_type" in made:
+            made["_type"] = self._type
         for fake in (self.fakes[pod.id], self.oracle):
-            self._store(fake)[made["id"]] = copy.deepcopy(made)
+            self.store(fake)[made["id"]] = copy.deepcopy(made)
         self.where[made["id"]] = pod.id
+        if thing.ended is not None:
+            self.delete(made["id"], thing.ended)
         return str(made["id"])
 
-    def delete(self, thing_id: str) -> None:
-        """Remove it from both, as its service does."""
-        for fake in (self.fakes[self.where[thing_id]], self.oracle):
-            gone = self._store(fake).pop(thing_id)
+    def delete(self, thing_id: str, second: int = 0) -> None:
+        """Remove it from both, as its service does. ``second``: when; servers are remembered."""
+        for fake in self._both(thing_id):
             if self.collection is SERVERS:
-                fake.nova.gone[thing_id] = gone
+                fake.nova.bury(thing_id, BORN + timedelta(seconds=second))
+            else:
+                del self.store(fake)[thing_id]
+
+    def touch(self, thing_id: str, second: int) -> None:
+        """Change something that no list is filtered by, at a second."""
+        for fake in self._both(thing_id):
+            self.store(fake)[thing_id][self.collection.updated] = when(self.collection, second)
+
+    def is_seen(self, thing_id: str) -> bool:
+        """Whether who asks may see this."""
+        graves = self.oracle.nova.gone if self.collection is SERVERS else {}
+        thing = self.store(self.oracle).get(thing_id) or graves.get(thing_id)
+        return thing is not None and (self.is_admin or thing["_project"] == self.projects[0])
+
+    def there(self) -> set[str]:
+        """What is there in all pods, whoever may see it; without what is deleted."""
+        return set(self.store(self.oracle))
 
     async def page(self, query: str) -> tuple[list[str], str | None, set[str]]:
         """Ids of one page, the query of the next one, and the AZs that are named as missing."""
         row = self.collection.brief if self.is_brief else self.collection.row
         answer = await self._gatherer.gather(self._request(query), row, self.pods)
-        assert answer.status == 200
+        assert answer.status == 200, answer.body
         self.counts = (answer.object().get("count"), self.counts[1])
         zones = (answer.header(INCOMPLETE_HEADER) or b"").decode()
         return *self._taken_apart(answer.object()), {zone for zone in zones.split(", ") if zone}
@@ -169,27 +156,14 @@ class SeveralPods:
     def _path(self) -> str:
         return self.collection.brief.path if self.is_brief else self.collection.path
 
-    def _store(self, fake: FakePod) -> dict[str, Json]:
+    def store(self, fake: FakePod) -> dict[str, Json]:
+        """Where a fake keeps these things."""
         speaker = fake.nova if self.collection.service is Service.COMPUTE else fake.cinder
-        stored: dict[str, Json] = getattr(speaker, self.collection.store)
+        stored: dict[str, Json] = attrgetter(self.collection.store)(speaker)
         return stored
 
-    def _body(self, thing: Thing) -> Json:
-        born = BORN + timedelta(seconds=thing.second)
-        number = next(self._numbers)
-        made: Json = {"id": str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))), "name": thing.name}
-        made |= {"size": thing.size, "_project": self.project_id}
-        made |= {"_number": number, "metadata": {}, "status": "available", "updated_at": None}
-        if self.collection is not SERVERS:
-            kind = next(iter(self.oracle.cinder.types.stored))
-            for fake in self.fakes.values():
-                fake.cinder.types.stored.setdefault(kind, self.oracle.cinder.types.stored[kind])
-            made |= {"created_at": born.strftime("%Y-%m-%dT%H:%M:%S.000000"), "volume_id": "v"}
-            return made | {"_type": kind, "_group": None}
-        flavor = {"id": "m1", "name": "m1", "vcpus": 1, "ram": 1, "disk": 1}
-        times = {"created": born.strftime("%Y-%m-%dT%H:%M:%SZ"), "updated": born.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        made |= {"status": "BUILD" if thing.is_queued else "ACTIVE", "_is_queued": thing.is_queued}
-        return made | times | {"_flavor": flavor, "image": "", "_zone": None, "key_name": None, "_devices": []}
+    def _both(self, thing_id: str) -> tuple[FakePod, FakePod]:
+        return self.fakes[self.where[thing_id]], self.oracle
 
     def _ask(self, fake: FakePod, path: str, query: str) -> Said:
         asked = Asked(
@@ -202,7 +176,7 @@ class SeveralPods:
         return fake.services[self.collection.service].answer(asked)
 
     def _taken_apart(self, body: Mapping[str, Any]) -> tuple[list[str], str | None]:
-        links = body.get(f"{self.collection.key}_links")
+        links = body.get(self.collection.links)
         return [item["id"] for item in body[self.collection.key]], urlsplit(links[0]["href"]).query if links else None
 
     def _request(self, query: str) -> Request:
@@ -213,8 +187,8 @@ class SeveralPods:
             request_id="req-1",
             token=self.token,
             user_id="u",
-            project_id=ProjectId(self.project_id),
-            roles=frozenset({"member"}),
+            project_id=ProjectId(self.projects[0]),
+            roles=frozenset({"admin"} if self.is_admin else {"member"}),
             deadline=Deadline.after(60),
         )
         return Request(
@@ -241,18 +215,28 @@ class _Access:
         return await self._all.page_of(pod, path, query)
 
     async def find(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
+        listing, collection = row.listing, self._all.collection
+        assert listing is not None
+        seek: Callable[..., Any] = sought if row.kind is None else left_behind
+
+        async def ask(pod: Pod, query: str) -> Reply:
+            return await self._all.page_of(pod, collection.path, query)
+
         pod = next((pod for pod in self._all.pods if pod.id == self._all.where.get(marker)), None)
-        if pod is None:
+        if row.kind is not None and pod is not None:
+            reply = await self._all.page_of(pod, f"{collection.one}/{marker}", "")
+            if reply.status == 200:
+                (item,) = reply.json().values()
+                assert isinstance(item, dict)
+                return pod, item
+        if row.kind is not None and not listing.knows_deleted:
             raise NotFoundError("no")
-        reply = await self._all.page_of(pod, self._all.collection.path.replace("detail", marker), "")
-        if reply.status != 200:
-            raise NotFoundError("no")
-        (item,) = reply.json().values()
-        assert isinstance(item, dict)
-        return pod, item
+        wish = wish_of(request.query_pairs(), listing)
+        found: tuple[Pod, Item] = await seek(self._all.pods, wish, listing, row.collection or "", ask)
+        return found
 
     async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
-        thing = self._all._store(self._all.oracle).get(marker)
+        thing = self._all.store(self._all.oracle).get(marker)
         if thing is None:
             return None
         born = datetime.fromisoformat(thing.get("created") or thing["created_at"])

@@ -11,7 +11,7 @@ from tests.security.recorder import Heard, ok
 
 SHOW = f"GET /compute/v2.1/servers/{SERVER} HTTP/1.1"
 #: What arrives of any request that has no body.
-ALWAYS = {"host", "accept-encoding", "x-openstack-request-id", "x-auth-token"}
+ALWAYS = {"host", "via", "accept-encoding", "x-openstack-request-id", "x-auth-token"}
 SPOOFS = (
     "X-Service-Token: stolen",
     "X-Identity-Status: Confirmed",
@@ -60,6 +60,7 @@ def test_a_pod_is_told_nothing_but_the_token(gateway: Front) -> None:
     (heard,) = gateway.pod.heard
     assert {name for name, _ in heard.headers} == ALWAYS | {"openstack-api-version"}
     assert heard.values("x-auth-token") == [TOKEN]
+    assert heard.values("via") == ["1.1 tricircle-gateway"]
     assert heard.values("openstack-api-version") == ["compute 2.1"]
 
 
@@ -150,9 +151,12 @@ def test_nothing_that_names_a_pod_comes_out(gateway: Front, status: str) -> None
     answer = gateway.talk(head(SHOW), wait_s=0.3)
     assert statuses(answer) == [int(status[:3])]
     assert b"pod1-api-3" not in answer
+    # Of what leads elsewhere, what is known to be the pod's own place is ours; all else stays behind.
+    places = re.findall(rb"(?mi)^location: (.*)\r$", answer)
+    assert places == [f"{PUBLIC}/compute/v2.1/servers/x".encode()]
     names = {line.partition(b":")[0].lower() for line in answer.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]}
     expected = {b"content-type", b"content-length", b"date", b"openstack-api-version", b"x-openstack-nova-api-version"}
-    expected |= {b"vary", b"x-compute-request-id", b"x-openstack-request-id", b"server-timing"}
+    expected |= {b"location", b"vary", b"x-compute-request-id", b"x-openstack-request-id", b"server-timing"}
     if status.startswith("401"):
         expected.add(b"www-authenticate")
         assert f'Keystone uri="{PUBLIC}/identity/v3"'.encode() in answer

@@ -152,7 +152,9 @@ def test_links_come_from_the_public_endpoint_only(gateway: Front, line: str) -> 
     answer = gateway.talk(head(line, *spoofs), wait_s=0.5)
     assert b"evil" not in answer
     assert answer.count(b"https://cloud.example/compute/v2.1/servers/x") == 2
-    assert gateway.pod.heard[0].values("host") == ["tricircle-upstream.invalid"]
+    # The pod is called by its own name, and told who calls.
+    assert gateway.pod.heard[0].values("host") == [f"127.0.0.1:{gateway.pod.port}"]
+    assert gateway.pod.heard[0].values("via") == ["1.1 tricircle-gateway"]
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,27 @@ async def test_a_slice_is_one_pods(engine: Engine) -> None:
     assert await _values(engine, What.ADDRESS) == {"10.0.0.2"}
 
 
+async def test_a_slice_may_have_its_own_again(engine: Engine) -> None:
+    """And nothing that anybody else let go of: another pod, a pod that nobody names, another subnet, a port."""
+    mine, mine_too = {"kind": Kind.SUBNET.value, "central_id": "s1"}, ("s1", _POD1)
+    await _copy(engine, _POD1, "3", kind=Kind.SUBNET, central_id="s1")
+    await _leave(engine, What.ADDRESS, "10.0.0.2", pod_id=_POD1, **mine)
+    assert await _values(engine, What.ADDRESS) == {"10.0.0.2"}, "also by the routing of the one who wants it"
+    assert await _values(engine, What.ADDRESS, but_for_slice=mine_too) == set()
+    assert await _values(engine, What.ADDRESS, but_for_slice=("s2", _POD1)) == {"10.0.0.2"}
+    assert await _values(engine, What.ADDRESS, but_for_slice=("s1", _POD2)) == {"10.0.0.2"}
+    await _leave(engine, What.ADDRESS, "10.0.0.3", **mine)
+    await _copy(engine, _POD2, "3", kind=Kind.SUBNET, central_id="s1")
+    await _leave(engine, What.ADDRESS, "10.0.0.4", pod_id=_POD2, **mine)
+    await _copy(engine, _POD1, "3")
+    await _leave(engine, What.ADDRESS, "10.0.0.5")
+    others = {"10.0.0.3", "10.0.0.4", "10.0.0.5"}
+    assert await _values(engine, What.ADDRESS, but_for_slice=mine_too) == others
+    # The slice's own, and another's before: the other still counts.
+    await _leave(engine, What.ADDRESS, "10.0.0.2")
+    assert await _values(engine, What.ADDRESS, but_for_slice=mine_too) == others | {"10.0.0.2"}
+
+
 async def test_only_what_nobody_holds_is_cleared_away(engine: Engine) -> None:
     for number in range(5):
         await _leave(engine, What.MAC, f"free{number}", central_id="nobody")

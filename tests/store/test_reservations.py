@@ -12,7 +12,7 @@ from tricircle.context import PodId, ProjectId
 from tricircle.errors import QuotaExceededError
 from tricircle.ledger.reservations import Fit, Reservations, Taken, Wanted
 from tricircle.model.pod import Service
-from tricircle.model.reservation import Amounts, Reading
+from tricircle.model.reservation import Amounts, Reading, of_user, users_part
 from tricircle.store.clock import now_plus
 from tricircle.store.engine import Engine, create_engine, transaction
 from tricircle.store.tables import bindings, pods, reservations, usages
@@ -194,3 +194,25 @@ async def test_pods_with_reservations_are_known_without_a_binding(engine: Engine
     assert await books.open_in(DEMO, VOLUMES) == {POD2}
     await books.release(taken.ids)
     assert await books.open_in(DEMO, VOLUMES) == frozenset()
+
+
+async def test_a_users_part_is_written_down_until_the_pod_is_asked_for_it_again(engine: Engine) -> None:
+    """Others of the project make things meanwhile: their readings say nothing of the user."""
+    books = Reservations(engine)
+
+    def fit(taken: Amounts) -> list[Amounts]:
+        if users_part("u", taken).get("volumes", 0) >= 2:
+            raise QuotaExceededError("the user's")
+        return [{"volumes": 1, **of_user("u", {"volumes": 1})}]
+
+    asked = Reading(pod_id=POD1, amounts={"volumes": 5, **of_user("u", {"volumes": 0})}, seen_at=await books.time())
+    first = await books.take(wanted(fit), [asked])
+    await books.bind(first.ids)
+    standing = await books.look(DEMO, VOLUMES, [await said(books, 6)])
+    assert (standing.most["volumes"], users_part("u", standing.most)) == (6, {"volumes": 1})
+    assert await left(engine) == []
+    second = await books.take(wanted(fit), [])
+    assert second.refusal is None
+    assert (await books.take(wanted(fit), [])).refusal is not None
+    gone = Reading(pod_id=POD1, amounts={"volumes": 5, **of_user("u", {"volumes": 0})}, seen_at=await books.time())
+    assert (await books.take(wanted(fit), [gone])).refusal is None

@@ -55,6 +55,7 @@ from tricircle.doors.compute.servers.server_policy import ServerPolicy
 from tricircle.doors.compute.servers.server_rows import ServerSpecials, action_row
 from tricircle.doors.compute.servers.servers import ServerEnds, Servers
 from tricircle.doors.compute.servers.sizes import Sizes
+from tricircle.doors.compute.servers.unshelving import Unshelving
 from tricircle.doors.compute.versions import Versions
 from tricircle.http.message import Handler
 from tricircle.pods.health import Health
@@ -291,6 +292,7 @@ def _actions(
 ) -> ServerActions:
     copies = rooms.copies
     quota, items, storage = limits
+    images = ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes)
     return ServerActions(
         carrier=carrier,
         row=action_row(),
@@ -306,8 +308,9 @@ def _actions(
         items=items,
         sizes=Sizes(rooms.routings),
         storage=storage,
-        places=places,
-        images=ServerImages(declared=declared, copies=copies.images, homes=copies.image_homes),
+        unshelving=Unshelving(
+            carrier=carrier, routings=rooms.routings, places=places, images=images, pods=rooms.registry
+        ),
+        images=images,
         plugs=Plugs(carrier=carrier, jobs=rooms.queue),
-        pods=rooms.registry,
     )

@@ -50,7 +50,6 @@ from tricircle.road.route import Locator
 from tricircle.road.versions import OlderPods, Ranges
 from tricircle.road.vouching import Vouching
 from tricircle.store.engine import ping
-from tricircle.upstream.head import LINK_HOST
 
 
 def gateway(settings: Settings) -> ASGIApp:
@@ -75,6 +74,7 @@ def gateway(settings: Settings) -> ASGIApp:
         road,
         places=Places(other=("none", Dialect.ADMIN), doors=doors),
         identity_uri=_identity_url(settings),
+        on_start=(rooms.tokens.begin,),
         on_stop=(rooms.close,),
     )
 
@@ -119,6 +119,7 @@ def admin(settings: Settings) -> ASGIApp:
             checks=_checks(rooms),
             guard=guard(validator, enforcer, has_open_metrics=settings.gateway.open_metrics),
         ),
+        on_start=(rooms.tokens.begin,),
         on_stop=(rooms.close,),
     )
 
@@ -188,7 +189,6 @@ class _Carriers:
         forwarder = Forwarder(
             self._rooms.pools,
             service=service,
-            link_host=LINK_HOST,
             base=base,
             identity_url=_identity_url(settings),
             aliases=aliases,

@@ -30,6 +30,7 @@ from tricircle.pods.health import Health
 async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with all bodies; its connections are closed behind it."""
     rooms = open_rooms(settings, call_s=settings.worker.call_deadline_s)
+    await rooms.tokens.begin()
     schedule = Schedule(
         rooms.engine,
         rooms.queue,

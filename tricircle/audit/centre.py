@@ -101,10 +101,11 @@ class Centre:
                     found.setdefault(text(policy, "object_id"), set()).add(text(policy, "target_tenant"))
         return found
 
-    def ports_of(self, host: str, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
-        """All ports that are bound to a pod, slices included, page by page."""
-        listing = replace(LISTINGS[Kind.PORT], params={"binding:host_id": host})
-        return self._pages(listing, deadline)
+    def ports_of(self, host: str, *, owner: str | None = None, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
+        """All ports that are bound to a pod, slices included, page by page; or those with one ``device_owner``."""
+        params: dict[str, str | tuple[str, ...]] = {"binding:host_id": host}
+        params |= {} if owner is None else {"device_owner": owner}
+        return self._pages(replace(LISTINGS[Kind.PORT], params=params), deadline)
 
     def claims(self, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
         """All ports that boots have made and not bound to a pod yet, page by page; few, if any."""
@@ -112,8 +113,7 @@ class Centre:
 
     def slices_of(self, host: str, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
         """All ports that hold addresses for a pod itself, page by page."""
-        params: dict[str, str | tuple[str, ...]] = {"binding:host_id": host, "device_owner": "network:dhcp"}
-        return self._pages(replace(LISTINGS[Kind.PORT], params=params), deadline)
+        return self.ports_of(host, owner="network:dhcp", deadline=deadline)
 
     def trunks(self, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
         """All trunks, page by page."""

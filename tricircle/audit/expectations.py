@@ -26,8 +26,8 @@ from tricircle.copies.bodies import Body, rows, subnet_ids, text, words
 from tricircle.copies.dhcp_agents import served
 from tricircle.copies.reach import Reach
 from tricircle.copies.security_group_rules import remote_groups
+from tricircle.copies.sub_ports import tags
 from tricircle.copies.subnets import living_elsewhere
-from tricircle.copies.trunks import tags
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
 

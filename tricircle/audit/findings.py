@@ -47,6 +47,7 @@ class What(StrEnum):
     ORPHAN = "orphan"  # the same, but the original is gone: its job removes it
     DUPLICATE = "duplicate"  # a second copy of one original: it is deleted when nothing uses it
     SERVERLESS = "serverless"  # a port that the centre gives to a server that is not there, or lost it: let go
+    ASTRAY = "astray"  # a port that is bound to the pod as a sub-port, and in no trunk: let go
     UNCOPIED = "uncopied"  # a port that the centre gives to a living server, and the pod has no copy of it: made
     STATUS = "status"  # the centre shows another status of a port or trunk than its copy has: a job writes it
     HOMELESS = "homeless"  # an image that the pod made of a server, and the centre does not have: brought there

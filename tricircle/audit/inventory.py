@@ -62,7 +62,7 @@ _PORT_FIELDS = (
     *("id", "description", "project_id", "created_at", "name", "admin_state_up", "mac_address", "network_id"),
     *("port_security_enabled", "allowed_address_pairs", "fixed_ips", "security_groups", "extra_dhcp_opts"),
     *("device_id", "device_owner", "binding:host_id", "binding:vif_type", "status", "revision_number", "qos_policy_id"),
-    *("numa_affinity_policy", "dns_name"),
+    *("numa_affinity_policy", "device_profile", "dns_name", "hints", "trusted", "binding:vnic_type"),
 )
 
 

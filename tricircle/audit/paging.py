@@ -64,6 +64,7 @@ async def pages(
     if not listing.has_markers:
         async for page in _by_offset(client, listing, size, deadline):
             yield page
+        await client.confirm(deadline)
         return
     seen: set[str] = set()
     before: list[str] = []
@@ -76,6 +77,7 @@ async def pages(
             seen.add(ids[-1])
             yield items
         if not has_more:
+            await client.confirm(deadline)
             return
         if not items:
             raise _wrong("a page is empty and promises more", listing)

@@ -8,7 +8,7 @@ from tricircle.audit.compare import Body, Known, is_young
 from tricircle.audit.findings import Finding, Holding, What
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import subnet_ids
-from tricircle.copies.origins import ADOPTED_NETWORK, is_unbound_claim, kept
+from tricircle.copies.origins import ADOPTED_NETWORK, SUB_PORT_OWNER, is_unbound_claim, kept
 from tricircle.copies.pod_status import is_awaited, said, shown
 from tricircle.model.routing import Kind
 
@@ -75,7 +75,9 @@ def at_centre(
         if port.get("device_owner") == SLICE_OWNER:
             # What an adoption keeps is given back by its end only: no mark in the pod says whether it is used.
             is_ours = device_id.startswith(SLICE_PREFIX) and ADOPTED_NETWORK not in kept(port)
-            if is_ours and not subnet_ids(port) & set(subnets):
+            if is_ours and not subnet_ids(port):
+                yield _empty_slice(port)
+            elif is_ours and not subnet_ids(port) & set(subnets):
                 yield from _slices(port)
         elif not device_id or (port.get("device_owner") and not _is_of_compute(port)):
             continue
@@ -98,13 +100,34 @@ def astray(page: Sequence[Body], sub_ports: Container[str], bound: Container[str
     :param sub_ports, bound: central ids of the sub-ports, and of all ports, that the centre binds to the pod
     """
     for trunk in page:
-        rows = trunk.get("sub_ports")
-        ids = [str(row["port_id"]) for row in rows] if isinstance(rows, list) else []
-        if trunk["port_id"] not in bound and any(port_id in sub_ports for port_id in ids):
+        if trunk["port_id"] not in bound and any(port_id in sub_ports for port_id in sub_ports_of(trunk)):
             note = "sub-ports are bound to the pod without their parent"
             yield Finding(
                 what=What.DIFFERS, kind=Kind.TRUNK, central_id=str(trunk["id"]), project_id=_project(trunk), note=note
             )
+
+
+def loose(page: Sequence[Body], housed: Container[str], before: datetime) -> Iterator[Finding]:
+    """Ports that are bound to the pod as sub-ports, and in no trunk: they left theirs while somebody bound them.
+
+    :param housed: central ids of all sub-ports of trunks, read after the ports were bound
+    """
+    for port in page:
+        if port.get("device_owner") == SUB_PORT_OWNER and port["id"] not in housed and not is_young(port, before):
+            port_id, note = str(port["id"]), "bound to the pod as a sub-port, and in no trunk"
+            yield Finding(what=What.ASTRAY, kind=Kind.PORT, central_id=port_id, project_id=_project(port), note=note)
+
+
+def sub_ports_of(trunk: Body) -> list[str]:
+    """Central ids of a trunk's sub-ports."""
+    rows = trunk.get("sub_ports")
+    return [str(row["port_id"]) for row in rows] if isinstance(rows, list) else []
+
+
+def _empty_slice(port: Body) -> Finding:
+    """Its subnet is gone, and took the addresses with it."""
+    note = "holds no address any more"
+    return Finding(what=What.SLICE, kind=Kind.PORT, central_id=str(port["id"]), project_id=_project(port), note=note)
 
 
 def _slices(port: Body) -> Iterator[Finding]:

@@ -2,8 +2,9 @@
 """What is done about a finding?
 
 Rows are written or forgotten here; objects in pods and at the centre are changed by jobs, each of which takes the
-routing's lease and looks again. Only two things that no job is about are done at once, under a lease: a second copy of
-a security group is deleted, and addresses that a pod does not need any more are given back.
+routing's lease and looks again. Only what no job is about is done at once: a second copy of a security group is
+deleted, addresses that a pod does not need any more are given back (both under a lease), an empty slice is deleted, and
+a sub-port of no trunk is let go of.
 
 What seems to be missing is asked for by its id first: a list may have been read while it was made.
 """
@@ -15,12 +16,14 @@ from dataclasses import replace
 from tricircle.audit.findings import REPORTED, Finding, What
 from tricircle.audit.inventory import Inventory
 from tricircle.context import Deadline
-from tricircle.copies.bodies import text
+from tricircle.copies.addresses import is_slice
+from tricircle.copies.bodies import rows, text
 from tricircle.copies.image.homes import ImageHomes
-from tricircle.copies.reach import Reach
+from tricircle.copies.reach import Reach, remove
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.copies.statuses import awaited, look
-from tricircle.errors import UpstreamStatusError
+from tricircle.copies.sub_ports import SubPorts
+from tricircle.errors import NotFoundError, UpstreamStatusError
 from tricircle.ledger.leases import Lease
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -85,6 +88,7 @@ class Repair:
             What.STATUS: self._look,
             What.HOMELESS: self._bring_home,
             What.SLICE: self._give_back,
+            What.ASTRAY: self._free,
         }
 
     async def __call__(self, finding: Finding) -> None:
@@ -212,6 +216,8 @@ class Repair:
 
     async def _give_back(self, finding: Finding) -> Finding | None:
         """The note is the slice's port. Who makes a copy of the subnet now waits for the lease, and takes a new one."""
+        if finding.kind is Kind.PORT:
+            return await self._remove_empty(finding)
         lease = await self._reach.leases.take(
             finding.kind, finding.central_id, self._pod.id, finding.project_id, owner=_OWNER, ttl_s=_LEASE_S
         )
@@ -227,6 +233,23 @@ class Repair:
         finally:
             await self._reach.leases.drop(lease)
         return finding
+
+    async def _remove_empty(self, finding: Finding) -> Finding | None:
+        """A slice whose subnet is gone; nobody holds addresses of that again."""
+        try:
+            port = await self._reach.central.port(finding.central_id, deadline=self._deadline.within(_CALL_S))
+        except NotFoundError:
+            return None
+        if not is_slice(port) or rows(port, "fixed_ips"):
+            return None
+        await remove(
+            self._reach.central.networking, f"/v2.0/ports/{finding.central_id}", self._deadline.within(_CALL_S)
+        )
+        return finding
+
+    async def _free(self, finding: Finding) -> Finding | None:
+        deadline = self._deadline.within(_CALL_S)
+        return finding if await SubPorts(self._reach).let_go(self._pod, finding.central_id, deadline) else None
 
 
 #: What jobs are told, beside where to look.

@@ -24,8 +24,8 @@ from tricircle.audit.repair import Repair
 from tricircle.audit.seen import Seen
 from tricircle.copies.bodies import subnet_ids, text
 from tricircle.copies.image.glances import Glances
+from tricircle.copies.origins import SUB_PORT_OWNER
 from tricircle.copies.reach import Reach
-from tricircle.copies.trunks import SUB_PORT_OWNER
 from tricircle.errors import (
     BadUpstreamAnswerError,
     OutcomeUnknownError,
@@ -266,9 +266,16 @@ class _Tour:
         async for page in self._centre.claims(deadline=self._deadline):
             await self._act(ports.unbound(page, self._before(started)))
         if len(sub_ports):
-            async for trunks in self._centre.trunks(deadline=self._deadline):
-                await self._act(ports.astray(trunks, sub_ports, bound))
+            await self._sub_ports(sub_ports, bound, self._before(started))
         self._seen[_CENTRE] = count
+
+    async def _sub_ports(self, sub_ports: Seen, bound: Seen, before: datetime) -> None:
+        housed = Seen()
+        async for trunks in self._centre.trunks(deadline=self._deadline):
+            housed.add(port_id for trunk in trunks for port_id in ports.sub_ports_of(trunk))
+            await self._act(ports.astray(trunks, sub_ports, bound))
+        async for page in self._centre.ports_of(self._pod.name, owner=SUB_PORT_OWNER, deadline=self._deadline):
+            await self._act(ports.loose(page, housed, before))
 
     # --- all -------------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ class GatewaySettings:
     public_endpoint: str = "http://127.0.0.1:20080"
     admin_endpoint: str = "http://127.0.0.1:19999"
     central_region: str = "RegionOne"
+    admin_role: str = "admin"
     older_pods: str = "lower"
     body_limit: int = 114688
     head_timeout_s: float = 30.0

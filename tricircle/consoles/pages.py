@@ -6,7 +6,7 @@ that say what the file is.
 """
 
 from typing import Protocol
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 from tricircle.consoles.visits import Visit
 from tricircle.context import Deadline
@@ -83,12 +83,7 @@ class Pages:
             if opened is None or opened.console.id != console.id:
                 return _plain(403)
             query = f"?token={quote(opened.token)}"
-        call = Call(
-            method="GET",
-            path=f"/{visit.file}{query}",
-            headers=headers,
-            host=urlsplit(console.base).netloc.encode("ascii"),
-        )
+        call = Call(method="GET", path=f"/{visit.file}{query}", headers=headers)
         target = Target(pod.id, Service.COMPUTE, console.base, f"{pod.name}/console")
         try:
             reply = await self._pools.send(target, call, Deadline.after(self._within_s))

@@ -6,7 +6,8 @@ addresses, and allowed pairs of one address, bound or not, as stock Neutron coun
 not count: stock Neutron holds them together with the port's MAC, and by addresses alone the rule would be opener than
 it was asked for. A tenant's own address group is copied in the same way. Both belong to the service user's project.
 
-A pod whose Neutron knows no remote address groups gets one rule per address instead, as long as they are few.
+A pod whose Neutron knows no remote address groups gets one rule per address instead: of members as long as they are
+few, of a tenant's own address group always, since nothing else there could stand for it.
 
 No natural key: the mark and the project decide, and a late second one is used by no rule.
 """
@@ -45,7 +46,7 @@ class Remote:
     """What the rules in one pod name as their remote.
 
     :ivar address_group_id: the address group in the pod; empty where rules hold the addresses
-    :ivar addresses: as CIDRs, where rules hold them; None: they are too many for that
+    :ivar addresses: as CIDRs, where rules hold them; None: members are too many for that
     """
 
     address_group_id: str = ""
@@ -93,7 +94,7 @@ def shape_difference(central_id: str, addresses: Sequence[str], present: Body) -
 class AddressGroups:
     """Copies of who belongs to a group.
 
-    :param rules_at_most: addresses for which one rule each is written where the pod knows no address groups
+    :param rules_at_most: members for which one rule each is written where the pod knows no address groups
     """
 
     def __init__(self, reach: Reach, *, rules_at_most: int) -> None:
@@ -112,7 +113,8 @@ class AddressGroups:
         if has_address_groups(pod):
             return Remote(address_group_id=str(routing.pod_resource_id))
         addresses = await self.addresses(group_id, deadline)
-        return Remote(addresses=tuple(addresses) if len(addresses) <= self._rules_at_most else None)
+        is_many = len(addresses) > self._rules_at_most and await self._has_members(group_id, deadline)
+        return Remote(addresses=None if is_many else tuple(addresses))
 
     async def addresses(self, group_id: str, deadline: Deadline) -> list[str]:
         """What belongs to the group, as the centre says now. :raises NotFoundError: there is no such group"""
@@ -126,6 +128,14 @@ class AddressGroups:
             group = await central.address_group(group_id, deadline=deadline)
             return in_order(words(group, "addresses"))
         return []
+
+    async def _has_members(self, group_id: str, deadline: Deadline) -> bool:
+        """Whether it is a security group; else it is a tenant's own address group."""
+        try:
+            await self._reach.central.security_group(group_id, deadline=deadline)
+        except NotFoundError:
+            return False
+        return True
 
     async def find(self, pod: Pod, group_id: str, deadline: Deadline) -> Found | None:
         """The oldest that is ours by mark and project. What it holds is to be compared."""

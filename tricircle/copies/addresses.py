@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tricircle.context import Deadline
-from tricircle.copies.bodies import Body, member, rows, text
+from tricircle.copies.bodies import Body, member, refused_as, rows, text, words
 from tricircle.copies.owner import Owner
 from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.model.pod import Pod
@@ -24,7 +24,7 @@ SLICE_OWNER = "network:dhcp"
 SLICE_PREFIX = "tricircle-"
 
 _PROFILE = "binding:profile"
-_EXHAUSTED = "IpAddressGenerationFailure"
+_EXHAUSTED = ("IpAddressGenerationFailure", "IpAddressGenerationFailureAllSubnets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,15 @@ class Slice:
 def slice_of(port: Body, subnet_id: str) -> Slice:
     """What a slice port holds of a subnet."""
     return Slice(port_id=text(port, "id"), addresses=tuple(_addresses(port, subnet_id)))
+
+
+def is_slice(port: Body) -> bool:
+    """Whether a port of the centre holds a slice.
+
+    >>> is_slice({"device_owner": "network:dhcp", "device_id": "tricircle-0f2a"}), is_slice({"device_owner": ""})
+    (True, False)
+    """
+    return text(port, "device_owner") == SLICE_OWNER and text(port, "device_id").startswith(SLICE_PREFIX)
 
 
 def device_id(pod_id: str, subnet_id: str) -> str:
@@ -58,13 +67,14 @@ class Addresses:
 
         The caller holds the lease of the subnet's routing, so that two do not make two ports.
 
-        :raises ConflictError: the subnet has no addresses left
+        :raises ConflictError: the subnet has no addresses left, or gives none to pods
         """
         subnet_id = text(subnet, "id")
         port = await self._port(pod, subnet, deadline)
         held = [] if port is None else _addresses(port, subnet_id)
         if len(held) >= count:
             return Slice(port_id=text(port, "id") if port else None, addresses=tuple(held))
+        _check_services(pod, subnet)
         client = self._central.networking
         await self._owner.project(client, deadline)
         more = [{"subnet_id": subnet_id}] * (count - len(held))
@@ -77,7 +87,7 @@ class Addresses:
                 body = {"port": {"fixed_ips": kept + more}}
                 answer = await client.put(f"/v2.0/ports/{text(port, 'id')}", body=body, deadline=deadline)
         except UpstreamStatusError as error:
-            if error.status == 409 and _EXHAUSTED in error.body:
+            if refused_as(error.body) in _EXHAUSTED:
                 raise _exhausted(pod, subnet, len(more)) from error
             raise
         return slice_of(member(answer, "port"), subnet_id)
@@ -97,6 +107,7 @@ class Addresses:
         is_said = port is None or port.get(_PROFILE) == profile
         if not more and is_said:
             return Slice(port_id=text(port, "id") if port else None, addresses=tuple(held))
+        _check_services(pod, subnet)
         client = self._central.networking
         await self._owner.project(client, deadline)
         fixed_ips = [{"subnet_id": subnet_id, "ip_address": address} for address in [*held, *more]]
@@ -110,21 +121,28 @@ class Addresses:
                 answer = await client.put(path, body={"port": change}, deadline=deadline)
         except UpstreamStatusError as error:
             if error.status == 409:
-                raise ConflictError(f"Addresses of subnet {subnet_id} were taken meanwhile. Look again.") from error
+                raise ConflictError(
+                    f"Addresses of subnet {subnet_id} were taken meanwhile, or wait until a pod has let go of them "
+                    "(tricircle-manage quarantine list). Look again."
+                ) from error
             raise
         return slice_of(member(answer, "port"), subnet_id)
 
     async def check(self, pod: Pod, subnet: Body, count: int, *, deadline: Deadline) -> None:
         """Whether the pod could have ``count`` addresses now, before anything is made there. Takes none.
 
-        :raises ConflictError: the subnet has not so many left
+        :raises ConflictError: the subnet has not so many left, or gives none to pods
         """
-        if not count or await self._has_room(subnet, count, deadline):
+        is_open = _is_open_to_slices(subnet)
+        if not count or (is_open and await self._has_room(subnet, count, deadline)):
             return
         # What stands outside of the pools counts there, too; so a subnet that seems full is looked at closely.
         port = await self._port(pod, subnet, deadline)
         missing = count - (0 if port is None else len(_addresses(port, text(subnet, "id"))))
-        if missing > 0 and await self._free(subnet, deadline) < missing:
+        if missing <= 0:
+            return
+        _check_services(pod, subnet)
+        if await self._free(subnet, deadline) < missing:
             raise _exhausted(pod, subnet, missing)
 
     async def _has_room(self, subnet: Body, count: int, deadline: Deadline) -> bool:
@@ -174,6 +192,20 @@ def _exhausted(pod: Pod, subnet: Body, missing: int) -> ConflictError:
         f"No more IP addresses available on network {text(subnet, 'network_id')}: availability zone {pod.az_name} "
         f"needs {missing} of subnet {text(subnet, 'id')} for its own DHCP and gateway."
     )
+
+
+def _is_open_to_slices(subnet: Body) -> bool:
+    """Whether the centre gives slices addresses of it: of a subnet for certain services only as long as it has DHCP."""
+    services = words(subnet, "service_types")
+    return not services or SLICE_OWNER in services or bool(subnet.get("enable_dhcp"))
+
+
+def _check_services(pod: Pod, subnet: Body) -> None:
+    if not _is_open_to_slices(subnet):
+        raise ConflictError(
+            f"Subnet {text(subnet, 'id')} is for certain services and has no DHCP, so that no address of it can be "
+            f"kept for the gateway of availability zone {pod.az_name}. Enable DHCP, or let it have no gateway."
+        )
 
 
 def _slice_port(pod: Pod, subnet: Body, fixed_ips: list[dict[str, str]]) -> dict[str, object]:

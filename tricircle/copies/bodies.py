@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is Neutron's JSON read with types, and how is what we made in a pod recognised? Pure."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tricircle.errors import BadUpstreamAnswerError
@@ -8,6 +9,8 @@ from tricircle.errors import BadUpstreamAnswerError
 Body = Mapping[str, object]
 
 _MARK = "tricircle:"
+#: What is kept of an error's body may end anywhere.
+_REFUSED_AS = re.compile(r'"NeutronError": *\{[^{}]*?"type": *"(\w+)"')
 
 
 def mark(central_id: str) -> str:
@@ -59,6 +62,16 @@ def text(body: Body, key: str) -> str:
 def subnet_ids(port: Body) -> set[str]:
     """The subnets that a port has addresses of."""
     return {text(fixed_ip, "subnet_id") for fixed_ip in rows(port, "fixed_ips")}
+
+
+def refused_as(body: str) -> str:
+    """What Neutron calls its refusal, from the body as it came; empty when the words are not Neutron's.
+
+    >>> refused_as('{"NeutronError": {"type": "OverQuota", "message": "Quota ex'), refused_as("<h1>409</h1>")
+    ('OverQuota', '')
+    """
+    found = _REFUSED_AS.search(body)
+    return found[1] if found else ""
 
 
 def revision(body: Body) -> str:

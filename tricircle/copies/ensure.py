@@ -5,7 +5,7 @@ The only get-or-create in the house. The routing row is the lock:
 
 1. *take* the row. Bound already: done. Held by somebody else: wait for him, until the deadline.
 2. An attempt of somebody else may have died after its POST: then look in the pod first (``find``), adopt what is there.
-3. Else ``create``. The natural key of the kind makes the pod refuse a duplicate of a *late* POST (409): look again.
+3. Else ``create``. The natural key of the kind makes the pod refuse a duplicate of a *late* POST: look again.
 4. *bind* the id. Whoever lost the lease meanwhile begins anew, and finds what the other one bound or adopted.
 
 What is uncertain (a POST without an answer) leaves the row unbound: the next one looks before creating.
@@ -41,6 +41,8 @@ _GRACE_S = 10.0
 #: Seconds between two looks at a row that somebody else holds, at first and at most.
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
+#: How Neutron refuses a subnet whose CIDR the network has already: with 400, unlike all other duplicates.
+_OVERLAPS = "overlaps with another subnet"
 _UNSETTLED = "An availability zone did not answer while something that the request names was made ready there."
 #: What of the owner's words operators see in the row.
 _OWNER = f"{socket.gethostname()}:{os.getpid()}"
@@ -168,6 +170,16 @@ def check_followed(routing: Routing, revision: str) -> None:
         raise UnavailableError("What the request names is being changed. Try again later.", retry_after_s=2)
 
 
+def is_taken(error: BaseException) -> bool:
+    """Whether a pod says that what was to be made is there, or something else with its natural key."""
+    return is_overlap(error) or (isinstance(error, UpstreamStatusError) and error.status == 409)
+
+
+def is_overlap(error: BaseException) -> bool:
+    """Whether a subnet was refused because its network there has one with addresses of it."""
+    return isinstance(error, UpstreamStatusError) and error.status == 400 and _OVERLAPS in error.body
+
+
 def was_refused(error: BaseException) -> bool:
     """Whether a call of ours certainly changed nothing. Not so after a 5xx but 503: of 502 and 504 a proxy speaks that
     got no answer, and after 500 something may be half done.
@@ -190,7 +202,7 @@ async def _create(find: Find, create: Create) -> Found:
     try:
         return await create()
     except UpstreamStatusError as error:
-        if error.status != 409:
+        if not is_taken(error):
             raise
         found = await find()
         if found is None:

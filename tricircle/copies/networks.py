@@ -16,6 +16,8 @@ from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import Body, changed, mark, marked, member, revision, text, words
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.network_refusals import check_zone, largest_mtu, no_second_pod, refusal, segment_taken
+from tricircle.copies.port_content import SECURITY
+from tricircle.copies.port_security import as_known, check_security
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, may_offer, remove, show
 from tricircle.copies.shares import Shares
@@ -34,9 +36,10 @@ _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network"
 #: Network types that name a place outside of the pod, and so can be the same in several.
 _STRETCHED = ("vlan", "flat")
 _POLICY = "qos_policy_id"
-#: A word that not every pod knows, and the extension of those that do.
+#: A word that not every pod knows, the extension of those that do, and all such words.
 _DNS_DOMAIN, _DNS_EXTENSION = "dns_domain", "dns-integration"
-_FOLLOWED = ("name", "admin_state_up", "mtu", "port_security_enabled", _DNS_DOMAIN)
+_MAY_LACK = (_DNS_DOMAIN, SECURITY)
+_FOLLOWED = ("name", "admin_state_up", "mtu", SECURITY, _DNS_DOMAIN)
 #: Router ports go with their router, not with the network.
 _ROUTER_OWNERS = ("network:router_",)
 
@@ -69,9 +72,7 @@ def difference(network: Body, pod: Pod, present: Body, policy_id: str | None = N
     """
     wanted = wanted_network(network, pod.physical_networks, policy_id)
     found = changed(wanted, present, (*_FOLLOWED, "description", _POLICY))
-    if _DNS_DOMAIN not in present:
-        found.pop(_DNS_DOMAIN, None)
-    return found
+    return {field: value for field, value in found.items() if field not in _MAY_LACK or field in present}
 
 
 def has_key(network: Body, pod: Pod, present: Body) -> bool:
@@ -152,6 +153,7 @@ class Networks:
             # Read again under the lease: a change before it is in what is read now, a change after it finds the row
             # and its job waits for us.
             network = await self._reach.central.network(network_id, deadline=deadline)
+            check_security(pod, "Network", network)
             client = self._reach.network(pod)
             await self._reach.owner.project(client, deadline)
             policy_id = await self._policy(pod, network, deadline)
@@ -192,6 +194,7 @@ class Networks:
 
     async def _check_place(self, pod: Pod, network: Body, deadline: Deadline) -> None:
         check_zone(pod, network)
+        check_security(pod, "Network", network)
         await check_wire(self._reach, pod, network, deadline)
         if not is_stretched(network):
             zone = await self._reach.zone_elsewhere(Kind.NETWORK, text(network, "id"), pod)
@@ -259,4 +262,4 @@ def known_to(pod: Pod, body: dict[str, object]) -> dict[str, object]:
     if body.get(_DNS_DOMAIN) and not may_offer(pod, _DNS_EXTENSION):
         LOG.warning("Pod %s knows no %s: network %s goes without", pod.name, _DNS_DOMAIN, body["description"])
         unsaid.add(_DNS_DOMAIN)
-    return {field: value for field, value in body.items() if field not in unsaid}
+    return as_known(pod, {field: value for field, value in body.items() if field not in unsaid})

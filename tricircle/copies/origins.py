@@ -3,7 +3,8 @@
 
 A port of ours ends with its server; a user's stays. The routing says which it is, and of ours the port says so too. In
 the moment between its making, by the user's own hand, and its binding only its description can. Ports that hold what
-pods use of an adopted network say of which one.
+pods use of an adopted network say of which one. All of it stands under a key of our own in ``binding:profile``; the
+other keys are an operator's.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,11 @@ from tricircle.copies.bodies import Body
 #: Values of ``origin`` in the details of a port's routing.
 GATEWAY, USER = "gateway", "user"
 _OURS = "tricircle"
+PROFILE = "binding:profile"
 #: What the profile of a slice says of an adoption: the network's id in the pod.
 ADOPTED_NETWORK = "adopted_network"
+#: What Neutron writes into sub-ports of trunks.
+SUB_PORT_OWNER = "trunk:subport"
 #: The description of a port that we make for a server, until it is bound to a pod.
 UNBOUND = "tricircle-claim"
 
@@ -51,6 +55,16 @@ def kept(port: Body) -> Mapping[str, str]:
     """What was written into the profile of a central port (``origin``, ``asked_az``; ``adopted_network``); empty when
     nothing was.
     """
-    profile = port.get("binding:profile")
+    profile = port.get(PROFILE)
     ours = profile.get(_OURS) if isinstance(profile, Mapping) else None
     return {str(key): str(value) for key, value in ours.items()} if isinstance(ours, Mapping) else {}
+
+
+def operators(port: Body) -> dict[str, object]:
+    """What an operator wrote into the profile of a central port: all of it but ours.
+
+    >>> operators({"binding:profile": {"trusted": "true", **profile_of(GATEWAY, None)}})
+    {'trusted': 'true'}
+    """
+    profile = port.get(PROFILE)
+    return {key: value for key, value in profile.items() if key != _OURS} if isinstance(profile, Mapping) else {}

@@ -5,13 +5,16 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from tricircle.copies.bodies import Body, changed, mark, rows, text, words
-from tricircle.copies.origins import kept
+from tricircle.copies.origins import PROFILE, kept, operators
 from tricircle.model.pod import Pod
 from tricircle.model.routing import NETWORK_ID, Routing
 
 #: Fields of extensions that not every pod has: they are sent when they say something.
-NUMA, PROFILE = "numa_affinity_policy", "device_profile"
-_COPIED = ("name", "admin_state_up", "mac_address", "port_security_enabled", "allowed_address_pairs")
+NUMA, HINTS, TRUSTED = "numa_affinity_policy", "hints", "trusted"
+DEVICE = "device_profile"
+HINTS_EXTENSION, TRUSTED_EXTENSION = "port-hints", "port-trusted-vif"
+SECURITY = "port_security_enabled"
+_COPIED = ("name", "admin_state_up", "mac_address", SECURITY, "allowed_address_pairs")
 DNS_NAME, DNS_EXTENSION = "dns_name", "dns-integration"
 _FOLLOWED = (
     *_COPIED,
@@ -22,7 +25,11 @@ _FOLLOWED = (
     "qos_policy_id",
     NUMA,
     DNS_NAME,
+    HINTS,
+    TRUSTED,
 )
+#: What a pod that does not show it does not know.
+_UNKNOWN_TO_SOME = (DNS_NAME, SECURITY, HINTS, TRUSTED)
 _HOST, VNIC = "binding:host_id", "binding:vnic_type"
 POLICY = "qos_policy_id"
 
@@ -43,12 +50,33 @@ def wanted_port(
     wanted["security_groups"] = [groups[group_id].pod_resource_id for group_id in words(port, "security_groups")]
     wanted["extra_dhcp_opts"] = rows(port, "extra_dhcp_opts")
     wanted[NUMA] = port.get(NUMA)
+    if HINTS in port:
+        wanted[HINTS] = port[HINTS]
+    if port.get(TRUSTED) is not None:
+        wanted[TRUSTED] = port[TRUSTED]
     if text(port, DNS_NAME):
         # Without one the pod's Nova writes the name of the server.
         wanted[DNS_NAME] = port[DNS_NAME]
     policy_id = text(port, POLICY)
     wanted[POLICY] = policies[policy_id].pod_resource_id if policy_id else None
     return wanted
+
+
+def given_once(port: Body, *, knows_trusted: bool) -> dict[str, object]:
+    """With what a copy is made beside, and what does not follow: a pod's Nova writes into the profile too, and would
+    lose what it wrote.
+
+    :param knows_trusted: the pod has a field for that; elsewhere it is a key of the profile, as before there was one
+    """
+    given: dict[str, object] = {}
+    if text(port, DEVICE):
+        given[DEVICE] = port[DEVICE]
+    if port.get(VNIC, "normal") != "normal":
+        given[VNIC] = port[VNIC]
+    profile = operators(port)
+    if knows_trusted and port.get(TRUSTED) is not None:
+        profile.pop(TRUSTED, None)
+    return {**given, **({PROFILE: profile} if profile else {})}
 
 
 def difference(wanted: Body, present: Body) -> dict[str, object]:
@@ -63,8 +91,9 @@ def difference(wanted: Body, present: Body) -> dict[str, object]:
         {"subnet_id": ip["subnet_id"]} if ip["subnet_id"] in computed else dict(ip) for ip in rows(present, "fixed_ips")
     ]
     found = changed(wanted, {**present, "fixed_ips": shown}, _FOLLOWED)
-    if DNS_NAME not in present:
-        found.pop(DNS_NAME, None)  # a word that not every pod knows
+    for field in _UNKNOWN_TO_SOME:
+        if field not in present:
+            found.pop(field, None)
     if "extra_dhcp_opts" in found:
         kept = {(option["opt_name"], option.get("ip_version")) for option in rows(wanted, "extra_dhcp_opts")}
         gone = [

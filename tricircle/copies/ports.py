@@ -17,25 +17,29 @@ from tricircle.copies.networks import Networks
 from tricircle.copies.port_content import (
     DNS_EXTENSION,
     DNS_NAME,
+    HINTS,
+    HINTS_EXTENSION,
     NUMA,
     POLICY,
-    PROFILE,
-    VNIC,
+    TRUSTED,
+    TRUSTED_EXTENSION,
     details_of,
     difference,
+    given_once,
     lives_in,
     taken_away,
     wanted_port,
     without,
 )
+from tricircle.copies.port_security import as_known, check_security
 from tricircle.copies.qos_policies import QosPolicies
 from tricircle.copies.reach import Reach, may_offer, show
 from tricircle.copies.security_groups import SecurityGroups, is_open_to
 from tricircle.copies.statuses import awaited, look
 from tricircle.copies.subnets import Subnets, living_elsewhere
 from tricircle.copies.trunked import remove_port
-from tricircle.copies.visit import expected, visit
-from tricircle.errors import NotFoundError, UpstreamStatusError
+from tricircle.copies.visit import Departure, expected, visit
+from tricircle.errors import ConflictError, NotFoundError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -87,6 +91,10 @@ class Ports:
 
         :raises NotFoundError, ConflictError: as ``ensure``
         """
+        check_security(pod, "Port", port)
+        if port.get(HINTS) and not may_offer(pod, HINTS_EXTENSION):
+            said = f"Port {text(port, 'id')} has hints, which availability zone {pod.az_name} does not know."
+            raise ConflictError(f"{said} Take them away, or use another availability zone.")
         network_id = text(port, "network_id")
         if await self._reach.routings.copy_in(Kind.NETWORK, network_id, pod.id) is None:
             await self._networks.check(pod, network_id, deadline=deadline)
@@ -115,7 +123,8 @@ class Ports:
                 self._reach.central.port(port_id, at_least=int(revision(port) or 0), deadline=deadline),
                 self._body(pod, port, network, deadline),
             )
-            if revision(now) != revision(port):
+            # Neutron's answer to a change does not say whether the port is trusted, its other answers do.
+            if revision(now) != revision(port) or now.get(TRUSTED) != port.get(TRUSTED):
                 body = await self._body(pod, now, network, deadline)
             client = self._reach.network(pod)
             answer = await client.post("/v2.0/ports", body={"port": body}, deadline=deadline)
@@ -141,15 +150,20 @@ class Ports:
 
     async def agree(self, run: JobRun) -> None:
         """Job body: update the copy in the pod that the host names, remove it from every other one."""
-        try:
-            port = await self._reach.central.port(run.resource_id, at_least=expected(run), deadline=run.deadline)
-        except NotFoundError:
-            port = None
+        port = await self._said(run)
+
+        async def is_due(pod: Pod, copy: Routing) -> bool:
+            nonlocal port
+            if port is not None and not lives_in(port, pod, copy):
+                # It was read before the lease was ours: a server may have it since.
+                port = await self._said(run)
+            return port is None or not lives_in(port, pod, copy)
+
+        async def remove(pod: Pod, copy: Routing) -> None:
+            await self.remove_copy(pod, copy, deadline=run.deadline)
 
         async def work(pod: Pod, copy: Routing) -> None:
-            if port is None or not lives_in(port, pod, copy):
-                await self.remove_copy(pod, copy, deadline=run.deadline)
-            else:
+            if port is not None:
                 await self._update(pod, copy, port, run.deadline)
 
         async def find(pod: Pod, copy: Routing) -> Found | None:
@@ -157,22 +171,27 @@ class Ports:
                 return await self._find(pod, {"id": run.resource_id}, None, {}, run.deadline)
             return await self._find(pod, port, None, details_of(port, pod), run.deadline)
 
-        await visit(self._reach, run, Kind.PORT, work=work, find=find)
+        await visit(self._reach, run, Kind.PORT, work=work, find=find, departure=Departure(is_due, remove))
+
+    async def _said(self, run: JobRun) -> Body | None:
+        """The port as the centre has it now; None when it is gone."""
+        try:
+            return await self._reach.central.port(run.resource_id, at_least=expected(run), deadline=run.deadline)
+        except NotFoundError:
+            return None
 
     async def _body(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
-        body = await self._wanted(pod, port, network, deadline)
-        for field in (POLICY, NUMA):
-            if body[field] is None:
+        check_security(pod, "Port", port)
+        body = as_known(pod, await self._wanted(pod, port, network, deadline))
+        for field in (POLICY, NUMA, HINTS):
+            if field in body and body[field] is None:
                 del body[field]  # a word that not every pod knows
-        if text(port, PROFILE):
-            body[PROFILE] = port[PROFILE]
         body["network_id"] = network.pod_resource_id
         body["project_id"] = port["project_id"]
-        if port.get(VNIC, "normal") != "normal":
-            body[VNIC] = port[VNIC]
-        if DNS_NAME in body and not may_offer(pod, DNS_EXTENSION):
-            del body[DNS_NAME]
-        return body
+        for field, extension in ((DNS_NAME, DNS_EXTENSION), (TRUSTED, TRUSTED_EXTENSION)):
+            if field in body and not may_offer(pod, extension):
+                del body[field]
+        return {**body, **given_once(port, knows_trusted=TRUSTED in body)}
 
     async def _wanted(self, pod: Pod, port: Body, network: Routing, deadline: Deadline) -> dict[str, object]:
         """The body, with everything that it names ensured in the pod."""

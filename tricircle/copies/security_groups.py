@@ -7,7 +7,7 @@ not have is deleted, or a removed egress rule would stay open.
 
 A rule whose remote is a group, or a tenant's address group, names an address group in the pod that holds all members,
 wherever they are (``address_groups.py``). In a pod that knows no address groups there is a rule per address instead,
-and when those would be too many, the rule names the copy of the group there and knows the members *in this pod*:
+and when a group has too many members for that, the rule names its copy there and knows the members *in this pod*:
 traffic from others is closed then, never open.
 
 Somebody else's group that the centre shares with a project is shared with it in the pod as well, as soon as a port of
@@ -24,16 +24,14 @@ from tricircle.context import Deadline, ProjectId
 from tricircle.copies.address_groups import AddressGroups, Remote
 from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text, words
 from tricircle.copies.ensure import Found, Wanted
+from tricircle.copies.limits import post_for
 from tricircle.copies.reach import Reach, oldest_marked, show
 from tricircle.copies.security_group_rules import (
-    RuleKey,
     has_rules,
     remote_groups,
-    remote_of,
-    rule_key,
-    twins,
     wanted_rules,
 )
+from tricircle.copies.security_group_writing import LIMITS, write_rules
 from tricircle.copies.shares import Shares
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import NotFoundError, UpstreamStatusError
@@ -41,7 +39,6 @@ from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing
-from tricircle.upstream.client import ServiceClient
 
 #: What a job about an address group is told whose last rule may be gone.
 UNUSED = "perhaps_unused"
@@ -52,8 +49,6 @@ _PREFIX = "tricircle-"
 _NAMES_UNKNOWN = (400, 404)
 #: Seconds until somebody looks whether an address group is still named by a rule.
 _SOON_S = 2.0
-#: So often twins of rules are written anew, when others write at the same instant again; then the sweep sees them.
-_LOOKS = 3
 
 
 def name_in_pod(group: Body) -> str:
@@ -156,8 +151,14 @@ class SecurityGroups:
             }
             if group.get("stateful") is False:
                 body["stateful"] = False
-            answer = await self._reach.network(pod).post(
-                "/v2.0/security-groups", body={"security_group": body}, deadline=deadline
+            # The owner of a group that is shared with others may never have been in this pod.
+            answer = await post_for(
+                self._reach.network(pod),
+                "/v2.0/security-groups",
+                {"security_group": body},
+                project_id=project_id,
+                limits=LIMITS,
+                deadline=deadline,
             )
             return Found(pod_resource_id=text(member(answer, "security_group"), "id"))
 
@@ -185,7 +186,7 @@ class SecurityGroups:
             await client.put(path, body={"security_group": put}, deadline=deadline)
         remotes = await self._remotes(pod, copy, group, deadline)
         try:
-            await _write_rules(client, present, wanted_rules(group, remotes), deadline)
+            await write_rules(client, present, wanted_rules(group, remotes), deadline)
         except UpstreamStatusError as error:
             if error.status not in _NAMES_UNKNOWN:
                 raise
@@ -195,7 +196,7 @@ class SecurityGroups:
             if remotes == before:
                 raise
             present = await show(client, path, "security_group", deadline) or present
-            await _write_rules(client, present, wanted_rules(group, remotes), deadline)
+            await write_rules(client, present, wanted_rules(group, remotes), deadline)
         named = {one.address_group_id for one in remotes.values() if isinstance(one, Remote)}
         await self._let_go(pod, present, named)
         await self._reach.routings.update(copy.id, revision=revision(group))
@@ -253,48 +254,3 @@ class SecurityGroups:
             return  # the deletion has its job
         if revision(now) != revision(group):
             await self._reach.queue.append(JobType.SECURITY_GROUP, copy.central_id, copy.project_id, pod_id=copy.pod_id)
-
-
-async def _write_rules(
-    client: ServiceClient, present: Body, wanted: Mapping[RuleKey, Mapping[str, object]], deadline: Deadline
-) -> None:
-    """Delete what is too much, then create what is missing: Neutron takes some pairs of rules for duplicates.
-
-    Of twins none is kept. OVN has one flow for both, and Neutron removes it with either: the one that stayed would let
-    nothing in.
-    """
-    missing, doubled = dict(wanted), twins(present)
-    for rule in rows(present, "security_group_rules"):
-        key = rule_key(rule, remote_of(rule))
-        if key in doubled or missing.pop(key, None) is None:
-            await _delete_rule(client, text(rule, "id"), deadline)
-    for _ in range(_LOOKS):
-        if not missing:
-            return
-        await _post_rules(client, present, missing, deadline)
-        # Others may have written at the same instant; whoever looks last sees the rules of all.
-        now = await show(client, f"/v2.0/security-groups/{text(present, 'id')}", "security_group", deadline)
-        doubled = twins(now or {})
-        for rule_id in (rule_id for ids in doubled.values() for rule_id in ids):
-            await _delete_rule(client, rule_id, deadline)
-        missing = {key: wanted[key] for key in doubled if key in wanted}
-
-
-async def _post_rules(
-    client: ServiceClient, present: Body, missing: Mapping[RuleKey, Mapping[str, object]], deadline: Deadline
-) -> None:
-    owner = {"security_group_id": text(present, "id"), "project_id": text(present, "project_id")}
-    bodies = [{**body, **owner} for body in missing.values()]
-    path = "/v2.0/security-group-rules"
-    try:
-        await client.post(path, body={"security_group_rules": bodies}, deadline=deadline)
-    except UpstreamStatusError as error:
-        if error.status != 409:
-            raise
-        # All or nothing: one that is there already refuses them all.
-        for body in bodies:
-            await client.post(path, body={"security_group_rule": body}, deadline=deadline, ok=(409,))
-
-
-async def _delete_rule(client: ServiceClient, rule_id: str, deadline: Deadline) -> None:
-    await client.delete(f"/v2.0/security-group-rules/{rule_id}", deadline=deadline, ok=(404,))

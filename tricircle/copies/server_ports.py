@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
-from tricircle.copies.origins import GATEWAY, kept
+from tricircle.copies.origins import GATEWAY, PROFILE, kept, operators
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.statuses import awaited, look
@@ -31,7 +31,7 @@ from tricircle.upstream.clocks import time_at
 
 _VERSION = "2.1"
 _TASK_STATE = "OS-EXT-STS:task_state"
-_RELEASED = {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": {}}
+_RELEASED: Mapping[str, object] = {"device_id": "", "device_owner": "", "binding:host_id": ""}
 #: Seconds until a job looks again: at a server that ends, or lets go of a port; at one that changes in another way.
 _SOON_S = 1.0
 _CHANGING_S = 5.0
@@ -258,8 +258,10 @@ class ServerPorts:
         await self._delete(text(port, "id"), deadline)
 
     async def _clear(self, port: Body, deadline: Deadline) -> None:
+        # What an operator wrote into the profile stays, as in a single cloud; what we wrote goes.
+        released = {**_RELEASED, PROFILE: operators(port)} if kept(port) else dict(_RELEASED)
         path = f"/v2.0/ports/{text(port, 'id')}"
-        await self._reach.central.networking.put(path, body={"port": _RELEASED}, deadline=deadline, ok=(404,))
+        await self._reach.central.networking.put(path, body={"port": released}, deadline=deadline, ok=(404,))
 
     async def _delete(self, port_id: str, deadline: Deadline) -> None:
         await self._reach.central.networking.delete(f"/v2.0/ports/{port_id}", deadline=deadline, ok=(404,))

@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.bodies import Body, marked, text, words
+from tricircle.copies.bodies import Body, marked, refused_as, text, words
+from tricircle.copies.limits import post_for
 from tricircle.copies.reach import Reach
 from tricircle.errors import RetryLaterError, UpstreamStatusError
 from tricircle.model.pod import Pod
@@ -26,6 +27,7 @@ from tricircle.upstream.client import ServiceClient, collect
 ACTION = "access_as_shared"
 EVERYBODY = "*"
 _NAMES, _LENT = "projects", "lent"
+_SHARED_ALREADY = "DuplicateRbacPolicy"
 #: Seconds after which a job looks again whether ports of ours have left.
 _LEAVING_S = 2.0
 #: Seconds that sharing with one project takes at most, and for which others wait when the process dies in it.
@@ -134,7 +136,18 @@ class Shares:
                 "action": ACTION,
                 "target_tenant": project_id,
             }
-            await client.post("/v2.0/rbac-policies", body={"rbac_policy": policy}, deadline=deadline, ok=(409,))
+            try:
+                await post_for(
+                    client,
+                    "/v2.0/rbac-policies",
+                    {"rbac_policy": policy},
+                    project_id=await self._reach.owner.project(client, deadline),
+                    limits=("rbac_policy",),
+                    deadline=deadline,
+                )
+            except UpstreamStatusError as error:
+                if refused_as(error.body) != _SHARED_ALREADY:
+                    raise
 
     async def _end_all(self, pod: Pod, copy: Routing, policies: Iterable[Body], deadline: Deadline) -> None:
         client = self._reach.network(pod)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which microversion do we speak to a pod that may be older than we would like? Pure."""
 
+from tricircle.model.microversion import lower
 from tricircle.model.pod import Pod, Service
 
 
@@ -12,7 +13,4 @@ def spoken(pod: Pod, service: Service, wanted: str) -> str:
     '2.85'
     """
     endpoint = pod.endpoints.get(service)
-    highest = endpoint.max_version if endpoint else None
-    if not highest:
-        return wanted
-    return min(wanted, highest, key=lambda version: tuple(int(part) for part in version.split(".")))
+    return lower(wanted, endpoint.max_version if endpoint else None)

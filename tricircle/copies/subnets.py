@@ -12,7 +12,8 @@ answer on one VLAN, and addresses come from the MAC, so such a subnet has no sli
 A pod may give a network to several DHCP agents. How many is known only when it has (``dhcp_agents.py``): a slice begins
 with one address for them, and a job makes it as large as they need, where the subnet has room.
 
-Natural key: the CIDR within the network's copy.
+Natural key: the CIDR within the network's copy. A tenant may delete a subnet and make another with the same one, which
+waits until the copy of the former has left the pod (``subnet_overlaps.py``).
 """
 
 import logging
@@ -22,7 +23,7 @@ from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.addresses import Addresses, Slice
 from tricircle.copies.bodies import Body, mark, member, revision, text
 from tricircle.copies.dhcp_agents import may_be_several, serving
-from tricircle.copies.ensure import Found, Wanted, was_refused
+from tricircle.copies.ensure import Found, Wanted, is_overlap, is_taken, was_refused
 from tricircle.copies.reach import Reach, remove, show
 from tricircle.copies.subnet_content import (
     addresses_needed,
@@ -33,6 +34,7 @@ from tricircle.copies.subnet_content import (
     is_automatic,
     wanted_subnet,
 )
+from tricircle.copies.subnet_overlaps import cannot_be_in, is_there_already
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
@@ -80,7 +82,7 @@ class Subnets:
                 return routing
             await self._part(pod, routing, network, deadline)
         if network.is_adopted:
-            raise _refused(pod, subnet_id)
+            raise cannot_be_in(pod, subnet_id)
         return await self._realise(pod, subnet_id, network, deadline)
 
     async def check(self, pod: Pod, subnet_ids: Iterable[str], *, deadline: Deadline) -> None:
@@ -135,7 +137,7 @@ class Subnets:
             network.central_id,
         )
         await self._reach.queue.append(JobType.SUBNET, copy.central_id, copy.project_id, pod_id=pod.id)
-        raise _refused(pod, copy.central_id)
+        raise cannot_be_in(pod, copy.central_id)
 
     async def _realise(self, pod: Pod, subnet_id: str, network: Routing, deadline: Deadline) -> Routing:
         seen = await self._reach.central.subnet(subnet_id, deadline=deadline)
@@ -169,21 +171,25 @@ class Subnets:
         count = addresses_needed(subnet, is_home=is_home)
         piece = await self._addresses.hold(pod, subnet, count, deadline=deadline)
         gateway_ip = gateway_of(subnet, piece, is_home=is_home)
-        client = self._reach.network(pod)
         body = {**wanted_subnet(subnet, piece, gateway_ip), "network_id": network.pod_resource_id}
-        try:
-            answer = await client.post("/v2.0/subnets", body={"subnet": body}, deadline=deadline)
-        except (UnavailableError, UpstreamStatusError) as error:
-            # After a conflict a late call of ours may have made the subnet, with the addresses of this very slice.
-            is_conflict = isinstance(error, UpstreamStatusError) and error.status == 409
-            if piece.port_id is not None and was_refused(error) and not is_conflict:
-                await self._addresses.release(piece.port_id, deadline=deadline)
-            raise
+        answer = await self._post(pod, subnet_id, body, piece, deadline)
         return Found(
             pod_resource_id=text(member(answer, "subnet"), "id"),
             details=details_of(subnet, piece, gateway_ip, is_home=is_home),
             revision=revision(subnet),
         )
+
+    async def _post(self, pod: Pod, subnet_id: str, body: Body, piece: Slice, deadline: Deadline) -> Body:
+        """The pod's answer, after former subnets of the network have left."""
+        while True:
+            try:
+                return await self._reach.network(pod).post("/v2.0/subnets", body={"subnet": body}, deadline=deadline)
+            except (UnavailableError, UpstreamStatusError) as error:
+                # After a conflict a late call of ours may have made the subnet, with the addresses of this very slice.
+                if piece.port_id is not None and was_refused(error) and not is_taken(error):
+                    await self._addresses.release(piece.port_id, deadline=deadline)
+                if not is_overlap(error) or await is_there_already(self._reach, pod, subnet_id, body, deadline):
+                    raise
 
     async def _refuse_second_pod(self, pod: Pod, subnet_id: str) -> None:
         zone = await self._reach.zone_elsewhere(Kind.SUBNET, subnet_id, pod)
@@ -291,7 +297,3 @@ def _cannot_span(subnet_id: str, zone: str) -> ConflictError:
     return ConflictError(
         f"Subnet {subnet_id} takes its addresses from router advertisements and cannot span availability zones{where}."
     )
-
-
-def _refused(pod: Pod, subnet_id: str) -> ConflictError:
-    return ConflictError(f"Subnet {subnet_id} cannot be in availability zone {pod.az_name}. Use another subnet.")

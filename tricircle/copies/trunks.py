@@ -3,7 +3,7 @@
 
 With copies of its sub-ports, on copies of their networks; it is made before the server that gets the parent, as
 Neutron's own users do it, and goes with the parent (``trunked.py``). Whoever makes it binds the sub-ports at the centre
-to the same pod; Neutron's driver there sets them free when they, or the parent, leave.
+to the same pod (``sub_ports.py``).
 
 Natural key: the parent port, of which a trunk is the only one.
 """
@@ -12,14 +12,15 @@ import asyncio
 from collections.abc import Mapping
 
 from tricircle.context import Deadline
-from tricircle.copies.bodies import Body, changed, mark, member, revision, rows, text
+from tricircle.copies.bodies import Body, changed, mark, member, revision, text
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.origins import USER
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, may_offer, show
 from tricircle.copies.statuses import awaited, look
+from tricircle.copies.sub_ports import SubPorts, Tag, tags
 from tricircle.copies.trunked import PATH, remove_trunk
-from tricircle.copies.visit import expected, hand_over, must_look, visit
+from tricircle.copies.visit import Departure, expected, hand_over, must_look, visit
 from tricircle.errors import ConflictError, NotFoundError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import EVERY_POD, JobType
@@ -27,14 +28,10 @@ from tricircle.model.pod import Pod, PodState
 from tricircle.model.routing import Kind, Routing
 from tricircle.upstream.client import collect
 
-Tag = tuple[str, int]
-
-#: What Neutron writes into sub-ports.
-SUB_PORT_OWNER = "trunk:subport"
 #: The extension that a pod must have.
 EXTENSION = "trunk"
-#: How many sub-ports are made at once, and how many ids one query has.
-_AT_ONCE, _IDS = 8, 100
+#: How many sub-ports are made at once.
+_AT_ONCE = 8
 _HOST = "binding:host_id"
 _FOLLOWED = ("name", "description", "admin_state_up")
 
@@ -43,14 +40,6 @@ def trunk_of(port: Body) -> str:
     """The trunk whose parent a port is; empty when it is none's."""
     details = port.get("trunk_details")
     return text(details, "trunk_id") if isinstance(details, Mapping) else ""
-
-
-def tags(trunk: Body) -> dict[str, Tag]:
-    """Type and id of the segment of each sub-port, by the port's id."""
-    return {
-        text(row, "port_id"): (text(row, "segmentation_type"), int(text(row, "segmentation_id") or 0))
-        for row in rows(trunk, "sub_ports")
-    }
 
 
 def shape(trunk: Body) -> dict[str, object]:
@@ -79,6 +68,7 @@ class Trunks:
     def __init__(self, reach: Reach, ports: Ports) -> None:
         self._reach = reach
         self._ports = ports
+        self._subs = SubPorts(reach)
 
     async def ensure(
         self, pod: Pod, port: Body, *, details: Mapping[str, object] | None = None, deadline: Deadline
@@ -102,7 +92,7 @@ class Trunks:
         if trunk_id and await self._reach.routings.copy_in(Kind.TRUNK, trunk_id, pod.id) is None:
             trunk = await self._reach.central.trunk(trunk_id, deadline=deadline)
             # One for each network: there may be thousands of sub-ports.
-            one_each = {text(sub, "network_id"): sub for sub in await self._ports_of(trunk, deadline)}
+            one_each = {text(sub, "network_id"): sub for sub in await self._subs.of(trunk, deadline)}
             for sub_port in one_each.values():
                 await self._ports.check(pod, sub_port, deadline=deadline)
 
@@ -112,27 +102,38 @@ class Trunks:
 
     async def agree(self, run: JobRun) -> None:
         """Job body: update the copy in the pod that carries the parent, remove it from every other one."""
-        trunk: Body | None
-        try:
-            trunk = await self._reach.central.trunk(run.resource_id, at_least=expected(run), deadline=run.deadline)
-            parent = await self._reach.central.port(text(trunk, "port_id"), deadline=run.deadline)
-        except NotFoundError:
-            trunk, parent = None, {}
+        trunk, parent = await self._said(run)
+
+        async def is_due(pod: Pod, copy: Routing) -> bool:
+            nonlocal trunk, parent
+            if trunk is not None and text(parent, _HOST) != pod.name:
+                # It was read before the lease was ours: the parent may have come since.
+                trunk, parent = await self._said(run)
+            return trunk is None or text(parent, _HOST) != pod.name
+
+        async def remove(pod: Pod, copy: Routing) -> None:
+            await self._remove(pod, copy, run.deadline)
 
         async def work(pod: Pod, copy: Routing) -> None:
-            if trunk is None or text(parent, _HOST) != pod.name:
-                await self._remove(pod, copy, run.deadline)
-            else:
+            if trunk is not None:
                 await self._update(pod, copy, trunk, run.deadline)
 
         async def find(pod: Pod, copy: Routing) -> Found | None:
             return await self._find(pod, copy.central_id, copy.project_id, None, run.deadline)
 
-        await visit(self._reach, run, Kind.TRUNK, work=work, find=find)
+        await visit(self._reach, run, Kind.TRUNK, work=work, find=find, departure=Departure(is_due, remove))
         if trunk is not None:
             await self._bring(parent, run)
             if must_look(run):
-                await self._free_strays(trunk, run.deadline)
+                await self._subs.free_strays(trunk, run.deadline)
+
+    async def _said(self, run: JobRun) -> tuple[Body | None, Body]:
+        """The trunk and its parent as the centre has them now; no trunk when one of them is gone."""
+        try:
+            trunk = await self._reach.central.trunk(run.resource_id, at_least=expected(run), deadline=run.deadline)
+            return trunk, await self._reach.central.port(text(trunk, "port_id"), deadline=run.deadline)
+        except NotFoundError:
+            return None, {}
 
     async def _bring(self, parent: Body, run: JobRun) -> None:
         """Make the copy where the parent is and it is not: the trunk came to be, or was lost, after the parent."""
@@ -173,54 +174,24 @@ class Trunks:
         await self._reach.recheck_adopted(routing, JobType.TRUNK)
 
     async def _sub_ports(self, pod: Pod, trunk: Body, deadline: Deadline) -> dict[str, Tag]:
-        """The segments by the ids of the copies, which are made where they are not, several at once."""
-        wanted, limit = tags(trunk), asyncio.Semaphore(_AT_ONCE)
-        ports = {text(port, "id"): port for port in await self._ports_of(trunk, deadline)}
-        if missing := sorted(wanted.keys() - ports.keys()):
-            raise NotFoundError(f"There is no port {missing[0]}.")
+        """The segments by the ids of the copies, which are made where they are not, several at once; without sub-ports
+        that left the trunk meanwhile.
+        """
+        limit, copies = asyncio.Semaphore(_AT_ONCE), dict[str, str]()
+        ports = await self._subs.present(pod, trunk, deadline)
 
-        async def bring(port: Body) -> str:
+        async def bring(port: Body) -> None:
             async with limit:
-                return await self._bring_sub_port(pod, port, deadline)
+                bound = await self._subs.bind(pod, trunk, port, deadline)
+                if bound is not None:
+                    copy = await self._ports.ensure(pod, bound, details={"origin": USER}, deadline=deadline)
+                    copies[text(port, "id")] = str(copy.pod_resource_id)
 
-        outcomes = await asyncio.gather(*(bring(ports[port_id]) for port_id in wanted), return_exceptions=True)
-        for outcome in outcomes:
+        for outcome in await asyncio.gather(*map(bring, ports.values()), return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
-        return dict(zip(map(str, outcomes), wanted.values(), strict=True))
-
-    async def _bring_sub_port(self, pod: Pod, port: Body, deadline: Deadline) -> str:
-        """The id of the copy of one sub-port, which is bound to the pod first."""
-        if text(port, _HOST) != pod.name:
-            change = {_HOST: pod.name, "device_owner": SUB_PORT_OWNER}
-            path = f"/v2.0/ports/{text(port, 'id')}"
-            answer = await self._reach.central.networking.put(path, body={"port": change}, deadline=deadline)
-            port = member(answer, "port")
-        copy = await self._ports.ensure(pod, port, details={"origin": USER}, deadline=deadline)
-        return str(copy.pod_resource_id)
-
-    async def _ports_of(self, trunk: Body, deadline: Deadline) -> list[dict[str, object]]:
-        """The central sub-ports."""
-        ids, found = sorted(tags(trunk)), list[dict[str, object]]()
-        for at in range(0, len(ids), _IDS):
-            found += await self._reach.central.ports({"id": ids[at : at + _IDS]}, deadline=deadline)
-        return found
-
-    async def _free_strays(self, trunk: Body, deadline: Deadline) -> None:
-        """Unbind sub-ports that stayed where their parent is not: Neutron died before its driver could do it.
-
-        Sub-ports are read before the parent, as a boot binds the parent before them. What was changed since is left.
-        """
-        ports = [port for port in await self._ports_of(trunk, deadline) if text(port, _HOST)]
-        if not ports:
-            return
-        parent = await self._reach.central.port(text(trunk, "port_id"), deadline=deadline)
-        client, free = self._reach.central.networking, {_HOST: "", "device_owner": ""}
-        for port in ports:
-            if text(port, _HOST) != text(parent, _HOST):
-                condition = [(b"if-match", f"revision_number={revision(port)}".encode())]
-                path = f"/v2.0/ports/{text(port, 'id')}"
-                await client.reply("PUT", path, body={"port": free}, headers=condition, deadline=deadline)
+        left = await self._subs.let_go_of_left(pod, trunk, ports, deadline)
+        return {copies[port_id]: tag for port_id, tag in tags(trunk).items() if port_id in copies.keys() - left}
 
     async def _find(
         self, pod: Pod, trunk_id: str, project_id: str, parent_id: str | None, deadline: Deadline

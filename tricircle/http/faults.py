@@ -18,7 +18,6 @@ _INTERNAL = {
 #: What is said in front of a service that is away, or by one that has too much to do.
 _AWAY_STATUSES = frozenset((429, 502, 503, 504))
 _REFUSED = "A service behind this API refused a call that was needed for this request."
-_AWAY = "A service behind this API cannot be reached. Please try again later."
 _BUSY = "The resource is being worked on. Please try again later."
 
 _STATUSES: dict[type[errors.TricircleError], int] = {
@@ -74,7 +73,9 @@ def fault_of(error: BaseException, dialect: Dialect) -> Fault:
     is_away = isinstance(error, errors.UpstreamStatusError) and error.status in _AWAY_STATUSES
     if is_away and dialect is not Dialect.ADMIN:
         # Something in front of a service that is away says so: as good as not being reached.
-        return Fault(status=503, message=_AWAY, code=error.code, headers=[(b"retry-after", b"10")])
+        return Fault(status=503, message=errors.SERVICE_AWAY, code=error.code, headers=[(b"retry-after", b"10")])
+    if isinstance(error, errors.ServiceUserError) and dialect is not Dialect.ADMIN:
+        message = errors.SERVICE_AWAY
     if isinstance(error, errors.UnavailableError):
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     elif isinstance(error, errors.LeaseLostError):

@@ -22,7 +22,7 @@ from tricircle.http.dialects import Dialect
 from tricircle.http.faults import answer_to, fault_of
 from tricircle.http.message import Answer
 from tricircle.observe import logs, metrics
-from tricircle.upstream.head import LINK_HOST
+from tricircle.upstream.head import VIA
 
 LOG = log.getLogger(__name__)
 
@@ -46,7 +46,6 @@ GLOBAL_REQUEST_ID_KEY = "tricircle.global_request_id"
 #: Who asked, a ``RequestContext``; set by the application when it knows.
 CONTEXT_KEY = "tricircle.context"
 _GLOBAL_ID = re.compile(rb"req-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}")
-_LOOP_HOST = LINK_HOST.encode()
 _CHECK_S = 3.0
 
 
@@ -141,8 +140,8 @@ class Listener:
         for name, value in scope["headers"]:
             if name == b"x-openstack-request-id":
                 global_id = value.decode() if _GLOBAL_ID.fullmatch(value) else None
-            elif name == b"host":
-                is_loop = value == _LOOP_HOST
+            elif name == b"via":
+                is_loop = is_loop or VIA in (one.strip() for one in value.split(b","))
         visit = _Visit(request_id=_request_id(), global_request_id=global_id, door=door, dialect=dialect)
         scope[REQUEST_ID_KEY] = visit.request_id
         scope[GLOBAL_REQUEST_ID_KEY] = global_id

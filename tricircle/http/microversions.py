@@ -8,10 +8,10 @@ of range a 406.
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from tricircle.errors import InvalidRequestError, NotAcceptableError
 from tricircle.http.message import Headers
+from tricircle.model.microversion import Version
 from tricircle.model.pod import Service
 
 HEADER = b"openstack-api-version"
@@ -26,16 +26,6 @@ _WITHOUT_HEADERS = ("1.0", "2.0")
 _OF_ANOTHER = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 #: Python refuses to read numbers of thousands of digits.
 _FORM = re.compile(r"([1-9]\d{0,999})\.([1-9]\d{0,999}|0)")
-
-
-class Version(NamedTuple):
-    """A microversion; compares as numbers: 2.9 < 2.10."""
-
-    major: int
-    minor: int
-
-    def __str__(self) -> str:
-        return f"{self.major}.{self.minor}"
 
 
 @lru_cache(1024)

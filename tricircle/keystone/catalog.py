@@ -15,11 +15,10 @@ from keystoneauth1.exceptions import ClientException, HttpError, HttpServerError
 
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
-from tricircle.errors import UnavailableError, UpstreamStatusError
+from tricircle.errors import IDENTITY_AWAY, UnavailableError, UpstreamStatusError
 from tricircle.keystone.session import open_session
 
 T = TypeVar("T")
-_AWAY = "The identity service cannot be reached. Please try again later."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,11 +141,11 @@ async def _in_thread(ask: Callable[[], T], deadline: Deadline) -> T:
         async with asyncio.timeout(deadline.remaining_s()):
             return await asyncio.to_thread(ask)
     except HttpServerError as error:
-        raise UnavailableError(_AWAY) from error
+        raise UnavailableError(IDENTITY_AWAY) from error
     except HttpError as error:
         raise UpstreamStatusError(error.http_status, str(error), "identity") from error
     except (ClientException, TimeoutError) as error:
-        raise UnavailableError(_AWAY) from error
+        raise UnavailableError(IDENTITY_AWAY) from error
 
 
 def _region(item: dict[str, Any]) -> Region:

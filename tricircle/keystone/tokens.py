@@ -26,7 +26,7 @@ from webob import Request, Response
 
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline, ProjectId, RequestContext
-from tricircle.errors import UnauthorizedError, UnavailableError
+from tricircle.errors import IDENTITY_AWAY, UnauthorizedError, UnavailableError
 from tricircle.model.pod import CATALOG_TYPES, Service
 from tricircle.observe import metrics
 
@@ -40,7 +40,6 @@ _KEYSTONE_TIMEOUT_S = 10.0
 _LONGEST_CACHE_S = 60.0
 _NO_CACHE = "tricircle.no_cache"
 _REFUSED = "The request you have made requires authentication."
-_AWAY = "The identity service cannot be reached. Please try again later."
 
 
 class _NoCache:
@@ -146,6 +145,7 @@ class Validator:
             project_domain_id=identity.project_domain_id,
             system_scope=identity.system_scope,
             roles=identity.roles,
+            admin_role=self._settings.gateway.admin_role,
             has_access_rules=identity.has_access_rules,
             expires_at=identity.expires_at,
             deadline=deadline,
@@ -186,7 +186,7 @@ class Validator:
             async with asyncio.timeout(deadline.remaining_s()):
                 return await asyncio.shield(flight)
         except TimeoutError as error:
-            raise UnavailableError(_AWAY) from error
+            raise UnavailableError(IDENTITY_AWAY) from error
 
     def _landed(self, key: _Key, digest: bytes, flight: "asyncio.Future[_Identity]") -> None:
         self._flights.pop(key, None)
@@ -214,7 +214,7 @@ class Validator:
             if status == 200 and found is not None:
                 return _identity(token, found)
             if status != 401:
-                raise UnavailableError(_AWAY)
+                raise UnavailableError(IDENTITY_AWAY)
         raise UnauthorizedError(_REFUSED)
 
     def _ask_middleware(
@@ -235,7 +235,7 @@ class Validator:
             response: Response = request.get_response(self._judge_for(service_type))
         except ClientException as error:
             LOG.warning("Cannot ask Keystone about a token: %s: %s", type(error).__name__, error)
-            raise UnavailableError(_AWAY) from error
+            raise UnavailableError(IDENTITY_AWAY) from error
         return response.status_int, request.environ.get("keystone.token_info")
 
     def _judge_for(self, service_type: str) -> AuthProtocol:

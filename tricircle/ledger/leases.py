@@ -132,6 +132,16 @@ class Leases:
             raise _lost(lease)
         return bound
 
+    async def unbind(self, lease: Lease) -> None:
+        """Make a bound row an attempt again while its copy leaves: whoever wants the copy from now on waits for the
+        lease, and then looks in the pod. :raises LeaseLostError: the row is somebody else's now, or gone
+        """
+        is_ours = await transact(
+            self._engine, lambda connection: RoutingLeases.unbind(connection, lease.routing_id, lease.owner)
+        )
+        if not is_ours:
+            raise _lost(lease)
+
     async def renew(self, lease: Lease) -> None:
         """Begin the lease's time anew. :raises LeaseLostError: the row is somebody else's now, or gone."""
         is_ours = await transact(

@@ -150,12 +150,13 @@ async def _settled(
     """What is taken, under the lock; newer readings are written, and reservations that one covers are removed."""
     await UsageRows.lock(connection, project_id, service)
     known = await UsageRows.of(connection, project_id, service)
+    found = await ReservationRows.of(connection, project_id, service)
     for reading in readings:
         former = known.get(reading.pod_id)
         if former is None or former.seen_at < reading.seen_at:
-            known[reading.pod_id] = reading
-            await UsageRows.put(connection, project_id, service, reading)
-    found = await ReservationRows.of(connection, project_id, service)
+            counted = [one for one in found if one.pod_id == reading.pod_id and one.is_covered(reading)]
+            known[reading.pod_id] = reading.completed(former, counted)
+            await UsageRows.put(connection, project_id, service, known[reading.pod_id])
     covered = [one.id for one in found if one.pod_id in known and one.is_covered(known[one.pod_id])]
     if covered:
         await ReservationRows.delete(connection, covered)

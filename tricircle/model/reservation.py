@@ -6,13 +6,15 @@ being asked for, until a reading includes it. All instants are the database's. E
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tricircle.context import PodId
 
 #: Numbers by quota name, such as ``instances`` or ``gigabytes_gold``.
 Amounts = Mapping[str, int]
+#: How names begin of what is one user's part of a project's: no service's own name does.
+_USERS = "user "
 #: A pod's answer may include what was made while it was being asked, for so long at most.
 _ANSWERING = timedelta(seconds=10)
 
@@ -27,6 +29,18 @@ class Reading:
     pod_id: PodId
     amounts: Amounts
     seen_at: datetime
+
+    def completed(self, former: "Reading | None", counted: Iterable["Reservation"]) -> "Reading":
+        """With the parts of users of whom the pod was not asked this time: as it said them last, and what it counts
+        since. Nothing is taken off that is gone meanwhile: the pod is asked before anybody is held to it.
+
+        :param former: the pod's reading before this one
+        :param counted: the reservations that this reading covers
+        """
+        asked = {_user_in(name) for name in self.amounts}
+        parts = [one.amounts for one in counted] + ([] if former is None else [former.amounts])
+        kept = added({n: part[n] for n in part if n.startswith(_USERS) and _user_in(n) not in asked} for part in parts)
+        return replace(self, amounts={**self.amounts, **kept}) if kept else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +104,30 @@ def standing(readings: Iterable[Reading], reservations: Iterable[Reservation]) -
             doubtful.append(one.amounts)
     used = added(reading.amounts for reading in by_pod.values())
     return Standing(used=used, reserved=added(reserved), doubtful=added(doubtful))
+
+
+def of_user(user_id: str, amounts: Amounts) -> dict[str, int]:
+    """One user's part of what a project has or takes, to be written beside the project's.
+
+    >>> of_user("u1", {"cores": 2})
+    {'user u1 cores': 2}
+    """
+    return {f"{_USERS}{user_id} {name}": amount for name, amount in amounts.items()}
+
+
+def users_part(user_id: str, amounts: Amounts) -> dict[str, int]:
+    """What ``of_user`` wrote.
+
+    >>> users_part("u1", {"cores": 7, "user u1 cores": 2, "user u2 cores": 3})
+    {'cores': 2}
+    """
+    begin = f"{_USERS}{user_id} "
+    return {name.removeprefix(begin): amount for name, amount in amounts.items() if name.startswith(begin)}
+
+
+def _user_in(name: str) -> str:
+    """Whose part a name tells; empty: the project's."""
+    return name.removeprefix(_USERS).rpartition(" ")[0] if name.startswith(_USERS) else ""
 
 
 def added(parts: Iterable[Amounts]) -> dict[str, int]:

@@ -24,6 +24,7 @@ from tricircle.errors import (
     UpstreamStatusError,
 )
 from tricircle.model.binding import Binding
+from tricircle.model.microversion import lower
 from tricircle.model.pod import Pod, Service
 from tricircle.pods.registry import Registry
 from tricircle.store.bindings import BindingRows
@@ -239,10 +240,7 @@ def _bounded_names(limits: object) -> list[str]:
 
 def _spoken(pod: Pod, service: Service, wanted: str | None) -> str | None:
     """``wanted``, or the pod's highest version where that is lower."""
-    highest = pod.endpoints[service].max_version
-    if wanted is None or highest is None:
-        return wanted
-    return min(wanted, highest, key=lambda version: tuple(int(part) for part in version.split(".")))
+    return None if wanted is None else lower(wanted, pod.endpoints[service].max_version)
 
 
 def _plain(group: ExceptionGroup[Exception], project_id: ProjectId) -> Exception:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from tricircle.conf.settings import GatewaySettings
 from tricircle.context import Deadline
-from tricircle.errors import TricircleError, UpstreamStatusError
+from tricircle.errors import ServiceUserError, TricircleError, UpstreamStatusError
 from tricircle.model.binding import Binding
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.pods.aggregates import Aggregates, Identity, aggregate_name
@@ -26,6 +26,8 @@ from tricircle.upstream.clocks import skew_s
 
 #: Extensions of the network service without which copies of networks cannot be made or recognised.
 NEEDED_EXTENSIONS = ("provider", "quotas", "security-group", "standard-attr-description")
+#: Extensions without which a pod takes almost everything: what is it that it does not take?
+_WISHED_EXTENSIONS = {"port-security": "networks and ports without port security cannot be in it"}
 #: Seconds by which a pod's clock may differ before times in merged lists look wrong, and before tokens do.
 _SKEW_NOTED_S = 2.0
 _SKEW_FATAL_S = 60.0
@@ -82,6 +84,14 @@ class Inspection:
             ("reach", self._reach),
             ("tokens", self._tokens),
         )
+
+        try:
+            await self._clients.check_own(deadline)
+        except ServiceUserError as error:
+            remedy = "nothing else can be looked at before"
+            return (finding_of(pod, "service user", Level.FAILURE, error.message, remedy),)
+        except TricircleError:
+            pass  # the checks say which of them cannot be made
 
         async def made(name: str, check: Callable[[Pod, Deadline], Awaitable[list[Finding]]]) -> list[Finding]:
             try:
@@ -183,6 +193,10 @@ class Inspection:
         if missing:
             text = f"the network service lacks {', '.join(missing)}"
             return [finding_of(pod, "extensions", Level.FAILURE, text, "load these extensions of Neutron")]
+        wished = {alias: lost for alias, lost in _WISHED_EXTENSIONS.items() if alias not in have}
+        if wished:
+            text = f"the network service lacks {', '.join(wished)}: {', '.join(wished.values())}"
+            return [finding_of(pod, "extensions", Level.WARNING, text, "load these extensions of Neutron")]
         return [finding_of(pod, "extensions", Level.OK, f"{len(have)} network extensions")]
 
     async def _zones(self, pod: Pod, deadline: Deadline) -> list[Finding]:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from tricircle.context import PodId
 from tricircle.errors import NoValidPodError
+from tricircle.model.microversion import version_of
 from tricircle.model.pod import Pod, PodState, Service
 
 #: A pod of which no more than this is free is full, where nobody can say whether the new thing fits.
@@ -52,7 +53,7 @@ class Wish:
 
     :ivar az_name: the AZ that the user asked for, None when any will do
     :ivar service: the API that will be called there
-    :ivar microversion: the version that will be asked of it (``2.90``), None for an unversioned API
+    :ivar microversion: the version that will be asked of it (2, 90), None for an unversioned API
     :ivar pod_ids: the pods that hold all that the request refers to (a volume, a server, a snapshot); None when it
         refers to nothing that runs in a pod
     :ivar network_extensions: aliases that the pod's network service must have
@@ -64,7 +65,7 @@ class Wish:
 
     az_name: str | None = None
     service: Service = Service.COMPUTE
-    microversion: str | None = None
+    microversion: tuple[int, int] | None = None
     pod_ids: frozenset[PodId] | None = None
     network_extensions: frozenset[str] = field(default_factory=frozenset)
     strategy: Strategy = Strategy.SPREAD
@@ -121,19 +122,14 @@ def _is_accepting(candidate: Candidate, _wish: Wish) -> bool:
     return candidate.pod.state is not PodState.DRAINING
 
 
-def _number(version: str) -> tuple[int, int]:
-    major, _, minor = version.partition(".")
-    return int(major), int(minor or 0)
-
-
 def _speaks(candidate: Candidate, wish: Wish) -> bool:
     endpoint = candidate.pod.endpoints.get(wish.service)
     if endpoint is None:
         return False
     if wish.microversion is None or endpoint.max_version is None:
         return True
-    low = _number(endpoint.min_version) if endpoint.min_version else (0, 0)
-    return low <= _number(wish.microversion) <= _number(endpoint.max_version)
+    low = version_of(endpoint.min_version) if endpoint.min_version else (0, 0)
+    return low <= wish.microversion <= version_of(endpoint.max_version)
 
 
 def _has_extensions(candidate: Candidate, wish: Wish) -> bool:

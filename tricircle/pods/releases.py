@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tricircle.model.microversion import version_of
 from tricircle.model.pod import Pod, PodState, Service
 
 _VERSIONED = (Service.COMPUTE, Service.BLOCK_STORAGE)
@@ -33,7 +34,7 @@ def ceilings(pods: Sequence[Pod]) -> Mapping[Service, tuple[str, tuple[str, ...]
     for service in _VERSIONED:
         tops = _tops(service, pods)
         if tops:
-            lowest = min(tops.values(), key=_number)
+            lowest = min(tops.values(), key=version_of)
             low = tuple(sorted(name for name, top in tops.items() if top == lowest))
             found[service] = (lowest, low if len(low) < len(tops) else ())
     return found
@@ -45,9 +46,9 @@ def lags(pod: Pod, everybody: Sequence[Pod]) -> list[Lag]:
     for service in _VERSIONED:
         own = _tops(service, [pod]).get(pod.name)
         others = _tops(service, [one for one in everybody if one.state is not PodState.DISABLED])
-        ahead = {name: top for name, top in others.items() if own and _number(top) > _number(own)}
+        ahead = {name: top for name, top in others.items() if own and version_of(top) > version_of(own)}
         if own and ahead:
-            best = max(ahead.values(), key=_number)
+            best = max(ahead.values(), key=version_of)
             found.append(Lag(service=service, version=own, best=best, ahead=tuple(sorted(ahead))))
     return found
 
@@ -58,7 +59,3 @@ def _tops(service: Service, pods: Sequence[Pod]) -> dict[str, str]:
         for pod in pods
         if (endpoint := pod.endpoints.get(service)) and (top := endpoint.max_version)
     }
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

@@ -11,6 +11,8 @@ from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.recovery.facts import ANYBODY, Sorted
 
+_HOST_NAME = "OS-EXT-SRV-ATTR:hostname"
+
 
 @dataclass(slots=True)
 class Contents:
@@ -19,6 +21,7 @@ class Contents:
     :ivar lists: objects by kind; a kind whose list could not be read is missing
     :ivar made: what was made of them
     :ivar servers: the ids of all servers; None when they are not known
+    :ivar host_names: what each server is called inside, and by its pod's DNS
     :ivar flavors, types: names of those that servers and volumes have
     :ivar projects, users: who has something there
     :ivar volumes: whose each volume is; lists of attachments do not say it
@@ -28,6 +31,7 @@ class Contents:
     lists: dict[Kind | Part, list[Holding]] = field(default_factory=dict)
     made: dict[Kind, Sorted] = field(default_factory=dict)
     servers: frozenset[str] | None = None
+    host_names: dict[str, str] = field(default_factory=dict)
     flavors: set[str] = field(default_factory=set)
     types: set[str] = field(default_factory=set)
     projects: set[ProjectId] = field(default_factory=set)
@@ -47,6 +51,7 @@ class Contents:
             self.projects.add(holding.project_id)
         if holding.kind is Kind.SERVER:
             self.users.add(text(holding.body, "user_id"))
+            self.host_names[holding.pod_resource_id] = text(holding.body, _HOST_NAME)
             flavor = holding.body.get("flavor")
             self.flavors.add(text(flavor, "original_name") if isinstance(flavor, dict) else "")
         elif holding.kind is Kind.VOLUME:
@@ -62,7 +67,9 @@ class Contents:
 
     def rename(self, kind: Kind, names: Mapping[str, str]) -> None:
         """Objects of which the centre has made new originals: central ids by those that their marks name."""
+        if kind not in self.lists:
+            return  # what could not be read is not empty
         self._by_id.pop(kind, None)
         self.lists[kind] = [
-            replace(one, central_id=names.get(one.central_id or "", one.central_id)) for one in self.lists.get(kind, ())
+            replace(one, central_id=names.get(one.central_id or "", one.central_id)) for one in self.lists[kind]
         ]

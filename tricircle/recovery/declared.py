@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from tricircle.audit.inventory import LISTINGS, PAGE
 from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.addresses import SLICE_OWNER, SLICE_PREFIX, device_id
+from tricircle.copies.addresses import device_id, is_slice
 from tricircle.copies.bodies import Body, member, rows, text
 from tricircle.copies.subnet_content import is_automatic
 from tricircle.errors import UpstreamStatusError
@@ -26,7 +26,7 @@ _HOST = "binding:host_id"
 _PORT_FIELDS = (
     *("id", "project_id", "network_id", "name", "admin_state_up", "mac_address", "fixed_ips", "security_groups"),
     *("port_security_enabled", "allowed_address_pairs", "extra_dhcp_opts", "device_id", "device_owner"),
-    *("qos_policy_id", "numa_affinity_policy"),
+    *("qos_policy_id", "numa_affinity_policy", "dns_name", "hints", "trusted"),
     *(_HOST, "binding:profile", "revision_number", "description", "created_at", "updated_at"),
 )
 _PORTS = Listing(service=Service.NETWORK, path="/v2.0/ports", key="ports", params={"fields": _PORT_FIELDS})
@@ -99,8 +99,7 @@ def of_ports(ports: Bodies) -> tuple[dict[str, Body], dict[tuple[str, str], Body
     for port_id, port in ports.items():
         given = {(text(ip, "subnet_id"), text(ip, "ip_address")) for ip in rows(port, "fixed_ips")}
         addresses |= given
-        is_slice = port.get("device_owner") == SLICE_OWNER and text(port, "device_id").startswith(SLICE_PREFIX)
-        if is_slice:
+        if is_slice(port):
             slices |= {(text(port, _HOST), subnet_id): port for subnet_id, _address in given}
         else:
             others[port_id] = port

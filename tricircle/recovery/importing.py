@@ -5,6 +5,7 @@ What is missing (``missing.py``) is made at the centre with the very identifiers
 not let anybody choose ids, so it has a new one; the mark in the pod still names the old one, and a job writes it anew.
 Whoever was interrupted finds by the natural key what was made before: VLAN id, CIDR, MAC; a group by its name. A
 project may have several groups of one name: one that copies are marked with, or whose rules are others, is not the one.
+So it is with QoS policies.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tricircle.audit.findings import Part
 from tricircle.context import Deadline
+from tricircle.copies import qos_policies
 from tricircle.copies.bodies import Body, member, rows, text
 from tricircle.errors import NotFoundError, TricircleError
 from tricircle.model.pod import Service
@@ -20,6 +22,7 @@ from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Centre, Declared
 from tricircle.recovery.missing import (
     Missing,
+    Names,
     Seen,
     may_be_original,
     missing,
@@ -61,6 +64,7 @@ _COLLECTIONS: Mapping[Kind, tuple[str, str]] = {
     Kind.NETWORK: ("networks", "network"),
     Kind.SUBNET: ("subnets", "subnet"),
     Kind.SECURITY_GROUP: ("security-groups", "security_group"),
+    Kind.QOS_POLICY: ("qos/policies", "policy"),
     Kind.PORT: ("ports", "port"),
 }
 
@@ -81,6 +85,12 @@ class Importer:
             self._announce(wanted)
             return declared
         made = _made(declared)
+        for marked, copies in wanted.policies.items():
+            users = wanted.policy_users[marked]
+            await self._try(Kind.QOS_POLICY, marked, copies, made, self._policy(copies, users, pods, declared))
+        for contents in pods:
+            contents.rename(Kind.QOS_POLICY, made.names[Kind.QOS_POLICY])
+        declared = _with(declared, made)
         for marked, copies in wanted.networks.items():
             await self._try(Kind.NETWORK, marked, copies, made, self._network(copies, pods, wanted, declared))
         for marked, copies in wanted.subnets.items():
@@ -101,8 +111,8 @@ class Importer:
         return _with(declared, made)
 
     def _announce(self, wanted: Missing) -> None:
-        named = {Kind.NETWORK: wanted.networks, Kind.SUBNET: wanted.subnets, Kind.SECURITY_GROUP: wanted.groups}
-        for kind, found in {**named, Kind.PORT: wanted.ports}.items():
+        named = {Kind.QOS_POLICY: wanted.policies, Kind.NETWORK: wanted.networks, Kind.SUBNET: wanted.subnets}
+        for kind, found in {**named, Kind.SECURITY_GROUP: wanted.groups, Kind.PORT: wanted.ports}.items():
             for copies in found.values():
                 self._say(kind, copies[0], "would be made at the centre")
 
@@ -126,11 +136,31 @@ class Importer:
         if text(body, "id") not in made.before:
             self._say(kind, seen, f"was unknown at the centre, and is {text(body, 'id')} there now")
 
+    async def _policy(
+        self, copies: Sequence[Seen], users: Sequence[str], pods: Sequence[Contents], declared: Declared
+    ) -> Body:
+        """A QoS policy with its rules; it belongs to whoever has most ports with it."""
+        body = copies[0].body
+        project_id = max(sorted(set(users)), key=users.count)
+        taken = _marked(pods, Kind.QOS_POLICY)
+        for policy_id, known in declared.policies.items():
+            is_alike = (known.get("name"), known.get("project_id")) == (body.get("name"), project_id)
+            may_be = not rows(known, "rules") or "rules" not in qos_policies.difference(known, body)
+            if is_alike and may_be and policy_id not in taken:
+                policy = known
+                break
+        else:
+            policy = await self._post(Kind.QOS_POLICY, {"name": text(body, "name"), "project_id": project_id})
+        client, deadline = self._centre.client(Service.NETWORK), Deadline.after(_CALL_S)
+        await qos_policies.write_rules(client, policy, body, deadline)
+        return member(await client.get(f"{qos_policies.PATH}/{text(policy, 'id')}", deadline=deadline), "policy")
+
     async def _network(
         self, copies: Sequence[Seen], pods: Sequence[Contents], wanted: Missing, declared: Declared
     ) -> Body:
         projects = _projects(copies, pods, wanted)
-        body = network_body(copies[0], projects[0])
+        contents = _contents_of(copies[0], pods)
+        body = network_body(copies, projects[0], _known_ids(contents, Kind.QOS_POLICY, declared.policies))
         for known in declared.networks.values():
             is_same = known.get(_KEY[2]) is not None and all(known.get(name) == body.get(name) for name in _KEY)
             if is_same and known.get("project_id") in projects and known.get("name") == body["name"]:
@@ -155,7 +185,7 @@ class Importer:
         name = text(body, "name")
         # That of a project's default group is named after its id.
         name = "default" if name == _DEFAULT + str(copies[0].holding.central_id) else name
-        taken = _marked_groups(pods) | set(made.names[Kind.SECURITY_GROUP].values())
+        taken = _marked(pods, Kind.SECURITY_GROUP) | set(made.names[Kind.SECURITY_GROUP].values())
         for group_id, known in declared.groups.items():
             is_alike = name == "default" or (group_id not in taken and may_be_original(known, body))
             if is_alike and (known.get("project_id"), known.get("name")) == (project_id, name):
@@ -177,7 +207,7 @@ class Importer:
         if group is None or rows(group, "security_group_rules"):
             return
         named = made.names[Kind.SECURITY_GROUP]
-        contents = next(one for one in pods if one.pod.id == copies[0].pod.id)
+        contents = _contents_of(copies[0], pods)
         groups = {
             one.pod_resource_id: named.get(one.central_id, one.central_id)
             for one in (*contents.lists[Kind.SECURITY_GROUP], *contents.lists.get(Kind.ADDRESS_GROUP, ()))
@@ -196,7 +226,7 @@ class Importer:
 
     async def _port(self, copies: Sequence[Seen], pods: Sequence[Contents], declared: Declared) -> Body:
         seen = copies[0]
-        contents = next(one for one in pods if one.pod.id == seen.pod.id)
+        contents = _contents_of(seen, pods)
         network = contents.by_id(Kind.NETWORK)[text(seen.body, "network_id")]
         for known in declared.ports.values():
             key = (known.get("network_id"), known.get("mac_address"))
@@ -204,13 +234,14 @@ class Importer:
                 return known
         identifiers = addresses_of(seen.body) | {text(seen.body, "mac_address")}
         await self._keeper.release(str(network.central_id), identifiers)
-        subnets = _central_ids(contents, Kind.SUBNET)
-        groups = {
-            pod_id: central_id
-            for pod_id, central_id in _central_ids(contents, Kind.SECURITY_GROUP).items()
-            if central_id in declared.groups
-        }
-        return await self._post(Kind.PORT, port_body(seen, str(network.central_id), subnets, groups))
+        names = Names(
+            subnets=_central_ids(contents, Kind.SUBNET),
+            groups=_known_ids(contents, Kind.SECURITY_GROUP, declared.groups),
+            policies=_known_ids(contents, Kind.QOS_POLICY, declared.policies),
+            known={field for port in (*declared.ports.values(), *declared.slices.values()) for field in port},
+        )
+        host_name = contents.host_names.get(text(seen.body, "device_id"), "")
+        return await self._post(Kind.PORT, port_body(seen, str(network.central_id), names, host_name))
 
     async def _post(self, kind: Kind, body: Mapping[str, object]) -> dict[str, object]:
         collection, singular = _COLLECTIONS[kind]
@@ -221,9 +252,12 @@ class Importer:
 
 def _made(declared: Declared) -> _Made:
     known = (declared.networks, declared.subnets, declared.groups, declared.address_groups, declared.ports)
-    return _Made(
-        before=frozenset(one for bodies in known for one in bodies), address_groups=frozenset(declared.address_groups)
-    )
+    before = frozenset(one for bodies in (*known, declared.policies) for one in bodies)
+    return _Made(before=before, address_groups=frozenset(declared.address_groups))
+
+
+def _contents_of(seen: Seen, pods: Sequence[Contents]) -> Contents:
+    return next(one for one in pods if one.pod.id == seen.pod.id)
 
 
 def _central_ids(contents: Contents, kind: Kind) -> dict[str, str]:
@@ -231,15 +265,21 @@ def _central_ids(contents: Contents, kind: Kind) -> dict[str, str]:
     return {one.pod_resource_id: one.central_id for one in contents.lists[kind] if one.central_id is not None}
 
 
-def _marked_groups(pods: Sequence[Contents]) -> set[str]:
-    """Central ids of groups that have a copy in some pod. What an interrupted run has made has none yet."""
-    groups = (one for contents in pods for one in contents.lists.get(Kind.SECURITY_GROUP, ()))
-    return {one.central_id for one in groups if one.central_id is not None}
+def _known_ids(contents: Contents, kind: Kind, declared: Mapping[str, Body]) -> dict[str, str]:
+    """The same, of those that the centre knows."""
+    ids = _central_ids(contents, kind) if contents.has(kind) else {}
+    return {pod_id: central_id for pod_id, central_id in ids.items() if central_id in declared}
+
+
+def _marked(pods: Sequence[Contents], kind: Kind) -> set[str]:
+    """Central ids of what has a copy in some pod. What an interrupted run has made has none yet."""
+    found = (one for contents in pods for one in contents.lists.get(kind, ()))
+    return {one.central_id for one in found if one.central_id is not None}
 
 
 def _network_of(seen: Seen, pods: Sequence[Contents], known: Mapping[str, Body], made: _Made) -> Body:
     """The central network of a subnet. :raises NotFoundError: it could not be made"""
-    contents = next(one for one in pods if one.pod.id == seen.pod.id)
+    contents = _contents_of(seen, pods)
     holding = contents.by_id(Kind.NETWORK).get(text(seen.body, "network_id"))
     marked = holding.central_id if holding is not None else None
     network = known.get(made.names[Kind.NETWORK].get(marked or "", marked or ""))
@@ -284,6 +324,7 @@ def _with(declared: Declared, made: _Made) -> Declared:
     addresses = {(text(ip, "subnet_id"), text(ip, "ip_address")) for ip in fixed_ips}
     return replace(
         declared,
+        policies={**declared.policies, **made.bodies[Kind.QOS_POLICY]},
         networks={**declared.networks, **made.bodies[Kind.NETWORK]},
         subnets={**declared.subnets, **made.bodies[Kind.SUBNET]},
         groups={**declared.groups, **made.bodies[Kind.SECURITY_GROUP]},

@@ -2,16 +2,18 @@
 """What runs in pods, and the centre has forgotten it? Pure.
 
 A central Neutron that came back from a backup does not know what was made since. Ports that servers use, and the
-networks, subnets and groups that these stand on, are *missing*: they have to be made at the centre again, as they are
-in the pod. A copy that no server uses is none of these: the centre does not know it, so nobody does, and it goes.
+networks, subnets, groups and QoS policies that these stand on, are *missing*: they have to be made at the centre again,
+with all settings that they have in the pod, since a job makes the pod agree with them later. A copy that no server uses
+is none of these: the centre does not know it, so nobody does, and it goes.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.audit.findings import Holding, Part
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.networks import is_stretched
+from tricircle.copies.port_content import DEVICE, DNS_NAME, HINTS, NUMA, POLICY, TRUSTED, VNIC
 from tricircle.copies.security_group_rules import remote_of, rule_key
 from tricircle.copies.subnet_content import is_automatic
 from tricircle.model.pod import Pod
@@ -20,7 +22,7 @@ from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Declared
 from tricircle.recovery.recoverable import in_order
 
-_NEEDED = (Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY)
+_NEEDED = (Kind.QOS_POLICY, Kind.NETWORK, Kind.SUBNET, Kind.SECURITY_GROUP, Kind.PORT, Part.RBAC_POLICY)
 _TYPE, _PHYSNET, _SEGMENT = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
 
 
@@ -39,8 +41,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What has to be made at the centre again, by the id that its mark names: its copies, oldest first."""
+    """What has to be made at the centre again, by the id that its mark names: its copies, oldest first.
 
+    :ivar policy_users: whose ports and networks have each QoS policy; its copies do not say whose it was
+    """
+
+    policies: dict[str, list[Seen]] = field(default_factory=dict)
+    policy_users: dict[str, list[str]] = field(default_factory=dict)
     networks: dict[str, list[Seen]] = field(default_factory=dict)
     subnets: dict[str, list[Seen]] = field(default_factory=dict)
     groups: dict[str, list[Seen]] = field(default_factory=dict)
@@ -66,12 +73,23 @@ def _add_port(found: Missing, contents: Contents, port: Holding, declared: Decla
     if network is None or network.central_id is None or network.project_id != declared.owner_id:
         return  # on a network that is none of ours
     _add(found.ports, contents.pod, port, declared.ports)
-    _add(found.networks, contents.pod, network, declared.networks)
+    _add_policy(found, contents, port, port, declared)
+    if network.central_id not in declared.networks:
+        _add(found.networks, contents.pod, network, declared.networks)
+        _add_policy(found, contents, network, port, declared)
     subnets, groups = contents.by_id(Kind.SUBNET), contents.by_id(Kind.SECURITY_GROUP)
     for fixed_ip in rows(port.body, "fixed_ips"):
         _add(found.subnets, contents.pod, subnets.get(text(fixed_ip, "subnet_id")), declared.subnets)
     for group_id in words(port.body, "security_groups"):
         _add(found.groups, contents.pod, groups.get(group_id), declared.groups)
+
+
+def _add_policy(found: Missing, contents: Contents, user: Holding, port: Holding, declared: Declared) -> None:
+    policy = contents.by_id(Kind.QOS_POLICY).get(text(user.body, POLICY))
+    if policy is None or policy.central_id is None or policy.project_id != declared.owner_id:
+        return  # an operator of the pod gave it one of his own
+    _add(found.policies, contents.pod, policy, declared.policies)
+    found.policy_users.setdefault(policy.central_id, []).append(text(port.body, "project_id"))
 
 
 def _add(kept: dict[str, list[Seen]], pod: Pod, holding: Holding | None, known: Mapping[str, Body]) -> None:
@@ -82,8 +100,12 @@ def _add(kept: dict[str, list[Seen]], pod: Pod, holding: Holding | None, known: 
         copies.append(Seen(pod, holding))
 
 
-def network_body(seen: Seen, project_id: str) -> dict[str, object]:
-    """The central network, with the VLAN id that its copy has."""
+def network_body(copies: Sequence[Seen], project_id: str, policies: Mapping[str, str]) -> dict[str, object]:
+    """The central network, with the VLAN id that its copies have, and the lowest MTU of theirs.
+
+    :param policies: central ids by those in the pod of the first copy
+    """
+    seen = copies[0]
     body: dict[str, object] = {
         "name": text(seen.body, "name"),
         "admin_state_up": seen.body.get("admin_state_up", True),
@@ -91,6 +113,12 @@ def network_body(seen: Seen, project_id: str) -> dict[str, object]:
     }
     if "port_security_enabled" in seen.body:
         body["port_security_enabled"] = seen.body["port_security_enabled"]
+    if sizes := [size for copy in copies if isinstance(size := copy.body.get("mtu"), int) and size]:
+        body["mtu"] = min(sizes)
+    if text(seen.body, "dns_domain"):
+        body["dns_domain"] = seen.body["dns_domain"]
+    if text(seen.body, POLICY) in policies:
+        body[POLICY] = policies[text(seen.body, POLICY)]
     if is_stretched(seen.body):
         body |= {_TYPE: seen.body[_TYPE], _PHYSNET: central_physical(seen)}
         if seen.body.get(_SEGMENT) is not None:
@@ -121,20 +149,33 @@ def subnet_body(copies: Sequence[Seen], network_id: str, project_id: str) -> dic
     return wanted
 
 
-def port_body(seen: Seen, network_id: str, subnets: Mapping[str, str], groups: Mapping[str, str]) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Central ids by those in one pod.
+
+    :ivar known: fields that ports have at the centre
+    """
+
+    subnets: Mapping[str, str]
+    groups: Mapping[str, str]
+    policies: Mapping[str, str]
+    known: Collection[str] = ()
+
+
+def port_body(seen: Seen, network_id: str, names: Names, host_name: str = "") -> dict[str, object]:
     """The central port, in the hands of the server that has it.
 
-    :param subnets, groups: central ids by the pod's
+    :param host_name: of the server: the pod's Nova gives it to ports that have no name of their own
     """
     body = seen.body
     wanted: dict[str, object] = {
         "network_id": network_id,
         "project_id": text(body, "project_id"),
         "fixed_ips": [
-            {"subnet_id": subnets[text(ip, "subnet_id")], "ip_address": text(ip, "ip_address")}
+            {"subnet_id": names.subnets[text(ip, "subnet_id")], "ip_address": text(ip, "ip_address")}
             for ip in rows(body, "fixed_ips")
         ],
-        "security_groups": [groups[one] for one in words(body, "security_groups") if one in groups],
+        "security_groups": [names.groups[one] for one in words(body, "security_groups") if one in names.groups],
         "device_id": text(body, "device_id"),
         "device_owner": f"compute:{seen.pod.az_name}",
         "binding:host_id": seen.pod.name,
@@ -142,7 +183,17 @@ def port_body(seen: Seen, network_id: str, subnets: Mapping[str, str], groups: M
     for name in ("name", "mac_address", "admin_state_up", "port_security_enabled", "allowed_address_pairs"):
         if name in body:
             wanted[name] = body[name]
-    return wanted
+    # Of extensions that the centre need not have: where they say something, it has them.
+    said = {name: body[name] for name in ("extra_dhcp_opts", NUMA, DEVICE) if body.get(name)}
+    # These a pod may know without the centre: by an operator's hand there.
+    said |= {name: body[name] for name in (HINTS, TRUSTED) if name in names.known and body.get(name) is not None}
+    if body.get(VNIC, "normal") != "normal":
+        said[VNIC] = body[VNIC]
+    if text(body, POLICY) in names.policies:
+        said[POLICY] = names.policies[text(body, POLICY)]
+    if text(body, DNS_NAME) not in ("", host_name):
+        said[DNS_NAME] = body[DNS_NAME]
+    return wanted | said
 
 
 def rule_bodies(

@@ -23,7 +23,7 @@ from tricircle.copies.networks import difference as network_difference
 from tricircle.copies.networks import wanted_network
 from tricircle.copies.origins import USER, is_unbound_claim, kept
 from tricircle.copies.pod_status import said
-from tricircle.copies.port_content import difference, wanted_port
+from tricircle.copies.port_content import DNS_NAME, difference, wanted_port
 from tricircle.copies.security_group_rules import remote_groups
 from tricircle.copies.security_groups import difference as group_difference
 from tricircle.copies.subnet_content import addresses_needed, gateway_of, is_automatic, wanted_subnet
@@ -238,6 +238,8 @@ def ports(pod: Pod, holdings: Iterable[Holding], copies: Copies, declared: Decla
             details["server_id"] = server_id
         if origin := kept(port).get("origin"):
             details["origin"] = origin
+        if text(port, DNS_NAME) == text(holding.body, DNS_NAME) != "":
+            details[DNS_NAME] = port[DNS_NAME]
         fact = copy_of(pod, Kind.PORT, holding, port, details, agrees=agrees and text(port, _HOST) == pod.name)
         return replace(fact, defaults={"origin": USER, STATUS: said(holding.body)})
 

@@ -11,12 +11,18 @@ lets too much pass; and before a request is refused for it, we wait a little and
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol
 
 from tricircle.context import Deadline, ProjectId, RequestContext
-from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError, UpstreamStatusError
+from tricircle.errors import (
+    MAY_HAVE_HAPPENED,
+    BadUpstreamAnswerError,
+    TricircleError,
+    UpstreamStatusError,
+)
 from tricircle.ledger.reservations import Fit, Reservations, Wanted
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.reservation import Amounts, Reading, Reservation, Standing
@@ -61,16 +67,32 @@ class Counts(Protocol):
         """The service that says how far a thing has come that is counted later than it is accepted."""
         ...
 
-    async def usage(self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool) -> Amounts:
+    async def usage(
+        self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool, user_id: str
+    ) -> Amounts:
         """What a project uses in the client's pod, by quota name.
 
         :param is_own: the client asks as the project's user, not as the service
+        :param user_id: whose part of it is told too (``of_user``), by services that limit users; empty: nobody's
         """
         ...
 
     async def includes(self, client: ServiceClient, resource_id: str, amounts: Amounts, deadline: Deadline) -> bool:
         """Whether the pod's count includes what is being made. The client is the maker's, without a microversion."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    """Whose usage pods are asked for.
+
+    :ivar asker: as whom; None: as the service
+    :ivar user_id: whose part of it, too; only the service asks for that
+    """
+
+    project_id: ProjectId
+    asker: RequestContext | None = None
+    user_id: str = ""
 
 
 class Hold:
@@ -111,7 +133,7 @@ class Hold:
         number = self._unused.pop(0)
         try:
             reply = await call
-        except (OutcomeUnknownError, BadUpstreamAnswerError):
+        except MAY_HAVE_HAPPENED:
             raise  # perhaps it was made: a reading after the call's time will say
         except TricircleError:
             self._unused.insert(0, number)
@@ -141,16 +163,19 @@ class Allowance:
         self._bindings = bindings
         self._settled_to = ""
 
-    async def take(self, context: RequestContext, pod: Pod, fit: Fit, *, project_id: ProjectId | None = None) -> Hold:
+    async def take(
+        self, context: RequestContext, pod: Pod, fit: Fit, *, project_id: ProjectId | None = None, user_id: str = ""
+    ) -> Hold:
         """Reserve what ``fit`` names, for calls to ``pod`` until the request's deadline.
 
         :param project_id: whose limits, when an administrator changes what is another project's
+        :param user_id: ``fit`` looks at this user's part, too
         :raises QuotaExceededError: what ``fit`` says of what is taken
         :raises UnavailableError: the database does not answer
         """
         deadline = context.deadline
         owner = project_id or context.project_id
-        asker = context if owner == context.project_id else None
+        whose = _Whose(owner, context if owner == context.project_id and not user_id else None, user_id)
         wanted = Wanted(
             project_id=owner,
             service=self._counts.service,
@@ -159,7 +184,7 @@ class Allowance:
             until_s=deadline.remaining_s() + _GRACE_S,
         )
         for pause in (*_PAUSES_S, None):
-            readings = await self._readings(owner, asker, deadline, await self._pods_of(owner))
+            readings = await self._readings(whose, deadline, await self._pods_of(owner))
             taken = await self._books.take(wanted, readings)
             if taken.refusal is None:
                 return Hold(self._books, taken.ids)
@@ -178,11 +203,11 @@ class Allowance:
         """
         deadline = context.deadline.within(_PATIENCE_S)
         await self._look_after_pending(project_id, context, deadline)
-        asker = context if context.project_id == project_id else None
+        whose = _Whose(project_id, context if context.project_id == project_id else None)
         seen_at = await self._books.time()
         members = await self._members_of(project_id)
         asked = [pod for pod in members if pod.state is not PodState.DISABLED]
-        said = await self._said(project_id, asker, context.deadline, asked)
+        said = await self._said(whose, context.deadline, asked)
         standing = await self._books.look(project_id, self._counts.service, _readings(said, seen_at))
         silent = {pod.id: gap for pod, gap in said if isinstance(gap, Gap)}
         gaps = (Gap(pod, DISABLED) if pod.state is PodState.DISABLED else silent.get(pod.id) for pod in members)
@@ -198,7 +223,7 @@ class Allowance:
         self._settled_to = found[-1] if len(found) == _ROUND else ""
         for project_id in found:
             pods = await self._pods_of(project_id)
-            readings = await self._readings(project_id, None, Deadline.after(_PATIENCE_S), pods)
+            readings = await self._readings(_Whose(project_id), Deadline.after(_PATIENCE_S), pods)
             await self._books.look(project_id, service, readings)
 
     async def _pods_of(self, project_id: ProjectId) -> list[Pod]:
@@ -219,28 +244,23 @@ class Allowance:
             pod for pod in known if not pod.is_central and pod.id in there and self._counts.service in pod.endpoints
         ]
 
-    async def _readings(
-        self, project_id: ProjectId, context: RequestContext | None, deadline: Deadline, pods: Sequence[Pod]
-    ) -> list[Reading]:
+    async def _readings(self, whose: _Whose, deadline: Deadline, pods: Sequence[Pod]) -> list[Reading]:
         """What these pods say; those that do not answer are left out."""
         seen_at = await self._books.time()
-        return _readings(await self._said(project_id, context, deadline, pods), seen_at)
+        return _readings(await self._said(whose, deadline, pods), seen_at)
 
-    async def _said(
-        self, project_id: ProjectId, context: RequestContext | None, deadline: Deadline, pods: Sequence[Pod]
-    ) -> list[tuple[Pod, Amounts | Gap]]:
-        said = await asyncio.gather(*(self._usage(project_id, context, pod, deadline) for pod in pods))
+    async def _said(self, whose: _Whose, deadline: Deadline, pods: Sequence[Pod]) -> list[tuple[Pod, Amounts | Gap]]:
+        said = await asyncio.gather(*(self._usage(whose, pod, deadline) for pod in pods))
         return list(zip(pods, said, strict=True))
 
-    async def _usage(
-        self, project_id: ProjectId, context: RequestContext | None, pod: Pod, deadline: Deadline
-    ) -> Amounts | Gap:
+    async def _usage(self, whose: _Whose, pod: Pod, deadline: Deadline) -> Amounts | Gap:
+        client, is_own = self._client(whose.asker, pod), whose.asker is not None
         try:
             return await self._counts.usage(
-                self._client(context, pod), project_id, deadline.within(_PATIENCE_S), is_own=context is not None
+                client, whose.project_id, deadline.within(_PATIENCE_S), is_own=is_own, user_id=whose.user_id
             )
         except TricircleError as error:
-            LOG.info("pod %s does not say what project %s uses: %s", pod.name, project_id, error.code)
+            LOG.info("pod %s does not say what project %s uses: %s", pod.name, whose.project_id, error.code)
             if isinstance(error, UpstreamStatusError):
                 return Gap(pod, f"status {error.status}")
             return Gap(pod, NONSENSE if isinstance(error, BadUpstreamAnswerError) else SILENT)

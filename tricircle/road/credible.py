@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from tricircle.context import ProjectId
-from tricircle.errors import BadUpstreamAnswerError, BodyTooLargeError, OutcomeUnknownError, UnavailableError
+from tricircle.errors import (
+    SERVICE_AWAY,
+    BadUpstreamAnswerError,
+    BodyTooLargeError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
 from tricircle.upstream.head import SAFE
 from tricircle.upstream.refusal import is_services_own
 from tricircle.upstream.reply import Reply
@@ -16,7 +22,6 @@ _GARBLED = "A service behind this API sent an answer that cannot be read. Please
 _UNKNOWN = "A service behind this API did not answer; the request may or may not have been carried out."
 _BUSY = "A service behind this API is too busy. Please try again later."
 _TOO_LARGE = "The body of the request is larger than the service takes."
-_AWAY = "A service behind this API cannot be reached. Please try again later."
 #: Where services say whose a thing is.
 _OWNERS = (
     "tenant_id",
@@ -54,7 +59,7 @@ def believed(reply: Reply, method: str) -> Reply:
             _refused_before(reply, method)
     elif not _is_object(reply):
         if status == 503:
-            raise UnavailableError(_AWAY, retry_after_s=_pause_s(reply))
+            raise UnavailableError(SERVICE_AWAY, retry_after_s=_pause_s(reply))
         unreadable(method)
     return reply
 
@@ -63,7 +68,7 @@ def _refused_before(reply: Reply, method: str) -> NoReturn:
     """What it means that something before a service refuses: nothing was done, and nothing is known."""
     if reply.status == 413 and method in _WITH_BODY:
         raise BodyTooLargeError(_TOO_LARGE)
-    raise UnavailableError(_AWAY, retry_after_s=_pause_s(reply))
+    raise UnavailableError(SERVICE_AWAY, retry_after_s=_pause_s(reply))
 
 
 def unreadable(method: str) -> NoReturn:

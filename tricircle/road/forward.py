@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a client's call reach an upstream, and how does the answer come back with nothing of the upstream in it?
 
-Headers pass by name in both directions; links are rewritten as bytes; a stream stays a stream. A service token that a
-client sent is not among the headers that pass; where one of ours may go along, ``vouching`` says.
+Headers pass by name in both directions; links are rewritten (``links``); a stream stays a stream. A service token
+that a client sent is not among the headers that pass; where one of ours may go along, ``vouching`` says.
 """
 
 import re
@@ -12,9 +12,10 @@ from tricircle.context import Deadline
 from tricircle.http import microversions
 from tricircle.http.headers import to_client, to_identity, to_upstream
 from tricircle.http.message import Answer, Headers, Request
+from tricircle.model.microversion import Version
 from tricircle.model.pod import Service
+from tricircle.road.links import Links
 from tricircle.road.needs import Upstreams
-from tricircle.road.rewrite import link_pattern, relink
 from tricircle.road.vouching import Vouching
 from tricircle.upstream.reply import Call, Reply, Target
 
@@ -45,7 +46,6 @@ class Forwarder:
         upstreams: Upstreams,
         *,
         service: Service,
-        link_host: str,
         base: str,
         identity_url: str,
         aliases: Sequence[str] = (),
@@ -53,13 +53,12 @@ class Forwarder:
     ) -> None:
         self._upstreams = upstreams
         self._service = service
-        self._link_host = link_host.encode()
         self._base = base.encode()
         self._root = base.encode().rpartition(b"/")[0] + b"/"
         self._challenge = f'Keystone uri="{identity_url}"'.encode()
         self._aliases = tuple(aliases)
         self._vouching = vouching
-        self._patterns: dict[str, re.Pattern[bytes]] = {}
+        self._links: dict[str, Links] = {}
 
     async def send(
         self,
@@ -85,15 +84,11 @@ class Forwarder:
         """Upstreams also name themselves by ``url``: links that begin with it are rewritten too."""
         if url not in self._aliases:
             self._aliases = (*self._aliases, url)
-            self._patterns.clear()
+            self._links.clear()
 
     def relinked(self, body: bytes, target: Target) -> bytes:
         """A body with the links of ``target`` turned into links of this door."""
-        pattern = self._patterns.get(target.url)
-        if pattern is None:
-            pattern = link_pattern(self._link_host.decode(), target.url, self._aliases)
-            self._patterns[target.url] = pattern
-        return relink(body, pattern, self._base)
+        return self._links_of(target).in_text(body)
 
     async def answer(self, reply: Reply, target: Target, *, body: bytes | None = None) -> Answer:
         """A reply as it leaves. ``body`` replaces the reply's own, links in it rewritten either way."""
@@ -118,22 +113,28 @@ class Forwarder:
         if request.microversion is None:
             return headers
         headers = [pair for pair in headers if pair[0] not in _VERSIONED]
-        return headers + microversions.request_headers(self._service, microversions.Version(*request.microversion))
+        return headers + microversions.request_headers(self._service, Version(*request.microversion))
 
     def _headers(self, reply: Reply, target: Target) -> Headers:
         kept = [
-            (name, self.relinked(value, target)) if name in _LINKED else (name, value)
+            (name, self._links_of(target).in_header(value)) if name in _LINKED else (name, value)
             for name, value in to_client(reply.headers, is_identity=self._service is Service.IDENTITY)
             if name != COMPUTE_REQUEST_ID
         ]
         if self._service is not Service.IDENTITY:
-            # Federated logins lead elsewhere, and shall.
             kept = [pair for pair in kept if pair[0] not in _LINKED or not self._is_foreign(pair[1])]
         if reply.status == 401:
             kept.append((b"www-authenticate", self._challenge))
         if reply.status == 503 and not any(name == b"retry-after" for name, _ in kept):
             kept.append(_RETRY_AFTER)
         return kept
+
+    def _links_of(self, target: Target) -> Links:
+        links = self._links.get(target.url)
+        if links is None:
+            links = Links(self._service, target.url, self._base, aliases=self._aliases)
+            self._links[target.url] = links
+        return links
 
     def _is_foreign(self, value: bytes) -> bool:
         """Whether a header leads to another host than ours: one behind us, which nobody shall know."""

@@ -43,13 +43,14 @@ class Listing:
     :ivar ties: sort keys that the service appends to the client's, in the direction of the first
     :ivar unique: sort key that Nova appends to the client's (not to ``order``) together with one direction, rising
     :ivar ignored: sort keys that the service takes and passes over, with their directions
-    :ivar is_blind: items do not show what their service sorts them by: the list is that of one pod after the other
     :ivar hidden: sort keys of which items show nothing that sorts alike, or only some items do: what is equal in the
         keys before one of these comes pod after pod, as does what lacks a key's field
+    :ivar given: sort keys of which every item has a value
     :ivar fields: JSON fields of sort keys that have another name there (``{"image_ref": "image/id"}``)
     :ivar brief: keys of an item that stay when the row's path is the brief list; None when the row is the detailed one
     :ivar links: JSON key of the page links; None when the service sends none: then a pod is asked until it has no more
-    :ivar noun: what an unknown marker is called in the error (``Volume``)
+    :ivar noun: what an unknown marker is called in the error (``Volume``), or all of the error with ``{}`` for it
+    :ivar knows_deleted: whether the service knows deleted items as markers, and lists them to who asks for changes
     :ivar id_key: JSON key of what a marker names
     :ivar zone_filter: the filter by AZ; None: the service has none, or knows it for nobody
     :ivar declared: filters that name declared things
@@ -63,12 +64,13 @@ class Listing:
     ties: tuple[str, ...] = ("created_at",)
     unique: str | None = None
     ignored: frozenset[str] = frozenset()
-    is_blind: bool = False
     hidden: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset(("created_at", "id", "uuid", "project_id", "user_id", "size", "status"))
     fields: Mapping[str, str] = field(default_factory=dict)
     brief: tuple[str, ...] | None = None
     links: str | None = None
     noun: str = "Resource"
+    knows_deleted: bool = False
     id_key: str = "id"
     zone_filter: ZoneFilter | None = None
     declared: Mapping[str, Declared] = field(default_factory=dict)

@@ -2,7 +2,6 @@
 """How does what a pod said become what we say? Pure: bytes and records in, bytes and records out."""
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -110,33 +109,3 @@ def _of_field(key: str, value: object, pod: Pod) -> object:
     if isinstance(value, list):
         return [_of_field("", member, pod) for member in value]
     return unshaped(value, pod) if isinstance(value, dict) else value
-
-
-def link_pattern(link_host: str, target_url: str, aliases: Sequence[str] = ()) -> re.Pattern[bytes]:
-    """What links in answers of a target begin with, when we asked it under the name ``link_host``.
-
-    A service below a path (``http://10.0.0.5/volume``) puts the path into its links, some only into some of them. Some
-    services name themselves by settings of their own, whatever they are called by: usually the URL that we know them
-    by, or one of ``aliases``.
-    """
-    hosts, paths = {link_host}, set()
-    for url in (target_url, *aliases):
-        host, _, path = url.partition("://")[2].partition("/")
-        hosts.add(host)
-        if path.strip("/"):
-            paths.add(path.strip("/"))
-    host_part = "|".join(re.escape(host) for host in sorted(hosts))
-    # Neither a longer name, nor another port, nor a longer segment is meant.
-    path_part = "".join(f"(?:/{re.escape(path)}(?![\\w.-]))?" for path in sorted(paths, reverse=True))
-    return re.compile(rf"https?://(?:{host_part})(?![\w.:-]){path_part}".encode())
-
-
-def relink(text: bytes, pattern: re.Pattern[bytes], base: bytes) -> bytes:
-    """``text`` with every link of an upstream turned into one of ours.
-
-    :param base: public endpoint and prefix of the door, no slash at the end
-
-    >>> relink(b'"http://x.invalid/v2.1/servers"', link_pattern("x.invalid", "http://10.0.0.5"), b"https://c/compute")
-    b'"https://c/compute/v2.1/servers"'
-    """
-    return pattern.sub(lambda _: base, text)

@@ -29,6 +29,7 @@ from tricircle.model.pod import Pod, PodState, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.road.credible import believed
 from tricircle.road.needs import KnownPods, KnownRoutings, Upstreams
+from tricircle.road.searches import Searches
 from tricircle.road.vouching import Vouching
 from tricircle.upstream.reply import Call, Headers, Reply
 
@@ -38,9 +39,7 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds for which nobody looks again for what no pod had.
 NEGATIVE_S = 3.0
-#: How many ids a project may look for in all pods: at once, and per second.
-SEARCH_BURST, SEARCH_PER_S = 60.0, 20.0
-#: How many "no pod has it", "it was there" and projects are remembered.
+#: How many "no pod has it" and "it was there" are remembered.
 _REMEMBERED = 10_000
 #: Ids of owned resources are UUIDs. What could mean something else in a path or a query is never one.
 _PLAUSIBLE = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -48,7 +47,6 @@ _PLAUSIBLE = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _WORDS = frozenset({"detail", "summary"})
 _DISABLED = "The availability zone of this resource is switched off. Please try again later."
 UNKNOWABLE = "It cannot be known now whether this resource exists, because an availability zone does not answer."
-_TOO_MANY = "Too many requests for resources that do not exist. Please try again later."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +126,7 @@ class Locator:
         self._clock = clock
         self._absent: OrderedDict[tuple[ProjectId, Kind, str], float] = OrderedDict()
         self._gone: OrderedDict[tuple[Kind, str], PodId] = OrderedDict()
-        self._budgets: OrderedDict[ProjectId, tuple[float, float]] = OrderedDict()
+        self._searches = Searches(clock)
 
     async def locate(
         self, kind: Kind, resource_id: str, context: RequestContext, *, with_disabled: bool = False
@@ -153,8 +151,11 @@ class Locator:
         key = (context.project_id, kind, resource_id)
         if self._absent.get(key, float("-inf")) > self._clock():
             raise absent
-        self._spend(context.project_id)
-        located = await self._search(kind, resource_id, context, pods)
+        async with self._searches.turn(context.project_id, context.deadline):
+            located = await self._search(kind, resource_id, context, pods)
+            if located is not None and located.routing.id:
+                # What pods make by themselves is written down only when it is looked for.
+                self._searches.give_back(context.project_id)
         if located is None:
             _remember(self._absent, key, self._clock() + NEGATIVE_S)
             raise absent
@@ -166,15 +167,6 @@ class Locator:
         if routing is not None:
             _remember(self._gone, (kind, resource_id), routing.pod_id)
             await self._routings.forget(routing.id)
-
-    def _spend(self, project_id: ProjectId) -> None:
-        """:raises UnavailableError: the project looked for too many ids in a short time."""
-        now = self._clock()
-        left, at = self._budgets.get(project_id, (SEARCH_BURST, now))
-        left = min(SEARCH_BURST, left + (now - at) * SEARCH_PER_S)
-        if left < 1.0:
-            raise UnavailableError(_TOO_MANY, retry_after_s=1)
-        _remember(self._budgets, project_id, (left - 1.0, now))
 
     async def _search(
         self, kind: Kind, resource_id: str, context: RequestContext, pods: Sequence[Pod]

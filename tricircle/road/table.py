@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tricircle.model.microversion import version_of
 from tricircle.road.path import Path
 from tricircle.road.row import Row
 
@@ -172,10 +173,7 @@ def _find(
 
 
 def _version(text: str | None) -> Version | None:
-    if text is None:
-        return None
-    major, _, minor = text.partition(".")
-    return int(major), int(minor)
+    return None if text is None else version_of(text)
 
 
 def _insert(entries: list[_Entry], entry: _Entry) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.errors import InvalidRequestError
-from tricircle.http import microversions
 from tricircle.http.message import Headers, Request
+from tricircle.model.microversion import Version
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -27,7 +27,7 @@ class Trip:
     request_id: str
     global_request_id: str | None
     deadline: Deadline
-    version: microversions.Version | None = None
+    version: Version | None = None
     request: Request | None = None
 
     def anonymous(self) -> RequestContext:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from tricircle.errors import InvalidRequestError, NotAcceptableError
 from tricircle.http import microversions
-from tricircle.http.microversions import Version
+from tricircle.model.microversion import Version
 from tricircle.model.pod import Pod, PodState, Service
 
 

@@ -58,12 +58,15 @@ def values_held(
     *,
     but_for: str | None = None,
     but_for_groups: Collection[str] = (),
+    but_for_slice: tuple[str, str] | None = None,
 ) -> sa.Select[tuple[str, str]]:
     """Scope and value of what is held.
 
     :param scope, values: only these; None for all
     :param but_for: what this object itself let go of does not count: it may have it back
     :param but_for_groups: what only members of these security groups let go of does not count
+    :param but_for_slice: subnet and pod: what the pod's slice of the subnet let go of does not count: the pod that may
+        have it still is the one that would get it
     """
     statement = sa.select(quarantine.c.scope, quarantine.c.value).where(quarantine.c.what == what.value, is_held())
     if scope is not None:
@@ -75,4 +78,9 @@ def values_held(
     if but_for_groups:
         is_of_members = quarantine.c.kind == Kind.ADDRESS_GROUP.value
         statement = statement.where(~sa.and_(is_of_members, quarantine.c.central_id.in_(sorted(but_for_groups))))
+    if but_for_slice is not None:
+        subnet_id, pod_id = but_for_slice
+        columns = quarantine.c
+        is_anothers = sa.or_(columns.central_id != subnet_id, columns.pod_id.is_(None), columns.pod_id != pod_id)
+        statement = statement.where(sa.or_(columns.kind != Kind.SUBNET.value, is_anothers))
     return statement.distinct()

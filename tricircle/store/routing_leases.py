@@ -89,6 +89,12 @@ class RoutingLeases:
         return (await connection.execute(statement)).rowcount > 0
 
     @staticmethod
+    async def unbind(connection: AsyncConnection, routing_id: int, owner: str) -> bool:
+        """Take the id in the pod out of the row, keep the lease. False when it is not ``owner``'s any more."""
+        statement = sa.update(routings).where(*_held(routing_id, owner)).values(pod_resource_id=None)
+        return (await connection.execute(statement)).rowcount > 0
+
+    @staticmethod
     async def release(connection: AsyncConnection, routing_id: int, owner: str) -> bool:
         """End the lease, keep the row as it is. False when it is not ``owner``'s any more."""
         statement = sa.update(routings).where(*_held(routing_id, owner)).values(owner=None, lease_until=None)

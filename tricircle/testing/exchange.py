@@ -157,6 +157,11 @@ def asked_from(scope: Mapping[str, Any], body: bytes, prefix: str) -> Asked:
     )
 
 
+def plain(one: Json) -> Json:
+    """A stored thing without what only the fake knows of it."""
+    return {key: value for key, value in one.items() if not key.startswith("_")}
+
+
 def new_id() -> str:
     """A fresh UUID as services write it."""
     return str(uuid.uuid4())

@@ -4,7 +4,7 @@
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,16 @@ class Identities:
             user.roles[project] = frozenset(names)
         self._users[name] = user
         return user.id
+
+    def grant(self, name: str, project: str, roles: Iterable[str]) -> None:
+        """Give a user these roles in a project instead of those of before. As in Keystone, they are the user's and not
+        the token's: tokens that are there have them at once.
+        """
+        user = self._users[name]
+        user.roles[project] = frozenset(roles)
+        for token, identity in self._tokens.items():
+            if (identity.user_id, identity.project_name) == (user.id, project):
+                self._tokens[token] = replace(identity, roles=user.roles[project])
 
     def sign_in(self, name: str, password: str, project: str) -> str:
         """A new token. ``project`` is a name or an id. :raises KeyError: wrong name, password or project."""

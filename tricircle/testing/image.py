@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, route, webob_error
+from tricircle.testing.exchange import UNROUTED, Asked, Json, Refusal, Route, Said, new_id, plain, route, webob_error
 from tricircle.testing.lists import Manner, matching, next_href, page
 
 _NAMES = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 400: "Bad Request"}
@@ -99,7 +99,7 @@ class Glance:
         refuse = lambda marker: Refusal(400, f"Invalid marker. Image {marker} could not be found.")  # noqa: E731
         found = matching(mine, asked, ("name", "owner", "status"))
         taken, more = page(found, asked, Manner(sort_keys=keys, marker_refusal=refuse, max_limit=25))
-        body: Json = {"images": [_shown(one) for one in taken], "schema": "/v2/schemas/images", "first": "/v2/images"}
+        body: Json = {"images": [plain(one) for one in taken], "schema": "/v2/schemas/images", "first": "/v2/images"}
         query = "&".join(f"{name}={value}" for name, value in asked.query if name != "marker")
         body["first"] += f"?{query}" if query else ""
         if more:
@@ -116,7 +116,7 @@ class Glance:
         if image_id in self.images or image_id in self._gone:
             raise Refusal(409, f"Image ID {image_id} already exists!")
         made = self._new(given, given.get("owner", caller.project_id))
-        return Said(status=201, body=_shown(made), headers={"Location": f"{asked.root}{made['self']}"})
+        return Said(status=201, body=plain(made), headers={"Location": f"{asked.root}{made['self']}"})
 
     def _new(self, given: Json, project_id: str) -> Json:
         image_id = str(given.get("id") or new_id())
@@ -148,7 +148,7 @@ class Glance:
         return image["visibility"] in ("public", "community") or is_shared
 
     def _show(self, asked: Asked, image_id: str) -> Said:
-        return Said(body=_shown(self._get(asked, image_id)))
+        return Said(body=plain(self._get(asked, image_id)))
 
     def _delete(self, asked: Asked, image_id: str) -> Said:
         self._get(asked, image_id)
@@ -169,7 +169,7 @@ class Glance:
             else:
                 image[name] = change["value"]
         image["updated_at"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Said(body=_shown(image))
+        return Said(body=plain(image))
 
     def _act(self, asked: Asked, image_id: str, action: str) -> Said:
         image = self._get(asked, image_id)
@@ -229,7 +229,3 @@ def _is_asked(image: Json, asked: Asked) -> bool:
         if name in _PROPERTIES and image.get(name) != value:
             return False
     return True
-
-
-def _shown(image: Json) -> Json:
-    return {key: value for key, value in image.items() if not key.startswith("_")}

@@ -19,7 +19,8 @@ class Manner:
     :ivar unique: Nova's: the key behind the client's, rising
     :ivar ties: Cinder's: the keys behind the client's, in the direction of the first
     :ivar is_first: Nova's: which stand before all others, whatever the order
-    :ivar gone: Nova's: what was deleted and is still known as a marker
+    :ivar is_ideal: whether what lacks a value has its place behind markers, too: in no real Nova
+    :ivar marks: what else is known as a marker: what the filters leave out, and in Nova what was deleted
     """
 
     sort_keys: dict[str, str]
@@ -28,21 +29,22 @@ class Manner:
     unique: str | None = None
     ties: tuple[str, ...] = ()
     is_first: Callable[[Json], bool] | None = None
-    gone: Callable[[], Iterable[Json]] = tuple
+    marks: Callable[[], Iterable[Json]] = tuple
+    is_ideal: bool = False
 
 
 def page(resources: Iterable[Json], asked: Asked, manner: Manner) -> tuple[list[Json], bool]:
     """One page, newest first unless the query says otherwise, and whether a ``next`` link belongs to it."""
     marker = asked.one("marker")
     there = list(resources)
-    marked = [one for one in manner.gone() if one["id"] == marker]
+    marked = [] if any(one["id"] == marker for one in there) else [one for one in manner.marks() if one["id"] == marker]
     ordered = in_order([*there, *marked], asked, manner)
     limit = _limit(asked, manner.max_limit)
     if marker:
         start = next((i + 1 for i, one in enumerate(ordered) if one["id"] == marker), -1)
         if start < 0:
             raise manner.marker_refusal(marker)
-        ordered = ordered[start:]
+        ordered = ordered[start:] if manner.is_ideal else _behind(ordered, start, asked, manner)
     start = int(asked.one("offset") or 0)
     taken = ordered[start : start + limit]
     return taken, bool(taken) and len(taken) == limit
@@ -60,6 +62,27 @@ def in_order(resources: Iterable[Json], asked: Asked, manner: Manner) -> list[Js
         is_first = manner.is_first
         ordered.sort(key=lambda one: not is_first(one))
     return ordered
+
+
+def _behind(ordered: Sequence[Json], start: int, asked: Asked, manner: Manner) -> list[Json]:
+    """What a database finds behind the marker before ``start``: nothing is smaller or greater than no value, and what
+    the marker lacks is not compared (``paginate_query`` of oslo.db). So some is left out, or found again."""
+    marker = ordered[start - 1]
+    if manner.is_first is not None and manner.is_first(marker):
+        return list(ordered[start:])
+    there = [one for one in ordered if manner.is_first is None or not manner.is_first(one)]
+    keys = [(manner.sort_keys[name], descending) for name, descending in _sorting(asked, manner)]
+
+    def is_behind(one: Json) -> bool:
+        for field, descending in keys:
+            if marker.get(field) is None:
+                continue
+            mine, its = _sortable(one.get(field)), _sortable(marker[field])
+            if mine != its:
+                return one.get(field) is not None and bool(mine < its if descending else mine > its)
+        return False
+
+    return [one for one in there if is_behind(one)]
 
 
 def next_href(asked: Asked, path: str, last_id: str) -> str:

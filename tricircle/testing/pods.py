@@ -29,6 +29,7 @@ class FakePod:
     :param identities: who may come in; shared with the fake Keystone and the other pods
     :param zone: its one availability zone
     :param max_limit: most servers or volumes in a page
+    :param is_ideal: as in ``lists.Manner``
     :param glance: another pod's image service, for the topology with one Glance for all
     """
 
@@ -40,6 +41,7 @@ class FakePod:
         zone: str = "nova",
         max_limit: int = 1000,
         glance: Glance | None = None,
+        is_ideal: bool = False,
     ) -> None:
         self.region = region
         self.glance = glance or Glance()
@@ -47,6 +49,7 @@ class FakePod:
         self.cinder = Cinder(zone, max_limit=max_limit)
         self.cinder.has_image = self.glance.has
         self.nova = Nova(self.neutron, self.cinder, self.glance, max_limit=max_limit)
+        self.nova.lists.is_ideal = is_ideal
         self.placement = Placement(self.nova)
         speakers = (self.nova, self.cinder, self.neutron, self.glance, self.placement)
         self.services = {one.name: FakeService(one, identities, PREFIXES[one.name]) for one in speakers}

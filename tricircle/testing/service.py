@@ -54,6 +54,8 @@ class FakeService:
 
     :ivar calls: (verb, path) of all that it was asked, in order
     :ivar ailment: what it suffers from
+    :ivar own_name: what its links begin with, whatever it is called by (Nova's ``compute_link_prefix``, Cinder's
+        ``public_endpoint``); None: what it is called by
     """
 
     def __init__(self, speaker: Speaker, identities: Identities, prefix: str) -> None:
@@ -61,11 +63,13 @@ class FakeService:
         self.prefix = prefix
         self.identities = identities
         self.ailment: Ailment | None = None
+        self.own_name: str | None = None
         self.calls: list[tuple[str, str]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         asked = asked_from(scope, await _read(receive), self.prefix)
+        asked.root = self.own_name or asked.root
         self.calls.append((asked.method, asked.path))
         ailment = self.ailment
         if ailment is None or not ailment.strikes(asked):

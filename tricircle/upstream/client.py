@@ -14,17 +14,24 @@ from urllib.parse import urlencode
 import msgspec
 
 from tricircle.context import Deadline, RequestContext
-from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
+from tricircle.errors import (
+    SERVICE_AWAY,
+    BadUpstreamAnswerError,
+    OutcomeUnknownError,
+    UnavailableError,
+    UpstreamStatusError,
+)
 from tricircle.model.pod import Service
 from tricircle.upstream.head import SAFE
-from tricircle.upstream.next_page import below_root, next_page
+from tricircle.upstream.next_page import next_page, page_at
 from tricircle.upstream.pool import Pools
 from tricircle.upstream.refusal import is_services_own
 from tricircle.upstream.reply import CENTRAL, Call, Headers, Reply, Target
 
 LOG = logging.getLogger(__name__)
 
-_AWAY = "A service behind this API cannot be reached. Please try again later."
+#: How Neutron, Nova and Cinder begin the body of their own 404.
+_GONE = (b"NeutronError", b"itemNotFound")
 #: So many things no list of ours has: whoever goes on sending pages does so for ever.
 _MOST_ITEMS = 200_000
 #: What the microversion header calls a service.
@@ -51,10 +58,19 @@ class ForgetsTokens(Protocol):
         ...
 
 
+@runtime_checkable
+class ConfirmsTokens(Protocol):
+    """A token source that knows whether a token still is an administrator's."""
+
+    async def confirm(self, token: str, deadline: Deadline) -> None:
+        """:raises UnavailableError: it is not, or nobody can say"""
+        ...
+
+
 class ServiceClient:
     """One service of one pod (or of the centre), spoken to in JSON under one identity."""
 
-    __slots__ = ("_call_s", "_headers", "_identity", "_on_refusal", "_pools", "target")
+    __slots__ = ("_call_s", "_headers", "_identity", "_own", "_pools", "target")
 
     def __init__(
         self,
@@ -63,16 +79,18 @@ class ServiceClient:
         *,
         headers: Headers,
         identity: Identity,
-        on_refusal: Callable[[str], None] | None = None,
+        own: TokenSource | None = None,
         call_s: float = inf,
     ) -> None:
-        """``on_refusal`` is told the token that was answered with 401; the call is then made once more. ``call_s``:
-        seconds that a single call may take, whatever its deadline says."""
+        """``own``: where the token of ``identity`` is from, when it is ours. It is told the token that was answered
+        with 401, and the call is then made once more; it is asked about one to which a service says that something is
+        not there. ``call_s``: seconds that a single call may take, whatever its deadline says.
+        """
         self._pools = pools
         self._call_s = call_s
         self._headers = headers
         self._identity = identity
-        self._on_refusal = on_refusal
+        self._own = own
         #: Whom this client asks.
         self.target = target
 
@@ -140,6 +158,7 @@ class ServiceClient:
         :param ok: statuses from 400 on that are no error to the caller, such as 404 of a deletion
         :raises UpstreamStatusError: any other status from 300 on
         :raises UnavailableError, OutcomeUnknownError: no answer, or of a pod one that cannot be read
+        :raises ServiceUserError: "not there" was said to a service user without the administrator's role
         :raises BadUpstreamAnswerError: an answer of the centre that cannot be read
         """
         try:
@@ -197,7 +216,31 @@ class ServiceClient:
         identity = await self._identity(deadline)
         sent = [*self._headers, *(headers or ()), *identity]
         call = Call(method=method, path=path, headers=sent, body=body, is_streamed=True)
-        return await self._pools.send(self.target, call, deadline)
+        reply = await self._pools.send(self.target, call, deadline)
+        await self._doubt(reply, identity, deadline)
+        return reply
+
+    async def confirm(self, deadline: Deadline) -> None:
+        """Whether what was told until now was told to an administrator; of users' clients nothing is asked. For whoever
+        concludes from a list that something is not there: others are shown a part of it, without a word.
+
+        :raises UnavailableError: it was not, or nobody can say
+        """
+        if isinstance(self._own, ConfirmsTokens):
+            identity = await self._identity(deadline)
+            await self._own.confirm(identity[0][1].decode(), deadline)
+
+    async def _doubt(self, reply: Reply, identity: Headers, deadline: Deadline) -> None:
+        """Neutron says "not there" to who may not see, and Glance and Nova do so with some things. That the service
+        user may not do something is never said in ordinary times.
+
+        :raises UnavailableError: who was told so has not the role, or nobody can say
+        """
+        if reply.status not in (403, 404) or not isinstance(self._own, ConfirmsTokens):
+            return
+        body = reply.body if isinstance(reply.body, bytes) else b""
+        if reply.status == 403 or self.target.service is Service.IMAGE or any(word in body for word in _GONE):
+            await self._own.confirm(identity[0][1].decode(), deadline)
 
     def _check_refusal(self, reply: Reply, method: str, path: str) -> None:
         """:raises UnavailableError: something before the pod's service says no: nothing was done, nothing is gone"""
@@ -205,7 +248,7 @@ class ServiceClient:
             return
         if not is_services_own(reply, method):
             LOG.warning("%s: %s %s is refused (%s) by a proxy", self.target.label, method, path, reply.status)
-            raise UnavailableError(_AWAY)
+            raise UnavailableError(SERVICE_AWAY)
 
     async def _exchange(
         self,
@@ -230,13 +273,14 @@ class ServiceClient:
         identity = await self._identity(deadline)
         call = Call(method=method, path=path, headers=[*sent, *identity], body=data)
         reply = await self._pools.send(self.target, call, deadline)
-        if reply.status != 401 or self._on_refusal is None:
-            return reply, identity
-        # Nothing was done: the service's own door refused the token (revoked, or Keystone's keys were changed).
-        self._on_refusal(identity[0][1].decode())
-        identity = await self._identity(deadline)
-        call.headers = [*sent, *identity]
-        return await self._pools.send(self.target, call, deadline), identity
+        if reply.status == 401 and isinstance(self._own, ForgetsTokens):
+            # Nothing was done: the service's own door refused the token (revoked, or Keystone's keys were changed).
+            self._own.forget(identity[0][1].decode())
+            identity = await self._identity(deadline)
+            call.headers = [*sent, *identity]
+            reply = await self._pools.send(self.target, call, deadline)
+        await self._doubt(reply, identity, deadline)
+        return reply, identity
 
 
 class Clients:
@@ -250,6 +294,15 @@ class Clients:
         self._pools = pools
         self._call_s = call_s
         self._tokens = service_tokens
+
+    async def check_own(self, deadline: Deadline) -> None:
+        """Whether the service user can be spoken for, and has been an administrator until now.
+
+        :raises UnavailableError: as ``TokenSource.token``, and ``ConfirmsTokens.confirm``
+        """
+        token = await self._tokens.token(deadline)
+        if isinstance(self._tokens, ConfirmsTokens):
+            await self._tokens.confirm(token, deadline)
 
     def as_user(self, context: RequestContext, target: Target, microversion: str | None = None) -> ServiceClient:
         """Acts for the user of ``context`` with user and service token. Never use it to forward what the user sent."""
@@ -269,8 +322,7 @@ class Clients:
         async def identity(deadline: Deadline) -> Headers:
             return [(b"x-auth-token", (await self._tokens.token(deadline)).encode())]
 
-        forget = self._tokens.forget if isinstance(self._tokens, ForgetsTokens) else None
-        return self._client(target, microversion, request_id, identity, forget)
+        return self._client(target, microversion, request_id, identity, self._tokens)
 
     def anonymous(self, target: Target) -> ServiceClient:
         """Asks without any token, for version documents."""
@@ -286,7 +338,7 @@ class Clients:
         microversion: str | None,
         request_id: str | None,
         identity: Identity,
-        on_refusal: Callable[[str], None] | None = None,
+        own: TokenSource | None = None,
     ) -> ServiceClient:
         headers: Headers = [
             (b"accept", b"application/json"),
@@ -297,9 +349,7 @@ class Clients:
             headers.append((b"openstack-api-version", f"{name} {microversion}".encode()))
         if request_id is not None:
             headers.append((b"x-openstack-request-id", request_id.encode()))
-        return ServiceClient(
-            self._pools, target, headers=headers, identity=identity, on_refusal=on_refusal, call_s=self._call_s
-        )
+        return ServiceClient(self._pools, target, headers=headers, identity=identity, own=own, call_s=self._call_s)
 
 
 async def collect(
@@ -330,7 +380,7 @@ async def collect(
             # Nobody honest links to more from an empty page, or has the same page twice.
             break
         last = items
-        page = below_root(following, client.target)
+        page = page_at(path, following)
     raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
 
 

@@ -21,6 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 class Origin:
     """One server to connect to, with its open connections.
 
+    :ivar name: what it is called by (``Host``): host and port as its URL has them
     :ivar path: what the root of the service has behind host and port, without trailing slash
     :ivar room: for the answers of all its connections
     """
@@ -28,6 +29,7 @@ class Origin:
     host: str
     port: int
     is_tls: bool
+    name: bytes
     path: str
     room: Room
     idle: list[tuple[Connection, float]] = field(default_factory=list)
@@ -42,6 +44,7 @@ class Origin:
             host=parts.hostname or "",
             port=parts.port or _PORTS.get(parts.scheme, 80),
             is_tls=parts.scheme == "https",
+            name=parts.netloc.rpartition("@")[2].encode(),
             path=parts.path.rstrip("/"),
             room=Room(room),
         )

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from tricircle.upstream.connections import Origin
 from tricircle.upstream.reply import Call, Headers
 
-#: What we send as ``Host``: every link that an upstream builds begins with it, and is found again by its bytes.
-LINK_HOST = "tricircle-upstream.invalid"
+#: What we say of ourselves with every request, so that one that comes back to us is known.
+VIA = b"1.1 tricircle-gateway"
 #: Methods that change nothing: without an answer they may simply be asked again.
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 #: Methods without a body need no length; others say 0.
@@ -26,8 +26,8 @@ _HOP_BY_HOP = frozenset(
     )
 )
 #: What a request's head must not take over from a caller: it is ours to say.
-_OURS = _HOP_BY_HOP | {b"host", b"expect", b"content-length"}
-_HOST_LINE = b"host: " + LINK_HOST.encode() + b"\r\n"
+_OURS = _HOP_BY_HOP | {b"host", b"expect", b"content-length", b"via"}
+_VIA_LINE = b"via: " + VIA + b"\r\n"
 _UNPRINTABLE = re.compile(rb"[\x00-\x20\x7f-\xff]")
 
 
@@ -47,10 +47,9 @@ def head_of(origin: Origin, call: Call, length: int | None) -> bytes:
     path = (origin.path + call.path).encode("utf-8")
     if _UNPRINTABLE.search(path):
         path = quote(path, safe="/?&=%:@!$'()*+,;~-._[]").encode("ascii")
-    host = _HOST_LINE if call.host is None else b"host: " + call.host + b"\r\n"
-    lines = [call.method.encode("ascii"), b" ", path or b"/", b" HTTP/1.1\r\n", host]
+    lines = [call.method.encode("ascii"), b" ", path or b"/", b" HTTP/1.1\r\nhost: ", origin.name, b"\r\n", _VIA_LINE]
     body = call.body
-    count = 2
+    count = 3
     for name, value in call.headers:
         if name in _OURS:
             continue

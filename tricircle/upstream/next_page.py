@@ -4,8 +4,6 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from tricircle.upstream.reply import Target
-
 
 def next_page(body: Mapping[str, object], key: str) -> str | None:
     # Cinder names the links of some lists in the singular: volume_type_links.
@@ -23,9 +21,12 @@ def next_page(body: Mapping[str, object], key: str) -> str | None:
     return None
 
 
-def below_root(href: str, target: Target) -> str:
-    """A link of an upstream as a path behind the root of its service."""
-    parts = urlsplit(href)
-    root = urlsplit(target.url).path.rstrip("/")
-    path = parts.path.removeprefix(root) if root and parts.path.startswith(root + "/") else parts.path
-    return f"{path}?{parts.query}" if parts.query else path
+def page_at(path: str, href: str) -> str:
+    """The page of the list at ``path`` that a link leads to. The list stays where it is, whatever its service names
+    itself: only the query counts.
+
+    >>> page_at("/v3/types?limit=1", "https://pod1.example/volume/v3/types?limit=1&marker=x")
+    '/v3/types?limit=1&marker=x'
+    """
+    query = urlsplit(href).query
+    return path.partition("?")[0] + (f"?{query}" if query else "")

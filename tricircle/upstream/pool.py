@@ -16,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade
 
 from tricircle.conf.settings import UpstreamSettings
 from tricircle.context import Deadline
-from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
+from tricircle.errors import SERVICE_AWAY, BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
 from tricircle.observe import metrics
 from tricircle.observe.events import BreakerClosed, BreakerOpened, happened
 from tricircle.upstream.breaker import Breaker, BreakerState
@@ -44,7 +44,6 @@ _KNOCK_S = 5.0
 #: How much of a service's answers may be in memory before they are complete; bytes. The largest honest answers are
 #: pages of 1000 servers, a few million; the central Neutron has no pages unless it is asked for them.
 _POD_ROOM, _CENTRAL_ROOM = 64 * 1024 * 1024, 256 * 1024 * 1024
-_UNREACHABLE = "A service behind this API cannot be reached. Please try again later."
 _NO_ANSWER = "A service behind this API did not answer in time."
 _UNKNOWN = "A service behind this API did not answer; the request may or may not have been carried out."
 _TOO_LARGE = "The answer is too large. Please ask for less at once, or try again later."
@@ -111,7 +110,7 @@ class Pools:
             raise UnavailableError(_NO_ANSWER)
         if not upstream.breaker.allow():
             metrics.upstream_refused(target.label)
-            raise UnavailableError(_UNREACHABLE)
+            raise UnavailableError(SERVICE_AWAY)
         if upstream.breaker.state is BreakerState.HALF_OPEN:
             return await self._probe(target, upstream, call, remaining_s)
         return await self._send(target, upstream, call, remaining_s)
@@ -128,7 +127,7 @@ class Pools:
                 await self._send(target, upstream, _KNOCK, min(remaining_s, _PROBE_PATIENCE_S), is_knock=True)
             except (BadUpstreamAnswerError, UnavailableError) as error:
                 # Whatever became of the knock, the call itself was not sent: that must not look like a lost answer.
-                raise UnavailableError(_UNREACHABLE) from error
+                raise UnavailableError(SERVICE_AWAY) from error
             if (remaining_s := deadline.remaining_s()) == 0.0:
                 upstream.breaker.give_up()
                 raise UnavailableError(_NO_ANSWER)
@@ -157,7 +156,7 @@ class Pools:
             reply = await self._ask(upstream.origin, call, remaining_s)
         except _NotSentError as error:
             self._failed(target, breaker, error.cause, remaining_s)
-            raise UnavailableError(_UNREACHABLE) from error.cause
+            raise UnavailableError(SERVICE_AWAY) from error.cause
         except AnswerTooLargeError as error:
             self._refused(target, upstream, call, error, remaining_s)
             _raise_for(error, call)

@@ -32,7 +32,6 @@ class Call:
     :ivar path: percent-encoded path behind the service root, with version and query: ``/v2.1/servers/detail?limit=5``
     :ivar headers: end-to-end headers in lower case, token included; hop-by-hop headers are never among them
     :ivar is_streamed: the reply's body is handed over as a stream
-    :ivar host: what to say as ``Host`` to an upstream whose links nobody looks for, and which may go by its name
     """
 
     method: str
@@ -40,7 +39,6 @@ class Call:
     headers: Headers = field(default_factory=list, repr=False)
     body: bytes | AsyncIterator[bytes] | None = field(default=None, repr=False)
     is_streamed: bool = False
-    host: bytes | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from tests.api.whole import Whole
+from tests.job_runs import job_run
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.sweep import Sweeps
-from tricircle.context import Deadline, ProjectId
+from tricircle.context import Deadline
 from tricircle.copies.bodies import mark
 from tricircle.errors import ConflictError
 from tricircle.jobs.worker import JobRun
@@ -76,15 +77,7 @@ class Stage:
         return len(copy["fixed_ips"])
 
     def _run(self, job_type: JobType, resource_id: str, pod: Pod) -> JobRun:
-        return JobRun(
-            type=job_type,
-            resource_id=resource_id,
-            pod_id=pod.id,
-            project_id=ProjectId("p"),
-            revision=None,
-            payload={},
-            deadline=Deadline.after(30),
-        )
+        return job_run(job_type, resource_id, pod.id, "p", seconds=30)
 
 
 @pytest.fixture

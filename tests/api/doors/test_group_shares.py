@@ -13,10 +13,11 @@ import pytest
 
 from tests.api.whole import Whole
 from tests.asgi import Said
+from tests.job_runs import job_run
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.sweep import Sweeps
-from tricircle.context import Deadline, ProjectId
+from tricircle.context import ProjectId
 from tricircle.copies.bodies import mark
 from tricircle.errors import RetryLaterError
 from tricircle.jobs.worker import JobRun
@@ -89,15 +90,7 @@ class Stage:
         return [(one["kind"], one["note"]) for one in report["named"] if one["what"] == "differs"]
 
     def _run(self, job_type: JobType, resource_id: str) -> JobRun:
-        return JobRun(
-            type=job_type,
-            resource_id=resource_id,
-            pod_id=self.pod.id,
-            project_id=ProjectId("p"),
-            revision=None,
-            payload={},
-            deadline=Deadline.after(30),
-        )
+        return job_run(job_type, resource_id, self.pod.id, "p", seconds=30)
 
     @property
     def centre(self) -> dict[str, dict[str, Json]]:

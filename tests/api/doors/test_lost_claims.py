@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from tests.api.whole import Whole
+from tests.job_runs import job_run
 from tricircle.app.rooms import open_rooms
 from tricircle.app.worker import bodies
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.sweep import Sweeps
-from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.context import PodId
 from tricircle.copies.origins import UNBOUND
 from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
@@ -32,15 +33,7 @@ OTHERS: tuple[Json, ...] = (
 
 
 def _run(job_type: JobType, resource_id: str, pod_id: PodId, project: str, payload: Json) -> JobRun:
-    return JobRun(
-        type=job_type,
-        resource_id=resource_id,
-        pod_id=pod_id,
-        project_id=ProjectId(project),
-        revision=None,
-        payload=payload,
-        deadline=Deadline.after(20),
-    )
+    return job_run(job_type, resource_id, pod_id, project, payload=payload, seconds=20)
 
 
 @pytest.mark.parametrize("is_old", [True, False])

@@ -16,6 +16,7 @@ from tests import mariadb
 from tests.api.dying import PATIENT, Deaths
 from tests.api.whole import Whole
 from tests.asgi import AsgiClient, Said
+from tests.job_runs import job_run
 from tricircle.app.recovery import recover
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.audit.inventory import Inventory
@@ -385,15 +386,7 @@ async def test_a_share_that_nobody_wrote_down_is_taken_back_too(stage: Stage) ->
 async def test_the_job_of_a_deleted_network_comes_again_for_its_shares(stage: Stage) -> None:
     _, port = await _leaving(stage)
     del stage.cloud.centre.neutron.resources["networks"][stage.network["id"]]
-    run = JobRun(
-        type=JobType.NETWORK,
-        resource_id=stage.network["id"],
-        pod_id=stage.pod.id,
-        project_id=ProjectId("p"),
-        revision=None,
-        payload={"deleted": True},
-        deadline=Deadline.after(10),
-    )
+    run = job_run(JobType.NETWORK, stage.network["id"], stage.pod.id, "p", payload={"deleted": True})
     with pytest.raises(RetryLaterError):
         await stage.rooms.copies.networks.agree(run)
     network, _ = await stage.rows()
@@ -438,6 +431,29 @@ async def test_an_adoption_that_dies_at_any_call_is_completed_and_ended(
         number += 1
     assert number > 10
     assert stage.inside["networks"][stage.theirs["id"]] == before
+
+
+@_PATIENT
+async def test_a_sweep_leaves_what_a_dead_adoption_keeps_for_the_one_who_asks_again(
+    stage: Stage, deaths: Deaths
+) -> None:
+    """Which then takes the port that is there: to give it back first would be to ask for the addresses once more."""
+    sweeps = Sweeps(stage.rooms.reach, Inventory(stage.rooms.clients, stage.rooms.registry), in_flight_s=0)
+    ports, kept = stage.cloud.centre.neutron.resources["ports"], 0
+    for number in itertools.count(1):
+        if not await deaths.dies(stage.ask(), number, is_carried_out=True):
+            break
+        before = set(ports)
+        kept += len(before)
+        await sweeps.agree(_sweep(stage.pod))
+        stage.sql("DELETE FROM tricircle_jobs WHERE type = 'sweep'")  # the next one, in two minutes
+        await stage.cloud.work_off()
+        assert set(ports) == before, number
+        adoption_id = await stage.adopted()
+        assert set(ports) >= before, number
+        assert stage.held() == {THERE}, number
+        assert (await stage.end(adoption_id)).status == 200
+    assert kept > 2, "deaths after the addresses were kept"
 
 
 @_PATIENT
@@ -491,15 +507,7 @@ async def test_a_network_that_is_gone_is_no_adoption(stage: Stage) -> None:
 
 
 def _sweep(pod: Pod) -> JobRun:
-    return JobRun(
-        type=JobType.SWEEP,
-        resource_id=pod.id,
-        pod_id=pod.id,
-        project_id=ProjectId("p"),
-        revision=None,
-        payload={},
-        deadline=Deadline.after(30),
-    )
+    return job_run(JobType.SWEEP, pod.id, pod.id, "p", seconds=30)
 
 
 def _told(row: Routing | None) -> tuple[object, object, Any, object]:

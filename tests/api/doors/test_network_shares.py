@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.api.whole import Whole
+from tests.job_runs import job_run
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.audit.inventory import Inventory
 from tricircle.audit.sweep import Sweeps
@@ -73,15 +74,7 @@ class Stage:
         return [dict(one) for one in report["named"] if one["kind"] == "network"]
 
     def _run(self, job_type: JobType, resource_id: str) -> JobRun:
-        return JobRun(
-            type=job_type,
-            resource_id=resource_id,
-            pod_id=self.pod.id,
-            project_id=ProjectId("p"),
-            revision=None,
-            payload={},
-            deadline=Deadline.after(10),
-        )
+        return job_run(job_type, resource_id, self.pod.id, "p")
 
     @property
     def inside(self) -> dict[str, dict[str, Json]]:

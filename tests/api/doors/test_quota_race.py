@@ -102,6 +102,34 @@ async def test_of_many_boots_at_once_as_many_as_allowed_are_made(cloud: Whole, n
     assert books.reserved() == 0
 
 
+async def test_a_users_limit_holds_for_boots_at_once_from_two_gateways(
+    cloud: Whole, network: str, books: Books
+) -> None:
+    """Others of the project go on: the limit is the user's."""
+    user = cloud.identities.of(cloud.identities.sign_in("demo", "secret", "demo"))
+    assert user is not None
+    path = f"/compute/v2.1/os-quota-sets/{cloud.project_id('demo')}?user_id={user.user_id}"
+    assert (await cloud.admin.ask("PUT", path, {"quota_set": {"cores": 3}})).status == 200
+    async with _living(gateway(cloud.settings)) as second:
+        token = cloud.identities.sign_in("demo", "secret", "demo")
+        doors = [cloud.tenant, second.having(x_auth_token=token)]
+        asked = (
+            boot(cloud, doors[number // 4], networks="none", availability_zone=f"az{1 + number % 2}")
+            for number in range(8)
+        )
+        said = await asyncio.gather(*asked)
+    assert Counter(one.status for one in said) == {202: 3, 403: 5}
+    assert {one.message for one in said if one.status == 403} == {
+        "Quota exceeded for cores: Requested 1, but already used 3 of 3 cores"
+    }
+    other = cloud.doors.having(x_auth_token=cloud.identities.sign_in("admin", "secret", "demo"))
+    assert (await boot(cloud, other, networks="none", availability_zone="az1")).status == 202
+    await look(cloud)
+    assert books.reserved() == 0
+    assert (await cloud.admin.ask("DELETE", path)).status == 202
+    assert (await boot(cloud, cloud.tenant, networks="none", availability_zone="az1")).status == 202
+
+
 async def test_several_by_one_call_are_as_many_as_allowed(cloud: Whole, network: str, books: Books) -> None:
     await server_limit(cloud, instances=3)
     said = await boot(cloud, cloud.tenant, networks="none", min_count=1, max_count=5)

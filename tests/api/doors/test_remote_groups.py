@@ -15,12 +15,12 @@ import pytest
 
 from tests.api.dying import PATIENT, Deaths
 from tests.api.whole import Whole
+from tests.job_runs import job_run
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import mark
 from tricircle.copies.remote_groups import RemoteGroups
 from tricircle.copies.security_groups import UNUSED
-from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -247,15 +247,7 @@ async def test_a_member_that_leaves_is_gone_wherever_its_job_dies(cloud: Whole, 
             goes = await here.make("ports", network_id=network["id"], security_groups=[group["id"]])
             await here.follow(group)
             here.centre["ports"][goes["id"]]["security_groups"] = []
-            run = JobRun(
-                type=JobType.ADDRESS_GROUP,
-                resource_id=str(group["id"]),
-                pod_id=here.pods[0].id,
-                project_id=project_id,
-                revision=None,
-                payload={},
-                deadline=Deadline.after(600),
-            )
+            run = job_run(JobType.ADDRESS_GROUP, str(group["id"]), here.pods[0].id, project_id, seconds=600)
             died = await deaths.dies(following.agree(run), question, is_carried_out=is_carried_out)
             await here.follow(group)
             for number in (0, 1):

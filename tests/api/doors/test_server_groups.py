@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Do the copies of a server group go with it, whichever pod is away then? With fake pods on real sockets."""
+"""Do the copies of a server group have its rule, and go with it, whichever pod is away then? With fake pods on real
+sockets.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api.whole import Plan, Whole
+from tests.job_runs import job_run
 from tricircle.app.rooms import Rooms, open_rooms
 from tricircle.app.worker import bodies
 from tricircle.audit.inventory import Inventory
@@ -59,15 +62,7 @@ class Stage:
         return {str(one.pod_id) for one in await self.rooms.routings.copies_of(Kind.SERVER_GROUP, self.group_id)}
 
     def _run(self, job_type: JobType, resource_id: str, pod_id: PodId) -> JobRun:
-        return JobRun(
-            type=job_type,
-            resource_id=resource_id,
-            pod_id=pod_id,
-            project_id=ProjectId("p"),
-            revision=None,
-            payload={},
-            deadline=Deadline.after(30),
-        )
+        return job_run(job_type, resource_id, pod_id, "p", seconds=30)
 
 
 @pytest.fixture
@@ -103,6 +98,35 @@ async def stage(cloud: Whole) -> AsyncIterator[Stage]:
         yield here
     finally:
         await rooms.close()
+
+
+def _with_a_rule(most: int) -> Json:
+    rules = {"max_server_per_host": most}
+    return {"server_group": {"name": "spread", "policy": "anti-affinity", "rules": rules}}
+
+
+async def test_a_rule_comes_to_the_pods(stage: Stage) -> None:
+    tenant = stage.cloud.tenant.having(openstack_api_version="compute 2.90")
+    made = (await tenant.ask("POST", GROUPS, _with_a_rule(2))).json()["server_group"]
+    assert made["rules"] == {"max_server_per_host": 2}
+    for name, pod in stage.pods.items():
+        pod_group_id = await stage.rooms.copies.server_groups.ensure(
+            pod, _context(stage.cloud), made, Deadline.after(30)
+        )
+        copy = stage.inside(name)[pod_group_id]
+        assert (copy["policy"], copy["rules"]) == ("anti-affinity", {"max_server_per_host": 2})
+
+
+async def test_a_centre_that_knows_no_compute_service_takes_no_such_rule(stage: Stage) -> None:
+    """In Nova's words; a rule that is the policy itself is taken."""
+    groups = stage.cloud.centre.nova.server_groups
+    groups.knows_a_compute, known = False, set(groups.stored)
+    tenant = stage.cloud.tenant.having(openstack_api_version="compute 2.90")
+    refused = await tenant.ask("POST", GROUPS, _with_a_rule(2))
+    text = "Creating an anti-affinity group with rule max_server_per_host > 1 is not yet supported."
+    assert (refused.status, refused.json()["conflictingRequest"]["message"]) == (409, text)
+    assert set(groups.stored) == known
+    assert (await tenant.ask("POST", GROUPS, _with_a_rule(1))).status == 200
 
 
 async def test_both_copies_go_by_the_job_of_the_deletion(

@@ -273,3 +273,13 @@ async def test_an_image_of_a_server_takes_a_snapshot_of_each_volume(cloud: Whole
     assert (await cloud.tenant.ask("POST", path, {"createImage": {"name": "j"}})).status == 403
     await look(cloud)
     assert books.reserved() == 0
+
+
+async def test_an_administrator_boots_with_private_types(cloud: Whole, network: str) -> None:
+    type_id = await make_type(cloud, "secret", **{"os-volume-type-access:is_public": False})
+    for asked in ("secret", type_id):
+        devices = [root(cloud, volume_type=asked)]
+        said = await boot(cloud, cloud.admin, networks="none", imageRef="", block_device_mapping_v2=devices)
+        assert said.status == 202, said.body
+    said = await boot_with(cloud, root(cloud, volume_type="secret"), imageRef="")
+    assert (said.status, said.message) == (400, "Volume type secret could not be found.")

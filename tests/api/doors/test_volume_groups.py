@@ -63,6 +63,18 @@ async def test_a_volume_of_a_group_is_made_beside_it(cloud: Whole) -> None:
     assert cloud.pods["Pod2"].cinder.volumes == {}
 
 
+async def test_an_administrator_uses_private_group_types_by_id_and_by_name(cloud: Whole) -> None:
+    await make_type(cloud, "gold", **{"os-volume-type-access:is_public": False})
+    said = await ask(cloud.admin, "POST", "/group_types", {"group_type": {"name": "secret", "is_public": False}})
+    type_id = said.json()["group_type"]["id"]
+    for asked in ("secret", type_id):
+        made = await make(cloud.admin, group_type=asked)
+        shown = (await ask(cloud.admin, "GET", f"/groups/{made['id']}")).json()["group"]
+        assert shown["group_type"] == type_id
+        body = {"group": {"volume_types": ["gold"], "group_type": asked}}
+        assert (await ask(cloud.tenant, "POST", "/groups", body)).status == 404
+
+
 async def test_what_a_group_names_must_exist(cloud: Whole) -> None:
     await make_type(cloud, "gold")
     await make_group_type(cloud, "together")

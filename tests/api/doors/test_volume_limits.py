@@ -93,6 +93,22 @@ async def test_snapshots_count(cloud: Whole) -> None:
     )
 
 
+async def test_whose_limits_an_administrator_is_told(cloud: Whole) -> None:
+    """Cinder passes over both words below 3.39, and ``project_id`` goes first."""
+    await create(cloud.tenant)
+    demo, own = cloud.project_id("demo"), cloud.project_id("admin")
+    for version, query, used in (
+        ("3.0", f"tenant_id={demo}", 0),
+        ("3.38", f"project_id={demo}", 0),
+        ("3.39", f"tenant_id={demo}", 1),
+        ("3.39", f"tenant_id={own}&project_id={demo}", 1),
+        ("3.39", f"project_id={own}&tenant_id={demo}", 0),
+    ):
+        admin = cloud.admin.having(openstack_api_version=f"volume {version}")
+        said = await admin.ask("GET", f"/volume/v3/limits?{query}")
+        assert said.json()["limits"]["absolute"]["totalVolumesUsed"] == used, (version, query)
+
+
 async def test_limits_and_quotas_show_the_sum(cloud: Whole) -> None:
     await limit(cloud, volumes=7)
     for zone in ("az1", "az2"):

@@ -61,6 +61,23 @@ async def test_volumes_are_found_by_their_types_id(cloud: Whole) -> None:
         assert {one["id"] for one in said.json()["volumes"]} == set(found), wanted
 
 
+async def test_an_administrator_uses_private_types_by_id_and_by_name(cloud: Whole) -> None:
+    """Cinder's list hides them from administrators who do not ask for them; members never see them."""
+    type_id = await make_type(cloud, "secret", **{"os-volume-type-access:is_public": False})
+    made = [await create(cloud.admin, volume_type=asked, availability_zone="az2") for asked in ("secret", type_id)]
+    assert [one["volume_type"] for one in made] == ["secret", "secret"]
+    other = await create(cloud.admin, availability_zone="az2")
+    change = {"os-retype": {"new_type": "secret", "migration_policy": "never"}}
+    said = await cloud.admin.ask("POST", f"{VOLUMES}/{other['id']}/action", change)
+    assert said.status == 202, said.body
+    pools = await cloud.admin.having(openstack_api_version="volume 3.35").ask(
+        "GET", "/volume/v3/scheduler-stats/get_pools?volume_type=secret"
+    )
+    assert pools.status == 200, pools.body
+    for asked in ("secret", type_id):
+        assert (await refused(cloud.tenant, volume_type=asked)).status == 404
+
+
 async def test_a_type_with_volumes_stays(cloud: Whole) -> None:
     type_id = await make_type(cloud, "gold")
     made = await create(cloud.tenant, availability_zone="az2", volume_type="gold")

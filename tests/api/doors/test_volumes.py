@@ -56,6 +56,45 @@ async def test_links_are_ours_and_follow_the_clients_path(cloud: Whole) -> None:
     assert links["self"] == f"{PUBLIC}/volume/v3/{project}/volumes/{made['id']}"
 
 
+async def test_whatever_pods_call_themselves_links_are_ours(cloud: Whole) -> None:
+    """In items, lists and next links, and where a server was made."""
+    for pod in cloud.pods.values():
+        pod.services["compute"].own_name = "https://canary-pod.example/os/compute"
+        pod.services["block-storage"].own_name = "https://canary-pod.example:8776"
+    made = [await create(cloud.tenant, availability_zone=zone) for zone in ("az1", "az2")]
+    flavor = {"flavor": {"id": "1", "name": "m1", "ram": 64, "vcpus": 1, "disk": 1}}
+    assert (await cloud.admin.ask("POST", "/compute/v2.1/flavors", flavor)).status == 200
+    server = {"name": "s", "flavorRef": "1", "imageRef": cloud.image_id, "networks": "none"}
+    newest = cloud.tenant.having(OpenStack_API_Version="compute 2.90")
+    booted = await newest.ask("POST", "/compute/v2.1/servers", {"server": server})
+    assert booted.status == 202, booted.body
+    assert booted.headers["location"].startswith(f"{PUBLIC}/compute/v2.1/servers/")
+    answers = [booted, await newest.ask("GET", f"/compute/v2.1/servers/{booted.json()['server']['id']}")]
+    for one in made:
+        answers.append(await cloud.tenant.ask("GET", f"{VOLUMES}/{one['id']}"))
+        assert answers[-1].json()["volume"]["links"][1]["href"] == f"{PUBLIC}/volume/volumes/{one['id']}"
+    for path in (f"{VOLUMES}?limit=1", f"{VOLUMES}/detail", "/compute/v2.1/servers/detail", "/compute/v2.1/servers"):
+        answers.append(await (cloud.tenant if path.startswith(VOLUMES) else newest).ask("GET", path))
+        assert answers[-1].status == 200
+    for answer in answers:
+        assert b"canary" not in answer.body
+        assert "canary" not in str(answer.headers)
+        assert f"{PUBLIC}/".encode() in answer.body
+
+
+@pytest.mark.parametrize("version", ["3.15", "3.59"])
+async def test_a_lost_race_on_metadata_is_412(cloud: Whole, version: str) -> None:
+    """In Cinder's own words, which are none."""
+    client = cloud.tenant.having(OpenStack_API_Version=f"volume {version}")
+    path = f"{VOLUMES}/{(await create(cloud.tenant, metadata={'a': '1'}))['id']}/metadata"
+    mark = (await client.ask("GET", path)).headers["etag"]
+    racers = [client.having(If_Match=mark), client.having(If_Match=mark)]
+    said = [await racer.ask("PUT", path, {"metadata": {"a": str(n)}}) for n, racer in enumerate(racers, 2)]
+    assert [one.status for one in said] == [200, 412]
+    assert said[1].body == b""
+    assert (await client.ask("GET", path)).json() == {"metadata": {"a": "2"}}
+
+
 async def test_the_project_is_bound_and_its_limits_in_the_pod_are_lifted(cloud: Whole) -> None:
     await create(cloud.tenant, availability_zone="az2")
     project = cloud.project_id("demo")

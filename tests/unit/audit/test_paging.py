@@ -9,7 +9,13 @@ from aiohttp import web
 from tests.unit.servers import serving, target
 from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline
-from tricircle.errors import BadUpstreamAnswerError, TricircleError, UnavailableError, UpstreamStatusError
+from tricircle.errors import (
+    BadUpstreamAnswerError,
+    ServiceUserError,
+    TricircleError,
+    UnavailableError,
+    UpstreamStatusError,
+)
 from tricircle.model.pod import Service
 from tricircle.upstream.client import Clients
 from tricircle.upstream.pool import Pools
@@ -176,3 +182,23 @@ async def test_nobody_there_is_no_empty_list(pools: Pools) -> None:
         pass
     with pytest.raises(UnavailableError):
         await read(pools, port)
+
+
+@pytest.mark.parametrize("listing", [SERVERS, GROUPS], ids=["by markers", "by offset"])
+async def test_a_list_that_was_not_told_to_an_administrator_does_not_end(pools: Pools, listing: Listing) -> None:
+    """Others see a part of it. What was seen counts; that there is no more does not."""
+
+    class Lost(Tokens):
+        async def confirm(self, _token: str, _deadline: Deadline) -> None:
+            raise ServiceUserError("no role")
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        items = [] if int(request.query.get("offset", "0")) else [{"id": "a"}]
+        return web.json_response({listing.key: items})
+
+    async with serving(answer) as port:
+        client = Clients(pools, Lost()).as_service(target(port))
+        found = pages(client, listing, size=3, deadline=Deadline.after(5))
+        assert await anext(found) == [{"id": "a"}]
+        with pytest.raises(ServiceUserError):
+            await anext(found)

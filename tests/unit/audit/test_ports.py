@@ -6,6 +6,7 @@ import pytest
 from tests.unit.audit.holdings import NEW, NOW, OLD, holding, known, routing
 from tricircle.audit import ports
 from tricircle.audit.findings import Finding, What
+from tricircle.copies import origins
 from tricircle.model.routing import Kind
 
 
@@ -49,6 +50,24 @@ def test_a_slice_needs_a_copy_of_its_subnet() -> None:
     assert at_centre(piece, subnets=("sub1",)) == []
     assert at_centre({**piece, "updated_at": NEW}) == []
     assert at_centre({**piece, "device_id": "dhcp-of-somebody"}) == []
+
+
+def test_a_slice_whose_subnet_is_gone_holds_nothing_and_goes() -> None:
+    piece = port(id="sl", device_id="tricircle-ab", device_owner="network:dhcp", fixed_ips=[])
+    (found,) = at_centre(piece)
+    assert (found.what, found.kind, found.central_id) == (What.SLICE, Kind.PORT, "sl")
+    assert at_centre({**piece, "updated_at": NEW}) == []
+    assert at_centre({**piece, "device_id": "dhcp-of-somebody"}) == []
+    assert at_centre({**piece, "binding:profile": origins.profile_of_adopted("n1")}) == []
+
+
+def test_a_sub_port_that_is_in_no_trunk_is_let_go() -> None:
+    sub_port = port(device_id="", device_owner="trunk:subport")
+    (found,) = ports.loose([sub_port], (), NOW)
+    assert (found.what, found.kind, found.central_id) == (What.ASTRAY, Kind.PORT, "p1")
+    assert list(ports.loose([sub_port], ("p1",), NOW)) == []
+    assert list(ports.loose([{**sub_port, "updated_at": NEW}], (), NOW)) == []
+    assert list(ports.loose([port()], (), NOW)) == []
 
 
 def test_a_server_that_lost_its_port_in_the_pod_lets_go_of_it() -> None:

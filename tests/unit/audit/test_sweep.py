@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.job_runs import job_run
 from tests.unit.servers import serving
 from tricircle.audit.findings import What
 from tricircle.audit.inventory import PAGE, Inventory
@@ -63,12 +64,14 @@ class World:
         self.lists: dict[str, object] = {}
         self.things: dict[str, object] = {}
         self.facts: dict[str, object] = {}
+        self.calls: list[tuple[str, str]] = []
         self.routings = Routings(engine)
         self.queue = Queue(engine)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """As the pod, and as the centre."""
         path = request.path
+        self.calls.append((request.method, path))
         if path in self.lists:
             said = self.lists[path]
             return said if isinstance(said, web.Response) else web.json_response(said)
@@ -115,15 +118,7 @@ class World:
 
 
 def run() -> JobRun:
-    return JobRun(
-        type=JobType.SWEEP,
-        resource_id=POD,
-        pod_id=POD,
-        project_id=DEMO,
-        revision=None,
-        payload={},
-        deadline=Deadline.after(20),
-    )
+    return job_run(JobType.SWEEP, POD, POD, DEMO, seconds=20)
 
 
 @pytest.fixture
@@ -338,3 +333,26 @@ async def test_calls_grow_with_pages_and_not_with_what_is_in_them(world: World) 
     assert await calls(100, 100) == few
     assert await calls(100, 50) == few + 3
     assert await calls(100, 20) == few + 3 * 4
+
+
+async def test_what_nobody_holds_any_more_is_let_go_of_at_once(world: World) -> None:
+    """An empty slice is deleted, and a sub-port of no trunk set free, if they are so still."""
+    old = {"updated_at": "2026-01-01T00:00:00Z", "binding:host_id": "Pod1", "project_id": DEMO, "revision_number": 3}
+    empty = {**old, "device_owner": "network:dhcp", "device_id": "tricircle-ab", "fixed_ips": []}
+    loose = {**old, "device_owner": "trunk:subport", "device_id": "", "fixed_ips": []}
+    listed = {"sl1": empty, "sl2": empty, "s1": loose, "s2": loose, "s3": loose}
+    now = {
+        **listed,
+        "sl2": {**empty, "fixed_ips": [{"subnet_id": "new", "ip_address": "10.0.0.2"}]},
+        "s2": {**loose, "binding:host_id": "", "device_owner": ""},
+    }
+    world.lists["/v2.0/ports"] = {"ports": [{"id": one, **body} for one, body in listed.items()]}
+    world.lists["/v2.0/trunks"] = {"trunks": [{"id": "t", "port_id": "s1", "sub_ports": [{"port_id": "s3"}]}]}
+    for one, body in now.items():
+        world.things[f"/v2.0/ports/{one}"] = {"port": {"id": one, **body}}
+    async with serving(world.answer) as port:
+        report = await world.sweep(f"http://127.0.0.1:{port}")
+    named = [(one["what"], one["kind"], one["central_id"]) for one in report["named"] if one["kind"] == "port"]  # type: ignore[attr-defined]
+    assert sorted(named) == [("astray", "port", "s1"), ("slice", "port", "sl1")]
+    written = [call for call in world.calls if call[0] != "GET"]
+    assert written == [("DELETE", "/v2.0/ports/sl1"), ("PUT", "/v2.0/ports/s1")]

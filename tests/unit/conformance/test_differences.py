@@ -84,7 +84,8 @@ def test_what_failed_is_forgotten_with_its_class(tmp_path: Path) -> None:
     for result in (Result(A, "passed"), Result("setUpClass (tempest.api.volume.B)", "failed", "no")):
         append(file, result)
     assert list(missing([A, B], load(file))) == []
-    assert forget(file, "failed") == {"tempest.api.volume.B"}
+    assert forget(file, "failed", classes={"tempest.api.compute.A"}) == set()
+    assert forget(file, "failed", classes={"tempest.api.volume.B"}) == {"tempest.api.volume.B"}
     assert list(missing([A, B], load(file))) == [B]
 
 

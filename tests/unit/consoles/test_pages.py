@@ -35,7 +35,7 @@ async def test_the_file_and_nothing_that_names_the_pod(tmp_path: Path) -> None:
             assert line in head(answer)
         (asked,) = here.pod.requests
         assert asked.path == "/vnc_lite.html"
-        assert dict(asked.headers.raw_items()).keys() <= {"host", "accept"}
+        assert dict(asked.headers.raw_items()).keys() <= {"host", "via", "accept"}
         assert asked.headers["host"] == f"{HOST}:{here.pod.port}"
 
 

@@ -48,6 +48,7 @@ class PodSide:
         self.held: list[str] = []
         self.created = self.looked = 0
         self.fault: Exception | None = None
+        self.refusal = (409, "exists")
         #: The POST works, but its answer is lost.
         self.swallows = False
 
@@ -61,7 +62,7 @@ class PodSide:
         if self.fault is not None and not self.swallows:
             raise self.fault
         if self.held:
-            raise UpstreamStatusError(409, "exists", "Pod1/network")
+            raise UpstreamStatusError(*self.refusal, "Pod1/network")
         self.held.append(f"copy{self.created}")
         if self.fault is not None:
             raise self.fault
@@ -113,8 +114,13 @@ async def test_who_comes_after_a_dead_attempt_looks_first(ledger: Ledger) -> Non
     assert (pod.created, routing.revision) == (0, "3")
 
 
-async def test_a_late_post_of_another_is_adopted(ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [(409, "exists"), (400, "Requested subnet with cidr: 10.0.0.0/24 for network: n overlaps with another subnet")],
+)
+async def test_a_late_post_of_another_is_adopted(ledger: Ledger, refusal: tuple[int, str]) -> None:
     pod = PodSide()
+    pod.refusal = refusal
     pod.held.append("late")
     routing = await _ensure(ledger, pod)
     assert routing.pod_resource_id == "late"

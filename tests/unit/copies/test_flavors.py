@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.job_runs import job_run
 from tests.unit.doors.compute.cloud import Cloud, cloud
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.flavor_content import central_id, digest
 from tricircle.copies.flavors import Flavors
 from tricircle.errors import ConflictError, UpstreamStatusError
-from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -53,10 +53,7 @@ def stored(sky: Cloud) -> dict[str, dict[str, Any]]:
 
 
 async def agree(sky: Cloud, flavor_id: str = "m1") -> None:
-    run = JobRun(
-        type=JobType.FLAVOR, resource_id=flavor_id, pod_id=PodId("pod1"), project_id=DEMO, revision=None, payload={},
-        deadline=Deadline.after(5),
-    )  # fmt: skip
+    run = job_run(JobType.FLAVOR, flavor_id, PodId("pod1"), DEMO, seconds=5)
     await Flavors(sky.reach).agree(run)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.job_runs import job_run
 from tests.unit.doors.compute.cloud import Cloud, cloud, json_of
-from tricircle.context import Deadline, PodId, ProjectId, RequestContext
+from tricircle.context import Deadline, PodId, RequestContext
 from tricircle.copies.keypairs import Keypairs, routing_id
 from tricircle.errors import UnavailableError
-from tricircle.jobs.worker import JobRun
 from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
 
@@ -48,10 +48,7 @@ def in_pod(sky: Cloud) -> dict[str, str]:
 
 
 async def agree(sky: Cloud, context: RequestContext) -> None:
-    run = JobRun(
-        type=JobType.KEYPAIR, resource_id=routing_id(context.user_id, "k"), pod_id=PodId("pod1"),
-        project_id=ProjectId("p"), revision=None, payload={}, deadline=Deadline.after(5),
-    )  # fmt: skip
+    run = job_run(JobType.KEYPAIR, routing_id(context.user_id, "k"), PodId("pod1"), "p", seconds=5)
     await Keypairs(sky.reach).agree(run)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tricircle.context import Deadline, PodId, ProjectId
+from tests.job_runs import job_run
+from tricircle.context import PodId, ProjectId
 from tricircle.copies.lost_ports import LostPorts
 from tricircle.copies.origins import GATEWAY, USER, profile_of
 from tricircle.copies.ports import Ports
@@ -33,15 +34,7 @@ def central_port(origin: str | None, **fields: object) -> dict[str, object]:
 
 def job(**payload: object) -> JobRun:
     """A job about the port."""
-    return JobRun(
-        type=JobType.PORT,
-        resource_id="port1",
-        pod_id=POD.id,
-        project_id=ProjectId("demo"),
-        revision=None,
-        payload=payload,
-        deadline=Deadline.after(10),
-    )
+    return job_run(JobType.PORT, "port1", POD.id, payload=payload)
 
 
 class Books:
@@ -70,6 +63,9 @@ class Books:
     async def bind(self, _lease: Lease, pod_id: str, *, details: dict[str, object], **_how: object) -> Routing:
         self.bound = details
         return replace(ROW, pod_resource_id=pod_id, details=details)
+
+    async def unbind(self, _lease: object) -> None:
+        return None
 
     async def drop(self, _lease: object) -> None:
         self.row = None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.job_runs import job_run
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.origins import GATEWAY, USER, profile_of
 from tricircle.copies.server_ports import CLAIMED, PERHAPS_CLAIMED, ServerPorts, detached
@@ -35,12 +36,12 @@ COPY = Routing(
 class Books:
     """The routing of one port, which names the server already."""
 
-    def __init__(self, copy: Routing = COPY) -> None:
+    def __init__(self, copy: Routing | None = COPY) -> None:
         self.copy = copy
         self.forgotten: list[int] = []
 
     async def ports_of_server(self, server_id: str, _pod_id: str) -> list[Routing]:
-        return [self.copy] if server_id == "server1" else []
+        return [self.copy] if self.copy is not None and server_id == "server1" else []
 
     async def copy_in(self, _kind: Kind, central_id: str, _pod_id: str) -> Routing | None:
         return self.copy if central_id == "port1" else None
@@ -147,15 +148,7 @@ def reach_of(nova: NoServer, in_pod: Neutron, central: Neutron, copy: Routing = 
 
 def claims_job(resource_id: str, payload: Mapping[str, object] = CLAIMED) -> JobRun:
     """A job for a claim, or for a server."""
-    return JobRun(
-        type=JobType.SERVER_PORTS,
-        resource_id=resource_id,
-        pod_id=POD.id,
-        project_id=ProjectId("demo"),
-        revision=None,
-        payload=payload,
-        deadline=Deadline.after(10),
-    )
+    return job_run(JobType.SERVER_PORTS, resource_id, POD.id, payload=payload)
 
 
 @pytest.mark.parametrize("owner", ["", "compute:az1"])
@@ -199,6 +192,30 @@ async def test_a_row_that_was_found_again_asks_the_port_who_made_it(origin: str 
         ["/v2.0/ports/copy1"],
     )
     assert central.written.get("device_id") == (None if origin == GATEWAY else "")
+
+
+@pytest.mark.parametrize("has_copy", [True, False])
+@pytest.mark.parametrize("of_ours", [{}, {"tricircle": {"asked_az": "az1"}}])
+async def test_what_an_operator_wrote_into_a_port_outlives_its_server(has_copy: bool, of_ours: dict[str, Any]) -> None:
+    """What we wrote does not."""
+    foreign = {"trusted": "true", "capabilities": ["switchdev"]}
+    central = Neutron(
+        {
+            "id": "port1",
+            "device_id": "server1",
+            "device_owner": "compute:az1",
+            "binding:host_id": "Pod1",
+            "binding:profile": {**foreign, **of_ours},
+        }
+    )
+    brought = replace(COPY, details={"server_id": "server1", "origin": USER})
+    reach = reach_of(NoServer(), Neutron({"id": "copy1", "device_id": ""}), central, brought)
+    if not has_copy:
+        reach.routings = Books(None)
+    await ServerPorts(reach, Removed()).agree(claims_job("server1"))  # type: ignore[arg-type]
+    released = {"device_id": "", "device_owner": "", "binding:host_id": ""}
+    assert central.written == ({**released, "binding:profile": foreign} if of_ours else released)
+    assert central.port["binding:profile"] == foreign
 
 
 @pytest.mark.parametrize(

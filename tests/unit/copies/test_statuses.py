@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tricircle.context import Deadline, PodId, ProjectId
+from tests.job_runs import job_run
+from tricircle.context import PodId, ProjectId
 from tricircle.copies.reach import Reach
 from tricircle.copies.statuses import Statuses, awaited, changed, plugged
 from tricircle.errors import RetryLaterError, UpstreamStatusError
@@ -112,15 +113,7 @@ class _Pod:
 def run(*payloads: dict[str, object], older_s: float = 0.0) -> JobRun:
     """A job that was filed so many seconds ago."""
     payload = {key: time.time() - older_s for one in payloads for key in one}
-    return JobRun(
-        type=JobType.PORT_STATUS,
-        resource_id=POD.id,
-        pod_id=POD.id,
-        project_id=ProjectId("demo"),
-        revision=None,
-        payload=payload,
-        deadline=Deadline.after(5),
-    )
+    return job_run(JobType.PORT_STATUS, POD.id, POD.id, payload=payload, seconds=5)
 
 
 async def test_many_ports_cost_one_call_each_to_pod_and_centre() -> None:

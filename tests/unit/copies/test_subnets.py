@@ -43,7 +43,7 @@ class Addresses:
     [
         (UnavailableError("not sent"), True),
         (UpstreamStatusError(400, "refused", "Pod1/network"), True),
-        (UpstreamStatusError(409, "overlaps", "Pod1/network"), False),
+        (UpstreamStatusError(409, "in use", "Pod1/network"), False),
         (UpstreamStatusError(504, "<h1>504</h1>", "Pod1/network"), False),
     ],
 )

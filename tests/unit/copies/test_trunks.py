@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.job_runs import job_run
 from tricircle.audit.findings import What
 from tricircle.audit.ports import astray
-from tricircle.context import Deadline, PodId, ProjectId
+from tricircle.context import Deadline, PodId
 from tricircle.copies.trunked import remove_port
 from tricircle.copies.trunks import Trunks, difference, trunk_of
 from tricircle.errors import ConflictError, RetryLaterError, UpstreamStatusError
@@ -101,21 +102,14 @@ class _Centre:
         hosts = {"s1": "Pod1", "s2": ""}
         return [{"id": one, "binding:host_id": hosts[one], "revision_number": 5} for one in filters["id"]]
 
-    async def reply(self, method: str, path: str, *, body: object, headers: object, **_: object) -> None:
+    async def reply(self, method: str, path: str, *, body: object, headers: object, **_: object) -> SimpleNamespace:
         assert method == "PUT"
         self.written.append((path, body, headers))
+        return SimpleNamespace(status=412)
 
 
 def _job(**payload: object) -> JobRun:
-    return JobRun(
-        type=JobType.TRUNK,
-        resource_id="t1",
-        pod_id=POD.id,
-        project_id=ProjectId("demo"),
-        revision=None,
-        payload=payload,
-        deadline=Deadline.after(5),
-    )
+    return job_run(JobType.TRUNK, "t1", POD.id, payload=payload, seconds=5)
 
 
 async def _agree(centre: _Centre, **payload: object) -> None:
@@ -166,7 +160,11 @@ async def test_many_sub_ports_are_made_at_once_but_not_all() -> None:
         return [{"id": one, "binding:host_id": "Pod1"} for one in filters["id"]]
 
     rows = [{**SUB_PORT, "port_id": f"s{number}", "segmentation_id": number} for number in range(1, 151)]
-    reach = SimpleNamespace(central=SimpleNamespace(ports=ports))
-    made = await Trunks(reach, Ports())._sub_ports(POD, {"sub_ports": rows}, Deadline.after(5))  # type: ignore[arg-type]
+
+    async def trunk(*_: object, **__: object) -> dict[str, object]:
+        return {"id": "t1", "sub_ports": rows}
+
+    reach = SimpleNamespace(central=SimpleNamespace(ports=ports, trunk=trunk))
+    made = await Trunks(reach, Ports())._sub_ports(POD, await trunk(), Deadline.after(5))  # type: ignore[arg-type]
     assert made == {f"s{number}-copy": ("vlan", number) for number in range(1, 151)}
     assert 1 < most <= 8

@@ -4,6 +4,7 @@
 Against the real ledger on SQLite in memory; registry and queue are what the tests say.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +16,8 @@ from tricircle.conf.settings import DatabaseSettings
 from tricircle.context import Deadline, PodId, ProjectId
 from tricircle.copies.ensure import Found
 from tricircle.copies.reach import Reach
-from tricircle.copies.visit import by_pod, expected, visit
-from tricircle.errors import RetryLaterError
+from tricircle.copies.visit import Departure, by_pod, expected, visit
+from tricircle.errors import RetryLaterError, ServiceUserError, UnavailableError
 from tricircle.jobs.worker import JobRun
 from tricircle.ledger.leases import Lease, Leases
 from tricircle.ledger.routings import Routings
@@ -39,11 +40,13 @@ class World:
         self.filed: list[tuple[object, ...]] = []
         self.worked: list[tuple[PodId, str | None]] = []
         self.left: Found | None = None
+        self.is_admin = True
         fields = {
             "leases": self.leases,
             "routings": self.routings,
             "registry": SimpleNamespace(get=self._pod),
             "queue": SimpleNamespace(append_once=self._file),
+            "clients": SimpleNamespace(check_own=self._check_own),
         }
         self.reach = cast("Reach", SimpleNamespace(**fields))
 
@@ -66,6 +69,10 @@ class World:
 
     async def _file(self, key: JobKey, project_id: str, **values: object) -> None:
         self.filed.append((key.type, key.resource_id, key.pod_id, values["revision"], values["payload"]))
+
+    async def _check_own(self, _deadline: Deadline) -> None:
+        if not self.is_admin:
+            raise ServiceUserError("no role")
 
     async def _work(self, pod: Pod, copy: Routing) -> None:
         self.worked.append((pod.id, copy.pod_resource_id))
@@ -180,6 +187,100 @@ async def test_a_dead_attempt_that_left_nothing_is_forgotten(world: World) -> No
     await world.visit(PodId("pod1"))
     assert world.worked == []
     assert await world.routings.copies_of(Kind.NETWORK, "n1") == []
+
+
+class Leaving:
+    """A copy that the centre says shall go, until ``wanted``; how the row looked at each step is noted."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.answers = [True, True]
+        self.steps: list[tuple[str, str | None]] = []
+        self.failure: BaseException | None = None
+
+    async def visit(self) -> None:
+        departure = Departure(self._is_due, self._remove)
+        await visit(
+            self.world.reach,
+            run(PodId("pod1")),
+            Kind.NETWORK,
+            work=self.world._work,
+            find=self.world._find,
+            departure=departure,
+        )
+
+    async def _noted(self, step: str) -> None:
+        row = await self.world.routings.copy_in(Kind.NETWORK, "n1", PodId("pod1"))
+        self.steps.append((step, row.pod_resource_id if row is not None else "no row"))
+
+    async def _is_due(self, _pod: Pod, _copy: Routing) -> bool:
+        await self._noted("asked")
+        return self.answers.pop(0)
+
+    async def _remove(self, _pod: Pod, copy: Routing) -> None:
+        await self._noted("removed")
+        if self.failure is not None:
+            raise self.failure
+        await self.world.routings.forget(copy.id)
+
+
+async def test_a_copy_that_leaves_is_nobodys_while_the_centre_is_asked_once_more(world: World) -> None:
+    await world.copy("pod1")
+    leaving = Leaving(world)
+    await leaving.visit()
+    assert leaving.steps == [("asked", "copy-pod1"), ("asked", None), ("removed", None)]
+    assert await world.routings.copies_of(Kind.NETWORK, "n1") == []
+    assert world.worked == []
+
+
+async def test_a_copy_that_is_wanted_again_stays_and_the_job_comes_again(world: World) -> None:
+    await world.copy("pod1")
+    leaving = Leaving(world)
+    leaving.answers = [True, False]
+    with pytest.raises(RetryLaterError, match="wanted again"):
+        await leaving.visit()
+    leaving.answers = [False]
+    await leaving.visit()
+    assert [step for step, _ in leaving.steps] == ["asked", "asked", "asked"]
+    assert world.worked == [("pod1", "copy-pod1")]
+
+
+async def test_a_boot_that_comes_in_between_waits_for_the_lease(world: World) -> None:
+    """It finds no bound row, so it does not take the copy that goes."""
+    await world.copy("pod1")
+    leaving = Leaving(world)
+    taken: list[object] = []
+
+    async def boot(_step: str) -> None:
+        taken.append(await world.leases.take(Kind.NETWORK, "n1", PodId("pod1"), DEMO, owner="boot", ttl_s=60))
+
+    leaving._noted = boot  # type: ignore[method-assign]
+    await leaving.visit()
+    assert isinstance(taken[0], Routing)
+    assert taken[1:] == [None, None]
+    assert isinstance(await world.leases.take(Kind.NETWORK, "n1", PodId("pod1"), DEMO, owner="b", ttl_s=60), Lease)
+
+
+@pytest.mark.parametrize("failure", [UnavailableError("away"), asyncio.CancelledError()], ids=["away", "cancelled"])
+async def test_a_copy_whose_pod_does_not_answer_is_written_down_as_before(world: World, failure: BaseException) -> None:
+    await world.copy("pod1")
+    leaving = Leaving(world)
+    leaving.failure = failure
+    with pytest.raises(type(failure)):
+        await leaving.visit()
+    (copy,) = await world.routings.copies_of(Kind.NETWORK, "n1")
+    assert copy.pod_resource_id == "copy-pod1"
+    assert await world.leases.hold(copy, owner="next", ttl_s=60), "and it is free"
+
+
+async def test_an_attempt_stays_when_its_pod_may_have_hidden_what_it_left(world: World) -> None:
+    await world.copy("pod1", is_bound=False, is_dead=True)
+    world.is_admin = False
+    with pytest.raises(ServiceUserError):
+        await world.visit(PodId("pod1"))
+    world.is_admin, world.left = True, Found(pod_resource_id="left")
+    await world.visit(PodId("pod1"))
+    assert world.worked == [("pod1", "left")]
 
 
 def test_nothing_is_expected_of_what_was_deleted() -> None:

@@ -14,7 +14,7 @@ from tricircle.copies.addresses import Slice, device_id
 from tricircle.copies.bodies import changed
 from tricircle.copies.networks import difference as network_difference
 from tricircle.copies.networks import known_to, wanted_network
-from tricircle.copies.port_content import difference, wanted_port
+from tricircle.copies.port_content import difference, given_once, wanted_port
 from tricircle.copies.security_group_rules import remote_groups, rule_key, wanted_rules
 from tricircle.copies.subnet_content import addresses_needed, gateway_of, home_of, wanted_subnet
 from tricircle.model.pod import Pod
@@ -182,6 +182,39 @@ def test_a_numa_policy_follows_where_it_says_something() -> None:
     assert difference(plain, _copy(numa_affinity_policy="preferred")) == {"numa_affinity_policy": None}
     without = {name: value for name, value in _copy().items() if name != "numa_affinity_policy"}
     assert difference(plain, without) == {}
+
+
+@pytest.mark.parametrize(("field", "value"), [("hints", {"a": {}}), ("trusted", True)])
+def test_hints_and_trust_follow_where_the_pod_knows_them(field: str, value: object) -> None:
+    wanted = wanted_port({**PORT, field: value}, SUBNETS, GROUPS)
+    assert difference(wanted, _copy(**{field: None})) == {field: value}
+    assert difference(wanted, _copy(**{field: value})) == {}
+    assert difference(wanted, _copy()) == {}, "a pod without the extension"
+    assert difference(wanted_port(PORT, SUBNETS, GROUPS), _copy(**{field: value})) == {}, "a centre without it"
+
+
+def test_hints_that_went_go() -> None:
+    """Neutron lets nobody take back that a port is or is not trusted: there is nothing to follow."""
+    wanted = wanted_port({**PORT, "hints": None, "trusted": None}, SUBNETS, GROUPS)
+    assert difference(wanted, _copy(hints={"a": {}}, trusted=True)) == {"hints": None}
+
+
+@pytest.mark.parametrize(
+    ("port", "knows_trusted", "made_with"),
+    [
+        ({}, False, {}),
+        ({"binding:vnic_type": "normal", "device_profile": None, "binding:profile": {}}, True, {}),
+        ({"binding:vnic_type": "direct"}, False, {"binding:vnic_type": "direct"}),
+        ({"device_profile": "gpu"}, False, {"device_profile": "gpu"}),
+        ({"binding:profile": {"trusted": "true"}}, True, {"binding:profile": {"trusted": "true"}}),
+        ({"trusted": True, "binding:profile": {"trusted": True}}, True, {}),
+        ({"trusted": True, "binding:profile": {"trusted": True}}, False, {"binding:profile": {"trusted": True}}),
+        ({"binding:profile": {"tricircle": {"origin": "gateway"}}}, False, {}),
+    ],
+)
+def test_what_a_copy_is_made_with_beside(port: Mapping[str, object], knows_trusted: bool, made_with: object) -> None:
+    """An operator's profile, of which nothing is ours; trust as a field where there is one."""
+    assert given_once(port, knows_trusted=knows_trusted) == made_with
 
 
 def test_a_dns_name_follows_where_the_pod_knows_such_names() -> None:

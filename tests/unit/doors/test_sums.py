@@ -89,6 +89,7 @@ async def ask(
     )
     handlers: dict[str, Any] = {
         "usage": Usage(carrier=there.carrier).index,
+        "usage of one": Usage(carrier=there.carrier).show,
         "statistics": Hypervisors(carrier=there.carrier).statistics,
         "summary": VolumeLimits(carrier=there.carrier, allowance=volumes).summary,
         "server limits": ServerLimits(carrier=there.carrier, bindings=bindings, allowance=servers).limits,
@@ -321,6 +322,22 @@ async def test_an_encoded_name_in_a_query_is_the_same_name(engine: Engine, query
     there.upstreams.said["central", "/v2.1/sum"] = centre
     assert (await hours(there, engine, (2, 40), query)).status == 400
     assert [target.pod for target, _ in there.upstreams.calls] == ["central"]
+
+
+async def test_one_projects_usage_comes_in_pages_without_a_word_of_detail(engine: Engine) -> None:
+    """From 2.75 on Nova refuses it where all is in detail anyway."""
+    there = World((ONE, TWO))
+    there.upstreams.said["central", "/v2.1/sum"] = json_reply(200, {"tenant_usage": {}})
+    said(there, "id-Pod1", "usage", json_reply(200, {"tenant_usage": used("p1", "a", "c")}))
+    said(there, "id-Pod2", "usage", json_reply(200, {"tenant_usage": used("p1", "b")}))
+    asked = request("GET", "/sum", query="limit=2")
+    asked.microversion = (2, 75)
+    body = (await ask(there, engine, "usage of one", asked)).object()
+    usage = body["tenant_usage"]
+    assert isinstance(usage, dict)
+    assert [one["instance_id"] for one in usage["server_usages"]] == ["a", "b"]
+    assert "marker=b" in str(body["tenant_usage_links"])
+    assert not [call.path for _, call in there.upstreams.calls if "detailed" in call.path]
 
 
 async def test_pods_are_not_asked_for_detail_twice(engine: Engine) -> None:

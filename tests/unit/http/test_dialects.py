@@ -145,6 +145,15 @@ def test_only_what_was_not_sent_may_be_tried_again() -> None:
     assert (unknown.status, unknown.header(b"retry-after")) == (504, None)
 
 
+def test_what_our_service_user_lacks_is_told_to_operators_only() -> None:
+    error = errors.ServiceUserError("The service user has no role 'admin'")
+    answer = answer_to(error, Dialect.COMPUTE, identity_uri=URI)
+    assert (answer.status, answer.header(b"retry-after")) == (503, b"10")
+    assert b"role" not in bytes(answer.body)  # type: ignore[arg-type]
+    assert b"no role 'admin'" in bytes(answer_to(error, Dialect.ADMIN, identity_uri=URI).body)  # type: ignore[arg-type]
+    assert fault_of(error, Dialect.COMPUTE).code == "service_user.no_admin"
+
+
 def test_who_says_that_a_service_is_away_is_believed() -> None:
     error = errors.UpstreamStatusError(503, "No server is available in Pod1.", "Pod1/compute")
     answer = answer_to(error, Dialect.COMPUTE, identity_uri=URI)

@@ -27,7 +27,7 @@ from tricircle.http.listener import (
 )
 from tricircle.http.message import Answer
 from tricircle.observe import logs
-from tricircle.upstream.head import LINK_HOST
+from tricircle.upstream.head import VIA
 
 Pairs = list[tuple[bytes, bytes]]
 PLACES = Places(
@@ -131,13 +131,12 @@ async def test_an_answer_that_breaks_in_the_middle_breaks_the_connection() -> No
     assert listener.in_flight == 0
 
 
-async def test_a_request_that_comes_back_to_us_is_stopped() -> None:
+@pytest.mark.parametrize("via", [VIA, b"1.1 " + b"front, " + VIA + b",1.1 varnish"])
+async def test_a_request_that_comes_back_to_us_is_stopped(via: bytes) -> None:
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
         pytest.fail("the loop was not noticed")
 
-    heard = await ask(
-        Listener(app, places=PLACES, identity_uri=URI), "/compute/v2.1/x", headers=[(b"host", LINK_HOST.encode())]
-    )
+    heard = await ask(Listener(app, places=PLACES, identity_uri=URI), "/compute/v2.1/x", headers=[(b"via", via)])
     assert heard.status == 508
 
 

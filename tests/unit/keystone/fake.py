@@ -21,7 +21,10 @@ class FakeKeystone:
         self.logins = 0
         self.is_down = False
         self.delay_s = 0.0
+        self.gate = asyncio.Event()
+        self.gate.set()
         self.life_s = 3600.0
+        self.service_roles = ["admin", "service"]
         self.regions: dict[str, dict[str, Any]] = {}
         self.services: dict[str, dict[str, Any]] = {}
         self.endpoints: dict[str, dict[str, Any]] = {}
@@ -59,11 +62,12 @@ class FakeKeystone:
         await request.read()
         self.logins += 1
         name = f"service-{self.logins}"
-        self.issue(name, life_s=self.life_s, roles=[{"id": "3", "name": "service"}])
+        self.issue(name, life_s=self.life_s, roles=[{"id": one, "name": one} for one in self.service_roles])
         return web.json_response({"token": self.tokens[name]}, status=201, headers={"X-Subject-Token": name})
 
     async def _validate(self, request: web.Request) -> web.StreamResponse:
         self.validations += 1
+        await self.gate.wait()
         await asyncio.sleep(self.delay_s)
         found = self.tokens.get(request.headers["X-Subject-Token"])
         if found is None:

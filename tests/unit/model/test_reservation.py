@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is taken, when pods' readings and reservations overlap?"""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tricircle.context import PodId
-from tricircle.model.reservation import Amounts, Reading, Reservation, standing
+from tricircle.model.reservation import Amounts, Reading, Reservation, of_user, standing, users_part
 
 T0 = datetime(2030, 1, 1, tzinfo=UTC)
 ONE, TWO = PodId("one"), PodId("two")
@@ -73,3 +74,20 @@ def test_of_two_pods_each_reading_counts_for_its_own() -> None:
         [reading(ONE, 9, 1), reading(TWO, 1, 2)], [reservation(ONE, 0, bound=3), reservation(TWO, 0, bound=3)]
     )
     assert (volumes(taken.used), volumes(taken.reserved)) == (3, 1)
+
+
+def test_parts_of_users_stay_as_they_were_said_last_and_grow_by_what_is_counted() -> None:
+    """Until the pod is asked for the user again."""
+    former = Reading(
+        pod_id=ONE, amounts={"cores": 9, **of_user("a", {"cores": 3}), **of_user("b", {"cores": 1})}, seen_at=T0
+    )
+    counted = [replace(reservation(ONE, 1), amounts={"cores": 2, **of_user(user, {"cores": 2})}) for user in "abc"]
+    newer = Reading(pod_id=ONE, amounts={"cores": 8, **of_user("b", {"cores": 0})}, seen_at=at(9))
+    made = newer.completed(former, counted)
+    assert made.amounts["cores"] == 8
+    assert {user: users_part(user, made.amounts) for user in "abcd"} == {
+        "a": {"cores": 5}, "b": {"cores": 0}, "c": {"cores": 2}, "d": {},
+    }  # fmt: skip
+    plain = reading(ONE, 9, 4)
+    assert plain.completed(None, [reservation(ONE, 1)]) is plain
+    assert plain.completed(reading(ONE, 1, 2), []) == plain

@@ -9,11 +9,13 @@ import pytest
 
 from tests.unit.pods.conftest import Bench, soon
 from tricircle.conf.settings import GatewaySettings
-from tricircle.context import ProjectId
+from tricircle.context import Deadline, ProjectId
+from tricircle.errors import ServiceUserError
 from tricircle.model.pod import Pod, PodState, Service
 from tricircle.pods.findings import Finding, Level
 from tricircle.pods.inspection import Inspection
 from tricircle.pods.registration import Change, Draft
+from tricircle.upstream.client import Clients
 
 
 @pytest.fixture
@@ -24,6 +26,10 @@ async def pod(bench: Bench) -> Pod:
 
 @pytest.fixture
 def inspection(bench: Bench) -> Inspection:
+    return inspection_of(bench)
+
+
+def inspection_of(bench: Bench) -> Inspection:
     return Inspection(
         bench.registry,
         bench.surveyor,
@@ -95,6 +101,12 @@ async def test_extensions(bench: Bench, inspection: Inspection, pod: Pod) -> Non
     finding = await worst(inspection, pod, "extensions")
     assert finding.level is Level.FAILURE
     assert finding.text == "the network service lacks provider, security-group, standard-attr-description"
+    bench.pod1.extensions = ["provider", "quotas", "security-group", "standard-attr-description"]
+    finding = await worst(inspection, pod, "extensions")
+    assert finding.level is Level.WARNING
+    assert finding.text == (
+        "the network service lacks port-security: networks and ports without port security cannot be in it"
+    )
 
 
 async def test_zones(bench: Bench, inspection: Inspection, pod: Pod) -> None:
@@ -183,3 +195,28 @@ async def test_an_aggregate_that_does_not_say_what_the_pod_is(bench: Bench, insp
     assert finding.remedy == "openstack multiregion networking pod set --enable Pod1"
     await bench.registration.change(pod.id, Change(state=PodState.ENABLED), soon())
     assert (await worst(inspection, pod, "aggregate")).level is Level.OK
+
+
+class Refused:
+    """Tokens of a service user without the role."""
+
+    async def token(self, _deadline: Deadline) -> str:
+        raise ServiceUserError("The service user has no role 'admin'")
+
+
+async def test_a_service_user_without_the_role_is_all_that_is_said(bench: Bench, pod: Pod) -> None:
+    """Every other check would speak of what its calls do not show."""
+    bench.clients = Clients(bench.pools, Refused())
+    (finding,) = await inspection_of(bench).inspect(pod, soon())
+    assert (finding.check, finding.level) == ("service user", Level.FAILURE)
+    assert "no role 'admin'" in finding.text
+
+
+async def test_a_pod_whose_neutron_takes_us_for_no_administrator(
+    bench: Bench, inspection: Inspection, pod: Pod
+) -> None:
+    """It has another role for administrators: what others may see of its agents is an empty list."""
+    bench.pod1.refused["GET network /v2.0/quotas/00000000-0000-4000-8000-000000000000"] = 403
+    finding = await worst(inspection, pod, "services")
+    assert finding.level is Level.FAILURE
+    assert "does not accept the service user as administrator" in finding.text

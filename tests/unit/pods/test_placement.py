@@ -58,8 +58,8 @@ def test_nobody_at_all_is_an_unknown_az() -> None:
         (Candidate(pod=a_pod("Pod1", state=PodState.DISABLED)), Wish(), "enabled"),
         (Candidate(pod=a_pod("Pod1", state=PodState.DRAINING)), Wish(), "accepting"),
         (Candidate(pod=a_pod("Pod1"), is_healthy=False), Wish(), "healthy"),
-        (Candidate(pod=a_pod("Pod1")), Wish(microversion="2.97"), "version"),
-        (Candidate(pod=a_pod("Pod1")), Wish(microversion="2.0"), "version"),
+        (Candidate(pod=a_pod("Pod1")), Wish(microversion=(2, 97)), "version"),
+        (Candidate(pod=a_pod("Pod1")), Wish(microversion=(2, 0)), "version"),
         (Candidate(pod=a_pod("Pod1")), Wish(service=Service.BLOCK_STORAGE), "version"),
         (Candidate(pod=a_pod("Pod1")), Wish(pod_ids=frozenset({PodId("Pod2")})), "holds"),
         (Candidate(pod=a_pod("Pod1")), Wish(network_extensions=frozenset({"trunk"})), "extensions"),
@@ -71,7 +71,7 @@ def test_what_a_pod_lacks_is_the_reason(candidate: Candidate, wish: Wish, reason
 
 def test_versions_are_numbers_not_text() -> None:
     pod = a_pod("Pod1", maximum="2.104")
-    assert choose([Candidate(pod=pod)], Wish(microversion="2.97")) is pod
+    assert choose([Candidate(pod=pod)], Wish(microversion=(2, 97))) is pod
 
 
 def test_the_reason_is_that_of_the_last_hope_and_counts_everybody() -> None:
@@ -169,7 +169,7 @@ CANDIDATES = st.builds(
     st.text(max_size=4),
 )
 def test_the_choice_is_right_whatever_the_order(candidates: list[Candidate], az: str | None, seed: str) -> None:
-    wish = Wish(az_name=az, seed=seed, microversion="2.90")
+    wish = Wish(az_name=az, seed=seed, microversion=(2, 90))
     able = [
         c
         for c in candidates

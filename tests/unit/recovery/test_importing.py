@@ -2,18 +2,21 @@
 """What is said when the centre refuses what servers in pods use?"""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tests.unit.pods.conftest import Bench
 from tests.unit.recovery.test_recoverable import (
     OWNER,
+    SET,
     TENANT,
     contents,
     declared,
     group,
     held,
     network,
+    policy,
     port,
     subnet,
 )
@@ -132,3 +135,68 @@ async def test_one_group_of_the_centre_is_the_original_of_one_only(bench: Bench)
     await making.run([found], declared(groups={"made": made}, ports={}))
     assert bench.centre.calls.count(_MAKE) == 1
     assert [one.central_id for one in found.lists[Kind.SECURITY_GROUP]] == ["made", "second"]
+
+
+class Neutron:
+    """A centre that takes what it is given, and shows it."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, dict[str, Any]]] = []
+        self.policies: dict[str, dict[str, Any]] = {}
+
+    async def post(self, path: str, *, body: dict[str, dict[str, Any]], **_: object) -> dict[str, Any]:
+        ((singular, given),) = body.items()
+        self.made.append((path, given))
+        thing = {"id": f"new-{len(self.made)}", **given}
+        if path == "/v2.0/qos/policies":
+            self.policies[thing["id"]] = {**thing, "rules": []}
+        elif path.startswith("/v2.0/qos/policies/"):
+            rule_type = path.rsplit("/", 1)[1].removesuffix("_rules")
+            self.policies[path.split("/")[4]]["rules"].append({"type": rule_type, **thing})
+        return {singular: thing}
+
+    async def get(self, path: str, **_: object) -> dict[str, Any]:
+        return {"policy": self.policies[path.rsplit("/", 1)[1]]}
+
+    async def delete(self, _path: str, **_: object) -> dict[str, Any]:
+        return {}
+
+
+def with_neutron(bench: Bench) -> tuple[Importer, Report, Neutron]:
+    making, report = importer(bench, is_rehearsal=False)
+    neutron = Neutron()
+    making._centre.client = lambda _service: neutron  # type: ignore[method-assign, assignment, return-value]
+    return making, report, neutron
+
+
+async def test_a_policy_is_made_with_its_rules_before_what_has_it(bench: Bench) -> None:
+    making, report, neutron = with_neutron(bench)
+    found = contents(
+        policies=[policy()], networks=[network(qos_policy_id="q1")], subnets=[subnet()], groups=[group()],
+        ports=[port(qos_policy_id="q1", **SET)],
+    )  # fmt: skip
+    found.host_names = {"server": "vm1"}
+    after = await making.run([found], _NOTHING)
+    assert report.problems == []
+    made = {path: body for path, body in neutron.made if "rules" not in path}
+    assert made["/v2.0/qos/policies"] == {"name": "slow", "project_id": TENANT}
+    ((policy_id, whole),) = after.policies.items()
+    assert [(rule["type"], rule["max_kbps"]) for rule in whole["rules"]] == [("bandwidth_limit", 1000)]  # type: ignore[attr-defined]
+    assert made["/v2.0/networks"]["qos_policy_id"] == policy_id
+    said = {name: value for name, value in SET.items() if name not in ("trusted", "hints")}
+    assert {name: made["/v2.0/ports"][name] for name in said} == said
+    assert made["/v2.0/ports"]["qos_policy_id"] == policy_id
+    assert found.lists[Kind.QOS_POLICY][0].central_id == policy_id
+
+
+async def test_a_policy_that_an_interrupted_run_had_made_gets_its_rules(bench: Bench) -> None:
+    making, _report, neutron = with_neutron(bench)
+    begun = {"id": "begun", "name": "slow", "project_id": TENANT, "rules": []}
+    other = {**begun, "id": "other", "rules": [{"type": "dscp_marking", "dscp_mark": 8}]}
+    neutron.policies["begun"] = {**begun, "rules": []}
+    found = contents(policies=[policy()], networks=[network()], subnets=[subnet()], ports=[port(qos_policy_id="q1")])
+    after = await making.run([found], declared(ports={}, policies={"other": other, "begun": begun}))
+    assert after.policies.keys() == {"other", "begun"}
+    assert [path for path, _ in neutron.made if "qos" in path] == ["/v2.0/qos/policies/begun/bandwidth_limit_rules"]
+    (made,) = (body for path, body in neutron.made if path == "/v2.0/ports")
+    assert made["qos_policy_id"] == "begun"

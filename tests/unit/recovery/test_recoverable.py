@@ -16,7 +16,7 @@ from tricircle.recovery.contents import Contents
 from tricircle.recovery.declared import Declared, of_ports
 from tricircle.recovery.facts import Fact, Sorted, Why, merged
 from tricircle.recovery.holds import holds, leftovers
-from tricircle.recovery.missing import missing, network_body, own_addresses, port_body, subnet_body
+from tricircle.recovery.missing import Names, missing, network_body, own_addresses, port_body, subnet_body
 from tricircle.recovery.recoverable import (
     Copies,
     address_groups,
@@ -276,7 +276,13 @@ def test_what_a_row_knows_already_stays_where_the_pod_does_not_say_otherwise() -
 
 
 def contents(**lists: list[Holding]) -> Contents:
-    kinds = {"networks": Kind.NETWORK, "subnets": Kind.SUBNET, "groups": Kind.SECURITY_GROUP, "ports": Kind.PORT}
+    kinds = {
+        "policies": Kind.QOS_POLICY,
+        "networks": Kind.NETWORK,
+        "subnets": Kind.SUBNET,
+        "groups": Kind.SECURITY_GROUP,
+        "ports": Kind.PORT,
+    }
     found = Contents(POD, servers=frozenset({"server"}))
     found.lists = {kind: lists.get(name, []) for name, kind in kinds.items()}
     found.lists[Part.RBAC_POLICY] = []
@@ -290,15 +296,91 @@ def test_what_a_server_uses_and_the_centre_forgot_is_made_again() -> None:
     assert [list(kind) for kind in (found.networks, found.subnets, found.groups, found.ports)] == [
         ["N"], ["S"], ["G"], ["P"],
     ]  # fmt: skip
-    body = network_body(found.networks["N"][0], "tenant")
+    body = network_body(found.networks["N"], "tenant", {})
     assert (body["provider:physical_network"], body["provider:segmentation_id"]) == ("stretch", 101)
-    wanted = port_body(found.ports["P"][0], "N", {"s1": "S"}, {"g1": "G"})
+    wanted = port_body(found.ports["P"][0], "N", Names({"s1": "S"}, {"g1": "G"}, {}))
     assert wanted["fixed_ips"] == PORT["fixed_ips"]
     assert (wanted["mac_address"], wanted["device_id"], wanted["binding:host_id"]) == ("fa:1", "server", "Pod1")
     known = missing([contents(**whole)], declared())
     assert (known.networks, known.ports) == ({}, {})
     left = missing([contents(**{**whole, "ports": [port(device_id="")]})], nothing)
     assert (left.networks, left.ports) == ({}, {})
+
+
+def policy(pod_id: str = "q1", project: ProjectId = OWNER, **body: object) -> Holding:
+    rules = [{"id": "r", "type": "bandwidth_limit", "max_kbps": 1000, "max_burst_kbps": 100, "direction": "egress"}]
+    return held(Kind.QOS_POLICY, pod_id, "Q", project, **{"name": "slow", "rules": rules, **body})
+
+
+#: What the tenant had set, as the pod shows it.
+SET = {
+    "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1300", "ip_version": 4}],
+    "binding:vnic_type": "direct",
+    "numa_affinity_policy": "required",
+    "dns_name": "www",
+    "trusted": False,
+    "hints": {"openvswitch": {"other_config": {"tx-steering": "hash"}}},
+}
+
+
+def test_what_is_made_again_has_the_settings_that_it_has_in_the_pod() -> None:
+    """Else the jobs that follow would take them from running servers."""
+    nothing = declared(networks={}, subnets={}, groups={}, ports={})
+    whole = {
+        "policies": [policy()],
+        "networks": [network(mtu=1300, dns_domain="example.org.", qos_policy_id="q1")],
+        "subnets": [subnet()],
+        "groups": [group()],
+        "ports": [port(qos_policy_id="q1", **SET)],
+    }
+    found = missing([contents(**whole)], nothing)
+    assert (list(found.policies), found.policy_users) == (["Q"], {"Q": [TENANT, TENANT]})
+    body = network_body(found.networks["N"], "tenant", {"q1": "Q"})
+    assert (body["mtu"], body["dns_domain"], body["qos_policy_id"]) == (1300, "example.org.", "Q")
+    names = Names({"s1": "S"}, {"g1": "G"}, {"q1": "Q"}, known={"trusted", "hints"})
+    wanted = port_body(found.ports["P"][0], "N", names, "vm1")
+    assert {name: wanted[name] for name in SET} == SET
+    without = port_body(found.ports["P"][0], "N", replace(names, known=()), "vm1")
+    assert SET.keys() - without.keys() == {"trusted", "hints"}, "words that the centre does not know"
+    assert wanted["qos_policy_id"] == "Q"
+
+
+def test_what_the_pod_says_by_itself_is_no_setting() -> None:
+    """The name of the server, which its Nova writes; a policy of the pod's operator; what is as everywhere."""
+    usual = {"binding:vnic_type": "normal", "numa_affinity_policy": None, "dns_name": "vm1", "extra_dhcp_opts": []}
+    own = policy(project=TENANT)
+    ports_there = [port(qos_policy_id="q1", **usual)]
+    found = missing([contents(policies=[own], networks=[network()], ports=ports_there)], declared(ports={}))
+    assert (found.policies, found.policy_users) == ({}, {})
+    wanted = port_body(found.ports["P"][0], "N", Names({"s1": "S"}, {}, {}), "vm1")
+    assert not wanted.keys() & {*usual, "qos_policy_id"}
+
+
+def test_the_lowest_mtu_of_all_pods_holds() -> None:
+    found = missing([contents(networks=[network()], ports=[port()])], declared(networks={}, ports={}))
+    copies_ = [*found.networks["N"], replace(found.networks["N"][0], holding=network("n2", mtu=1400))]
+    assert network_body(copies_, "tenant", {})["mtu"] == 1400
+
+
+def test_a_pod_whose_policies_could_not_be_read_is_left_out() -> None:
+    found = contents(networks=[network()], ports=[port()])
+    del found.lists[Kind.QOS_POLICY]
+    assert missing([found], declared(networks={}, ports={})).ports == {}
+
+
+def test_what_could_not_be_read_is_not_empty_after_others_were_made() -> None:
+    found = contents(networks=[network()])
+    del found.lists[Kind.PORT]
+    found.rename(Kind.PORT, {})
+    found.rename(Kind.NETWORK, {"N": "N2"})
+    assert not found.has(Kind.PORT)
+    assert found.lists[Kind.NETWORK][0].central_id == "N2"
+
+
+def test_a_name_that_a_port_has_everywhere_is_known_to_be_ours_to_take_away() -> None:
+    known = declared(ports={"P": {**PORT, "dns_name": "www"}})
+    assert only(ports(POD, [port(dns_name="www")], copies(known), known)).routing.details["dns_name"] == "www"
+    assert "dns_name" not in only(ports(POD, [port(dns_name="vm1")], copies(known), known)).routing.details
 
 
 def test_of_several_gateways_the_lowest_is_the_tenants() -> None:

@@ -22,6 +22,7 @@ from tricircle.road.route import Locator
 from tricircle.road.vouching import Vouching
 from tricircle.upstream.reply import Call, Reply, Target
 
+#: What pods may call themselves: not what we call them.
 LINK_HOST = "upstream.invalid"
 PUBLIC = "https://cloud.example"
 
@@ -107,6 +108,9 @@ class Pods:
 
     async def get(self, pod_id: PodId) -> Pod | None:
         return next((one for one in self.members if one.id == pod_id), None)
+
+    async def by_name(self, name: str) -> Pod | None:
+        return next((one for one in self.members if one.name == name), None)
 
     @staticmethod
     def target(pod: Pod, service: Service) -> Target:
@@ -283,7 +287,6 @@ class World:
         forwarder = Forwarder(
             self.upstreams,
             service=self.service,
-            link_host=LINK_HOST,
             base=PUBLIC + self.prefix,
             identity_url=PUBLIC + "/identity",
             vouching=vouching,

@@ -219,8 +219,8 @@ async def test_errors_of_streamed_calls_are_rewritten() -> None:
     closed: list[int] = []
 
     async def data() -> AsyncIterator[bytes]:
-        yield b"<a href='http://upstream.inv"
-        yield b"alid/v2'>"
+        yield b"<a href='http://central.int"
+        yield b"ernal/image/v2'>"
 
     async def close() -> None:
         closed.append(1)

@@ -1,45 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does nothing of a pod stay in what leaves?"""
 
-import pytest
-
 from tests.unit.road.scripted import caller, pod
 from tricircle.context import ProjectId
 from tricircle.model.routing import Kind, Routing
-from tricircle.road.rewrite import Facts, Item, Shape, host_id, items_of, link_pattern, relink, shaped, unshaped, zone
+from tricircle.road.rewrite import Facts, Item, Shape, host_id, items_of, shaped, unshaped, zone
 
 POD = pod("Pod1", "az1")
-
-
-@pytest.mark.parametrize(
-    ("target", "text", "expected"),
-    [
-        ("http://10.0.0.5:8774", b'"http://l.invalid/v2.1/servers"', b'"B/v2.1/servers"'),
-        ("http://10.0.0.5:8774", b'"https://l.invalid/servers/7"', b'"B/servers/7"'),
-        ("http://10.0.0.5:8774", b'"http://l.invalid"', b'"B"'),
-        ("http://10.0.0.5:8774", b'"http://10.0.0.5:8774/v2.1/"', b'"B/v2.1/"'),
-        ("http://10.0.0.5:8774", b'"http://10.0.0.5:87741/"', b'"http://10.0.0.5:87741/"'),
-        ("http://10.0.0.5", b'"http://10.0.0.5:9292/images/1"', b'"http://10.0.0.5:9292/images/1"'),
-        ("http://10.0.0.5/volume", b'"http://l.invalid/volume/v3/volumes"', b'"B/v3/volumes"'),
-        ("http://10.0.0.5/volume", b'"http://l.invalid/v3/volumes"', b'"B/v3/volumes"'),
-        ("http://10.0.0.5/volume", b'"http://l.invalid/volumes/7"', b'"B/volumes/7"'),
-        ("http://10.0.0.5", b'"http://l.invalid.example/"', b'"http://l.invalid.example/"'),
-    ],
-)
-def test_links(target: str, text: bytes, expected: bytes) -> None:
-    """Every link of the upstream, and only those."""
-    assert relink(text, link_pattern("l.invalid", target), b"B") == expected
-
-
-def test_aliases() -> None:
-    """A service that names itself by a setting of its own."""
-    pattern = link_pattern("l.invalid", "http://10.0.0.5:5000", ["https://keys.example/identity"])
-    assert relink(b"https://keys.example/identity/v3", pattern, b"B") == b"B/v3"
-
-
-def test_a_base_with_a_backslash_is_taken_literally() -> None:
-    """Patterns have words of their own."""
-    assert relink(b"http://l.invalid/x", link_pattern("l.invalid", "http://h"), b"B\\1") == b"B\\1/x"
 
 
 def test_what_no_shape_knows_names_neither_zone_nor_host_of_the_pod() -> None:

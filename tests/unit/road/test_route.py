@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is "not found" said only when it is known?"""
 
+import asyncio
+import contextlib
+
 import pytest
 
 from tests.unit.road.scripted import World, caller, json_reply, pod
+from tricircle.context import Deadline, ProjectId
 from tricircle.errors import NotFoundError, UnavailableError
 from tricircle.model.pod import PodState
 from tricircle.model.routing import Kind
-from tricircle.road.route import NEGATIVE_S, SEARCH_BURST, when
+from tricircle.road.route import NEGATIVE_S, when
+from tricircle.road.searches import SEARCH_BURST, SEARCHES_AT_ONCE, Searches
 from tricircle.upstream.reply import Reply
 
 ONE, TWO = pod("Pod1", "az1"), pod("Pod2", "az2")
@@ -171,6 +176,46 @@ async def test_guessing_ids_is_slowed_down() -> None:
     world.now += 1.0
     with pytest.raises(NotFoundError):
         await world.locator.locate(Kind.SERVER, "one-more", caller())
+
+
+async def test_what_is_found_is_no_guess() -> None:
+    """Volumes that Nova made for servers are known to nobody until they are looked for, all at once perhaps."""
+    world = World((ONE, TWO))
+    found = [f"{n:08d}-0000-0000-0000-000000000000" for n in range(3 * int(SEARCH_BURST))]
+    for one in found:
+        item = {"server": {"id": one, "tenant_id": "p1"}}
+        world.upstreams.said["id-Pod2", f"/v2.1/servers/{one}"] = json_reply(200, item)
+    located = await asyncio.gather(*(world.locator.locate(Kind.SERVER, one, caller()) for one in found))
+    assert {one.pod.name for one in located} == {"Pod2"}
+    # None of them was counted: as many guesses as ever are left.
+    for n in range(int(SEARCH_BURST)):
+        with pytest.raises(NotFoundError):
+            await world.locator.locate(Kind.SERVER, f"id-{n}", caller())
+    with pytest.raises(UnavailableError, match="do not exist"):
+        await world.locator.locate(Kind.SERVER, "one-more", caller())
+
+
+async def test_what_a_pod_only_may_have_is_a_guess() -> None:
+    """Who is refused learns nothing, and may go on guessing."""
+    world = World((ONE,))
+    world.upstreams.said["id-Pod1", PATH] = json_reply(403, {"forbidden": {"message": "no"}})
+    for _ in range(int(SEARCH_BURST)):
+        await world.locator.locate(Kind.SERVER, ID, caller())
+    with pytest.raises(UnavailableError):
+        await world.locator.locate(Kind.SERVER, ID, caller())
+
+
+async def test_who_looks_for_too_many_at_once_waits_no_longer_than_there_is_time() -> None:
+    """Its pods do not answer: nobody else's searches wait with it."""
+    searches = Searches(lambda: 0.0)
+    async with contextlib.AsyncExitStack() as going_on:
+        for _ in range(SEARCHES_AT_ONCE):
+            await going_on.enter_async_context(searches.turn(ProjectId("p1"), Deadline.after(5)))
+        with pytest.raises(UnavailableError, match="nobody knows yet"):
+            async with searches.turn(ProjectId("p1"), Deadline.after(0.01)):
+                raise AssertionError("it did not wait")
+        async with searches.turn(ProjectId("p2"), Deadline.after(5)):
+            searches.give_back(ProjectId("p2"))
 
 
 @pytest.mark.parametrize("bad", ["", "a/b", "x" * 256])

@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,15 @@ from aiohttp import web
 
 from tests.unit.servers import serving, speaking, target
 from tricircle.context import Deadline, ProjectId, RequestContext
-from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError, UpstreamStatusError
+from tricircle.errors import (
+    BadUpstreamAnswerError,
+    OutcomeUnknownError,
+    ServiceUserError,
+    UnavailableError,
+    UpstreamStatusError,
+)
+from tricircle.model.pod import Service
 from tricircle.upstream.client import Clients, collect
-from tricircle.upstream.head import LINK_HOST
 from tricircle.upstream.pool import Pools
 from tricircle.upstream.reply import CENTRAL
 
@@ -154,7 +161,7 @@ async def test_a_refused_service_token_is_replaced_once(pools: Pools) -> None:
 @pytest.mark.parametrize(
     "following",
     [
-        {"things_links": [{"rel": "next", "href": f"http://{LINK_HOST}/root/v2/things?marker=1"}]},
+        {"things_links": [{"rel": "next", "href": "http://pod1.example/public/v2/things?marker=1"}]},
         {"next": "/v2/things?marker=1"},
         {"links": {"next": "http://keystone.example:5000/root/v2/things?marker=1", "previous": None}},
     ],
@@ -191,3 +198,99 @@ async def test_pages_that_go_on_for_ever_are_refused(pools: Pools, things: list[
         client = Clients(pools, Tokens()).as_service(target(port))
         with pytest.raises(BadUpstreamAnswerError):
             await collect(client, "/v2/things", "things", soon())
+
+
+class Doubted:
+    """Tokens of a service user who has the role, or lost it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.is_admin = False
+
+    async def token(self, _deadline: Deadline) -> str:
+        return "service-token"
+
+    async def confirm(self, token: str, _deadline: Deadline) -> None:
+        self.asked.append(token)
+        if not self.is_admin:
+            raise ServiceUserError("no role")
+
+
+def saying(status: int, body: object) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    return answer
+
+
+NEUTRON, NOVA = {"NeutronError": {"type": "PortNotFound"}}, {"itemNotFound": {"code": 404, "message": "x"}}
+
+
+@pytest.mark.parametrize("body", [NEUTRON, NOVA], ids=["Neutron", "Nova"])
+async def test_not_there_is_not_believed_when_the_role_was_lost(pools: Pools, body: object) -> None:
+    """Whatever the caller takes for no error."""
+    tokens = Doubted()
+    async with serving(saying(404, body)) as port:
+        client = Clients(pools, tokens).as_service(target(port))
+        with pytest.raises(ServiceUserError):
+            await client.delete("/v2.0/ports/1", deadline=soon(), ok=(404,))
+        with pytest.raises(ServiceUserError):
+            await client.get("/v2.0/ports/1", deadline=soon())
+        with pytest.raises(ServiceUserError):
+            await client.reply("GET", "/v2.0/ports/1", deadline=soon())
+        tokens.is_admin = True
+        assert await client.delete("/v2.0/ports/1", deadline=soon(), ok=(404,)) == {}
+        assert (await client.reply("GET", "/v2.0/ports/1", deadline=soon())).status == 404
+    assert tokens.asked == ["service-token"] * 5
+
+
+async def test_glance_hides_with_other_words(pools: Pools) -> None:
+    tokens = Doubted()
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=404, text="<html>No image found with ID x</html>", content_type="text/html")
+
+    async with serving(answer) as port:
+        image = replace(target(port), service=Service.IMAGE)
+        client = Clients(pools, tokens).as_service(image)
+        with pytest.raises(ServiceUserError):
+            await client.stream("GET", "/v2/images/x/file", deadline=soon())
+        with pytest.raises(UpstreamStatusError):
+            # A service without such a path says nothing of things.
+            await Clients(pools, tokens).as_service(replace(target(port), pod=CENTRAL)).get("/x", deadline=soon())
+    assert len(tokens.asked) == 1
+
+
+async def test_users_see_what_they_see(pools: Pools) -> None:
+    tokens = Doubted()
+    async with serving(saying(404, NEUTRON)) as port:
+        client = Clients(pools, tokens).as_user(caller(), target(port))
+        with pytest.raises(UpstreamStatusError):
+            await client.get("/v2.0/ports/1", deadline=soon())
+        await client.confirm(soon())
+    assert tokens.asked == []
+
+
+async def test_a_refusal_is_a_lost_role_or_a_refusal(pools: Pools) -> None:
+    tokens = Doubted()
+    async with serving(saying(403, {"NeutronError": {"type": "PolicyNotAuthorized"}})) as port:
+        client = Clients(pools, tokens).as_service(target(port))
+        with pytest.raises(ServiceUserError):
+            await client.post("/v2.0/networks", body={}, deadline=soon())
+        tokens.is_admin = True
+        with pytest.raises(UpstreamStatusError):
+            await client.post("/v2.0/networks", body={}, deadline=soon())
+
+
+async def test_whoever_concludes_from_a_list_may_ask(pools: Pools) -> None:
+    tokens = Doubted()
+    clients = Clients(pools, tokens)
+    client = clients.as_service(target(1))
+    for ask in (client.confirm, clients.check_own):
+        tokens.is_admin = False
+        with pytest.raises(ServiceUserError):
+            await ask(soon())
+        tokens.is_admin = True
+        await ask(soon())
+    assert len(tokens.asked) == 4
+    await Clients(pools, Tokens()).check_own(soon())

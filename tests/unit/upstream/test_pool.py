@@ -16,11 +16,12 @@ from aiohttp import web
 from tests.unit.authority import Authority
 from tests.unit.servers import Clock, serving, speaking, target
 from tricircle.conf.settings import UpstreamSettings
-from tricircle.context import Deadline
+from tricircle.context import Deadline, PodId
 from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, UnavailableError
-from tricircle.upstream.head import LINK_HOST
+from tricircle.model.pod import Service
+from tricircle.upstream.head import VIA
 from tricircle.upstream.pool import Pools
-from tricircle.upstream.reply import Call
+from tricircle.upstream.reply import Call, Target
 
 IN_TIME = 5.0
 
@@ -55,6 +56,7 @@ async def test_the_request_arrives_as_it_was(pools: Pools) -> None:
         (b"content-length", b"99"),
         (b"connection", b"close"),
         (b"host", b"evil"),
+        (b"via", b"1.1 evil"),
     ]
     async with speaking(talk) as port:
         path = "/v2.1/servers/a%2Fb%20c?name=%5Ex&tag=a%2Bb+c"
@@ -64,10 +66,31 @@ async def test_the_request_arrives_as_it_was(pools: Pools) -> None:
     lines = got[0].decode().split("\r\n")
     assert lines[0] == f"POST /root{path} HTTP/1.1"
     assert sorted(line.lower() for line in lines[1:] if line) == sorted(
-        [f"host: {LINK_HOST}", "x-auth-token: secret", "x-odd: ü", "x-odd: twice", "content-length: 4"]
+        [
+            f"host: 127.0.0.1:{port}",
+            f"via: {VIA.decode()}",
+            "x-auth-token: secret",
+            "x-odd: ü",
+            "x-odd: twice",
+            "content-length: 4",
+        ]
     )
     assert got[1] == b"body"
     assert (reply.status, reply.body) == (200, b"ok")
+
+
+async def test_a_front_that_chooses_by_name_is_called_by_it(pools: Pools) -> None:
+    """One address for many services: who is not called by a name there gets an answer of the front's own."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host = next(line for line in (await head_of(reader)).split(b"\r\n") if line.lower().startswith(b"host:"))
+        status = b"200 OK" if host.split()[1] == b"localhost:%d" % port else b"503 Service Unavailable"
+        writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    async with speaking(talk) as port:
+        for name, status in (("localhost", 200), ("127.0.0.1", 503)):
+            there = Target(PodId(name), Service.COMPUTE, f"http://someone@{name}:{port}/root", name)
+            assert (await pools.send(there, Call(method="GET", path="/"), soon())).status == status
 
 
 async def test_the_answer_comes_back_as_it_was(pools: Pools) -> None:

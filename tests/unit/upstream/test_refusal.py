@@ -71,6 +71,13 @@ def test_no_body_is_an_answer_to_head_only() -> None:
     assert not is_services_own(_reply(404, b"", "application/json"), "GET")
 
 
+@pytest.mark.parametrize("method", ["PUT", "POST", "GET"])
+def test_an_outdated_mark_is_refused_without_a_word(method: str) -> None:
+    """So says Cinder of an ``If-Match``."""
+    assert is_services_own(_reply(412, b"", "text/html; charset=UTF-8"), method)
+    assert not is_services_own(_reply(412, b"<html>nginx</html>", "text/html"), method)
+
+
 def test_a_token_that_is_refused() -> None:
     challenge = (b"www-authenticate", b'Keystone uri="https://keystone"')
     assert is_services_own(Reply(status=401, headers=[challenge], body=b"Authentication required"), "GET")

@@ -40,6 +40,14 @@ OPTIONS = [
         "central_region", default="RegionOne", help="Keystone region that users see and in which the centre stands."
     ),
     cfg.StrOpt(
+        "admin_role",
+        default="admin",
+        help="The role that the services' policies take for an administrator's. The service user must have it in its "
+        "project, or nothing is done in its name: to others, services say that things are not there which they only "
+        "hide. Callers who have it are shown what administrators see; what they may do, policies say, ours too "
+        "([oslo_policy]). Where another role implies admin, leave this as it is: tokens hold both.",
+    ),
+    cfg.StrOpt(
         "older_pods",
         default="lower",
         choices=["lower", "skip"],

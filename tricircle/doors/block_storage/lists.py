@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from tricircle.doors.block_storage.operators.hosts import adapting
 from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
 from tricircle.doors.block_storage.volumes.volume_views import VOLUME, ZONED
+from tricircle.model.microversion import version_of
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 from tricircle.road.listing import Declared, Listing, Order, Paging, Query
@@ -18,6 +19,10 @@ from tricircle.road.zone_filter import ZoneFilter
 _FILTERS_SINCE = (3, 31)
 #: Types that a pod has of its own are shown with their ids there, and found by them.
 _TYPED = {"volume_type_id": Declared(Kind.VOLUME_TYPE)}
+#: The order of lists that take no other.
+NEWEST: Order = (("created_at", True), ("id", True))
+#: Names of columns in what shows them as users named them.
+_NAMED = {"display_name": "name", "display_description": "description"}
 _ANY = ("GET", "POST", "PUT", "DELETE")
 
 
@@ -29,7 +34,7 @@ class List:
     :ivar links: JSON key of the page links; None when Cinder sends none
     :ivar brief: what the brief list shows; the detailed one shows all
     :ivar adapt: a pod's query from the client's
-    :ivar fields, is_blind, zone_filter, declared: as in ``Listing``
+    :ivar fields, hidden, zone_filter, declared: as in ``Listing``
     """
 
     kind: Kind
@@ -41,7 +46,7 @@ class List:
     shape: Shape | None = None
     adapt: Callable[[Query, Pod], Query | None] | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
-    is_blind: bool = False
+    hidden: frozenset[str] = frozenset()
     zone_filter: ZoneFilter | None = None
     declared: Mapping[str, Declared] = field(default_factory=dict)
 
@@ -57,7 +62,7 @@ class List:
                 brief=brief,
                 adapt=self.adapt,
                 fields=self.fields,
-                is_blind=self.is_blind,
+                hidden=self.hidden,
                 zone_filter=self.zone_filter,
                 declared=self.declared,
             )
@@ -82,8 +87,7 @@ VOLUMES = List(
     shape=VOLUME,
     adapt=adapting("host", "cluster_name"),
     fields={
-        "display_name": "name",
-        "display_description": "description",
+        **_NAMED,
         "host": "os-vol-host-attr:host",
         "migration_status": "os-vol-mig-status-attr:migstat",
         "project_id": "os-vol-tenant-attr:tenant_id",
@@ -97,7 +101,7 @@ SNAPSHOTS = List(
     collection="snapshots",
     links="snapshots_links",
     brief=("id", "created_at", "updated_at", "name", "description", "volume_id", "status", "size", "metadata"),
-    fields={"display_name": "name", "display_description": "description"},
+    fields={**_NAMED, "project_id": "os-extended-snapshot-attributes:project_id"},
     zone_filter=ZoneFilter(members=(_FILTERS_SINCE, None)),
     declared=_TYPED,
 )
@@ -108,16 +112,18 @@ BACKUPS = List(
     links="backups_links",
     brief=("id", "name", "links"),
     shape=ZONED,
+    fields=_NAMED,
     zone_filter=ZoneFilter(members=None),
 )
 ATTACHMENTS = List(
     kind=Kind.ATTACHMENT,
-    noun="Volume attachment",
+    noun="Volume attachment could not be found with filter: attachment_id = {}.",
     collection="attachments",
     links=None,
     brief=("id", "status", "instance", "volume_id"),
-    # Sorted by their ages, which they do not show.
-    is_blind=True,
+    fields={"instance_uuid": "instance", "attach_status": "status"},
+    # Their ages, by which they are sorted, they do not show.
+    hidden=frozenset(("created_at",)),
 )
 _TRANSFERS = List(
     kind=Kind.TRANSFER,
@@ -125,24 +131,32 @@ _TRANSFERS = List(
     collection="transfers",
     links="transfers_links",
     brief=("id", "volume_id", "name", "links"),
+    fields=_NAMED,
 )
 
 
 def transfers(path: str) -> Iterator[Row]:
-    """The lists of transfers: oldest first and without sort keys below 3.59, like all others from then on.
+    """The lists of transfers: oldest first below 3.59, like all others from then on.
 
     Below 3.59 Cinder takes every parameter for a filter, limits too, and then finds nothing: so pods are asked for all.
     """
-    for row in replace(_TRANSFERS, order=(("created_at", False),)).rows(path):
-        whole = None if row.listing is None else replace(row.listing, paging=Paging.NONE)
-        yield replace(row, listing=whole, max_version="3.58")
-    yield from by_version(_TRANSFERS.rows(path), "3.59")
+    oldest = (("created_at", False), ("id", False))
+    return paged_since(_TRANSFERS.rows(path), "3.59", order=oldest)
+
+
+def paged_since(rows: Iterable[Row], since: str, *, order: Order = NEWEST) -> Iterator[Row]:
+    """Rows of lists that have no pages and sort keys below a microversion, but all in one order."""
+    major, minor = version_of(since)
+    for row in rows:
+        whole = None if row.listing is None else replace(row.listing, paging=Paging.NONE, order=order)
+        yield replace(row, listing=whole, max_version=f"{major}.{minor - 1}")
+        yield replace(row, min_version=since)
 
 
 def by_version(rows: Iterable[Row], since: str) -> Iterator[Row]:
     """Rows that exist from a microversion on; those that begin later, or end before, stay as they are."""
     for row in rows:
-        is_later = row.min_version is not None and _number(row.min_version) > _number(since)
+        is_later = row.min_version is not None and version_of(row.min_version) > version_of(since)
         yield row if is_later else replace(row, min_version=since)
 
 
@@ -157,7 +171,3 @@ def below(path: str, kind: Kind, id_param: str, *, singular: str, shape: Shape |
 def made(path: str, derivation: Derivation, derived: Derived) -> Row:
     """What is made of something that is in a pod."""
     return Row(("POST",), path, Behaviour.PLACE, kind=derivation.kind, handler=derived.making(derivation))
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

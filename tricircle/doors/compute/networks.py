@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tricircle.context import Deadline, RequestContext
+from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, KnownPods
 from tricircle.errors import UpstreamStatusError
@@ -58,10 +58,13 @@ class Networks:
                 found.add(str(network.get(_PHYSNET) or ""))
         return frozenset(found - {""})
 
-    async def visible(self, context: RequestContext, *, is_auto: bool, deadline: Deadline) -> list[str]:
-        """Ids of the networks that a request may mean which names none: the project's own, and shared ones."""
+    async def visible(
+        self, context: RequestContext, project_id: ProjectId, *, is_auto: bool, deadline: Deadline
+    ) -> list[str]:
+        """Ids of the networks that a request for a server of a project may mean which names none: the project's own,
+        and shared ones."""
         client = self._user(context)
-        own: dict[str, str] = {"project_id": context.project_id, "shared": "false", "fields": "id"}
+        own: dict[str, str] = {"project_id": project_id, "shared": "false", "fields": "id"}
         if is_auto:
             own["admin_state_up"] = "true"  # a topology that is still being allocated does not count
         found = await collect(client, "/v2.0/networks", "networks", deadline, params=own)

@@ -66,9 +66,14 @@ async def rehearse_on_server(carrier: Carrier, request: Request, document: Mappi
     return await rehearse(carrier, request, document)
 
 
-async def rehearse(carrier: Carrier, request: Request, document: Mapping[str, object] | None) -> Answer | None:
-    """Nova's refusal of a call about a server or a host, of which the centre has none; None when it is in order."""
-    answer = await carrier.central(request, body=None if document is None else dict(document))
+async def rehearse(
+    carrier: Carrier, request: Request, document: Mapping[str, object] | None, path: str | None = None
+) -> Answer | None:
+    """Nova's refusal of a call about a server or a host, of which the centre has none; None when it is in order.
+
+    :param path: instead of the request's, where that could name something that the centre has
+    """
+    answer = await carrier.central(request, path=path, body=None if document is None else dict(document))
     if answer.status == 404:
         return None
     if answer.status < 400:

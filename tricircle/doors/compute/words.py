@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from tricircle.errors import (
+    SERVICE_AWAY,
     ConflictError,
     ForbiddenError,
     InvalidRequestError,
@@ -27,7 +28,6 @@ GROUPS_CANNOT_BE_APPLIED = (
     "Network requires port_security_enabled and subnet associated in order to apply security groups."
 )
 PORT_LIMIT = "Maximum number of ports exceeded"
-TRY_AGAIN = "A service behind this API cannot be reached. Please try again later."
 
 
 def flavor_not_found(flavor_id: str) -> InvalidRequestError:
@@ -187,7 +187,16 @@ def network_refusal(error: UpstreamStatusError, *, network_id: str, address: str
         return ConflictError(message)
     if 400 <= error.status < 500 and message:
         return InvalidRequestError(message)
-    return UnavailableError(TRY_AGAIN)
+    return UnavailableError(SERVICE_AWAY)
+
+
+def attach_refusal(error: UpstreamStatusError, *, network_id: str, address: str | None) -> TricircleError:
+    """The same for an interface of a server that is there, of which Nova says some things otherwise."""
+    kind, _ = _neutron_error(error.body)
+    if kind in ("IpAddressInUse", "IpAddressAlreadyAllocated"):
+        return ConflictError(f"Fixed IP {address} is already in use.")
+    refusal = network_refusal(error, network_id=network_id, address=address)
+    return NotFoundError(refusal.message) if error.status == 404 else refusal
 
 
 def _neutron_error(body: str) -> tuple[str, str]:

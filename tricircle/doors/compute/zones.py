@@ -40,6 +40,21 @@ def zone_of(pod: Pod, pod_zone: object) -> object:
     return zone(pod, pod_zone)
 
 
+def pinned_to(pod: Pod, asked: object, pod_zone: object) -> object:
+    """The AZ that a server is held to, as its users see it; None: it is held to none.
+
+    :param asked: the AZ that its user asked for, as it is written down
+    :param pod_zone: the one that the pod holds it to: perhaps only the one that all servers there are given
+
+    >>> pod = Pod(id="1", name="Pod1", az_name="az1", pod_az_name="nova")
+    >>> pinned_to(pod, "az1", "nova"), pinned_to(pod, None, "nova"), pinned_to(pod, None, "tricircle.fast")
+    ('az1', None, 'fast')
+    """
+    if asked:
+        return asked
+    return None if pod_zone == pod.pod_az_name else zone_of(pod, pod_zone)
+
+
 def pattern_in(name: str, pod: Pod) -> str:
     """The filter by AZ that a pod is asked with, of the one that a user asks with.
 

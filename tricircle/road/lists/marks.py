@@ -13,14 +13,12 @@ from tricircle.road.lists.access import Access
 from tricircle.road.lists.order import values_of
 from tricircle.road.lists.paging import Wish, list_key
 from tricircle.road.lists.run import Run
-from tricircle.road.lists.stream import Floor, Position
+from tricircle.road.lists.stream import LAST, Floor, Position, place_of
 from tricircle.road.needs import KnownPositions
 from tricircle.road.row import Row
 
 LOG = logging.getLogger(__name__)
 
-#: Behind every pod.
-_LAST = 1 << 30
 #: What a list may be ordered by to go on behind an item of a pod that does not answer.
 _WRITTEN = frozenset(("created_at", "id", "uuid"))
 
@@ -48,19 +46,19 @@ class Marks:
         places: Mapping[PodId, int],
         loaded: Mapping[PodId, str | None],
         deadline: Deadline,
-    ) -> tuple[dict[PodId, Position | None], Floor | None]:
+    ) -> tuple[dict[PodId, Position | Floor | None], Floor | None]:
         """Where the page begins: in each pod, or behind an item if that is not known."""
         listing = row.listing
         if wish.marker is None or listing is None:
             return {}, None
-        positions = {pod_id: Position.of(text) if text else None for pod_id, text in loaded.items()}
+        positions = {pod_id: place_of(text, places) if text else None for pod_id, text in loaded.items()}
         for pod_id, position in positions.items():
-            if position is not None and position.ids[0] == wish.marker:
+            if isinstance(position, Position) and position.ids[0] == wish.marker:
                 return positions, _floor(position, places.get(pod_id))
         pod, item = await self._marked(request, row, wish.marker, wish, deadline)
         part = 0 if listing.rank is None else listing.rank(item)
         values = values_of(item, pod, listing, wish.order)
-        own = Position(part=part, values=values, ids=(wish.marker,))
+        own = Position(part=part, values=values, ids=(wish.marker,), is_fresh=True)
         return {pod.id: own}, _floor(own, places.get(pod.id))
 
     async def _marked(
@@ -99,10 +97,11 @@ class Marks:
 
 def _floor(position: Position, place: int | None) -> Floor:
     """Behind an item; when its pod is not in use any more, behind everything that sorts equal to it."""
-    return Floor(part=position.part, values=position.values, place=_LAST if place is None else place)
+    return Floor(part=position.part, values=position.values, place=LAST if place is None else place)
 
 
 def _unknown_marker(listing: Listing, marker: str) -> TricircleError:
     if listing.paging is Paging.CINDER:
-        return NotFoundError(f"{listing.noun} {marker} could not be found.")
+        text = listing.noun if "{}" in listing.noun else f"{listing.noun} {{}} could not be found."
+        return NotFoundError(text.replace("{}", marker))
     return InvalidRequestError(f"marker [{marker}] not found")

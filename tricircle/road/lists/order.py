@@ -5,7 +5,10 @@ from tricircle.model.pod import Pod
 from tricircle.road.collation import key
 from tricircle.road.listing import Item, Listing, Order
 
-_ZONE_KEY = "availability_zone"
+#: The sort key of which an item shows what we call it.
+ZONE_KEY = "availability_zone"
+#: What of an item never changes.
+_FIXED = frozenset(("created_at", "id", "uuid", "project_id", "user_id"))
 
 
 class Falling:
@@ -50,9 +53,23 @@ def visible(order: Order, listing: Listing) -> Order:
     for place, (name, _) in enumerate(order):
         if name in listing.hidden:
             return order[:place]
-        if name == _ZONE_KEY:
+        if name == ZONE_KEY:
             return order[: place + 1]
     return order
+
+
+def is_moving(order: Order) -> bool:
+    """Whether an item can come to stand elsewhere.
+
+    >>> is_moving((("created_at", True), ("uuid", False))), is_moving((("updated_at", True),))
+    (False, True)
+    """
+    return any(name not in _FIXED for name, _ in order)
+
+
+def lacks(item: Item, name: str, pod: Pod, listing: Listing) -> bool:
+    """Whether an item shows that it has no value for a sort key."""
+    return values_of(item, pod, listing, ((name, False),)) == (None,)
 
 
 def values_of(item: Item, pod: Pod, listing: Listing, order: Order) -> tuple[object, ...]:
@@ -60,7 +77,7 @@ def values_of(item: Item, pod: Pod, listing: Listing, order: Order) -> tuple[obj
     hold."""
     found: list[object] = []
     for name, _ in order:
-        if name == _ZONE_KEY:
+        if name == ZONE_KEY:
             found.append(pod.az_name)
             continue
         path = listing.fields.get(name, name).split("/")

@@ -19,7 +19,7 @@ from tricircle.road.forward import Forwarder
 from tricircle.road.gaps import DISABLED, NONSENSE, SILENT, TOO_OLD, Gap
 from tricircle.road.listing import Item, Listing
 from tricircle.road.lists.paging import wish_of
-from tricircle.road.lists.seek import sought
+from tricircle.road.lists.seek import left_behind, sought
 from tricircle.road.means import Means
 from tricircle.road.rewrite import Shape
 from tricircle.road.route import ID, PROBES, UNKNOWABLE
@@ -87,6 +87,14 @@ class Pages:
         """One item of a row's collection, as its list has it, and its pod. Raises as ``locate``."""
         if row.kind is None and row.listing is not None:
             return await self._sought(request, row, row.listing, deadline)
+        try:
+            return await self._shown(request, row, marker, deadline)
+        except NotFoundError:
+            if row.listing is None or not row.listing.knows_deleted or not ID.match(marker):
+                raise
+            return await self._sought(request, row, row.listing, deadline)
+
+    async def _shown(self, request: Request, row: Row, marker: str, deadline: Deadline) -> tuple[Pod, Item]:
         probe = None if row.kind is None else PROBES.get(row.kind)
         # Below a collection stand not only ids: asked for "detail", a pod would answer with a list.
         if row.kind is None or probe is None or not ID.match(marker):
@@ -106,10 +114,13 @@ class Pages:
         pods = [pod for pod in await self._means.in_use() if self._service in pod.endpoints]
         pods = [pod for pod in pods if serves(pod, self._service, request.microversion)]
 
-        async def ask(pod: Pod, query: str) -> Reply:
-            return await self.page(request, pod, request.path, query, deadline)
+        path = request.path if row.detail_path is None else request.root + row.detail_path
 
-        return await sought(pods, wish_of(request.query_pairs(), listing), listing, row.collection or "", ask)
+        async def ask(pod: Pod, query: str) -> Reply:
+            return await self.page(request, pod, path, query, deadline)
+
+        seek = left_behind if listing.knows_deleted else sought
+        return await seek(pods, wish_of(request.query_pairs(), listing), listing, row.collection or "", ask)
 
     async def written(self, row: Row, marker: str, context: RequestContext) -> tuple[Pod, datetime] | None:
         """The pod of one item of a row's collection, and when it was made, as it is written down; None: it is not, or

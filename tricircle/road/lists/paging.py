@@ -3,13 +3,13 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from tricircle.context import PodId
 from tricircle.model.pod import Pod
 from tricircle.road.listing import Listing, Order, Paging, Query
-from tricircle.road.lists.order import visible
+from tricircle.road.lists.order import ZONE_KEY, visible
 
 #: The longest page that we make, and what a client gets who names no limit (Nova's and Cinder's own default).
 LONGEST_PAGE = 1000
@@ -98,6 +98,20 @@ def pod_query(wish: Wish, listing: Listing, pod: Pod, *, size: int, marker: str 
     return urlencode(query)
 
 
+def doubtful(wish: Wish, listing: Listing) -> tuple[str, ...]:
+    """What a list of Nova's is sorted by of which items may have no value. Cinder puts a default into its place."""
+    if listing.paging is not Paging.NOVA:
+        return ()
+    return tuple(name for name, _ in wish.order if name not in listing.given and name != ZONE_KEY)
+
+
+def first_by(wish: Wish, listing: Listing, pod: Pod, name: str) -> str | None:
+    """The query that asks a pod for the item that comes first by one sort key: one without a value, if there is any."""
+    order = [("sort_key", name), ("sort_dir", "asc")]
+    filters = [pair for pair in wish.filters if pair[0] not in _SORTING]
+    return pod_query(replace(wish, filters=(*filters, *order)), listing, pod, size=1, marker=None)
+
+
 def _in_pod(wish: Wish, listing: Listing, pod: Pod) -> Query | None:
     """The filters with ids as the pod knows them; None when it has no copy of what the last of a name asks for."""
     found: Query = []
@@ -149,7 +163,9 @@ def is_doubled(query: Query, listing: Listing) -> bool:
 
 def list_key(project_id: str, door: str, path: str, wish: Wish) -> str:
     """What makes two queries pages of one list: 64 hex digits. Limits may differ from page to page."""
-    text = "\0".join((project_id, door, path, str(wish.zone), urlencode(sorted(wish.filters))))
+    # Words of one name stay as they come: keys and directions mean something by their order.
+    filters = urlencode(sorted(wish.filters, key=lambda pair: pair[0]))
+    text = "\0".join((project_id, door, path, str(wish.zone), filters))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -159,12 +175,11 @@ def about(pods: Sequence[Pod], wish: Wish, listing: Listing) -> tuple[Pod, ...]:
 
 
 _ONCE = frozenset(("limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count"))
+_SORTING = frozenset(("sort_key", "sort_dir"))
 _TRUE = frozenset(("1", "t", "true", "on", "y", "yes"))
 
 
 def _order(query: Query, listing: Listing) -> Order:
-    if listing.is_blind:
-        return ()
     named = _nova_order(query, listing) if listing.paging is Paging.NOVA else _cinder_order(query)
     order = named or listing.order
     first = order[0][1] if order else True

@@ -9,7 +9,8 @@ from tricircle.model.pod import Pod
 from tricircle.road.credible import checked_page
 from tricircle.road.listing import Item, Paging
 from tricircle.road.lists.access import Access
-from tricircle.road.lists.paging import page_size, pod_query
+from tricircle.road.lists.order import lacks
+from tricircle.road.lists.paging import LONGEST_PAGE, doubtful, first_by, page_size, pod_query
 from tricircle.road.lists.run import Run
 from tricircle.road.lists.stream import Stream
 from tricircle.upstream.reply import Reply
@@ -70,34 +71,55 @@ class Rounds:
 
     async def _ask_one(self, run: Run, stream: Stream, size: int) -> None:
         try:
-            body = await self._page(run, stream, size)
+            body, items = await self._sure_page(run, stream, size)
         except (UnavailableError, OutcomeUnknownError, BadUpstreamAnswerError) as error:
             run.miss(stream, type(error).__name__)
             return
         if body is None:
             return
-        is_paged = run.listing.paging is not Paging.NONE
-        try:
-            items = checked_page(
-                body.get(run.row.collection or ""),
-                id_key=run.listing.id_key if is_paged else None,
-                marker=stream.marker,
-                project_id=run.owner,
-            )
-        except BadUpstreamAnswerError as error:
-            run.miss(stream, error.message)
-            return
         run.answered.add(stream.pod.id)
         if isinstance(count := body.get("count"), int):
             run.counts.setdefault(stream.pod.id, count)
-        if not run.merge.feed(stream, items, has_more=_says_more(body, run)):
-            run.miss(stream, "more pages without anything new")
+        if run.merge.feed(stream, items, has_more=_says_more(body, items, run)):
+            return
+        if stream.has_gaps:
+            # Its pages are too short to be read from the start: there is nothing but markers.
+            stream.has_gaps, stream.has_more = False, True
+            return
+        run.miss(stream, "more pages without anything new")
+
+    async def _sure_page(
+        self, run: Run, stream: Stream, size: int
+    ) -> tuple[dict[str, object] | None, list[dict[str, object]]]:
+        """One page of one pod that begins no later than the list has come there, and its items."""
+        is_paged = run.listing.paging is not Paging.NONE
+        while True:
+            # One more than is wanted: the first was taken before.
+            body = await self._page(run, stream, size + stream.is_unsure)
+            if body is None:
+                return None, []
+            try:
+                items = checked_page(
+                    body.get(run.row.collection or ""),
+                    id_key=run.listing.id_key if is_paged else None,
+                    marker=stream.marker,
+                    project_id=run.owner,
+                )
+            except BadUpstreamAnswerError as error:
+                run.miss(stream, error.message)
+                return None, []
+            if run.merge.enters(stream, items):
+                return body, items
 
     async def _page(self, run: Run, stream: Stream, size: int) -> dict[str, object] | None:
         """One page of one pod; None when it has nothing to say (its refusal is written down)."""
         while True:
+            if stream.marker is not None and stream.has_gaps is None:
+                stream.has_gaps = False
+                if await self._has_gaps(run, stream):
+                    run.merge.restart(stream)
             marker = stream.marker
-            query = pod_query(run.wish, run.listing, stream.pod, size=size, marker=marker)
+            query = _query(run, stream, size)
             reply = await self._access.page(run.request, stream.pod, run.path, query or "", run.deadline)
             if reply.status < 300:
                 return reply.json()
@@ -109,6 +131,25 @@ class Rounds:
                 return None
             run.merge.refuse(stream)
 
+    async def _has_gaps(self, run: Run, stream: Stream) -> bool:
+        """Whether a pod has items that lack what the list is sorted by. Without a value comes before all values."""
+        for name in doubtful(run.wish, run.listing):
+            query = first_by(run.wish, run.listing, stream.pod, name)
+            reply = await self._access.page(run.request, stream.pod, run.path, query or "", run.deadline)
+            found = reply.json().get(run.row.collection or "") if reply.status < 300 else None
+            if isinstance(found, list) and any(
+                isinstance(item, dict) and lacks(item, name, stream.pod, run.listing) for item in found[:1]
+            ):
+                return True
+        return False
+
+
+def _query(run: Run, stream: Stream, size: int) -> str | None:
+    """How a pod is asked for its next page."""
+    if not stream.has_gaps:
+        return pod_query(run.wish, run.listing, stream.pod, size=size, marker=stream.marker)
+    return pod_query(run.wish, run.listing, stream.pod, size=LONGEST_PAGE, marker=None)
+
 
 async def _end(pending: dict[asyncio.Task[None], Stream]) -> None:
     """Stop waiting for whoever was asked."""
@@ -119,11 +160,12 @@ async def _end(pending: dict[asyncio.Task[None], Stream]) -> None:
     pending.clear()
 
 
-def _says_more(body: Mapping[str, object], run: Run) -> bool:
+def _says_more(body: Mapping[str, object], items: Sequence[object], run: Run) -> bool:
     if run.listing.paging is Paging.NONE:
         return False
     if run.listing.links is None:
-        return True
+        # Only an empty page says that there is no other.
+        return bool(items)
     links = body.get(run.listing.links)
     return isinstance(links, list) and any(isinstance(link, dict) and link.get("rel") == "next" for link in links)
 

@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does the fake Cinder do? Volumes, snapshots, attachments, and what its parts do: types, groups, hosts ..."""
 
+import hashlib
 import itertools
+import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from tricircle.testing.block_storage.qos_specs import QosSpecs
+from tricircle.testing.block_storage.storage_lists import ATTACHMENTS, SNAPSHOTS, VOLUMES, StorageList, links_to
+from tricircle.testing.block_storage.volume_backups import VolumeBackups
 from tricircle.testing.block_storage.volume_groups import VolumeGroups
 from tricircle.testing.block_storage.volume_hosts import VolumeHosts
+from tricircle.testing.block_storage.volume_messages import VolumeMessages
 from tricircle.testing.block_storage.volume_quotas import VolumeQuotas
 from tricircle.testing.block_storage.volume_transfers import VolumeTransfers
 from tricircle.testing.block_storage.volume_types import VolumeTypes
-from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
-from tricircle.testing.lists import Manner, matching, next_href, page
+from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, plain, route
+from tricircle.testing.lists import Manner
 from tricircle.testing.microversions import Microversions, fault
 
 VERSIONS = Microversions(word="volume", minimum=(3, 0), maximum=(3, 71))
-_SORT_KEYS = {name: name for name in ("created_at", "id", "name", "size", "status", "updated_at", "host",
-                                      "availability_zone", "bootable")}  # fmt: skip
-_FILTERS = ("name", "status", "volume_id", "bootable", "instance_id")
+#: Since when metadata has an ``Etag``.
+_MARKED = (3, 15)
 
 
 class Cinder:
@@ -41,6 +45,8 @@ class Cinder:
         self.transfers = VolumeTransfers(self)
         self.groups = VolumeGroups(self)
         self.hosts = VolumeHosts(self)
+        self.backups = VolumeBackups(self)
+        self.messages = VolumeMessages(self)
         self._numbers = itertools.count(1)
         #: Whether an image may be used; the pod's composition puts Glance's answer here.
         self.has_image: Callable[[str], bool] = lambda _image_id: False
@@ -56,6 +62,8 @@ class Cinder:
             *self.quotas.routes(),
             *self.groups.routes(),
             *self.hosts.routes(),
+            *self.backups.routes(),
+            *self.messages.routes(),
             route("GET", "/os-availability-zone", self._zones),
         ]
 
@@ -68,7 +76,9 @@ class Cinder:
             route("GET", "/volumes/{volume_id}", self._show_volume),
             route("PUT", "/volumes/{volume_id}", self._update_volume),
             route("DELETE", "/volumes/{volume_id}", self._delete_volume),
+            route("GET", "/volumes/{volume_id}/metadata", self._metadata),
             route("POST", "/volumes/{volume_id}/metadata", self._set_metadata),
+            route("PUT", "/volumes/{volume_id}/metadata", self._replace_metadata),
             route("POST", "/volumes/{volume_id}/action", self._act),
             route("POST", "/snapshots", self._create_snapshot),
             route("GET", "/snapshots", self._list_snapshots),
@@ -180,21 +190,15 @@ class Cinder:
         mine = [one for one in self.volumes.values() if self._is_listed(asked, one)]
         for one in mine:
             self._settle(one)
-        found = matching(mine, asked, _FILTERS)
         if (type_id := asked.one("volume_type_id")) is not None and asked.caller.is_admin:
-            found = [one for one in found if one["_type"] == type_id]
-        taken, more = page(found, asked, self._manner("Volume"))
-        is_detail = asked.path.endswith("detail")
-        body: Json = {"volumes": [self._shown(asked, one, is_detail=is_detail) for one in taken]}
-        is_counted = asked.version >= (3, 45) and asked.one("with_count", "false") in ("true", "True", "1")
-        # Asked for the number of all, Cinder takes a page for full when all would fill it.
-        fills = bool(taken) and len(found) >= min(int(asked.one("limit") or self.max_limit), self.max_limit)
-        if more or (is_counted and fills):
-            path = asked.prefix + "/volumes" + ("/detail" if is_detail else "")
-            body["volumes_links"] = [{"rel": "next", "href": next_href(asked, path, taken[-1]["id"])}]
-        if is_counted:
-            body["count"] = len(found)
-        return Said(body=body)
+            mine = [one for one in mine if one["_type"] == type_id]
+        if (group_id := asked.one("group_id")) is not None and asked.version >= (3, 10):
+            mine = [one for one in mine if one["_group"] == group_id]
+
+        def shown(one: Json, is_detail: bool) -> Json:
+            return self._shown(asked, one, is_detail=is_detail)
+
+        return Said(body=VOLUMES.body(asked, mine, self._manner(asked, VOLUMES, self.volumes), shown))
 
     def _summary(self, asked: Asked) -> Said:
         if asked.version < (3, 12):
@@ -220,6 +224,21 @@ class Cinder:
     def _set_metadata(self, asked: Asked, volume_id: str) -> Said:
         volume = self._volume(asked, volume_id)
         volume["metadata"] |= asked.part("metadata")
+        return Said(body={"metadata": volume["metadata"]})
+
+    def _metadata(self, asked: Asked, volume_id: str) -> Said:
+        metadata = {"metadata": self._volume(asked, volume_id)["metadata"]}
+        if asked.version < _MARKED:
+            return Said(body=metadata)
+        headers = {"Etag": _mark(metadata), "Content-Type": "text/html; charset=UTF-8"}
+        return Said(body=json.dumps(metadata).encode(), headers=headers)
+
+    def _replace_metadata(self, asked: Asked, volume_id: str) -> Said:
+        volume = self._volume(asked, volume_id)
+        wanted = asked.headers.get("if-match")
+        if asked.version >= _MARKED and wanted and _mark({"metadata": volume["metadata"]}) != wanted.strip('"'):
+            return Said(status=412, body=b"")
+        volume["metadata"] = dict(asked.part("metadata"))
         return Said(body={"metadata": volume["metadata"]})
 
     def _delete_volume(self, asked: Asked, volume_id: str) -> Said:
@@ -264,7 +283,7 @@ class Cinder:
     def _create_snapshot(self, asked: Asked) -> Said:
         given = asked.part("snapshot")
         volume = self._volume(asked, str(given.get("volume_id")))
-        return Said(status=202, body={"snapshot": _plain(self.snap(volume, given, asked.caller.project_id))})
+        return Said(status=202, body={"snapshot": plain(self.snap(volume, given, asked.caller.project_id))})
 
     def snap(self, volume: Json, given: Json, project_id: str) -> Json:
         """Make a snapshot, as users and Nova have it made."""
@@ -278,17 +297,13 @@ class Cinder:
 
     def _list_snapshots(self, asked: Asked) -> Said:
         mine = [one for one in self.snapshots.values() if self._is_listed(asked, one)]
-        taken, more = page(matching(mine, asked, _FILTERS), asked, self._manner("Snapshot"))
-        for one in taken:
+        for one in mine:
             self._settle(one)
-        body: Json = {"snapshots": [_plain(one) for one in taken]}
-        if more:
-            href = next_href(asked, f"{asked.prefix}/snapshots", taken[-1]["id"])
-            body["snapshots_links"] = [{"rel": "next", "href": href}]
-        return Said(body=body)
+        manner = self._manner(asked, SNAPSHOTS, self.snapshots)
+        return Said(body=SNAPSHOTS.body(asked, mine, manner, lambda one, _: plain(one)))
 
     def _show_snapshot(self, asked: Asked, snapshot_id: str) -> Said:
-        return Said(body={"snapshot": _plain(self._owned(asked, self.snapshots, snapshot_id, "Snapshot"))})
+        return Said(body={"snapshot": plain(self._owned(asked, self.snapshots, snapshot_id, "Snapshot"))})
 
     def _delete_snapshot(self, asked: Asked, snapshot_id: str) -> Said:
         self._owned(asked, self.snapshots, snapshot_id, "Snapshot")
@@ -304,7 +319,8 @@ class Cinder:
     def attach(self, volume_id: str, server_id: str, project_id: str) -> Json:
         """Reserve a volume for a server, as Nova does."""
         made: Json = {
-            "id": new_id(), "volume_id": volume_id, "instance": server_id, "status": "reserved",
+            "id": new_id(), "volume_id": volume_id, "instance": server_id, "instance_id": server_id,
+            "status": "reserved",
             "_project": project_id, "_number": next(self._numbers), "created_at": self.now(),
         }  # fmt: skip
         self.attachments[made["id"]] = made
@@ -313,12 +329,13 @@ class Cinder:
 
     def _list_attachments(self, asked: Asked) -> Said:
         mine = [one for one in self.attachments.values() if self._is_listed(asked, one)]
-        # In pages like all others, but without a link to the next one.
-        taken, _ = page(mine, asked, self._manner("Volume attachment"))
-        if asked.path.endswith("detail"):
-            return Said(body={"attachments": [self._attachment(one) for one in taken]})
-        shown = [{key: one[key] for key in ("id", "status", "instance", "volume_id")} for one in taken]
-        return Said(body={"attachments": shown})
+        manner = self._manner(asked, ATTACHMENTS, self.attachments)
+        brief = ("id", "status", "instance", "volume_id")
+
+        def shown(one: Json, is_detail: bool) -> Json:
+            return self._attachment(one) if is_detail else {key: one[key] for key in brief}
+
+        return Said(body=ATTACHMENTS.body(asked, mine, manner, shown))
 
     @staticmethod
     def _attachment(one: Json) -> Json:
@@ -357,13 +374,8 @@ class Cinder:
 
     # --- small things ----------------------------------------------------------------------------------------------
 
-    def _manner(self, noun: str) -> Manner:
-        return Manner(
-            sort_keys=_SORT_KEYS,
-            max_limit=self.max_limit,
-            ties=("created_at", "id"),
-            marker_refusal=lambda marker: Refusal(404, f"{noun} {marker} could not be found."),
-        )
+    def _manner(self, asked: Asked, what: StorageList, stored: dict[str, Json]) -> Manner:
+        return what.manner(self, lambda: (one for one in stored.values() if asked.sees(one["_project"])))
 
     def _is_listed(self, asked: Asked, one: Json) -> bool:
         wants_all = asked.one("all_tenants", "0") in ("1", "True", "true")
@@ -383,22 +395,23 @@ class Cinder:
     def _volume(self, asked: Asked, volume_id: str) -> Json:
         return self._owned(asked, self.volumes, volume_id, "Volume")
 
-    @staticmethod
-    def _settle(one: Json) -> Json:
-        # What was begun is done by the time somebody looks again.
+    def _settle(self, one: Json) -> Json:
+        # What was begun is done by the time somebody looks again, or has failed.
         if one.get("status") == "creating":
-            one["status"] = "available"
+            backend = (
+                self.types.stored.get(one.get("_type") or "", {}).get("extra_specs", {}).get("volume_backend_name")
+            )
+            has_failed = backend is not None and backend != self.host.partition("@")[2].partition("#")[0]
+            one["status"] = "error" if has_failed else "available"
+            if has_failed:
+                self.messages.no_storage(one)
         return one
 
     def _shown(self, asked: Asked, volume: Json, *, is_detail: bool = True) -> Json:
-        behind = f"volumes/{volume['id']}"
-        links = [
-            {"rel": "self", "href": f"{asked.root}{asked.prefix}/{behind}"},
-            {"rel": "bookmark", "href": f"{asked.root}{asked.prefix.removeprefix('/v3')}/{behind}"},
-        ]
+        links = links_to(asked, f"volumes/{volume['id']}")
         if not is_detail:
             return {"id": volume["id"], "name": volume["name"], "links": links}
-        shown = {**_plain(volume), "links": links, "volume_type": self.types.stored[volume["_type"]]["name"]}
+        shown = {**plain(volume), "links": links, "volume_type": self.types.stored[volume["_type"]]["name"]}
         shown["attachments"] = []
         shown["os-vol-tenant-attr:tenant_id"] = volume["_project"]
         if asked.version >= (3, 63):
@@ -412,5 +425,5 @@ class Cinder:
         return shown
 
 
-def _plain(one: Json) -> Json:
-    return {key: value for key, value in one.items() if not key.startswith("_")}
+def _mark(metadata: Json) -> str:
+    return hashlib.md5(json.dumps(metadata).encode(), usedforsecurity=False).hexdigest()

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
+from tricircle.testing.block_storage.storage_lists import GROUPS
+from tricircle.testing.block_storage.volume_types import is_listed
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 
 
@@ -13,6 +15,7 @@ class Owner(Protocol):
     """What groups ask of the fake Cinder."""
 
     zone: str
+    max_limit: int
     volumes: dict[str, Json]
 
     def now(self) -> str:
@@ -57,7 +60,7 @@ class VolumeGroups:
         """A type as if an operator had made it."""
         made = {
             "id": new_id(), "name": given["name"], "description": given.get("description"),
-            "is_public": given.get("is_public", True), "group_specs": {},
+            "is_public": given.get("is_public", True), "group_specs": {}, "_projects": set(),
         }  # fmt: skip
         self.types[made["id"]] = made
         return made
@@ -71,18 +74,22 @@ class VolumeGroups:
     def _type(self, asked: Asked, type_id: str) -> Json:
         self._need(asked, (3, 11))
         kind = self.types.get(type_id)
-        if kind is None:
+        if kind is None or kind not in self._types_of(asked):
             raise Refusal(404, f"Group type {type_id} could not be found.")
         return kind
 
+    def _types_of(self, asked: Asked) -> list[Json]:
+        return [one for one in self.types.values() if one["is_public"] or asked.caller.is_admin]
+
     @staticmethod
     def _type_shown(asked: Asked, kind: Json) -> Json:
-        hidden = () if asked.caller.is_admin else ("group_specs",)
+        hidden = ("_projects",) if asked.caller.is_admin else ("_projects", "group_specs")
         return {key: value for key, value in kind.items() if key not in hidden}
 
     def _list_types(self, asked: Asked) -> Said:
         self._need(asked, (3, 11))
-        return Said(body={"group_types": [self._type_shown(asked, one) for one in self.types.values()]})
+        shown = [one for one in self._types_of(asked) if is_listed(one, asked)]
+        return Said(body={"group_types": [self._type_shown(asked, one) for one in shown]})
 
     def _create_type(self, asked: Asked) -> Said:
         self._need(asked, (3, 11))
@@ -90,7 +97,7 @@ class VolumeGroups:
         given = asked.part("group_type")
         if any(one["name"] == given["name"] for one in self.types.values()):
             raise Refusal(409, f"Group Type {given['name']} already exists.")
-        return Said(status=202, body={"group_type": self.new_type(given)})
+        return Said(status=202, body={"group_type": self._type_shown(asked, self.new_type(given))})
 
     def _show_type(self, asked: Asked, type_id: str) -> Said:
         return Said(body={"group_type": self._type_shown(asked, self._type(asked, type_id))})
@@ -102,7 +109,7 @@ class VolumeGroups:
         if any(one["name"] == given.get("name") and one is not kind for one in self.types.values()):
             raise Refusal(409, f"Group Type {given['name']} already exists.")
         kind |= {key: value for key, value in given.items() if key in ("name", "description", "is_public")}
-        return Said(body={"group_type": kind})
+        return Said(body={"group_type": self._type_shown(asked, kind)})
 
     def _delete_type(self, asked: Asked, type_id: str) -> Said:
         self._type(asked, type_id)
@@ -139,17 +146,19 @@ class VolumeGroups:
 
     def _list(self, asked: Asked) -> Said:
         self._need(asked, (3, 13))
-        is_brief = not asked.path.endswith("detail")
         wants_all = asked.one("all_tenants") is not None and asked.caller.is_admin
         mine = [one for one in self.stored.values() if wants_all or one["_project"] == asked.caller.project_id]
-        return Said(body={"groups": [self._shown(one, is_brief=is_brief) for one in reversed(mine)]})
+        seen = [one for one in self.stored.values() if asked.sees(one["_project"])]
+        manner = GROUPS.manner(self._owner, lambda: seen)
+        body = GROUPS.body(asked, mine, manner, lambda one, is_detail: self._shown(one, is_brief=not is_detail))
+        return Said(body=body)
 
     def _create(self, asked: Asked) -> Said:
         self._need(asked, (3, 13))
         given = asked.part("group")
         wanted = str(given["group_type"])
         by_id = re.fullmatch(r"[0-9a-f-]{36}", wanted) is not None
-        kind = next((one for one in self.types.values() if wanted == one["id" if by_id else "name"]), None)
+        kind = next((one for one in self._types_of(asked) if wanted == one["id" if by_id else "name"]), None)
         if kind is None:
             raise Refusal(404, f"Group type {'' if by_id else 'with name '}{wanted} could not be found.")
         zone = given.get("availability_zone") or self.zone

@@ -5,12 +5,16 @@ import itertools
 from collections.abc import Sequence
 from typing import Protocol
 
+from tricircle.testing.block_storage.storage_lists import TRANSFERS
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
+
+_PAGED_SINCE = (3, 59)
 
 
 class Owner(Protocol):
     """What transfers ask of the fake Cinder."""
 
+    max_limit: int
     volumes: dict[str, Json]
     snapshots: dict[str, Json]
 
@@ -42,7 +46,9 @@ class VolumeTransfers:
         return made
 
     def _mine(self, asked: Asked) -> list[Json]:
-        return [one for one in self.stored.values() if one["_project"] == asked.caller.project_id]
+        wants_all = asked.caller.is_admin and asked.one("all_tenants", "0") in ("1", "True", "true")
+        mine = [one for one in self.stored.values() if wants_all or one["_project"] == asked.caller.project_id]
+        return sorted(mine, key=lambda one: (one["created_at"], one["id"]))
 
     def _get(self, asked: Asked, transfer_id: str) -> Json:
         found = self.stored.get(transfer_id)
@@ -51,8 +57,21 @@ class VolumeTransfers:
         return found
 
     def _list(self, asked: Asked) -> Said:
-        shown = [self._shown(asked, one, is_brief=not asked.path.endswith("detail")) for one in self._mine(asked)]
-        return Said(body={"transfers": shown})
+        mine = self._mine(asked)
+        if asked.version < _PAGED_SINCE:
+            # Whatever is asked for is a filter that nothing meets.
+            is_asked = any(name != "all_tenants" for name, _ in asked.query)
+            is_brief = not asked.path.endswith("detail")
+            shown = [] if is_asked else [self._shown(asked, one, is_brief=is_brief) for one in mine]
+            return Said(body={"transfers": shown})
+        seen = [one for one in self.stored.values() if asked.sees(one["_project"])]
+        manner = TRANSFERS.manner(self._owner, lambda: seen)
+        body = TRANSFERS.body(
+            asked, mine, manner, lambda one, is_detail: self._shown(asked, one, is_brief=not is_detail)
+        )
+        # An offset is left out once more, of what was left.
+        body["transfers"] = body["transfers"][int(asked.one("offset") or 0) :]
+        return Said(body=body)
 
     def _create(self, asked: Asked) -> Said:
         volume_id = str(asked.part("transfer").get("volume_id"))

@@ -5,10 +5,20 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
+from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, plain, route
 
 #: Extra specs that everybody sees.
 _FOR_ALL = ("RESKEY:availability_zones", "multiattach", "replication_enabled")
+
+
+def is_listed(kind: Json, asked: Asked) -> bool:
+    """Whether a list of types holds this one, which the caller may use: an administrator says what is wanted."""
+    wanted = str(asked.one("is_public", "true")).lower()
+    if not asked.caller.is_admin or wanted == "none":
+        return True
+    if wanted == "true":
+        return kind["is_public"] or asked.caller.project_id in kind["_projects"]
+    return not kind["is_public"]
 
 
 class VolumeTypes:
@@ -53,8 +63,14 @@ class VolumeTypes:
         self.stored[made["id"]] = made
         return made
 
+    def fits(self, type_id: str, host: str) -> bool:
+        """Whether volumes of a type can be on a host: ``name@backend#pool``."""
+        backend = self.stored[type_id]["extra_specs"].get("volume_backend_name") if type_id in self.stored else None
+        return backend is None or backend == host.partition("@")[2].partition("#")[0]
+
     def _list_types(self, asked: Asked) -> Said:
-        return Said(body={"volume_types": [self._type_shown(asked, one) for one in self._types_of(asked)]})
+        shown = [one for one in self._types_of(asked) if is_listed(one, asked)]
+        return Said(body={"volume_types": [self._type_shown(asked, one) for one in shown]})
 
     def _create_type(self, asked: Asked) -> Said:
         asked.need_admin("volume_extension:type_create")
@@ -195,7 +211,7 @@ class VolumeTypes:
         return next(iter(self.stored.values())) if own is None else self.stored[own]
 
     def _type_shown(self, asked: Asked, kind: Json) -> Json:
-        shown = {key: value for key, value in kind.items() if not key.startswith("_")}
+        shown = plain(kind)
         shown["os-volume-type-access:is_public"] = kind["is_public"]
         if not asked.caller.is_admin:
             shown["extra_specs"] = {key: value for key, value in kind["extra_specs"].items() if key in _FOR_ALL}

@@ -3,7 +3,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.lists import Manner, next_href, page
@@ -175,10 +175,15 @@ class Keypairs:
 
 
 class Quotas:
-    """Limits per project; what nobody set is the stock default."""
+    """Limits per project, and per user in it; what nobody set is the stock default.
+
+    :ivar in_use: what a user of a project has (None: the whole project), by name
+    """
 
     def __init__(self) -> None:
         self.stored: dict[str, dict[str, int]] = {}
+        self.users: dict[tuple[str, str], dict[str, int]] = {}
+        self.in_use: Callable[[str, str | None], dict[str, int]] = lambda _project, _user: {}
 
     def routes(self) -> Sequence[Route]:
         """Paths of quota sets."""
@@ -186,25 +191,66 @@ class Quotas:
             route("GET", "/os-quota-sets/{project_id}", self._show),
             route("PUT", "/os-quota-sets/{project_id}", self._set),
             route("DELETE", "/os-quota-sets/{project_id}", self._unset),
+            route("GET", "/os-quota-sets/{project_id}/detail", self._detail),
         ]
 
-    def of(self, project_id: str) -> dict[str, int]:
-        """All limits of a project."""
-        return {**_LIMITS, **self.stored.get(project_id, {})}
+    def of(self, project_id: str, user_id: str | None = None) -> dict[str, int]:
+        """All limits of a project, or those that count for a user in it."""
+        return {**_LIMITS, **self.stored.get(project_id, {}), **self.users.get((project_id, user_id or ""), {})}
+
+    def check(self, project_id: str, user_id: str, wanted: dict[str, int]) -> None:
+        """:raises Refusal: so much more is too much for the project, or for the user in it"""
+        scopes: list[tuple[str | None, dict[str, int]]] = [(None, self.of(project_id))]
+        if (project_id, user_id) in self.users:
+            scopes.append((user_id, self.of(project_id, user_id)))
+        for whose, limits in scopes:
+            used = self.in_use(project_id, whose)
+            over = sorted(n for n, more in wanted.items() if more and 0 <= limits[n] < used.get(n, 0) + more)
+            if over:
+                names = ", ".join(over)
+                told = [", ".join(str(values.get(n, 0)) for n in over) for values in (wanted, used, limits)]
+                text = (
+                    f"Quota exceeded for {names}: Requested {told[0]}, but already used {told[1]} of {told[2]} {names}"
+                )
+                raise Refusal(403, text)
 
     def _show(self, asked: Asked, project_id: str) -> Said:
-        return Said(body={"quota_set": {"id": project_id, **self.of(project_id)}})
+        self._need_own(asked, project_id, "show")
+        return Said(body={"quota_set": {"id": project_id, **self.of(project_id, asked.one("user_id"))}})
+
+    def _detail(self, asked: Asked, project_id: str) -> Said:
+        self._need_own(asked, project_id, "detail")
+        user_id = asked.one("user_id")
+        used = self.in_use(project_id, user_id)
+        shown = {
+            name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0}
+            for name, limit in self.of(project_id, user_id).items()
+        }
+        return Said(body={"quota_set": {"id": project_id, **shown}})
 
     def _set(self, asked: Asked, project_id: str) -> Said:
         asked.need_admin("os_compute_api:os-quota-sets:update")
         given = {name: value for name, value in asked.part("quota_set").items() if name != "force"}
-        self.stored.setdefault(project_id, {}).update(given)
-        return Said(body={"quota_set": self.of(project_id)})
+        user_id = asked.one("user_id")
+        if user_id:
+            self.users.setdefault((project_id, user_id), {}).update(given)
+        else:
+            self.stored.setdefault(project_id, {}).update(given)
+        return Said(body={"quota_set": self.of(project_id, user_id)})
 
     def _unset(self, asked: Asked, project_id: str) -> Said:
         asked.need_admin("os_compute_api:os-quota-sets:delete")
-        self.stored.pop(project_id, None)
+        user_id = asked.one("user_id")
+        if user_id:
+            self.users.pop((project_id, user_id), None)
+        else:
+            self.stored.pop(project_id, None)
         return Said(status=202)
+
+    @staticmethod
+    def _need_own(asked: Asked, project_id: str, what: str) -> None:
+        if not asked.caller.is_admin and asked.caller.project_id != project_id:
+            raise Refusal(403, f"Policy doesn't allow os_compute_api:os-quota-sets:{what} to be performed.")
 
 
 def _flavor_shown(asked: Asked, flavor: Json) -> Json:

@@ -5,12 +5,18 @@ from collections.abc import Sequence
 
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 
+_TOO_OLD = "Creating an anti-affinity group with rule max_server_per_host > 1 is not yet supported."
+
 
 class ServerGroups:
-    """Server groups; one belongs to the project that made it, and administrators see and delete any."""
+    """Server groups; one belongs to the project that made it, and administrators see and delete any.
+
+    :ivar knows_a_compute: whether Nova has the record of a compute service, without which it takes not every rule
+    """
 
     def __init__(self) -> None:
         self.stored: dict[str, Json] = {}
+        self.knows_a_compute = True
 
     def routes(self) -> Sequence[Route]:
         """Paths of server groups."""
@@ -30,6 +36,8 @@ class ServerGroups:
 
     def _create(self, asked: Asked) -> Said:
         given = asked.part("server_group")
+        if not self.knows_a_compute and int(given.get("rules", {}).get("max_server_per_host", 1)) > 1:
+            raise Refusal(409, _TOO_OLD)
         policy = given.get("policy") or given["policies"][0]
         made = {"id": new_id(), "name": given["name"], "policy": policy, "rules": given.get("rules", {}), "members": [],
                 "project_id": asked.caller.project_id, "user_id": asked.caller.user_id}  # fmt: skip

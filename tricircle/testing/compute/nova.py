@@ -10,25 +10,24 @@ from datetime import UTC, datetime
 from tricircle.testing.block_storage.cinder import Cinder
 from tricircle.testing.compute.consoles import ACTIONS as CONSOLE_ACTIONS
 from tricircle.testing.compute.consoles import Consoles
-from tricircle.testing.compute.declared import Flavors, Keypairs, Quotas, marker_refusal
+from tricircle.testing.compute.declared import Flavors, Keypairs, Quotas
 from tricircle.testing.compute.groups import ServerGroups
 from tricircle.testing.compute.operators import Aggregates, Services
+from tricircle.testing.compute.server_lists import ServerLists
 from tricircle.testing.exchange import Asked, Json, Refusal, Route, Said, new_id, route
 from tricircle.testing.image import Glance
-from tricircle.testing.lists import Manner, matching, next_href, page
+from tricircle.testing.lists import next_href, page
 from tricircle.testing.microversions import Microversions, fault
 from tricircle.testing.network.neutron import Neutron
 
 VERSIONS = Microversions(word="compute", minimum=(2, 1), maximum=(2, 104), legacy="X-OpenStack-Nova-API-Version")
-_SORT_KEYS = {
-    "created_at": "created", "display_name": "name", "name": "name", "uuid": "id", "updated_at": "updated",
-    "vm_state": "status", "key_name": "key_name", "user_id": "user_id", "project_id": "_project",
-    "availability_zone": "_number",
-}  # fmt: skip
-_KNOWN_IN_QUERIES = {
-    "limit", "marker", "sort_key", "sort_dir", "name", "status", "all_tenants", "deleted", "project_id",
-    "changes-since", "availability_zone", "flavor", "image", "ip", "host", "reservation_id",
-}  # fmt: skip
+#: ``vm_state`` by status.
+_VM_STATES = {
+    "ACTIVE": "active",
+    "SHUTOFF": "stopped",
+    "SHELVED_OFFLOADED": "shelved_offloaded",
+    "DELETED": "deleted",
+}
 
 
 class Nova:
@@ -44,7 +43,6 @@ class Nova:
         self.cinder = cinder
         self.glance = glance
         self.host = host
-        self.max_limit = max_limit
         self.flavors = Flavors()
         self.keypairs = Keypairs()
         #: Whether this is a Nova without conductor, scheduler and hosts, as at the centre.
@@ -52,10 +50,12 @@ class Nova:
         self.aggregates = Aggregates(self._hosts)
         self.services = Services(self._hosts, host, neutron.zone)
         self.quotas = Quotas()
+        self.quotas.in_use = self._in_use
         self.server_groups = ServerGroups()
         self.servers: dict[str, Json] = {}
-        #: Deleted ones, which are still known as markers.
+        #: Deleted ones, which are still known as markers, and to who asks for changes.
         self.gone: dict[str, Json] = {}
+        self.lists = ServerLists(self.servers, self.gone, self._zone, max_limit)
         self.consoles = Consoles(self._get, self.servers, host)
         #: Whether new servers wait for the conductor: accepted and shown, but in no cell, on no host and not counted.
         self.is_conductor_away = False
@@ -132,7 +132,8 @@ class Nova:
             raise Refusal(400, f"Flavor {given.get('flavorRef')} could not be found.")
         self._check_names(asked, given)
         ports = self._wanted_ports(asked, given)
-        self._check_limits(asked)
+        one = {"instances": 1, "cores": flavor["vcpus"], "ram": flavor["ram"]}
+        self.quotas.check(asked.caller.project_id, asked.caller.user_id, one)
         server = self._new_server(asked, given, flavor)
         for port_id in ports:
             self.neutron.bind(port_id, server["id"], self.host)
@@ -171,13 +172,6 @@ class Nova:
                 raise Refusal(409, f"Port {port_id} is still in use.")
         return wanted
 
-    def _check_limits(self, asked: Asked) -> None:
-        limit = self.quotas.of(asked.caller.project_id)["instances"]
-        used = len([one for one in self.servers.values() if one["_project"] == asked.caller.project_id])
-        if 0 <= limit <= used:
-            text = f"Quota exceeded for instances: Requested 1, but already used {used} of {limit} instances"
-            raise Refusal(403, text)
-
     def _new_server(self, asked: Asked, given: Json, flavor: Json) -> Json:
         server = {
             "id": new_id(), "name": given["name"], "status": "BUILD", "metadata": given.get("metadata", {}),
@@ -185,7 +179,7 @@ class Nova:
             "user_id": asked.caller.user_id, "_project": asked.caller.project_id, "_flavor": dict(flavor),
             "_zone": given.get("availability_zone"), "created": _now(), "updated": _now(),
             "_number": next(self._numbers), "_is_queued": self.is_conductor_away,
-            "_reservation": f"r-{new_id()[:8]}",
+            "_reservation": f"r-{new_id()[:8]}", "_terminated": None,
             "_devices": [one for one in given.get("block_device_mapping_v2", [])
                          if one.get("destination_type") == "volume" and one["source_type"] != "volume"],
         }  # fmt: skip
@@ -193,30 +187,9 @@ class Nova:
         return server
 
     def _list(self, asked: Asked) -> Said:
-        wants_all = asked.one("all_tenants", "0") in ("1", "True", "true")
-        if wants_all and not asked.caller.is_admin:
-            raise Refusal(403, "Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.")
-        unknown = sorted({name for name, _ in asked.query} - _KNOWN_IN_QUERIES)
-        if unknown and asked.version >= (2, 75):
-            raise Refusal(400, f"Invalid input for query parameters. Additional properties are not allowed {unknown}")
-        mine = [self._settle(one) for one in self.servers.values()
-                if wants_all or one["_project"] == asked.caller.project_id]  # fmt: skip
-        if (reservation := asked.one("reservation_id")) is not None:
-            mine = [one for one in mine if one["_reservation"] == reservation]
-        if (name := asked.one("name")) is not None:
-            mine = [one for one in mine if re.search(name, one["name"])]
-        zone = asked.one("availability_zone")
-        if zone is not None and (asked.caller.is_admin or asked.version >= (2, 83)):
-            mine = [one for one in mine if re.search(zone, self._zone(one))]
-        manner = Manner(
-            sort_keys=_SORT_KEYS,
-            marker_refusal=marker_refusal,
-            max_limit=self.max_limit,
-            unique="uuid",
-            is_first=lambda server: bool(server["_is_queued"]),
-            gone=self.gone.values,
-        )
-        taken, more = page(matching(mine, asked, ("status",)), asked, manner)
+        for one in self.servers.values():
+            self._settle(one)
+        taken, more = page(self.lists.chosen(asked), asked, self.lists.manner())
         is_detail = asked.path.endswith("detail")
         body: Json = {"servers": [self._shown(asked, one, is_detail=is_detail) for one in taken]}
         if more:
@@ -229,18 +202,51 @@ class Nova:
 
     def _update(self, asked: Asked, server_id: str) -> Said:
         server = self._get(asked, server_id)
-        server |= {key: value for key, value in asked.part("server").items() if key == "name"}
+        given = asked.part("server")
+        if asked.version >= (2, 104) and "pinned_availability_zone" in given:
+            self._pin(server, given["pinned_availability_zone"])
+        server |= {key: value for key, value in given.items() if key == "name"}
+        server["updated"] = _now()
         return Said(body={"server": self._shown(asked, server)})
+
+    def _pin(self, server: Json, zone: str | None) -> None:
+        pinned, current = server["_zone"], self._zone(server)
+        if zone is not None and pinned is not None and zone != pinned:
+            raise Refusal(409, "Cannot change pinned availability zone directly. Unpin first.")
+        if zone is not None and pinned is None and zone != current:
+            raise Refusal(409, f"Server can only be pinned to its current availability zone '{current}'.")
+        server["_current"], server["_zone"] = current, zone
+
+    def _shelve(self, server: Json) -> None:
+        server |= {"status": "SHELVED_OFFLOADED", "_current": self._zone(server)}
+
+    def _unshelve(self, asked: Asked, server: Json) -> None:
+        if server["status"] != "SHELVED_OFFLOADED":
+            raise Refusal(409, f"Cannot 'unshelve' instance {server['id']} while it is in vm_state active")
+        value = asked.json()["unshelve"]
+        if asked.version >= (2, 77) and value and "availability_zone" in value:
+            zone = value["availability_zone"]
+            if zone is not None and zone not in (self.neutron.zone, *self.aggregates.zone_names()):
+                raise Refusal(400, "The requested availability zone is not available")
+            server |= {"_zone": zone, "_current": None}
+        server["status"] = "ACTIVE"
 
     def _delete(self, asked: Asked, server_id: str) -> Said:
         self._get(asked, server_id)
-        self.gone[server_id] = self.servers.pop(server_id)
+        self.bury(server_id, datetime.now(UTC))
         for port in self._ports(server_id):
             self.neutron.release(port["id"])
         for attachment in [one for one in self.cinder.attachments.values() if one["instance"] == server_id]:
             del self.cinder.attachments[attachment["id"]]
             self.cinder.volumes[attachment["volume_id"]]["status"] = "available"
         return Said(status=204)
+
+    def bury(self, server_id: str, moment: datetime) -> None:
+        """A server's end, as far as its own record goes. Who never came to a cell leaves none."""
+        server = self.servers.pop(server_id)
+        if not server["_is_queued"]:
+            dead = {"status": "DELETED", "updated": _time(moment), "_terminated": f"{moment:%Y-%m-%dT%H:%M:%S}.000000"}
+            self.gone[server_id] = server | dead
 
     def _act(self, asked: Asked, server_id: str) -> Said:
         server = self._get(asked, server_id)
@@ -258,9 +264,13 @@ class Nova:
         if action in moves:
             verb, source, target = moves[action]
             if server["status"] != source:
-                state = {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building")
+                state = _VM_STATES.get(server["status"], "building")
                 raise Refusal(409, f"Cannot '{verb}' instance {server_id} while it is in vm_state {state}")
-            server["status"] = target
+            server |= {"status": target, "updated": _now()}
+        elif action == "shelve":
+            self._shelve(server)
+        elif action == "unshelve":
+            self._unshelve(asked, server)
         elif action in ("addSecurityGroup", "removeSecurityGroup"):
             self._regroup(asked, server_id, action)
         elif action not in ("reboot", "confirmResize"):
@@ -304,8 +314,10 @@ class Nova:
         return Said(body={"interfaceAttachments": shown})
 
     def _plug(self, asked: Asked, server_id: str) -> Said:
-        self._get(asked, server_id)
+        server = self._get(asked, server_id)
         (port_id,) = self._wanted_ports(asked, {"networks": [{"port": asked.part("interfaceAttachment")["port_id"]}]})
+        if self.neutron.resources["ports"][port_id]["project_id"] != server["_project"]:
+            raise Refusal(400, f"Port {port_id} not usable for instance {server_id}.")
         self.neutron.bind(port_id, server_id, self.host)
         return Said(body={"interfaceAttachment": _interface(self.neutron.resources["ports"][port_id])})
 
@@ -357,14 +369,19 @@ class Nova:
         if asked.one("tenant_id") is not None:
             asked.need_admin("os_compute_api:limits:other_project")
         limits = self.quotas.of(project)
-        mine = [one["_flavor"] for one in self.servers.values()
-                if one["_project"] == project and not one["_is_queued"]]  # fmt: skip
+        used = self._in_use(project)
         absolute = {
             "maxTotalInstances": limits["instances"], "maxTotalCores": limits["cores"],
-            "maxTotalRAMSize": limits["ram"], "totalInstancesUsed": len(mine),
-            "totalCoresUsed": sum(one["vcpus"] for one in mine), "totalRAMUsed": sum(one["ram"] for one in mine),
+            "maxTotalRAMSize": limits["ram"], "totalInstancesUsed": used["instances"],
+            "totalCoresUsed": used["cores"], "totalRAMUsed": used["ram"],
         }  # fmt: skip
         return Said(body={"limits": {"rate": [], "absolute": absolute}})
+
+    def _in_use(self, project: str, user_id: str | None = None) -> dict[str, int]:
+        counted = [one for one in self.servers.values() if one["_project"] == project and not one["_is_queued"]]
+        mine = [one["_flavor"] for one in counted if user_id in (None, one["user_id"])]
+        sizes = {"cores": sum(one["vcpus"] for one in mine), "ram": sum(one["ram"] for one in mine)}
+        return {"instances": len(mine), **sizes}
 
     def _images(self, asked: Asked) -> Said:
         if asked.version > (2, 35):
@@ -411,7 +428,8 @@ class Nova:
         ]
 
     def _zone(self, server: Json) -> str:
-        asked: str | None = server["_zone"]
+        # Where it is does not change by what it is held to.
+        asked: str | None = server["_zone"] or server.get("_current")
         return asked if asked and asked in self.aggregates.zone_names() else self.neutron.zone
 
     def _shown(self, asked: Asked, server: Json, *, is_detail: bool = True) -> Json:
@@ -424,7 +442,8 @@ class Nova:
             "links": links, "tenant_id": server["_project"], "addresses": self._addresses(ports),
             "hostId": "" if server["_is_queued"] else self._host_id(server["_project"]),
             "OS-EXT-AZ:availability_zone": self._zone(server), "accessIPv4": "", "accessIPv6": "", "config_drive": "",
-            "OS-EXT-STS:vm_state": {"ACTIVE": "active", "SHUTOFF": "stopped"}.get(server["status"], "building"),
+            "OS-EXT-STS:vm_state": _VM_STATES.get(server["status"], "building"),
+            "OS-SRV-USG:terminated_at": server.get("_terminated"),
             "OS-DCF:diskConfig": "MANUAL", "OS-EXT-STS:power_state": 1,
             "OS-EXT-STS:task_state": "scheduling" if server["_is_queued"] else None,
             "os-extended-volumes:volumes_attached": [{"id": one} for one in self._attached(server["id"])],
@@ -466,4 +485,8 @@ def _interface(port: Json) -> Json:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _time(datetime.now(UTC))
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

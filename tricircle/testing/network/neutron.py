@@ -38,6 +38,10 @@ _ALIASES = (
 )  # fmt: skip
 
 
+#: Words of bodies, and the extension that brings them.
+_EXTENDED = {"port_security_enabled": "port-security"}
+
+
 class Neutron:
     """The fake network service of one pod: its availability ``zone`` and, by collection, what it holds."""
 
@@ -47,7 +51,7 @@ class Neutron:
     def __init__(self, zone: str) -> None:
         self.zone = zone
         self.resources: dict[str, dict[str, Json]] = {name: {} for name in _NOUNS}
-        self.quotas = NetworkQuotas()
+        self.quotas = NetworkQuotas(self._used)
         #: Type and physical network of a network for which none are named.
         self.provider: tuple[str, str | None] = ("vxlan", None)
         self.agent_id = new_id()
@@ -189,19 +193,30 @@ class Neutron:
         singular = _NOUNS[collection][0]
         body = asked.json()
         if isinstance(several := body.get(collection), list):
-            made = [self._shown(asked, self._make(asked, collection, wanted)) for wanted in several]
-            return Said(status=201, body={collection: made})
+            return Said(status=201, body={collection: self._make_all(asked, collection, several)})
         return Said(
             status=201, body={singular: self._shown(asked, self._make(asked, collection, asked.part(singular)))}
         )
 
-    def _make(self, asked: Asked, collection: str, wanted: Json) -> Json:
+    def _make_all(self, asked: Asked, collection: str, several: Sequence[Json]) -> list[Json]:
+        """All, or none."""
+        before, held = len(self.resources[collection]), self.resources[collection]
+        try:
+            for number, wanted in enumerate(several):
+                self._make(asked, collection, wanted, len(several) - number)
+        except Refusal:
+            for one in list(held)[before:]:
+                del held[one]
+            raise
+        return [self._shown(asked, one) for one in list(held.values())[before:]]
+
+    def _make(self, asked: Asked, collection: str, wanted: Json, more: int = 1) -> Json:
         singular = _NOUNS[collection][0]
         project = str(wanted.get("project_id") or wanted.get("tenant_id") or asked.caller.project_id)
         if not asked.sees(project):
             raise Refusal(403, "(rule:create) is disallowed by policy")
-        used = sum(one["project_id"] == project for one in self.resources[collection].values())
-        self.quotas.check(project, singular, used)
+        self._check_words(wanted)
+        self.quotas.check(project, singular, more)
         makers: dict[str, Callable[[Json, str], Json]] = {
             "networks": self._network,
             "subnets": self._subnet,
@@ -225,6 +240,7 @@ class Neutron:
         if condition is not None and condition != f"revision_number={stored['revision_number']}":
             text = f"Constrained to {condition.partition('=')[2]}, but current revision is {stored['revision_number']}"
             raise Refusal(412, text, "RevisionNumberConstraintFailed")
+        self._check_words(asked.part(_NOUNS[collection][0]))
         stored |= asked.part(_NOUNS[collection][0])
         stored["revision_number"] += 1
         stored["updated_at"] = _now()
@@ -288,6 +304,11 @@ class Neutron:
     def _subnet(self, given: Json, project: str) -> Json:
         network = self._get_any("networks", str(given.get("network_id")))
         cidr = ipaddress.ip_network(str(given["cidr"]))
+        for other in self.resources["subnets"].values():
+            there = ipaddress.ip_network(other["cidr"])
+            if other["network_id"] == network["id"] and there.version == cidr.version and there.overlaps(cidr):
+                text = f"Requested subnet with cidr: {cidr} for network: {network['id']} overlaps with another subnet"
+                raise Refusal(400, f"Invalid input for operation: {text}.", "InvalidInput")
         pools = [{"start": str(cidr[2]), "end": str(cidr[-2])}]
         return {
             "name": "", "description": "", "enable_dhcp": True, "dns_nameservers": [], "host_routes": [],
@@ -310,7 +331,9 @@ class Neutron:
             "device_owner": "", "binding:host_id": "", "binding:vnic_type": "normal", "binding:profile": {},
             "binding:vif_type": "unbound", "port_security_enabled": True, "allowed_address_pairs": [],
             "extra_dhcp_opts": [], **given, "mac_address": mac, "security_groups": groups,
-            "fixed_ips": fixed_ips(self.resources, network["id"], given.get("fixed_ips")),
+            "fixed_ips": fixed_ips(
+                self.resources, network["id"], given.get("fixed_ips"), str(given.get("device_owner") or "")
+            ),
         }  # fmt: skip
 
     def _new_group(self, given: Json, project: str) -> Json:
@@ -379,6 +402,16 @@ class Neutron:
         can_be_shared = "mtu" in one or "cidr" in one or "stateful" in one
         return can_be_shared and sharing.is_shared_with(self.resources, one, asked.caller.project_id)
 
+    def _used(self, project_id: str, singular: str) -> int:
+        collection = next((name for name, (one, *_) in _NOUNS.items() if one == singular), "")
+        return sum(one["project_id"] == project_id for one in self.resources.get(collection, {}).values())
+
+    def _check_words(self, wanted: Json) -> None:
+        """What ML2 knows only by a driver that not everybody loads."""
+        unknown = [word for word, alias in _EXTENDED.items() if word in wanted and alias not in self.aliases]
+        if unknown:
+            raise Refusal(400, f"Unrecognized attribute(s) '{', '.join(unknown)}'", "HTTPBadRequest")
+
     def _get(self, asked: Asked, collection: str, resource_id: str) -> Json:
         found = self.find(collection, resource_id)
         if found is None or not self._sees(asked, found):
@@ -397,7 +430,8 @@ class Neutron:
 
     def _shown(self, asked: Asked, one: Json) -> Json:
         hidden: Iterable[str] = ("_number",) if asked.caller.is_admin else _HIDDEN
-        shown = {name: value for name, value in one.items() if name not in hidden}
+        unknown = [word for word, alias in _EXTENDED.items() if alias not in self.aliases]
+        shown = {name: value for name, value in one.items() if name not in hidden and name not in unknown}
         if "cidr" not in one and "mtu" in one:
             shown["shared"] = sharing.is_shared_with(self.resources, one, asked.caller.project_id)
             shown["subnets"] = [s["id"] for s in self.resources["subnets"].values() if s["network_id"] == one["id"]]

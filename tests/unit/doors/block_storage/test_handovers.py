@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens when a backup is restored? The pod is scripted here; ``tests/functional`` asks a real one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import msgspec
@@ -32,6 +32,7 @@ class Script:
     done: list[tuple[str, ...]] = field(default_factory=list)
     sent: list[object] = field(default_factory=list)
     queries: list[bytes] = field(default_factory=list)
+    versions: dict[str, tuple[int, int] | None] = field(default_factory=dict)
 
     async def locate(self, kind: Kind, resource_id: str, _context: RequestContext) -> Any:
         if (kind, resource_id) not in self.places:
@@ -42,6 +43,7 @@ class Script:
         method, path = given.get("method") or request.method, given.get("path") or request.path
         self.done.append((method, path, pod.id))
         self.sent.append(given.get("body"))
+        self.versions[path] = request.microversion
         self.queries += [given["query"]] if given.get("query") else []
         status = 200 if method == "GET" else 202
         return Reply(status=status, headers=[], body=msgspec.json.encode(self.answers.get((method, path), {})))
@@ -221,3 +223,29 @@ async def test_a_snapshot_of_a_group_takes_one_of_every_volume() -> None:
     make = Derived(carrier=cast("Any", script), quota=cast("Any", script)).making(snapshot)
     await make(request({"group_snapshot": {"group_id": "g"}}))
     assert ("take", "p2", "gigabytes=5", "gigabytes_gold=2", "snapshots=2", "snapshots_gold=1") in script.done
+
+
+@pytest.mark.parametrize(("asked", "filtered"), [((3, 0), (3, 10)), (None, (3, 10)), ((3, 9), (3, 10)), ((3, 70),) * 2])
+async def test_a_consistency_group_takes_what_its_own_volumes_take(
+    asked: tuple[int, int] | None, filtered: tuple[int, int]
+) -> None:
+    """Below 3.10 Cinder passes over the filter by group, and below 3.14 it has no snapshots of groups."""
+    script = Script(
+        places={(Kind.GROUP_SNAPSHOT, "gs"): "p2"},
+        answers={
+            ("GET", "/group_snapshots/gs"): {"group_snapshot": {"group_id": "g"}},
+            ("GET", "/volumes/detail"): GROUP_VOLUMES,
+        },
+    )
+    group = Derivation(
+        entity="consistencygroup-from-src",
+        kind=Kind.GROUP,
+        sources=(("cgsnapshot_id", Kind.GROUP_SNAPSHOT),),
+        price=of_volume,
+    )
+    make = Derived(carrier=cast("Any", script), quota=cast("Any", script)).making(group)
+    await make(replace(request({group.entity: {"cgsnapshot_id": "gs"}}), microversion=asked))
+    assert script.versions["/volumes/detail"] == filtered
+    assert script.versions["/group_snapshots/gs"] == max(filtered, (3, 14))
+    assert script.versions["/v3/here"] == asked
+    assert script.queries == [b"group_id=g"]

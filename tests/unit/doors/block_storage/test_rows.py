@@ -31,6 +31,7 @@ from tricircle.doors.block_storage.volumes.volumes import Volumes
 from tricircle.http.policy.rules import list_rules
 from tricircle.model.job import JobType
 from tricircle.model.routing import Kind
+from tricircle.road.lists.paging import LONGEST_PAGE, wish_of
 from tricircle.road.row import Behaviour, Row
 from tricircle.road.table import DoorTable, Match, Split, Version
 
@@ -202,7 +203,24 @@ def test_transfers_were_listed_oldest_first() -> None:
         row = row_of("GET", "/os-volume-transfer/detail", version)
         assert row is not None
         assert row.listing is not None
-        assert row.listing.order == (("created_at", is_falling),)
+        assert row.listing.order[0] == ("created_at", is_falling)
+
+
+@pytest.mark.parametrize(
+    ("path", "since"),
+    [("/messages", (3, 5)), ("/group_snapshots", (3, 29)), ("/group_snapshots/detail", (3, 29)),
+     ("/volume-transfers", (3, 59))],
+)  # fmt: skip
+def test_lists_that_had_no_pages(path: str, since: tuple[int, int]) -> None:
+    """They came whole and in one order, whatever was asked for."""
+    query = [("limit", "1"), ("marker", "x"), ("sort", "id:asc")]
+    for version in (since, (since[0], since[1] - 1)):
+        row = row_of("GET", path, version)
+        assert row is not None
+        assert row.listing is not None
+        wish = wish_of(query, row.listing)
+        assert (wish.limit, wish.marker) == ((1, "x") if version == since else (LONGEST_PAGE, None))
+        assert [name for name, _ in wish.order] == (["id", "created_at"] if version == since else ["created_at", "id"])
 
 
 @pytest.mark.parametrize(

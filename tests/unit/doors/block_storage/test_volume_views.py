@@ -51,6 +51,16 @@ def test_a_volume() -> None:
     assert shown["name"] == "canary-zone-pod2 is a name of the user's"
 
 
+@pytest.mark.parametrize(("role", "host"), [("admin", "Pod2.cmp1"), ("service", None), ("member", None)])
+def test_where_a_volume_is_attached_is_for_administrators(role: str, host: str | None) -> None:
+    """Cinder tells services, too."""
+    shown = made(volume_views.VOLUME, {"attachments": [{"server_id": "s", "host_name": "cmp1"}]}, role=role)
+    assert shown["attachments"] == [{"server_id": "s", "host_name": host}]
+    assert made(volume_views.VOLUME, {"attachments": [{"host_name": None}]}, role=role) == {
+        "attachments": [{"host_name": None}]
+    }
+
+
 def test_a_volume_that_says_little() -> None:
     assert made(volume_views.VOLUME, {"id": "v"}) == {"id": "v"}
     item = {"availability_zone": None, "service_uuid": None, "volume_type": None}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -61,7 +62,6 @@ from tricircle.upstream.central import Central
 from tricircle.upstream.client import Clients
 from tricircle.upstream.reply import Call, Reply, Target
 
-LINK_HOST = "upstream.invalid"
 PUBLIC = "https://cloud.example"
 CONSOLES = "https://consoles.example"
 IMAGE = "11111111-2222-3333-4444-555555555555"
@@ -109,7 +109,7 @@ class Wires:
             "method": call.method,
             "path": PREFIXES[target.service] + canonical(path).text.replace("%2F", "/"),
             "query_string": query.encode(),
-            "headers": [(b"host", LINK_HOST.encode()), *call.headers],
+            "headers": [(b"host", urlsplit(target.url).netloc.encode()), *call.headers],
             "scheme": "http",
         }
         started: dict[str, Any] = {}
@@ -280,7 +280,6 @@ class Cloud:
         forwarder = Forwarder(
             self.wires,
             service=Service.COMPUTE,
-            link_host=LINK_HOST,
             base=PUBLIC + "/compute",
             identity_url=PUBLIC + "/identity",
         )
@@ -410,6 +409,14 @@ class Cloud:
         async with transaction(self.engine) as connection:
             rows = await connection.exec_driver_sql("SELECT type, resource_id, pod_id FROM tricircle_jobs ORDER BY id")
             return [(JobType(row[0]), row[1], row[2]) for row in rows]
+
+    async def projects_of_jobs(self, resource_id: str) -> set[str]:
+        """For which projects jobs of a resource are filed."""
+        async with transaction(self.engine) as connection:
+            rows = await connection.exec_driver_sql(
+                "SELECT project_id FROM tricircle_jobs WHERE resource_id = ?", (resource_id,)
+            )
+            return {str(row[0]) for row in rows}
 
     # What tests put into the centre.
 

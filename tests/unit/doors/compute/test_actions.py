@@ -80,6 +80,91 @@ async def test_an_interface_is_attached_and_shown_with_our_ids(sky: Cloud, serve
     assert (await sky.jobs())[before:] == [(JobType.SERVER_PORTS, server["id"], "pod1")]
 
 
+def stored_port(sky: Cloud, network: str, owner: str, **fields: object) -> dict[str, Any]:
+    """A port at the centre that its owner made."""
+    neutron = sky.apps["central"].neutron
+    made = neutron._port({"network_id": network, **fields}, owner)
+    return cast("dict[str, Any]", neutron._store("ports", {**made, "project_id": owner}))
+
+
+async def test_an_administrator_of_another_project_attaches_for_the_servers(sky: Cloud, server: dict[str, Any]) -> None:
+    """What comes to be is the server's project's, and counts there; no group of the administrator's comes along."""
+    admin = sky.context("admin", "admin")
+    assert admin.project_id != project(sky)
+    network = sky.network(project(sky), "net2", cidr="10.2.0.0/24")
+    path = f"/servers/{server['id']}/os-interface"
+    made = await sky.ask("POST", path, {"interfaceAttachment": {"net_id": network}}, context=admin)
+    assert made.status == 200, made.body
+    port = next(port for port in sky.central_ports() if port["network_id"] == network)
+    default = sky.apps["central"].neutron.default_group(project(sky))["id"]
+    assert (port["project_id"], port["device_id"], port["security_groups"]) == (project(sky), server["id"], [default])
+    brought = stored_port(sky, network, project(sky))
+    given = await sky.ask("POST", path, {"interfaceAttachment": {"port_id": brought["id"]}}, context=admin)
+    assert json_of(given)["interfaceAttachment"]["port_id"] == brought["id"]
+    assert brought["device_id"] == server["id"]
+    assert {one["project_id"] for one in sky.pod_ports("pod1")} == {project(sky)}
+    for one in (port, brought):
+        before = len(await sky.jobs())
+        assert (await sky.ask("DELETE", f"{path}/{one['id']}", context=admin)).status == 202
+        assert (await sky.jobs())[before:] == [(JobType.SERVER_PORTS, server["id"], "pod1")]
+        assert await sky.projects_of_jobs(server["id"]) == {project(sky)}
+
+
+async def test_the_job_of_an_attach_looks_at_the_servers_project(sky: Cloud, server: dict[str, Any]) -> None:
+    """Should this process die in it, the worker waits for servers of that project."""
+    sky.wires.deaf = lambda target, call: target.pod == "pod1" and call.path.endswith("/os-interface")
+    network = sky.network(project(sky), "net2", cidr="10.2.0.0/24")
+    with pytest.raises(OutcomeUnknownError):
+        await sky.ask(
+            "POST",
+            f"/servers/{server['id']}/os-interface",
+            {"interfaceAttachment": {"net_id": network}},
+            context=sky.context("admin", "admin"),
+        )
+    claim = next(port["device_id"] for port in sky.central_ports() if port["network_id"] == network)
+    assert await sky.projects_of_jobs(claim) == {project(sky)}
+
+
+async def test_quotas_of_an_attach_are_those_of_the_servers_project(sky: Cloud, server: dict[str, Any]) -> None:
+    admin = sky.context("admin", "admin")
+    quotas = sky.apps["central"].neutron.quotas
+    network = sky.network(project(sky), "net2", cidr="10.2.0.0/24")
+    path, body = f"/servers/{server['id']}/os-interface", {"interfaceAttachment": {"net_id": network}}
+    quotas.stored = {admin.project_id: {"port": 0}, project(sky): {"port": 2}}
+    assert (await sky.ask("POST", path, body, context=admin)).status == 200
+    with pytest.raises(QuotaExceededError, match="Maximum number of ports exceeded"):
+        await sky.ask("POST", path, body, context=admin)
+
+
+async def test_an_attach_that_names_nothing_means_a_network_of_the_servers_project(
+    sky: Cloud, server: dict[str, Any]
+) -> None:
+    admin = sky.context("admin", "admin")
+    sky.network(admin.project_id, "admins", cidr="10.2.0.0/24")
+    answer = await sky.ask("POST", f"/servers/{server['id']}/os-interface", None, context=admin)
+    assert answer.status == 200, answer.body
+    assert {port["project_id"] for port in sky.central_ports()} == {project(sky)}
+    assert len({port["network_id"] for port in sky.central_ports()}) == 1
+
+
+@pytest.mark.parametrize("who", ["admin", "demo"])
+async def test_a_port_of_another_project_is_for_no_server_of_this_one(
+    sky: Cloud, server: dict[str, Any], who: str
+) -> None:
+    """Of the administrator's neither: it is the server that must not have it, whoever asks. Tenants do not see it."""
+    foreign = stored_port(
+        sky, sky.network(project(sky), "net2", cidr="10.2.0.0/24"), sky.context("admin", "admin").project_id
+    )
+    with pytest.raises(InvalidRequestError if who == "admin" else NotFoundError):
+        await sky.ask(
+            "POST",
+            f"/servers/{server['id']}/os-interface",
+            {"interfaceAttachment": {"port_id": foreign["id"]}},
+            context=sky.context(who, who),
+        )
+    assert foreign["device_id"] == ""
+
+
 @pytest.mark.parametrize(
     ("attachment", "error", "text"),
     [
@@ -334,8 +419,12 @@ async def test_a_pod_is_probed_only_with_names_that_nova_looks_for(
 
 
 async def test_an_az_in_unshelve_is_the_servers_own(sky: Cloud, server: dict[str, Any]) -> None:
+    await act(sky, server, "shelve")
     await act(sky, server, "unshelve", {"availability_zone": "az1"})
-    assert sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")[-1] == {"unshelve": None}
+    sent = sky.wires.sent("pod1", "POST", f"/v2.1/servers/{server['id']}/action")[-1]
+    # The pod is the AZ: whatever it held the server to counts no more.
+    assert sent == {"unshelve": {"availability_zone": None}}
+    await act(sky, server, "shelve")
     with pytest.raises(InvalidRequestError, match="cannot be unshelved in az2"):
         await act(sky, server, "unshelve", {"availability_zone": "az2"})
     with pytest.raises(InvalidRequestError, match="The requested availability zone is not available"):

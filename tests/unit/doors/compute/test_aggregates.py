@@ -48,6 +48,22 @@ async def test_a_host_is_put_into_a_copy_in_its_pod(sky: Cloud, admin: RequestCo
     assert sky.apps["central"].nova.aggregates.stored[aggregate_id]["hosts"] == []
 
 
+@pytest.mark.parametrize("action", ["add_host", "remove_host"])
+async def test_a_host_that_the_centre_knows_is_in_no_aggregate_there(
+    sky: Cloud, admin: RequestContext, action: str
+) -> None:
+    """Here it has the name that the pods' own have, and so nobody's."""
+    sky.apps["central"].nova.is_hostless = False
+    aggregate_id = await made(sky, admin)
+    with pytest.raises(InvalidRequestError):
+        await act(sky, admin, aggregate_id, **{action: {"host": "canaryhost-1"}})
+    assert [where for to, verb, where, _ in sky.wires.calls if (to, verb) == ("central", "POST")] == [
+        "/v2.1/os-aggregates",
+        "/v2.1/os-aggregates/0/action",
+    ]
+    assert sky.apps["central"].nova.aggregates.stored[aggregate_id]["hosts"] == []
+
+
 @pytest.mark.parametrize("body", [b"true", b"[]", b"{", b"7"])
 async def test_what_is_no_object_is_the_centres_to_refuse(sky: Cloud, admin: RequestContext, body: bytes) -> None:
     """Nova says 400 or 404, as it comes."""
@@ -169,6 +185,19 @@ async def test_services_are_changed_in_the_one_pod(sky: Cloud, admin: RequestCon
     path = f"/os-services/{one['id']}"
     enabled = json_of(await sky.ask("PUT", path, {"status": "enabled"}, context=admin))["service"]
     assert (enabled["host"], enabled["status"]) == (HOSTS[1], "enabled")
+    # The centre may know a compute service, too: what it is asked beforehand names none that there is.
+    puts = [(to, where) for to, verb, where, _ in sky.wires.calls if verb == "PUT" and "disable" not in where]
+    assert ("pod2", f"/v2.1{path}") in puts
+    (rehearsed,) = [where for to, where in puts if to == "central"]
+    assert one["id"] not in rehearsed
+    assert rehearsed.startswith("/v2.1/os-services/")
+
+
+async def test_what_is_no_id_of_a_service_is_novas_to_refuse(sky: Cloud, admin: RequestContext) -> None:
+    await sky.ask("PUT", "/os-services/7", {"status": "enabled"}, context=admin)
+    assert [where for to, verb, where, _ in sky.wires.calls if (to, verb) == ("central", "PUT")] == [
+        "/v2.1/os-services/7"
+    ]
 
 
 async def test_volumes_and_snapshots_of_old_clients_are_made_by_the_other_door(sky: Cloud) -> None:

@@ -2,7 +2,7 @@
 """Does a boot end with a server whose ports are the centre's, or as if it had never been?"""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -107,17 +107,64 @@ async def test_the_users_port_is_taken_and_given_back(sky: Cloud) -> None:
     assert len(sky.central_ports()) == 1
 
 
+def stored_port(sky: Cloud) -> dict[str, Any]:
+    """A port of the user's at the centre."""
+    neutron, owner = sky.apps["central"].neutron, project(sky)
+    made = neutron._port({"network_id": sky.network(owner)}, owner)
+    return cast("dict[str, Any]", neutron._store("ports", {**made, "project_id": owner}))
+
+
 async def test_of_two_boots_with_one_port_one_gets_it(sky: Cloud) -> None:
-    neutron = sky.apps["central"].neutron
-    network = sky.network(project(sky))
-    port = neutron._store("ports", {**neutron._port({"network_id": network}, project(sky)), "project_id": project(sky)})
+    port = stored_port(sky)
     outcomes = await asyncio.gather(
         *(boot(sky, networks=[{"port": port["id"]}]) for _ in range(2)), return_exceptions=True
     )
     refused = [outcome for outcome in outcomes if isinstance(outcome, ConflictError)]
     servers = [outcome for outcome in outcomes if isinstance(outcome, dict)]
     assert [error.message for error in refused] == [f"Port {port['id']} is still in use."]
-    assert neutron.resources["ports"][port["id"]]["device_id"] == servers[0]["id"]
+    assert port["device_id"] == servers[0]["id"]
+
+
+class Meddling:
+    """Somebody who changes a port just before each of so many claims of it."""
+
+    def __init__(self, sky: Cloud, port: dict[str, Any], *, times: int, **change: object) -> None:
+        self.sky, self.port, self.left, self.change = sky, port, times, change
+        self._send = sky.wires.send
+        sky.wires.send = self.send  # type: ignore[method-assign]
+
+    async def send(self, target: Target, call: Call, deadline: Deadline) -> Reply:
+        is_claim = (target.pod, call.method, call.path) == ("central", "PUT", f"/v2.0/ports/{self.port['id']}")
+        if is_claim and self.left and any(name == b"if-match" for name, _ in call.headers):
+            self.left -= 1
+            self.port |= {**self.change, "revision_number": self.port["revision_number"] + 1}
+        return await self._send(target, call, deadline)
+
+
+async def test_a_port_that_is_renamed_meanwhile_is_still_free(sky: Cloud) -> None:
+    port = stored_port(sky)
+    meddling = Meddling(sky, port, times=1, name="new")
+    server = await boot(sky, networks=[{"port": port["id"]}])
+    assert (port["device_id"], port["name"], meddling.left) == (server["id"], "new", 0)
+
+
+@pytest.mark.parametrize(
+    ("times", "change", "error", "text"),
+    [
+        (1, {"device_id": "router1"}, ConflictError, "Port {id} is still in use."),
+        (1, {"fixed_ips": []}, InvalidRequestError, "Port {id} requires a FixedIP in order to be used."),
+        (9, {"name": "new"}, ConflictError, "Port {id} is being changed by other requests. Try again."),
+    ],
+)
+async def test_what_becomes_of_a_port_meanwhile_is_told(
+    sky: Cloud, times: int, change: dict[str, object], error: type[Exception], text: str
+) -> None:
+    port = stored_port(sky)
+    Meddling(sky, port, times=times, **change)
+    with pytest.raises(error) as caught:
+        await boot(sky, networks=[{"port": port["id"]}])
+    assert getattr(caught.value, "message", "") == text.format(id=port["id"])
+    assert (port["device_id"], port["binding:host_id"]) == (change.get("device_id", ""), "")
 
 
 @pytest.mark.parametrize(
@@ -328,12 +375,47 @@ async def test_the_key_pair_and_flavor_follow_into_the_pod(sky: Cloud) -> None:
     assert old["links"][0]["href"] == f"{PUBLIC}/compute/flavors/m1"
 
 
-async def test_several_servers_are_made_one_by_one(sky: Cloud) -> None:
+async def test_several_servers_of_one_call(sky: Cloud) -> None:
     network = sky.network(project(sky))
     await boot(sky, min_count=2, max_count=3, networks=[{"uuid": network}])
     (nova,) = [app.nova for name, app in sky.apps.items() if app.nova.servers]
     assert sorted(one["name"] for one in nova.servers.values()) == ["vm1-1", "vm1-2", "vm1-3"]
     assert {port["device_id"] for port in sky.central_ports()} == set(nova.servers)
+
+
+async def test_many_servers_are_asked_for_some_at_once(sky: Cloud) -> None:
+    """Each once, with a number and a port of its own."""
+    sky.apps["central"].nova.quotas.stored = {project(sky): {"instances": 20}}
+    await boot(sky, min_count=20, networks=[{"uuid": sky.network(project(sky))}])
+    (nova,) = [app.nova for name, app in sky.apps.items() if app.nova.servers]
+    assert sorted(one["name"] for one in nova.servers.values()) == sorted(f"vm1-{n + 1}" for n in range(20))
+    assert len({port["device_id"] for port in sky.central_ports()}) == 20
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_of_servers_asked_for_at_once_one_fails(sky: Cloud, *, lost: bool) -> None:
+    """The others count; when they are too few, one that may have come to be is said before one that was refused."""
+    nova = sky.apps["pod1"].nova
+    create = nova._create
+
+    def make(asked: Any) -> Any:
+        if asked.part("server")["name"] == "vm1-2":
+            raise Refusal(403, "No more.")
+        return create(asked)
+
+    nova._create = make  # type: ignore[method-assign]
+    zone = {"availability_zone": "az1", "networks": [{"uuid": sky.network(project(sky))}]}
+    await boot(sky, min_count=3, max_count=4, **zone)
+    assert sorted(one["name"] for one in nova.servers.values()) == ["vm1-1", "vm1-3", "vm1-4"]
+    nova.servers.clear()
+    sky.wires.deaf = lambda _target, call: lost and isinstance(call.body, bytes) and b'"vm1-4"' in call.body
+    body = wanted(min_count=4, **zone)
+    if lost:
+        with pytest.raises(OutcomeUnknownError):
+            await sky.ask("POST", "/servers", body)
+    else:
+        assert (await sky.ask("POST", "/servers", body)).status == 403
+    assert [one["name"] for one in nova.servers.values()] == (["vm1-4"] if lost else [])
 
 
 async def test_several_servers_are_found_by_their_reservation(sky: Cloud) -> None:

@@ -10,8 +10,9 @@ import pytest
 from tests.unit.doors.compute.cloud import IMAGE, Cloud
 from tricircle.context import PodId
 from tricircle.doors.compute.boots import host_queries
-from tricircle.doors.compute.boots.host_queries import possible, query_of
+from tricircle.doors.compute.boots.host_queries import ASKED, SHOWN, possible, query_of, without_hosts
 from tricircle.model.pod import Pod
+from tricircle.model.routing import Kind
 
 PODS = [Pod(id=PodId(name.lower()), name=name, az_name="az") for name in ("Pod1", "Pod2", "Pod3")]
 A, B, ROOM = ["=", "$host", "Pod1.a"], ["=", "Pod2.b", "$hypervisor_hostname"], [">=", "$free_ram_mb", 64]
@@ -46,6 +47,22 @@ def test_where_a_query_can_be_true(query: list[object], where: set[str] | None) 
     assert possible(query, PODS) == where
 
 
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        (A, ["=", "$host", "(hidden)"]),
+        (B, ["=", "(hidden)", "$hypervisor_hostname"]),
+        (["or", A, ["not", ROOM]], ["or", ["=", "$host", "(hidden)"], ["not", ROOM]]),
+        (["=", "$free_ram_mb", "Pod1.a"], ["=", "$free_ram_mb", "(hidden)"]),
+        (["in", "$service.host", "plain", "x"], ["in", "$service.host", "(hidden)", "(hidden)"]),
+        (["=", "$hypervisor_type", "QEMU"], ["=", "$hypervisor_type", "QEMU"]),
+        ([], []),
+    ],
+)
+def test_what_others_than_administrators_are_shown(query: list[object], shown: list[object]) -> None:
+    assert without_hosts(query, PODS) == shown
+
+
 @pytest.mark.parametrize("hint", [None, 3, {"a": "b"}, "", "[", '{"a": 1}', '"text"'])
 def test_what_is_no_query(hint: object) -> None:
     assert query_of({"query": hint}) is None
@@ -66,3 +83,8 @@ async def test_the_pod_of_the_host_is_asked_by_its_own_name(sky: Cloud, user: st
     ((asked, body),) = sent
     assert asked == (pod or asked)
     assert json.loads(body["os:scheduler_hints"]["query"]) == ["=", "$host", host]
+    (server_id,) = [one for pod_name in ("pod1", "pod2") for one in sky.apps[pod_name].nova.servers]
+    routing = await sky.routings.owned(Kind.SERVER, server_id)
+    assert routing is not None
+    assert routing.details[ASKED] == hints["query"]
+    assert routing.details[SHOWN] == ('["=","$host","(hidden)"]' if user == "admin" else hints["query"])

@@ -53,7 +53,7 @@ def shown(shape: Shape, item: dict[str, Any], *roles: str, **details: object) ->
             {"flavor": {"id": "m1", "links": [{"rel": "b", "href": "http://x/flavors/m1"}]}},
         ),
         ({"server_groups": [ONE]}, {"server_groups": [TWO]}),
-        ({"scheduler_hints": {"group": [ONE], "query": "q"}}, {"scheduler_hints": {"group": [TWO], "query": "q"}}),
+        ({"scheduler_hints": {"group": [ONE], "cidr": "q"}}, {"scheduler_hints": {"group": [TWO], "cidr": "q"}}),
         ({"scheduler_hints": {"group": ONE}}, {"scheduler_hints": {"group": TWO}}),
         (
             {"fault": {"code": 500, "message": f"Binding failed for port {ONE}"}},
@@ -74,6 +74,38 @@ def test_the_pinned_zone_is_what_the_user_asked_for() -> None:
     server = {"id": ONE, "pinned_availability_zone": None}
     assert shown(SERVER, dict(server), asked_az="az1")["pinned_availability_zone"] == "az1"
     assert shown(SERVER, dict(server))["pinned_availability_zone"] is None
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    ("role", "details", "shown_query"),
+    [
+        ("admin", {"asked_query": "asked", "shown_query": "shown"}, "asked"),
+        ("member", {"asked_query": "asked", "shown_query": "shown"}, "shown"),
+        # After a recovery nothing is remembered.
+        ("admin", {}, '["=", "$host", "cmp1"]'),
+        ("member", {}, '["=","$host","(hidden)"]'),
+    ],
+)
+def test_a_query_of_hosts_is_shown_as_it_was_asked(
+    role: str, details: dict[str, object], shown_query: str, wrapped: bool
+) -> None:
+    """As a scheduler hint; Nova shows lists of hints, whatever was given."""
+    hint = '["=", "$host", "cmp1"]'
+    server = {"id": ONE, "scheduler_hints": {"query": [hint] if wrapped else hint, "cidr": "c"}}
+    seen = shown(SERVER, server, role, **details)["scheduler_hints"]
+    assert seen == {"query": [shown_query] if wrapped else shown_query, "cidr": "c"}
+
+
+def test_a_query_of_no_host_stays_as_it_is() -> None:
+    for query in ('[">=","$free_ram_mb",64]', "no query", '{"a": 1}'):
+        assert shown(SERVER, {"id": ONE, "scheduler_hints": {"query": query}})["scheduler_hints"]["query"] == query
+
+
+def test_a_proxied_volume_has_its_types_own_name() -> None:
+    there = {"volumeType": "tricircle.gold", "availabilityZone": "canary-zone"}
+    assert shown(PROXIED_VOLUME, there) == {"volumeType": "gold", "availabilityZone": "az1"}
+    assert shown(PROXIED_VOLUME, {"volumeType": None}) == {"volumeType": None}
 
 
 def test_an_interface_has_central_ids() -> None:

@@ -150,7 +150,9 @@ async def test_links_are_ours_also_where_keystone_has_a_name_of_its_own(house: H
 
 async def test_version_documents(house: House) -> None:
     """300 is an answer like others; no token is needed, and none is asked for."""
-    house.said["central", "/"] = json_reply(300, {"versions": {"values": [{"href": "http://upstream.invalid/v3/"}]}})
+    house.said["central", "/"] = json_reply(
+        300, {"versions": {"values": [{"href": "http://central.internal/identity/v3/"}]}}
+    )
     got = await ask(house.road, "GET", "/identity/", token=None)
     assert got.status == 300
     assert got.json() == {"versions": {"values": [{"href": "https://cloud.example/identity/v3/"}]}}

@@ -74,7 +74,7 @@ async def test_links_are_paths_and_location_is_ours(house: House) -> None:
 @pytest.mark.parametrize(("path", "status"), [("/", 300), ("/versions", 200)])
 async def test_version_documents(house: House, path: str, status: int) -> None:
     """Without a token, with our links."""
-    house.said["central", path] = json_reply(status, {"versions": [{"href": "http://upstream.invalid/v2/"}]})
+    house.said["central", path] = json_reply(status, {"versions": [{"href": "http://central.internal/image/v2/"}]})
     got = await ask(house.road, "GET", f"/image{path}", token=None)
     assert got.status == status
     assert got.json() == {"versions": [{"href": "https://cloud.example/image/v2/"}]}

@@ -91,7 +91,7 @@ async def test_everything_is_the_centres(house: House, method: str, path: str) -
 async def test_version_document_needs_no_token(house: House) -> None:
     """Its links are ours."""
     house.world.upstreams.said["central", "/"] = json_reply(
-        200, {"versions": [{"href": "http://upstream.invalid/v2.0/"}]}
+        200, {"versions": [{"href": "http://central.internal/network/v2.0/"}]}
     )
     got = await ask(house.road, "GET", "/network/", token=None)
     assert got.json() == {"versions": [{"href": "https://cloud.example/network/v2.0/"}]}
@@ -165,3 +165,40 @@ async def test_a_pod_that_is_switched_off_is_not_asked() -> None:
     house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(200, {"port": DOWN})
     assert (await ask(house.road, "GET", "/network/v2.0/ports/port")).json() == {"port": DOWN}
     assert house.learnt == []
+
+
+SLICE = {"device_owner": "network:dhcp", "device_id": "tricircle-0f2a", "binding:host_id": "Pod1"}
+
+
+async def test_a_slice_is_deleted_as_a_dhcp_port_is(house: House) -> None:
+    """It is there again at once: the driver has refused, after Neutron's policy."""
+    refusal = {"NeutronError": {"type": "SlicePortProtectedError", "message": "It cannot be changed.", "detail": ""}}
+    house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(409, refusal)
+    got = await ask(house.road, "DELETE", "/network/v2.0/ports/port")
+    assert (got.status, got.body, house.removed) == (204, b"", [])
+
+
+async def test_other_conflicts_are_neutrons(house: House) -> None:
+    """Word for word."""
+    refusal = {"NeutronError": {"type": "PortInUseAsTrunkParent", "message": "In use.", "detail": ""}}
+    house.world.upstreams.said["central", "/v2.0/ports/port"] = json_reply(409, refusal)
+    got = await ask(house.road, "DELETE", "/network/v2.0/ports/port")
+    assert (got.status, got.json(), house.removed) == (409, refusal, [])
+
+
+@pytest.mark.parametrize(
+    ("port", "methods"),
+    [
+        (SLICE, ["GET"]),
+        ({**SLICE, "device_id": "dhcp-1"}, ["GET", "DELETE"]),
+        ({**SLICE, "binding:host_id": "Pod9"}, ["GET", "DELETE"]),
+    ],
+)
+async def test_no_administrator_takes_a_slice_from_a_pod(
+    house: House, port: dict[str, object], methods: list[str]
+) -> None:
+    """Neutron would obey; of a pod that is not there any more, anybody may clear up."""
+    house.world.validator.known = {"users-token": caller("p1", "admin")}
+    house.world.upstreams.said["central", "/v2.0/ports/other"] = json_reply(200, {"port": port})
+    await ask(house.road, "DELETE", "/network/v2.0/ports/other")
+    assert [method for _, method, _ in house.world.upstreams.asked()] == methods

@@ -137,6 +137,7 @@ class FakePod:
                 return Reply(status=status, headers=[], body=body)
             items = items[places[0] + 1 :]
         size = min(int(words.get("limit", self.max_limit)), self.max_limit)
+        items = items[int(words.get("offset", 0)) :]
         page = items[:size]
         body = {"servers": page, "count": len(self.items)}
         if page and len(page) == size:

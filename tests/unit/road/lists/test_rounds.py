@@ -70,8 +70,10 @@ async def test_a_list_without_page_links_is_asked_to_its_end() -> None:
     listing = Listing(paging=Paging.CINDER, fields={"created_at": "created"})
     row = nova_row()
     row = Row(("GET",), row.path, row.behaviour, collection="servers", listing=listing)
-    _, body = await page(pods, row, "")
+    answer, body = await page(pods, row, "")
     assert len(ids(body)) == 10
+    # Its end is nothing that lacks.
+    assert answer.header(INCOMPLETE_HEADER) is None
 
 
 class Stalling(FakeAccess):

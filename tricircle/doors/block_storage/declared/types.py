@@ -2,6 +2,8 @@
 """Which volume type does a user mean? Looked up at the centre with the user's own token: private types stay private."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from tricircle.context import RequestContext
 from tricircle.copies.bodies import member
@@ -12,6 +14,9 @@ from tricircle.pods.registry import Registry
 from tricircle.upstream.client import Clients, ServiceClient, collect
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+#: Without it Cinder shows administrators only the types, also of groups, that are public or their own project's,
+#: although they may use all. To members it shows those that they may use, whatever they ask for.
+ALL_TYPES: Mapping[str, str] = MappingProxyType({"is_public": "None"})
 
 
 class CentralTypes:
@@ -56,7 +61,7 @@ class CentralTypes:
             by_id = await client.get(f"/v3/types/{asked}", deadline=context.deadline, ok=(404,))
             if "volume_type" in by_id:
                 return member(by_id, "volume_type")
-        types = await collect(client, "/v3/types", "volume_types", context.deadline)
+        types = await collect(client, "/v3/types", "volume_types", context.deadline, params=ALL_TYPES)
         return next((volume_type for volume_type in types if volume_type.get("name") == asked), None)
 
     def _client(self, context: RequestContext) -> ServiceClient:

@@ -7,7 +7,7 @@ Lists are gathered; what names one host goes to the pod that its name says (0030
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tricircle.doors.block_storage.lists import by_version
+from tricircle.doors.block_storage.lists import by_version, paged_since
 from tricircle.doors.block_storage.operators.everywhere import Everywhere
 from tricircle.doors.block_storage.operators.host_calls import HostCalls
 from tricircle.doors.block_storage.operators.hosts import NAMED, SERVICE, USAGE, adapting
@@ -23,6 +23,14 @@ from tricircle.road.zone_filter import ZoneFilter
 _WHOLE = Listing(paging=Paging.NONE, adapt=adapting("host"))
 #: As that, of things that are named as hosts are.
 _NAMED = Listing(paging=Paging.NONE, adapt=adapting("name"))
+#: Messages, from 3.5 on; before, all of them come at once whatever is asked for.
+MESSAGES = Listing(
+    paging=Paging.CINDER,
+    ties=("created_at", "id"),
+    noun="Message",
+    links="messages_links",
+    fields={"expires_at": "guaranteed_until"},
+)
 _ZONED = Listing(paging=Paging.NONE, zone_filter=ZoneFilter(name="zone"))
 
 
@@ -84,8 +92,8 @@ def _cluster_rows(calls: HostCalls) -> Iterator[Row]:
 
 
 def _message_rows(somewhere: Somewhere) -> Iterator[Row]:
-    listing = Listing(paging=Paging.CINDER, ties=("created_at", "id"), noun="Message", links="messages_links")
-    yield Row(("GET",), "/messages", Behaviour.GATHER, collection="messages", listing=listing, shape=MESSAGE)
+    listed = Row(("GET",), "/messages", Behaviour.GATHER, collection="messages", listing=MESSAGES, shape=MESSAGE)
+    yield from paged_since([listed], "3.5")
     one = "/messages/{message_id}"
     yield Row(("GET",), one, Behaviour.OURS, handler=somewhere.showing("message", MESSAGE))
     yield Row(("DELETE",), one, Behaviour.OURS, handler=somewhere.delete)

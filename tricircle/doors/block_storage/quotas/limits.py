@@ -30,7 +30,17 @@ _USED = {
     "totalBackupGigabytesUsed": "backup_gigabytes",
 }
 _TRUE = ("true", "1", "t", "on", "y", "yes")
+#: From here on the limits of another project can be asked for (``LIMITS_ADMIN_FILTER``).
+_OF_OTHERS = (3, 39)
 _NOBODY = "No availability zone answers at the moment."
+
+
+def _whose(request: Request) -> ProjectId:
+    """Whose limits Cinder tells: an administrator names a project, from 3.39 on."""
+    context, query = request.context, dict(request.query_pairs())
+    if not context.is_admin or (request.microversion or (3, 0)) < _OF_OTHERS:
+        return context.project_id
+    return ProjectId(query.get("project_id") or query.get("tenant_id") or context.project_id)
 
 
 class Limits:
@@ -47,8 +57,7 @@ class Limits:
             return answer
         body = answer.object()
         absolute = member(member(body, "limits"), "absolute")
-        asked = next((value for name, value in request.query_pairs() if name in ("project_id", "tenant_id")), None)
-        project_id = ProjectId(asked) if asked and request.context.is_admin else request.context.project_id
+        project_id = _whose(request)
         taken, missing = await self._allowance.survey(request.context, project_id)
         for name, ours in _USED.items():
             absolute[name] = _number(absolute.get(name)) + taken.used.get(ours, 0)

@@ -66,7 +66,9 @@ class VolumeCounts:
     version: str | None = None
     maker: Service = Service.COMPUTE
 
-    async def usage(self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool) -> Amounts:
+    async def usage(
+        self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool, user_id: str = ""
+    ) -> Amounts:
         """Everything that Cinder limits, by central quota name."""
         path = f"/v3/os-quota-sets/{project_id}"
         used = used_of(member(await client.get(path, params={"usage": "True"}, deadline=deadline), "quota_set"))

@@ -2,7 +2,7 @@
 """How is something made of what is in a pod already? There, and nowhere else."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from tricircle.copies.bodies import rows
@@ -20,6 +20,10 @@ from tricircle.road.rewrite import Shape
 
 #: What one costs, by the size (GiB) and the type of the volume that it is made of.
 Price = Callable[[int, str | None], Amounts]
+#: Since when volumes are filtered by their group: before, Cinder shows all of the project instead.
+_GROUP_FILTER = (3, 10)
+#: Since when there are snapshots of groups; those of consistency groups are the same.
+_GROUP_SNAPSHOTS = (3, 14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +88,24 @@ class Derived:
         return await self._quota.take(request.context, pod, added(parts))
 
     async def _volumes(self, request: Request, pod: Pod, kind: Kind, source_id: str) -> list[dict[str, object]]:
-        """The volumes that something is made of: one, or all of a group."""
+        """The volumes that something is made of: one, or all of a group.
+
+        Consistency groups are served in versions that do not show by groups what we must know.
+        """
         if kind is Kind.VOLUME:
             return [await read_one(self._carrier, request, pod, f"/volumes/{source_id}", "volume")]
         if kind is Kind.GROUP_SNAPSHOT:
-            found = await read_one(self._carrier, request, pod, f"/group_snapshots/{source_id}", "group_snapshot")
+            asked = _since(request, _GROUP_SNAPSHOTS)
+            found = await read_one(self._carrier, asked, pod, f"/group_snapshots/{source_id}", "group_snapshot")
             source_id = str(found.get("group_id"))
-        query = urlencode({"group_id": source_id}).encode()
-        reply = await self._carrier.to_pod(request, pod, method="GET", path="/volumes/detail", query=query)
+        query, asked = urlencode({"group_id": source_id}).encode(), _since(request, _GROUP_FILTER)
+        reply = await self._carrier.to_pod(asked, pod, method="GET", path="/volumes/detail", query=query)
         return rows(reply.json(), "volumes") if reply.status == 200 else []
+
+
+def _since(request: Request, version: tuple[int, int]) -> Request:
+    """The same, asked in a version that is no older than this."""
+    return replace(request, microversion=max(request.microversion or version, version))
 
 
 def _source(derivation: Derivation, entity: Mapping[str, object]) -> tuple[str, Kind]:

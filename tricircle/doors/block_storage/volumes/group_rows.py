@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tricircle.doors.block_storage.lists import List, below, by_version, made
+from tricircle.doors.block_storage.lists import List, below, by_version, made, paged_since
 from tricircle.doors.block_storage.quotas.quota import of_snapshot, of_volume
 from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
 from tricircle.doors.block_storage.volumes.groups import Groups
@@ -16,7 +16,8 @@ from tricircle.road.zone_filter import ZoneFilter
 
 _BRIEF = ("id", "name")
 _TYPED = {"group_type_id": Declared(Kind.GROUP_TYPE)}
-_GROUPS = List(
+#: Generic groups.
+GROUPS = List(
     kind=Kind.GROUP,
     noun="Group",
     collection="groups",
@@ -71,7 +72,7 @@ def rows(grouping: Grouping) -> Iterator[Row]:
 
 
 def _group_rows(grouping: Grouping) -> Iterator[Row]:
-    yield from _GROUPS.rows("/groups")
+    yield from GROUPS.rows("/groups")
     yield Row(("POST",), "/groups", Behaviour.PLACE, kind=Kind.GROUP, handler=grouping.groups.create)
     yield made("/groups/action", _FROM_SOURCE, grouping.derived)
     yield from below("/groups", Kind.GROUP, "group_id", singular="group", shape=GROUP)
@@ -79,7 +80,7 @@ def _group_rows(grouping: Grouping) -> Iterator[Row]:
 
 def _snapshot_rows(derived: Derived) -> Iterator[Row]:
     path = "/group_snapshots"
-    yield from _SNAPSHOTS.rows(path)
+    yield from paged_since(_SNAPSHOTS.rows(path), "3.29")
     yield made(path, _SNAPSHOT, derived)
     shape = GROUP_SNAPSHOT
     yield from below(path, Kind.GROUP_SNAPSHOT, "group_snapshot_id", singular="group_snapshot", shape=shape)
@@ -87,7 +88,7 @@ def _snapshot_rows(derived: Derived) -> Iterator[Row]:
 
 def _legacy_group_rows(grouping: Grouping) -> Iterator[Row]:
     path, one = "/consistencygroups", "consistencygroup"
-    legacy = replace(_GROUPS, collection="consistencygroups", links="consistencygroup_links", zone_filter=ZoneFilter())
+    legacy = replace(GROUPS, collection="consistencygroups", links="consistencygroup_links", zone_filter=ZoneFilter())
     yield from legacy.rows(path)
     yield Row(("POST",), path, Behaviour.PLACE, kind=Kind.GROUP, handler=grouping.groups.create_legacy)
     source = replace(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tricircle.copies.group_types import VERSION, GroupTypes
 from tricircle.copies.vanished import NAMES_UNKNOWN
 from tricircle.doors.block_storage import words
+from tricircle.doors.block_storage.declared.types import ALL_TYPES
 from tricircle.doors.block_storage.volumes.derived import in_zone_of
 from tricircle.doors.block_storage.volumes.rehearsal import policy_refusal
 from tricircle.doors.block_storage.volumes.volumes import Needs
@@ -149,7 +150,7 @@ class Groups:
         """The central group type of this name or id, as the caller sees it; None when there is none."""
         central = self._needs.registry.central(Service.BLOCK_STORAGE)
         client = self._needs.clients.as_user(request.context, central, VERSION)
-        types = await collect(client, "/v3/group_types", "group_types", request.context.deadline)
+        types = await collect(client, "/v3/group_types", "group_types", request.context.deadline, params=ALL_TYPES)
         by_id = next((one for one in types if one.get("id") == asked), None)
         return by_id or next((one for one in types if one.get("name") == asked), None)
 
@@ -162,7 +163,7 @@ class Groups:
         wish = Wish(
             az_name=None if zone is None else str(zone),
             service=Service.BLOCK_STORAGE,
-            microversion=request.microversion and f"{request.microversion[0]}.{request.microversion[1]}",
+            microversion=request.microversion,
             seed=context.project_id,
         )
         try:

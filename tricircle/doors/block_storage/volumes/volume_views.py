@@ -45,9 +45,18 @@ def _apply_volume(item: Item, facts: Facts) -> Item:
             item[key] = full_name(facts.pod, item[key])
         elif key in item:
             del item[key]  # whatever the pod's policy says, hosts are nothing for tenants
+    for attachment in _attachments(item):
+        # Cinder shows it to services, too: no client of ours is one of a pod's.
+        if "host_name" in attachment:
+            attachment["host_name"] = full_name(facts.pod, attachment["host_name"]) if facts.context.is_admin else None
     if isinstance(image := item.get("volume_image_metadata"), dict) and isinstance(image.get("image_id"), str):
         image["image_id"] = image_content.central_id(image["image_id"])
     return item
+
+
+def _attachments(item: Item) -> list[Item]:
+    attachments = item.get("attachments")
+    return [one for one in attachments if isinstance(one, dict)] if isinstance(attachments, list) else []
 
 
 def hidden_service(pod_id: str, service_uuid: str) -> str:

@@ -183,7 +183,7 @@ class Volumes:
         wish = Wish(
             az_name=zone,
             service=Service.BLOCK_STORAGE,
-            microversion=request.microversion and f"{request.microversion[0]}.{request.microversion[1]}",
+            microversion=request.microversion,
             pod_ids=allowed,
             seed=context.project_id,
         )

@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 
 from tricircle.copies.vanished import NAMES_UNKNOWN
 from tricircle.doors.compute.boots.boot_copies import BootCopies, forget_vanished, named
-from tricircle.doors.compute.boots.boot_request import PodNaming, pod_document
+from tricircle.doors.compute.boots.boot_request import PodNaming, hints_of, pod_document
+from tricircle.doors.compute.boots.host_queries import remembered
 from tricircle.doors.compute.boots.nic_ports import Claim, NicPorts
 from tricircle.doors.compute.boots.order import Order
 from tricircle.doors.compute.needs import JobFiles, KnownRoutings
 from tricircle.doors.compute.pod_faults import check_answered, refused, rename
 from tricircle.doors.compute.servers.down_cells import booted
 from tricircle.doors.compute.together import caught, settled, unsent, value, with_own_time
-from tricircle.errors import BadUpstreamAnswerError, OutcomeUnknownError, TricircleError
+from tricircle.errors import MAY_HAVE_HAPPENED, BadUpstreamAnswerError, TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
@@ -31,6 +32,8 @@ from tricircle.upstream.reply import Reply
 
 LOG = logging.getLogger(__name__)
 
+#: So many servers of one call are asked for at once.
+_AT_ONCE = 8
 #: ``networks: none`` exists from here on.
 _NONE_VERSION = (2, 37)
 _VERSION_HEADERS = (b"openstack-api-version", b"x-openstack-nova-api-version")
@@ -77,7 +80,6 @@ class Boot:
         started = time.perf_counter()
         naming, claim = await unsent(self._prepare(order))
         order.request.timings["copies"] = (time.perf_counter() - started) * 1000
-        made: list[Made] = []
         outcome = await caught(self._one(order, naming, claim, 0))
         if (
             isinstance(outcome, Reply)
@@ -87,18 +89,16 @@ class Boot:
             # An operator had deleted in the pod what the boot names: it is made anew.
             naming, claim = await unsent(self._prepare(order))
             outcome = await caught(self._one(order, naming, claim, 0))
-        while isinstance(outcome, Made):
-            made.append(outcome)
-            if len(made) == order.count:
-                return _first(made)
-            outcome = await caught(self._another(order, naming, len(made)))
+        made, failed = await self._others(order, naming, outcome)
+        if failed is None:
+            return _first(made)
         if len(made) >= order.wanted.min_count:
             LOG.info("%d of %d servers were made", len(made), order.count)
             return _first(made)
         await self._take_back(order, made)
-        if isinstance(outcome, Reply):
-            return await refused(self._carrier, order.request, order.pod, outcome)
-        raise outcome
+        if isinstance(failed, Reply):
+            return await refused(self._carrier, order.request, order.pod, failed)
+        raise failed
 
     async def _prepare(self, order: Order) -> tuple[PodNaming, Claim]:
         """Copies, binding and the ports of the first server; the ports are released if anything fails."""
@@ -125,6 +125,25 @@ class Boot:
             raise
         return claim
 
+    async def _others(
+        self, order: Order, naming: PodNaming, first: Made | Reply | TricircleError
+    ) -> tuple[list[Made], Reply | TricircleError | None]:
+        """Those that were made of all servers, some at once when the first was; and what ended it before the last.
+
+        Of several failures the one that counts is of a server that may have come to be.
+        """
+        made: list[Made] = []
+        outcomes = [first]
+        while True:
+            made += [one for one in outcomes if isinstance(one, Made)]
+            failed = [one for one in outcomes if not isinstance(one, Made)]
+            if failed:
+                return made, max(failed, key=lambda one: isinstance(one, MAY_HAVE_HAPPENED))
+            if len(made) == order.count:
+                return made, None
+            numbers = range(len(made), min(len(made) + _AT_ONCE, order.count))
+            outcomes = await settled([self._another(order, naming, number) for number in numbers])
+
     async def _another(self, order: Order, naming: PodNaming, index: int) -> Made | Reply:
         return await self._one(order, naming, await self._realised(order), index)
 
@@ -136,7 +155,7 @@ class Boot:
             document = pod_document(order.wanted, naming, order.request.microversion)
             request, body = _versioned(order.request, document, has_nics=bool(claim.ports))
             reply = await order.share.send(self._sent(request, order.pod, body))
-        except (OutcomeUnknownError, BadUpstreamAnswerError):
+        except MAY_HAVE_HAPPENED:
             raise  # a server may have come to be, and it has the ports: the claim's job sees what came of it
         except TricircleError:
             await self._ports.release(claim)
@@ -163,6 +182,7 @@ class Boot:
         boot."""
         parts, wanted = order.parts, order.wanted
         details = dict(booted(parts.flavor, wanted.server.get("imageRef"), order.context, wanted.server_group_id))
+        details |= remembered(hints_of(wanted.document), wanted.shown_query)
         if wanted.zone.name:
             details["asked_az"] = wanted.zone.name
         try:

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-import msgspec
-
 from tricircle.context import PodId
 from tricircle.doors.compute.boots.devices import Device, devices, devices_of_image, merged, root_image, sources
-from tricircle.doors.compute.boots.host_queries import in_pod
+from tricircle.doors.compute.boots.host_queries import in_pod, text_of
 from tricircle.errors import ConflictError, InvalidRequestError
 from tricircle.model.pod import Pod
 
@@ -95,6 +93,7 @@ class BootRequest:
     :ivar near_server_ids: servers in whose pod the new one must be (``same_host``)
     :ivar apart_server_ids: servers whose pods are better avoided (``different_host``)
     :ivar host_query: the ``query`` hint, read, when it may name hosts of pods (``places.py``)
+    :ivar shown_query: the same as it is shown to others than administrators
     :ivar within: the pods that the AZ or a named host leaves; None: neither says (``places.py``)
     """
 
@@ -113,6 +112,7 @@ class BootRequest:
     near_server_ids: tuple[str, ...] = ()
     apart_server_ids: tuple[str, ...] = ()
     host_query: Sequence[object] | None = None
+    shown_query: object = None
     within: frozenset[PodId] | None = None
     min_count: int = 1
     max_count: int = 1
@@ -283,7 +283,7 @@ def hints_in(pod: Pod, request: BootRequest, server_group_id: str | None) -> dic
     """
     hints = {} if server_group_id is None else {"group": server_group_id}
     if request.host_query is not None:
-        hints["query"] = msgspec.json.encode(in_pod(request.host_query, pod)).decode()
+        hints["query"] = text_of(in_pod(request.host_query, pod))
     return hints
 
 

@@ -180,7 +180,7 @@ class Choice:
             pod_ids = request.within if held_by is None else request.within & held_by
         wish = Wish(
             az_name=zone.name if zone.pod_zone is None else None,
-            microversion=version and f"{version[0]}.{version[1]}",
+            microversion=version,
             pod_ids=pod_ids,
             near=company.near,
             apart=company.apart,

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which pods can a scheduler hint ``query`` be true that names hosts, and what is it there? Pure.
+"""In which pods can a scheduler hint ``query`` be true that names hosts, what is it there, and to whom is it shown?
+
+Pure.
 
 The grammar is that of Nova's JsonFilter: lists with an operator in front, as JSON in a text, such as
 ``["and", [">=", "$free_ram_mb", 1024], ["=", "$host", "Pod1.cmp1"]]``. Only what names of hosts say is looked at:
@@ -15,6 +17,11 @@ from tricircle.model.host_names import name_in, pod_named
 from tricircle.model.pod import Pod
 
 Query = Sequence[object]
+#: Among a server's routing's details: the query as it was asked, and as it is shown to others than administrators.
+ASKED, SHOWN = "asked_query", "shown_query"
+#: What names a host in Nova's state of one.
+_OF_HOSTS = ("$host", "$nodename", "$hypervisor_hostname", "$service.host")
+_HIDDEN = "(hidden)"
 
 
 def query_of(hints: Mapping[str, object]) -> Query | None:
@@ -46,6 +53,53 @@ def in_pod(query: object, pod: Pod) -> object:
     if isinstance(query, list):
         return [in_pod(one, pod) for one in query]
     return name_in(pod, query) if isinstance(query, str) else query
+
+
+def without_hosts(query: object, pods: Sequence[Pod]) -> object:
+    """The query without names of hosts: full ones of these pods, and whatever is compared with a host's name.
+
+    >>> without_hosts(["and", ["=", "$host", "cmp1"], ["=", "$ram", "cmp1"]], [])
+    ['and', ['=', '$host', '(hidden)'], ['=', '$ram', 'cmp1']]
+    """
+    if not isinstance(query, list):
+        return query
+    is_of_host = any(term in _OF_HOSTS for term in query)
+
+    def shown(term: object) -> object:
+        if not isinstance(term, str) or term.startswith("$"):
+            return without_hosts(term, pods)
+        return _HIDDEN if is_of_host or pod_named(pods, term) is not None else term
+
+    return [*query[:1], *map(shown, query[1:])]
+
+
+def remembered(hints: Mapping[str, object], shown: object) -> dict[str, object]:
+    """What a routing remembers of a boot's query.
+
+    :param shown: what others than administrators are shown; None: what was asked
+    """
+    asked = hints.get("query")
+    if not isinstance(asked, str):
+        return {}
+    return {ASKED: asked, SHOWN: asked if shown is None else text_of(shown)}
+
+
+def text_of(query: object) -> str:
+    """The query as a hint."""
+    return msgspec.json.encode(query).decode()
+
+
+def seen_query(text: object, pod: Pod, details: Mapping[str, object], *, is_admin: bool) -> object:
+    """The hint as whoever asks may read it.
+
+    :param text: as the pod shows it
+    :param details: of the server's routing; nothing is remembered after a recovery
+    """
+    known = details.get(ASKED if is_admin else SHOWN)
+    if known is not None or is_admin:
+        return text if known is None else known
+    query = query_of({"query": text})
+    return text if query is None else text_of(without_hosts(query, [pod]))
 
 
 def _can_be_true(query: object, pod: Pod, pods: Sequence[Pod]) -> bool:

@@ -16,15 +16,16 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tricircle.context import Deadline, RequestContext
+from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.copies.origins import GATEWAY, UNBOUND, USER, profile_of
 from tricircle.copies.server_ports import CLAIMED
 from tricircle.copies.statuses import NOBODY, SOON_S, plugged
 from tricircle.doors.compute import words
-from tricircle.doors.compute.boots.nics import Nic
+from tricircle.doors.compute.boots.nics import Nic, check_port
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
 from tricircle.doors.compute.together import caught, settled, value
 from tricircle.errors import (
+    SERVICE_AWAY,
     BadUpstreamAnswerError,
     ConflictError,
     ForbiddenError,
@@ -46,6 +47,8 @@ LOG = logging.getLogger(__name__)
 _REFUSALS = (InvalidRequestError, ConflictError, ForbiddenError, QuotaExceededError, NotFoundError)
 #: Time to take back what was made, also when the request's own time is up.
 _RELEASE_S = 15.0
+#: So often a port is claimed that others change at the same time.
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class Claim:
     """The ports of one server that is being made (or of one interface that is being attached).
 
     :ivar id: the ``device_id`` until the server's is known
+    :ivar owner: the server's project; of an attach the caller may be an administrator of another one
     :ivar copies: the copies in the pod, in the order of ``ports``
     :ivar asked_az: the AZ that the boot asked for, None when it asked for none
     :ivar is_certain: every central port that came to be is among ``ports``
@@ -79,6 +83,7 @@ class Claim:
     id: str
     pod: Pod
     context: RequestContext
+    owner: ProjectId
     asked_az: str | None = None
     ports: list[ClaimedPort] = field(default_factory=list)
     copies: list[Routing] = field(default_factory=list)
@@ -126,20 +131,23 @@ class NicPorts:
         nics: Sequence[Nic],
         deadline: Deadline,
         *,
+        owner: ProjectId | None = None,
         asked_az: str | None = None,
     ) -> Claim:
         """Central ports for ``nics``, bound to ``pod``, which can have them; nothing is made there yet. What was
         claimed is released again when one cannot be had.
 
+        :param owner: the server's project; None: the caller's
         :raises InvalidRequestError, ConflictError, ForbiddenError, QuotaExceededError: in Nova's words
         """
-        claim = Claim(id=str(uuid.uuid4()), pod=pod, context=context, asked_az=asked_az)
+        owner = owner or context.project_id
+        claim = Claim(id=str(uuid.uuid4()), pod=pod, context=context, owner=owner, asked_az=asked_az)
         if not nics:
             return claim
         claim.job_id = await self._jobs.append(
             JobType.SERVER_PORTS,
             claim.id,
-            context.project_id,
+            owner,
             pod_id=pod.id,
             payload=CLAIMED,
             delay_s=self._grace_s,
@@ -223,13 +231,13 @@ class NicPorts:
         except UpstreamStatusError as error:
             # Nothing was made: whatever the pod suffers from, the same request may work later.
             LOG.warning("pod %s does not say whether it can have port %s: %s", claim.pod.name, port.port_id, error)
-            raise UnavailableError(words.TRY_AGAIN) from error
+            raise UnavailableError(SERVICE_AWAY) from error
 
     async def _claim_one(self, claim: Claim, nic: Nic, deadline: Deadline) -> ClaimedPort:
         binding: dict[str, object] = {"binding:host_id": claim.pod.name}
         if nic.port is not None:
             taken = {**binding, "device_id": claim.id, "device_owner": _owner(claim.pod)}
-            return ClaimedPort(body=await self._take(nic.port, taken, deadline), is_users=True, tag=nic.tag)
+            return ClaimedPort(body=await self._take(claim, nic.port, taken, deadline), is_users=True, tag=nic.tag)
         # Until the server has it, a port of ours has no owner: so the claim's job knows that it may delete it.
         made = await self._make(claim, nic, deadline)
         try:
@@ -241,13 +249,17 @@ class NicPorts:
         return ClaimedPort(body=body, is_users=False, tag=nic.tag)
 
     async def _make(self, claim: Claim, nic: Nic, deadline: Deadline) -> Mapping[str, object]:
-        """A central port by the user's own hand, so that quota and policy of the network service apply."""
+        """A central port by the user's own hand, so that policy of the network service applies, and the quota of the
+        server's project."""
         port: dict[str, object] = {
             "network_id": nic.network_id,
             "admin_state_up": True,
             "device_id": claim.id,
             "description": UNBOUND,
         }
+        if claim.owner != claim.context.project_id:
+            # Only administrators may say it; without it Neutron takes the caller's.
+            port["project_id"] = claim.owner
         if nic.address:
             port["fixed_ips"] = [{"ip_address": nic.address}]
         if nic.group_ids:
@@ -259,19 +271,27 @@ class NicPorts:
             raise words.network_refusal(error, network_id=nic.network_id, address=nic.address) from error
 
     async def _take(
-        self, port: Mapping[str, object], change: Mapping[str, object], deadline: Deadline
+        self, claim: Claim, port: Mapping[str, object], change: Mapping[str, object], deadline: Deadline
     ) -> Mapping[str, object]:
-        """Claim a user's port if nobody changed it since we saw it free: of two boots with one port, one gets it."""
-        port_id = str(port["id"])
-        condition = [(b"if-match", f"revision_number={port['revision_number']}".encode())]
-        reply = await self._service().reply(
-            "PUT", _path(port_id), body={"port": dict(change)}, headers=condition, deadline=deadline
-        )
-        if reply.status == 412:
-            raise words.port_in_use(port_id)
-        if reply.status >= 300:
-            raise UnavailableError(words.TRY_AGAIN)
-        return _port(reply.json())
+        """Claim a user's port if nobody changed it since we saw it free: of two boots with one port, one gets it.
+
+        A change of something else, such as a name or a tag, does not make it anybody's: it is looked at again.
+        """
+        port_id, service = str(port["id"]), self._service()
+        for _ in range(_TRIES):
+            condition = [(b"if-match", f"revision_number={port['revision_number']}".encode())]
+            reply = await service.reply(
+                "PUT", _path(port_id), body={"port": dict(change)}, headers=condition, deadline=deadline
+            )
+            if reply.status < 300:
+                return _port(reply.json())
+            if reply.status != 412:
+                raise UnavailableError(SERVICE_AWAY)
+            port = _port(await service.get(_path(port_id), deadline=deadline))
+            if port.get("device_id") == claim.id:
+                return port  # the call was repeated below us, and it was the first one that counted
+            check_port(port, claim.owner, "")
+        raise ConflictError(f"Port {port_id} is being changed by other requests. Try again.")
 
     async def _give_one(
         self, claim: Claim, port: ClaimedPort, copy: Routing, server_id: str, deadline: Deadline

@@ -10,7 +10,7 @@ mistakes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tricircle.context import Deadline, RequestContext
+from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.boot_request import Networking, NicWish
 from tricircle.doors.compute.networks import Body, Networks
@@ -84,9 +84,12 @@ class Nics:
             for wish, network_id in zip(wishes, wanted, strict=True)
         )
 
-    async def of_attach(self, context: RequestContext, wish: NicWish, server_id: str, deadline: Deadline) -> Nic:
+    async def of_attach(
+        self, context: RequestContext, wish: NicWish, server_id: str, owner: ProjectId, deadline: Deadline
+    ) -> Nic:
         """The nic of an attach.
 
+        :param owner: the server's project: the caller may be an administrator of another one
         :raises InvalidRequestError, NotFoundError, ConflictError, ForbiddenError: in Nova's words
         """
         port: Body | None = None
@@ -95,12 +98,12 @@ class Nics:
             port = await self._networks.port(context, wish.port_id, deadline)
             if port is None:
                 raise NotFoundError(words.port_not_found(wish.port_id))
-            _check_port(port, context, server_id)
+            check_port(port, owner, server_id)
             network_id = str(port["network_id"])
         elif network_id is None:
-            visible = await self._networks.visible(context, is_auto=False, deadline=deadline)
+            visible = await self._networks.visible(context, owner, is_auto=False, deadline=deadline)
             if len(visible) != 1:
-                raise InvalidRequestError(words.NETWORK_AMBIGUOUS if visible else words.no_network(context.project_id))
+                raise InvalidRequestError(words.NETWORK_AMBIGUOUS if visible else words.no_network(owner))
             network_id = visible[0]
         network = (await self._networks.networks(context, [network_id], deadline)).get(network_id)
         if network is None:
@@ -124,7 +127,7 @@ class Nics:
 
     async def _unnamed(self, context: RequestContext, *, is_auto: bool, deadline: Deadline) -> list[NicWish]:
         """The one network that a boot means which names none; nothing when there is none."""
-        ids: list[str] = await self._networks.visible(context, is_auto=is_auto, deadline=deadline)
+        ids = await self._networks.visible(context, context.project_id, is_auto=is_auto, deadline=deadline)
         if len(ids) > 1:
             raise ConflictError(words.NETWORK_AMBIGUOUS)
         if not ids and is_auto:
@@ -138,7 +141,7 @@ class Nics:
         port = await self._networks.port(context, port_id, deadline)
         if port is None:
             raise InvalidRequestError(words.port_not_found(port_id))
-        _check_port(port, context, "")
+        check_port(port, context.project_id, "")
         return port
 
 
@@ -148,12 +151,15 @@ def _zones(network: Body) -> frozenset[str]:
     return frozenset(map(str, hints)) if isinstance(hints, list) else frozenset()
 
 
-def _check_port(port: Body, context: RequestContext, server_id: str) -> None:
-    """Whether a server of the caller may have the port."""
+def check_port(port: Body, owner: ProjectId, server_id: str) -> None:
+    """Whether a server of the project may have the port.
+
+    :raises ConflictError, InvalidRequestError: it may not (Nova's words)
+    """
     port_id = str(port["id"])
     if port.get("device_id"):
         raise words.port_in_use(port_id)
-    if port.get("project_id", port.get("tenant_id")) != context.project_id:
+    if port.get("project_id", port.get("tenant_id")) != owner:
         raise words.port_not_usable(port_id, server_id)
     if not port.get("fixed_ips") and port.get("ip_allocation") not in ("deferred", "none"):
         raise words.port_requires_address(port_id)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tricircle.doors.compute.boots.boot_request import BootRequest, hints_of
-from tricircle.doors.compute.boots.host_queries import possible, query_of
+from tricircle.doors.compute.boots.host_queries import possible, query_of, without_hosts
 from tricircle.doors.compute.needs import KnownPods
 from tricircle.doors.compute.operators.aggregate_zones import AggregateZones
 from tricircle.doors.compute.operators.machines import Machine, Machines
@@ -59,9 +59,10 @@ class Places:
         query = query_of(hints_of(wanted.document))
         if query is None:
             return wanted
-        pods = possible(query, [pod for pod in await self._pods.pods() if not pod.is_central])
+        known = [pod for pod in await self._pods.pods() if not pod.is_central]
+        pods, shown = possible(query, known), without_hosts(query, known)
         within = wanted.within if pods is None else pods if wanted.within is None else pods & wanted.within
-        return replace(wanted, host_query=query, within=within)
+        return replace(wanted, host_query=query, shown_query=shown, within=within)
 
     async def _in_zone(self, request: Request, wanted: BootRequest) -> BootRequest:
         name = wanted.zone.name

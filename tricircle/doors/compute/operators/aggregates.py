@@ -168,8 +168,8 @@ class Aggregates:
 
     async def _change_host(self, request: Request, document: Body, action: str, host: str) -> Answer:
         aggregate_id = request.params["aggregate_id"]
-        # The centre has no hosts: what is in order is "not found" there.
-        if (refusal := await self._rehearse(request, None, document)) is not None:
+        # An aggregate that nobody has: the centre may know a host (docs/decisions/0048), which gets into none.
+        if (refusal := await self._rehearse(request, f"{_NOBODY}/action", document)) is not None:
             return refusal
         answer = await self._carrier.central(request, method="GET", path=f"{PATH}/{aggregate_id}", query=b"")
         if answer.status != 200:
@@ -227,7 +227,7 @@ class Aggregates:
         aggregate_id = request.params["aggregate_id"]
         return [copy for copy in copies_in(fan) if copy.aggregate_id == aggregate_id]
 
-    async def _rehearse(self, request: Request, path: str | None, document: Body) -> Answer | None:
+    async def _rehearse(self, request: Request, path: str, document: Body) -> Answer | None:
         """The centre's refusal of a call that it cannot carry out; None when it says only that nothing is there."""
         answer = await self._carrier.central(request, path=path, query=b"", body=dict(document))
         if answer.status == 404:

@@ -1,20 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""May a project have so many more servers? Limits are the central Nova's; usage is what the pods count.
+"""May a project, and a user in it, have so many more servers? Limits are the central Nova's, usage is what pods count.
 
 Pods are lifted to unlimited, so this is the only limit there is. What fits is reserved until the pod's own count has
 it. That is later than the pod's answer: Nova counts a server when it is written down in its cell, and a new size when
 the resize is done.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from urllib.parse import quote
 
 from tricircle.context import Deadline, ProjectId, RequestContext
-from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, KnownPods
+from tricircle.doors.compute.quotas.allowed import Allowed, CentralLimits, Scope, fitting
+from tricircle.doors.compute.quotas.amounts import (
+    Amounts,
+    ServerSize,
+    one_of,
+    size_of,
+    used_by_project,
+    used_by_user,
+)
 from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
 from tricircle.model.pod import Pod, Service
+from tricircle.model.reservation import of_user, users_part
 from tricircle.road.allowance import Allowance, Hold
 from tricircle.road.route import Located
 from tricircle.upstream.client import ServiceClient
@@ -27,28 +38,6 @@ NOTHING: Mapping[str, int] = MappingProxyType({})
 _CHANGING = ("RESIZE", "REVERT_RESIZE", "SOFT_DELETED")
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """Servers, cores and MiB of memory."""
-
-    instances: int = 0
-    cores: int = 0
-    ram: int = 0
-
-    def times(self, count: int) -> "Amounts":
-        """For so many servers."""
-        return Amounts(self.instances * count, self.cores * count, self.ram * count)
-
-    def named(self) -> dict[str, int]:
-        """By Nova's names."""
-        return {"instances": self.instances, "cores": self.cores, "ram": self.ram}
-
-    @classmethod
-    def of(cls, amounts: Mapping[str, int]) -> "Amounts":
-        """From Nova's names."""
-        return cls(amounts.get("instances", 0), amounts.get("cores", 0), amounts.get("ram", 0))
-
-
 class ServerCounts:
     """What pods' Novas count (``road/allowance.py``)."""
 
@@ -57,11 +46,24 @@ class ServerCounts:
     maker: Service = Service.COMPUTE
 
     async def usage(
-        self, client: ServiceClient, project_id: ProjectId, deadline: Deadline, *, is_own: bool
+        self,
+        client: ServiceClient,
+        project_id: ProjectId,
+        deadline: Deadline,
+        *,
+        is_own: bool,
+        user_id: str = "",
     ) -> Mapping[str, int]:
-        """Servers, cores and MiB of a project. Whoever asks for his own need not be an administrator."""
+        """Servers, cores and MiB of a project, and of a user in it. Whoever asks for his own project alone need not be
+        an administrator.
+        """
         params = {} if is_own else {"tenant_id": project_id}
-        return used_of(await client.get("/v2.1/limits", params=params, deadline=deadline))
+        whole = client.get("/v2.1/limits", params=params, deadline=deadline)
+        if not user_id:
+            return used_by_project(await whole)
+        path, user = f"/v2.1/os-quota-sets/{quote(project_id, safe='')}/detail", {"user_id": user_id}
+        answers = await asyncio.gather(whole, client.get(path, params=user, deadline=deadline))
+        return {**used_by_project(answers[0]), **of_user(user_id, used_by_user(answers[1]))}
 
     async def includes(
         self, client: ServiceClient, resource_id: str, _amounts: Mapping[str, int], deadline: Deadline
@@ -82,6 +84,11 @@ class Quota:
         self._clients = clients
         self._pods = pods
         self._allowance = allowance
+        self._limits = CentralLimits(clients=clients, pods=pods)
+
+    async def allowed(self, context: RequestContext) -> Allowed:
+        """What servers the caller may have."""
+        return await self._limits.allowed(context)
 
     async def take(
         self,
@@ -89,24 +96,24 @@ class Quota:
         pod: Pod,
         flavor: Mapping[str, object],
         counts: tuple[int, int],
-        limits: Amounts,
+        allowed: Allowed,
         *,
         beside: Mapping[str, int] = NOTHING,
     ) -> "Share":
         """As many servers as may be made in ``pod``, at most ``counts[1]``.
 
         :param counts: least and most servers that the request asks for
-        :param limits: of ``limits``
+        :param allowed: of ``allowed``
         :param beside: what each server is reserved with that is not limited here
         :raises QuotaExceededError: not even the least (Nova's words)
         """
-        return await self._take(context, pod, one_of(flavor), counts, limits, beside=beside)
+        return await self._take(context, pod, one_of(flavor), counts, allowed, beside=beside)
 
     async def take_growth(
-        self, context: RequestContext, server: Located, old: Amounts | None, new: Amounts | None
+        self, context: RequestContext, server: Located, old: ServerSize | None, new: Amounts | None
     ) -> "Share":
-        """What a server needs to grow: nothing when it shrinks, or when a size is not known. Its project's limits
-        count, whoever makes it grow.
+        """What a server needs to grow: nothing when it shrinks, or when a size is not known. Its project's and its
+        user's limits count, whoever makes it grow.
 
         :raises QuotaExceededError: it may not
         """
@@ -115,7 +122,7 @@ class Quota:
         grown = Amounts(0, max(0, new.cores - old.cores), max(0, new.ram - old.ram))
         if grown == Amounts():
             return Share(1)
-        return await self._take_one(context, server, grown)
+        return await self._take_one(context, server, grown, old.user_id)
 
     async def take_back(self, context: RequestContext, server: Located, server_id: str) -> "Share":
         """What a server needs to come back that was deleted softly: Nova has not counted it since.
@@ -123,11 +130,13 @@ class Quota:
         :raises QuotaExceededError: it may not
         """
         size = await self.size(context, server.pod, server_id, status="SOFT_DELETED")
-        return Share(1) if size is None else await self._take_one(context, server, size)
+        return Share(1) if size is None else await self._take_one(context, server, size, size.user_id)
 
-    async def _take_one(self, context: RequestContext, server: Located, size: Amounts) -> "Share":
+    async def _take_one(self, context: RequestContext, server: Located, size: Amounts, user_id: str) -> "Share":
         owner = server.routing.project_id or context.project_id
-        return await self._take(context, server.pod, size, (1, 1), await self.limits(context, owner), owner=owner)
+        allowed = await self._limits.allowed(context, project_id=owner, user_id=user_id)
+        size = Amounts(size.instances, size.cores, size.ram)
+        return await self._take(context, server.pod, size, (1, 1), allowed, owner=owner)
 
     async def _take(
         self,
@@ -135,23 +144,28 @@ class Quota:
         pod: Pod,
         one: Amounts,
         counts: tuple[int, int],
-        limits: Amounts,
+        allowed: Allowed,
         *,
         owner: ProjectId | None = None,
         beside: Mapping[str, int] = NOTHING,
     ) -> "Share":
-        if not beside and all(limits.named()[name] < 0 for name, size in one.named().items() if size):
+        if not beside and not allowed.limits(one):
             return Share(counts[1])
+        user_id = allowed.user_id
+        each = {**one.named(), **of_user(user_id, one.named() if user_id else {}), **beside}
 
         def fit(taken: Mapping[str, int]) -> list[Mapping[str, int]]:
-            return [{**one.named(), **beside}] * fitting(limits, Amounts.of(taken), one, counts)
+            scopes = [Scope(allowed.project, Amounts.of(taken))]
+            if user_id:
+                scopes.append(Scope(allowed.user, Amounts.of(users_part(user_id, taken))))
+            return [each] * fitting(scopes, one, counts)
 
-        hold = await self._allowance.take(context, pod, fit, project_id=owner)
+        hold = await self._allowance.take(context, pod, fit, project_id=owner, user_id=user_id)
         return Share(hold.count, hold)
 
     async def size(
         self, context: RequestContext, pod: Pod, server_id: str, *, status: str | None = None
-    ) -> Amounts | None:
+    ) -> ServerSize | None:
         """A server's size, if it has the status; the pod itself says what is wrong with one that it does not show."""
         client = self._clients.as_user(context, self._pods.target(pod, Service.COMPUTE), _VERSION)
         try:
@@ -160,25 +174,7 @@ class Quota:
             return None
         if not isinstance(server, Mapping) or (status is not None and server.get("status") != status):
             return None
-        flavor = server.get("flavor")
-        return one_of(flavor) if isinstance(flavor, Mapping) else None
-
-    async def limits(self, context: RequestContext, project_id: ProjectId | None = None) -> Amounts:
-        """What the centre allows a project, by default the caller's; -1 is no limit."""
-        return _allowed(await self._said(context, project_id))
-
-    async def boot_limits(self, context: RequestContext) -> tuple[Amounts, int]:
-        """What the centre allows the caller's project, and members that each of its users may have in a group."""
-        absolute = await self._said(context, None)
-        return _allowed(absolute), _count(absolute, "maxServerGroupMembers", -1)
-
-    async def _said(self, context: RequestContext, project_id: ProjectId | None) -> Mapping[str, object]:
-        central = self._pods.central(Service.COMPUTE)
-        if project_id in (None, context.project_id):
-            client, params = self._clients.as_user(context, central, _VERSION), {}
-        else:
-            client, params = self._clients.as_service(central, _VERSION), {"tenant_id": str(project_id)}
-        return _absolute(await client.get("/v2.1/limits", params=params, deadline=context.deadline))
+        return size_of(server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,52 +199,6 @@ class Share:
         return await self.volumes.send(self.hold.send(call, identify=identify), identify=identify)
 
 
-def fitting(limits: Amounts, usage: Amounts, one: Amounts, counts: tuple[int, int]) -> int:
-    """How many servers of the size ``one`` fit, at most ``counts[1]``; a limit of -1 is none.
-
-    >>> fitting(Amounts(10, -1, -1), Amounts(8, 8, 0), Amounts(1, 1, 64), (1, 5))
-    2
-
-    :raises QuotaExceededError: fewer than ``counts[0]`` fit; the text is Nova's
-    """
-    least, most = counts
-    each, used, allowed = one.named(), usage.named(), limits.named()
-    room = most
-    for name, size in each.items():
-        if allowed[name] >= 0 and size > 0:
-            room = min(room, max(0, allowed[name] - used[name]) // size)
-    if room >= least:
-        return room
-    asked = one.times(most).named()
-    overs: dict[str, tuple[object, int, int]] = {
-        name: (asked[name], used[name], allowed[name])
-        for name in each
-        if asked[name] and 0 <= allowed[name] < used[name] + asked[name]
-    }
-    if "instances" in overs and least != most:
-        overs["instances"] = (f"{least}-{most}", used["instances"], allowed["instances"])
-    raise words.over_quota(overs)
-
-
-def used_of(answer: Mapping[str, object]) -> dict[str, int]:
-    """What a pod's ``limits`` say is used, by Nova's names of quotas."""
-    absolute = _absolute(answer)
-    used = Amounts(
-        _count(absolute, "totalInstancesUsed", 0),
-        _count(absolute, "totalCoresUsed", 0),
-        _count(absolute, "totalRAMUsed", 0),
-    )
-    return used.named()
-
-
-def _allowed(absolute: Mapping[str, object]) -> Amounts:
-    return Amounts(
-        _count(absolute, "maxTotalInstances", -1),
-        _count(absolute, "maxTotalCores", -1),
-        _count(absolute, "maxTotalRAMSize", -1),
-    )
-
-
 def _made(reply: Reply) -> str | None:
     """The id in the answer to a boot."""
     try:
@@ -256,21 +206,3 @@ def _made(reply: Reply) -> str | None:
     except BadUpstreamAnswerError:
         return None
     return str(server["id"]) if isinstance(server, Mapping) and "id" in server else None
-
-
-def one_of(flavor: Mapping[str, object]) -> Amounts:
-    """One server of this flavor."""
-    return Amounts(1, _count(flavor, "vcpus", 0), _count(flavor, "ram", 0))
-
-
-def _absolute(answer: Mapping[str, object]) -> Mapping[str, object]:
-    limits = answer.get("limits")
-    absolute = limits.get("absolute") if isinstance(limits, Mapping) else None
-    if not isinstance(absolute, Mapping):
-        raise BadUpstreamAnswerError("A service behind this API sent an answer that cannot be read.")
-    return absolute
-
-
-def _count(values: Mapping[str, object], name: str, default: int) -> int:
-    value = values.get(name)
-    return value if isinstance(value, int) else default

@@ -22,11 +22,11 @@ from tricircle.doors.compute.servers.server_policy import ServerPolicy
 from tricircle.doors.compute.servers.server_views import INTERFACE
 from tricircle.doors.compute.together import caught
 from tricircle.errors import (
-    BadUpstreamAnswerError,
+    MAY_HAVE_HAPPENED,
     InvalidRequestError,
-    OutcomeUnknownError,
     TricircleError,
     UnavailableError,
+    UpstreamStatusError,
 )
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
@@ -86,10 +86,17 @@ class Interfaces:
         if refusal is not None:
             return refusal
         wish = wish_of(document)
-        nic = await self._nics.of_attach(context, wish, server_id, context.deadline)
+        # An administrator of another project acts for the server's: the port is its, and counts there.
+        owner = located.routing.project_id or context.project_id
+        nic = await self._nics.of_attach(context, wish, server_id, owner, context.deadline)
         if nic.zones and located.pod.az_name not in nic.zones:
             raise words.network_elsewhere(nic.network_id, nic.zones)
-        claim = await self._ports.claim(context, located.pod, [nic], context.deadline)
+        try:
+            claim = await self._ports.claim(context, located.pod, [nic], context.deadline, owner=owner)
+        except TricircleError as error:
+            if isinstance(said := error.__cause__, UpstreamStatusError) and wish.port_id is None:
+                raise words.attach_refusal(said, network_id=nic.network_id, address=nic.address) from said
+            raise
         try:
             await self._ports.realise(claim, context.deadline)
         except TricircleError:
@@ -101,7 +108,7 @@ class Interfaces:
         try:
             reply = await self._carrier.to_pod(request, located.pod, body={_KEY: body})
             check_answered(reply)
-        except (OutcomeUnknownError, BadUpstreamAnswerError):
+        except MAY_HAVE_HAPPENED:
             raise  # the port keeps its claim; the claim's job sees what came of it
         except TricircleError:
             await self._ports.release(claim)

@@ -2,15 +2,18 @@
 """How many metadata items and injected files may a server have? Pods are lifted to unlimited; the centre says.
 
 Nova counts what one request makes of a server, so there is nothing to reserve. Whatever is wrong with the request
-otherwise is for the pod to say.
+otherwise is for the pod to say. Limits that are set for a user in a project count beside the project's.
 """
 
+import asyncio
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Final
 
 from tricircle.context import RequestContext
 from tricircle.doors.compute.needs import Asking, KnownPods
+from tricircle.doors.compute.quotas.allowed import CentralLimits, numbers
+from tricircle.doors.compute.quotas.amounts import absolute_of
 from tricircle.errors import QuotaExceededError, UpstreamStatusError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
@@ -20,6 +23,13 @@ from tricircle.road.row import Row
 
 #: The newest version is not needed, and later ones do not tell the limits of files.
 _VERSION: Final = "2.1"
+#: What ``limits`` calls limits of items, and quota sets of users.
+_OWN = {
+    "maxServerMeta": "metadata_items",
+    "maxImageMeta": "metadata_items",
+    "maxPersonality": "injected_files",
+    "maxPersonalitySize": "injected_file_content_bytes",
+}
 _IMAGE_METADATA = "Image metadata limit exceeded"
 
 
@@ -30,6 +40,7 @@ class ItemLimits:
         self._carrier = carrier
         self._clients = clients
         self._pods = pods
+        self._central = CentralLimits(clients=clients, pods=pods)
 
     async def check_server(self, context: RequestContext, server: object) -> None:
         """What a boot or a rebuild gives a server. :raises QuotaExceededError: it is too much (Nova's words)"""
@@ -76,9 +87,15 @@ class ItemLimits:
         if not context.project_id:
             return {}
         client = self._clients.as_user(context, self._pods.central(Service.COMPUTE), _VERSION)
-        answer = await client.get("/v2.1/limits", deadline=context.deadline)
-        absolute = _mapping(_mapping(answer.get("limits")).get("absolute"))
-        return {name: value for name, value in absolute.items() if isinstance(value, int)}
+        answer, users = await asyncio.gather(
+            client.get("/v2.1/limits", deadline=context.deadline),
+            self._central.of_user(context, context.project_id, context.user_id, _VERSION),
+        )
+        limits = numbers(absolute_of(answer))
+        for name, own in _OWN.items():
+            both = [one for one in (limits.get(name, -1), users.get(own, -1)) if one >= 0]
+            limits[name] = min(both, default=-1)
+        return limits
 
 
 def _check_metadata(limits: Mapping[str, int], count: int) -> None:

@@ -11,6 +11,9 @@ from tricircle.road.route import Located
 
 LOG = logging.getLogger(__name__)
 
+#: Where the AZ that the user asked for is among a routing's details.
+ASKED = "asked_az"
+
 
 async def note(
     routings: KnownRoutings, server: Located, server_id: str, details: Mapping[str, object], loss: str
@@ -29,3 +32,8 @@ async def note(
             await routings.record(Kind.SERVER, server_id, server.pod.id, routing.project_id, details=details)
     except TricircleError as error:
         LOG.warning("%s of server %s is not written down: %s", loss, server_id, error)
+
+
+async def note_zone(routings: KnownRoutings, server: Located, server_id: str, zone: object) -> None:
+    """The AZ that a server is held to from now on; None: to none."""
+    await note(routings, server, server_id, {ASKED: zone}, "the AZ that was asked for")

@@ -9,19 +9,20 @@ from collections.abc import Mapping
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
-from tricircle.doors.compute.servers.notes import note
+from tricircle.doors.compute.servers.notes import ASKED, note_zone
 from tricircle.doors.compute.servers.server_views import SERVER
+from tricircle.doors.compute.zones import pinned_to, zone_of
 from tricircle.errors import ConflictError
 from tricircle.http.message import Answer, Request
 from tricircle.model.routing import Kind
 from tricircle.road.carrier import Carrier
 from tricircle.road.route import Located
 from tricircle.road.row import Row
+from tricircle.upstream.reply import Reply
 
 _KEY = "pinned_availability_zone"
+_ZONE = "OS-EXT-AZ:availability_zone"
 _VERSION = (2, 104)
-#: Where the AZ that the user asked for is among a routing's details.
-_ASKED = "asked_az"
 _PINNED_ALREADY = (
     "Cannot change pinned availability zone directly. Unpin first by setting pinned_availability_zone to null."
 )
@@ -49,24 +50,39 @@ class Pinning:
             return refusal
         located = await self._carrier.locate(Kind.SERVER, request.params["server_id"], request.context)
         pod, asked = located.pod, server[_KEY]
-        change = {key: value for key, value in server.items() if key != _KEY}
-        if asked is None:
-            change[_KEY] = None
-        elif _may_pin(located, asked) and pod.pod_az_name:
-            change[_KEY] = pod.pod_az_name
+        change: dict[str, object] = dict(server)
+        if asked is not None:
+            shown = await self._carrier.to_pod(request, pod, method="GET", query=b"", body=b"")
+            if shown.status >= 300:
+                return await refused(self._carrier, request, pod, shown)
+            del change[_KEY]
+            change |= _pin(located, shown, asked)
         reply = await self._carrier.to_pod(request, pod, body={"server": change})
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
-        await note(self._routings, located, request.params["server_id"], {_ASKED: asked}, "the AZ that was asked for")
+        await note_zone(self._routings, located, request.params["server_id"], asked)
         return await self._carrier.answer(request, pod, reply, singular="server", shape=SERVER)
 
 
-def _may_pin(server: Located, asked: object) -> bool:
-    pinned, current = server.routing.details.get(_ASKED), server.pod.az_name
+def _pin(located: Located, shown: Reply, asked: object) -> dict[str, object]:
+    """How the pod is told to hold a server to the AZ that it is in.
+
+    :param shown: the server, as the pod has it
+    :raises ConflictError: it is held to an AZ already, or in another one
+    """
+    pod, server = located.pod, shown.json().get("server")
+    server = server if isinstance(server, Mapping) else {}
+    pinned = pinned_to(pod, located.routing.details.get(ASKED), server.get(_KEY))
     if pinned is not None and pinned != asked:
         raise ConflictError(_PINNED_ALREADY)
+    if pinned is not None:
+        return {}
+    pod_zone = server.get(_ZONE)
+    current = zone_of(pod, pod_zone)
     if asked != current:
         raise ConflictError(
             f"Server can only be pinned to its current availability zone '{current}', but '{asked}' was requested."
         )
-    return True
+    # The pod is the AZ: it is told what all servers there are given, if it is in that one of its own.
+    is_meant = pod_zone == pod.pod_az_name or asked != pod.az_name
+    return {_KEY: pod_zone} if is_meant else {}

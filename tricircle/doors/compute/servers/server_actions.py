@@ -11,15 +11,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tricircle.doors.compute import words
-from tricircle.doors.compute.boots.places import Places, host_in
+from tricircle.doors.compute.boots.places import host_in
 from tricircle.doors.compute.declared.lookups import Declared
-from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, KnownPods, ServerStorage
+from tricircle.doors.compute.needs import FlavorCopies, KeypairCopies, ServerStorage
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.proxies.address_actions import AddressActions
-from tricircle.doors.compute.quotas.quota import Quota, one_of
+from tricircle.doors.compute.quotas.amounts import one_of
+from tricircle.doors.compute.quotas.quota import Quota
 from tricircle.doors.compute.rehearsal import (
-    ZONE_IN_UNSHELVE,
     is_since,
     refused_as_it_is,
     rehearse_on_server,
@@ -33,6 +32,7 @@ from tricircle.doors.compute.servers.server_images import ServerImages
 from tricircle.doors.compute.servers.server_views import SERVER
 from tricircle.doors.compute.servers.servers import ServerEnds
 from tricircle.doors.compute.servers.sizes import Sizes
+from tricircle.doors.compute.servers.unshelving import Unshelving
 from tricircle.errors import InvalidRequestError, NotFoundError, QuotaExceededError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
@@ -73,10 +73,9 @@ class ServerActions:
         items: ItemLimits,
         sizes: Sizes,
         storage: ServerStorage,
-        places: Places,
+        unshelving: Unshelving,
         images: ServerImages,
         plugs: Plugs,
-        pods: KnownPods,
     ) -> None:
         self._carrier = carrier
         self._row = row
@@ -91,10 +90,9 @@ class ServerActions:
         self._items = items
         self._sizes = sizes
         self._storage = storage
-        self._places = places
+        self._unshelving = unshelving
         self._images = images
         self._plugs = plugs
-        self._pods = pods
         self._special: Mapping[str, Special] = {
             ADD: self._change_groups,
             REMOVE: self._change_groups,
@@ -107,7 +105,7 @@ class ServerActions:
             "evacuate": self._move,
             "restore": self._restore,
             "rebuild": self._rebuild,
-            "unshelve": self._unshelve,
+            "unshelve": self._unshelving.act,
             "createImage": self._create_image,
             "createBackup": self._create_image,
             **dict.fromkeys(ACTIONS, self._console),
@@ -225,43 +223,6 @@ class ServerActions:
         reply = await self._carrier.to_pod(request, pod, body=document)
         await self._images.made(request.context, pod, request.params["server_id"], document=document, reply=reply)
         return await self._said(request, pod, reply)
-
-    async def _unshelve(self, request: Request, document: Document) -> Answer:
-        """From 2.77 on an AZ may be named: it must be the server's own, since a server does not change pods.
-
-        Below, Nova takes anything and heeds nothing of it.
-        """
-        pod = await self._pod(request)
-        if not is_since(request, ZONE_IN_UNSHELVE):
-            return await self._brought_back(request, pod, document)
-        asked = host_in(pod, document["unshelve"])
-        if not isinstance(asked, Mapping) or not isinstance(asked.get("availability_zone"), str):
-            return await self._brought_back(request, pod, {**document, "unshelve": asked})
-        if (refusal := await rehearse_on_server(self._carrier, request, document)) is not None:
-            return refusal
-        zone = asked["availability_zone"]
-        pod_zone = pod.pod_az_name if zone == pod.az_name else await self._other_zone(request, pod, zone)
-        change = {key: value for key, value in asked.items() if key != "availability_zone"}
-        if pod_zone:
-            change["availability_zone"] = pod_zone
-        return await self._brought_back(request, pod, {"unshelve": change or None})
-
-    async def _other_zone(self, request: Request, pod: Pod, zone: str) -> str:
-        """An AZ that an aggregate makes. :raises InvalidRequestError: there is none, or it is not in this pod"""
-        pod_zone = await self._places.zone_in(request, pod, zone)
-        if pod_zone is None and zone not in await self._pods.az_names():
-            raise InvalidRequestError(words.AZ_NOT_AVAILABLE)
-        if pod_zone is None:
-            raise InvalidRequestError(
-                f"The server is in availability zone {pod.az_name} and cannot be unshelved in {zone}."
-            )
-        return pod_zone
-
-    async def _brought_back(self, request: Request, pod: Pod, document: Document) -> Answer:
-        answer = await self._forward(request, pod, document)
-        if answer.status < 300:
-            await self._images.unshelved(request.context, pod, request.params["server_id"])
-        return answer
 
     async def _create_image(self, request: Request, document: Document) -> Answer:
         """Below 2.45 the new image's id is only in a ``Location`` that is the pod's."""

@@ -75,6 +75,16 @@ _IGNORED = frozenset(
 )
 #: Sort keys of which servers show nothing (numbers of a database), words that sort otherwise, or only in some states.
 _HIDDEN = frozenset(("auto_disk_config", "instance_type_id", "locked_by", "progress"))
+#: What every server has.
+_GIVEN = Listing(paging=Paging.NOVA).given | {
+    "display_name",
+    "hostname",
+    "launch_index",
+    "locked",
+    "power_state",
+    "updated_at",
+    "vm_state",
+}
 #: ``/servers/detail``
 DETAILED = Listing(
     paging=Paging.NOVA,
@@ -82,9 +92,11 @@ DETAILED = Listing(
     unique="uuid",
     ignored=_IGNORED,
     hidden=_HIDDEN,
+    given=_GIVEN,
     fields=_FIELDS,
     links="servers_links",
     noun="Instance",
+    knows_deleted=True,
     zone_filter=FILTER,
     declared={
         # Nova takes any name for a flavor's id, and an operator's own flavor may have that of a central one.

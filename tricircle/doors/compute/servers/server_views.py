@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tricircle.copies.flavor_content import PREFIX, central_id, central_name
 from tricircle.copies.image import content as image_content
+from tricircle.copies.volume_types import central_name as type_name
+from tricircle.doors.compute.boots.host_queries import seen_query
 from tricircle.doors.compute.operators.operator_views import host_for
-from tricircle.doors.compute.zones import zone_of
+from tricircle.doors.compute.zones import pinned_to, zone_of
 from tricircle.model.routing import Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, host_id
 
@@ -83,6 +85,8 @@ def _collect_server(item: Item) -> Iterator[PodSideId]:
     for group_id in _texts(item.get("server_groups")):
         yield Kind.SERVER_GROUP, group_id
     if isinstance(hints := item.get("scheduler_hints"), Mapping):
+        if "query" in hints:
+            yield Kind.SERVER, str(item.get("id"))
         for group_id in _texts(hints.get("group")):
             yield Kind.SERVER_GROUP, group_id
     if isinstance(fault := item.get("fault"), Mapping):
@@ -95,17 +99,27 @@ def _apply_server(item: Item, facts: Facts) -> Item:
             item[key] = change(item[key], facts)
     if "pinned_availability_zone" in item:
         item["pinned_availability_zone"] = _pinned(item, facts)
+    if isinstance(hints := item.get("scheduler_hints"), dict) and "query" in hints:
+        item["scheduler_hints"] = {**hints, "query": _query(item, hints["query"], facts)}
     if _RESERVATION in item:
         routing = facts.ids.get((Kind.SERVER, str(item.get("id"))))
         item[_RESERVATION] = (routing.details.get("reservation_id") if routing else None) or item[_RESERVATION]
     return item
 
 
+def _query(item: Item, query: object, facts: Facts) -> object:
+    routing = facts.ids.get((Kind.SERVER, str(item.get("id"))))
+    details, is_admin = {} if routing is None else routing.details, facts.context.is_admin
+    if isinstance(query, list):
+        return [seen_query(one, facts.pod, details, is_admin=is_admin) for one in query]
+    return seen_query(query, facts.pod, details, is_admin=is_admin)
+
+
 def _pinned(item: Item, facts: Facts) -> object:
     """The AZ that the user asked for. The pod may have been given none, since the AZ is the whole pod."""
     routing = facts.ids.get((Kind.SERVER, str(item.get("id"))))
     asked = routing.details.get("asked_az") if routing is not None else None
-    return asked or zone_of(facts.pod, item["pinned_availability_zone"])
+    return pinned_to(facts.pod, asked, item["pinned_availability_zone"])
 
 
 def _flavor(flavor: object, _facts: Facts) -> object:
@@ -222,6 +236,8 @@ def _events(item: Item) -> list[Item]:
 
 
 def _apply_proxied_volume(item: Item, facts: Facts) -> Item:
+    if isinstance(name := item.get("volumeType"), str):
+        item["volumeType"] = type_name(name)
     if "availabilityZone" in item:
         item["availabilityZone"] = zone_of(facts.pod, item["availabilityZone"])
     return item

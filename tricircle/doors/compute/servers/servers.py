@@ -19,8 +19,9 @@ from tricircle.doors.compute.boots.launches import Launches
 from tricircle.doors.compute.boots.order import Order
 from tricircle.doors.compute.boots.places import Places
 from tricircle.doors.compute.needs import JobFiles, ServerStorage
+from tricircle.doors.compute.quotas.allowed import Allowed
 from tricircle.doors.compute.quotas.group_limits import GroupLimits, reserved_as
-from tricircle.doors.compute.quotas.quota import NOTHING, Amounts, Quota
+from tricircle.doors.compute.quotas.quota import NOTHING, Quota
 from tricircle.doors.compute.rehearsal import rehearse_boot
 from tricircle.doors.compute.servers.down_cells import DownCells
 from tricircle.doors.compute.servers.item_limits import ItemLimits
@@ -93,13 +94,13 @@ class Servers:
         """The answer; or the pods where others began meanwhile with whom the server must be."""
         context = request.context
         with _timed(request, "place"):
-            limits, in_group, pod = await self._limits_and_pod(request, wanted, parts)
-        is_counted = in_group >= 0 or is_together(parts.server_group)
+            allowed, pod = await self._limits_and_pod(request, wanted, parts)
+        is_counted = allowed.group_members >= 0 or is_together(parts.server_group)
         group_id = str(parts.server_group["id"]) if parts.server_group is not None and is_counted else None
         with _timed(request, "reserve"):
             counts = wanted.min_count, wanted.max_count
             beside = NOTHING if group_id is None else reserved_as(group_id, context)
-            share = await self._quota.take(context, pod, parts.flavor, counts, limits, beside=beside)
+            share = await self._quota.take(context, pod, parts.flavor, counts, allowed, beside=beside)
         async with share.hold:
             if group_id is not None and is_together(parts.server_group):
                 others = await self._group_pods.of(request, group_id, share.hold)
@@ -112,16 +113,16 @@ class Servers:
                 share = share.beside(taken)
                 if group_id is not None:
                     with _timed(request, "reserve"):
-                        await self._group_limits.check(request, group_id, share, in_group)
+                        await self._group_limits.check(request, group_id, share, allowed.group_members)
                 order = Order(request=request, wanted=wanted, parts=parts, pod=pod, share=share, volumes=volumes)
                 made = await self._boot.run(order)
         return made if isinstance(made, Answer) else await self._answer(request, pod, wanted, made)
 
-    async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Amounts, int, Pod]:
+    async def _limits_and_pod(self, request: Request, wanted: BootRequest, parts: Parts) -> tuple[Allowed, Pod]:
         """What is allowed, also in a group, and where. Reserving comes after both: a reservation names its pod."""
         context = request.context
         async with asyncio.TaskGroup() as group:
-            limits = group.create_task(caught(self._quota.boot_limits(context)))
+            limits = group.create_task(caught(self._quota.allowed(context)))
             items = group.create_task(caught(self._items.check_server(context, wanted.server)))
             pod = group.create_task(
                 caught(
@@ -137,7 +138,7 @@ class Servers:
                 )
             )
         value(items.result())
-        return *value(limits.result()), value(pod.result())
+        return value(limits.result()), value(pod.result())
 
     async def _answer(self, request: Request, pod: Pod, wanted: BootRequest, made: Made) -> Answer:
         if wanted.wants_reservation_id:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 
 from tricircle.doors.compute.needs import KnownRoutings
-from tricircle.doors.compute.quotas.quota import Amounts
+from tricircle.doors.compute.quotas.amounts import Amounts
 from tricircle.doors.compute.servers.notes import note
 from tricircle.errors import TricircleError
 from tricircle.model.routing import Kind, Routing
