@@ -42,6 +42,12 @@ class BodyTooLargeError(TricircleError):
     code = "request.too_large"
 
 
+class AddressTooLongError(TricircleError):
+    """The address of the request is longer than a service behind this API takes (414)."""
+
+    code = "request.address_too_long"
+
+
 class UnauthorizedError(TricircleError):
     """No valid token (401)."""
 

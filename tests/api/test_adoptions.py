@@ -65,6 +65,14 @@ async def test_only_adoptions_are_ended(api: Api) -> None:
     assert (await api.admin.ask("GET", f"/v1.0/routings/{adopted}")).status == 404
 
 
+@pytest.mark.parametrize("word", ["%", "a/../../v2.0/ports", "x?y=z#", "é"])
+async def test_an_id_is_one_piece_of_a_path(api: Api, word: str) -> None:
+    await _pod(api)
+    for body in (_body(network_id=word), _body(pod_network_id=word)):
+        answer = await api.admin.ask("POST", "/v1.0/adoptions/observe", body)
+        assert (answer.status, "could not be found" in str(answer.json())) == (404, True)
+
+
 async def test_a_network_that_has_a_copy_of_ours_is_refused(api: Api) -> None:
     pod_id = await _pod(api)
     row = Routing(

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from tricircle.context import Deadline
 from tricircle.copies import agreement
@@ -47,7 +48,7 @@ async def observe(reach: Reach, network_id: str, pod: Pod, pod_network_id: str, 
     """
     await _check_free(reach, network_id, pod, pod_network_id)
     here, there = reach.central, reach.network(pod)
-    present = await show(there, f"/v2.0/networks/{pod_network_id}", "network", deadline)
+    present = await show(there, f"/v2.0/networks/{quote(pod_network_id, safe='')}", "network", deadline)
     if present is None:
         raise NotFoundError(f"Network {pod_network_id} could not be found in pod {pod.name}.")
     try:

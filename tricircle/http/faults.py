@@ -24,6 +24,7 @@ _STATUSES: dict[type[errors.TricircleError], int] = {
     errors.InvalidRequestError: 400,
     errors.UnprocessableError: 422,
     errors.BodyTooLargeError: 413,
+    errors.AddressTooLongError: 414,
     errors.UnauthorizedError: 401,
     errors.ForbiddenError: 403,
     errors.NotFoundError: 404,
@@ -109,7 +110,7 @@ def answer_to(error: BaseException, dialect: Dialect, *, identity_uri: str, acce
         # Their routers know a path only together with its methods.
         return dialect.unknown_path(accept=accept)
     fault = fault_of(error, dialect)
-    if isinstance(error, errors.BodyTooLargeError) and dialect is not Dialect.ADMIN:
+    if isinstance(error, errors.AddressTooLongError | errors.BodyTooLargeError) and dialect is not Dialect.ADMIN:
         return page(fault.status, fault.message, headers=fault.headers, accept=accept)
     return dialect.render(
         fault.status, fault.message, error_type=fault.error_type, headers=fault.headers, accept=accept

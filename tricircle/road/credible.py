@@ -9,6 +9,7 @@ from typing import NoReturn
 from tricircle.context import ProjectId
 from tricircle.errors import (
     SERVICE_AWAY,
+    AddressTooLongError,
     BadUpstreamAnswerError,
     BodyTooLargeError,
     OutcomeUnknownError,
@@ -21,6 +22,7 @@ from tricircle.upstream.reply import Reply
 _GARBLED = "A service behind this API sent an answer that cannot be read. Please try again later."
 _UNKNOWN = "A service behind this API did not answer; the request may or may not have been carried out."
 _BUSY = "A service behind this API is too busy. Please try again later."
+_TOO_LONG = "The address of the request is longer than the service takes."
 _TOO_LARGE = "The body of the request is larger than the service takes."
 #: Where services say whose a thing is.
 _OWNERS = (
@@ -42,7 +44,8 @@ def believed(reply: Reply, method: str) -> Reply:
     Its success is JSON, it does not send callers elsewhere, and its failures are in its own form.
 
     :raises UnavailableError: it is no answer, and nothing was done, or may be done again
-    :raises BodyTooLargeError: something before the service takes no body of this size
+    :raises BodyTooLargeError, AddressTooLongError: something before the service takes no body, or path and query, of
+        this size
     :raises OutcomeUnknownError: it is no answer to a call that may have been carried out
     """
     status = reply.status
@@ -68,6 +71,8 @@ def _refused_before(reply: Reply, method: str) -> NoReturn:
     """What it means that something before a service refuses: nothing was done, and nothing is known."""
     if reply.status == 413 and method in _WITH_BODY:
         raise BodyTooLargeError(_TOO_LARGE)
+    if reply.status == 414:
+        raise AddressTooLongError(_TOO_LONG)
     raise UnavailableError(SERVICE_AWAY, retry_after_s=_pause_s(reply))
 
 

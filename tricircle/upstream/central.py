@@ -8,6 +8,7 @@ revision is known, is asked for again for a short while, not believed.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 from tricircle.context import Deadline
 from tricircle.errors import BadUpstreamAnswerError, NotFoundError, UnavailableError, UpstreamStatusError
@@ -97,7 +98,7 @@ class Central:
     ) -> Body:
         patience = deadline.within(self._patience_s)
         while True:
-            body = await self._look(f"/v2.0/{collection}/{object_id}", member, deadline)
+            body = await self._look(f"/v2.0/{collection}/{quote(object_id, safe='')}", member, deadline)
             if body is not None and (at_least is None or _revision(body) >= at_least):
                 return body
             if at_least is None or patience.remaining_s() == 0:

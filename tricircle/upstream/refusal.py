@@ -5,10 +5,10 @@ A balancer answers 404 while a service is deployed anew, a firewall 403: nobody 
 gone or forbidden, and their pages name hosts.
 """
 
+import json
 import re
 from collections.abc import Mapping
 
-from tricircle.errors import BadUpstreamAnswerError
 from tricircle.upstream.reply import Reply
 
 #: How webob, by which all of them answer, writes what is no JSON: no other server's page begins so.
@@ -42,8 +42,11 @@ def is_services_own(reply: Reply, method: str) -> bool:
 def _is_fault(reply: Reply) -> bool:
     """Nova's and Cinder's (a name, below it code and message), Neutron's, Keystone's, Placement's, webob's own."""
     try:
-        said = reply.json()
-    except BadUpstreamAnswerError:
+        # The library that reads everything else takes no half of a surrogate pair, which services repeat to who sent it.
+        said = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(said, dict):
         return False
     if _NAMES & said.keys() or {"code", "message"} <= said.keys():
         return True

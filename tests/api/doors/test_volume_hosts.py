@@ -124,6 +124,15 @@ async def test_refusals_are_cinders(cloud: Whole) -> None:
     ).message == "Service cinder-volume could not be found on host x."
 
 
+async def test_a_name_longer_than_any_is_refused_by_a_pod_and_looked_for_in_none(cloud: Whole) -> None:
+    """It would make the addresses of questions longer than servers take."""
+    name = "x" * 9000
+    said = await ask(cloud.admin, "PUT", "/os-services/disable", {"host": name, "binary": "cinder-volume"})
+    assert (said.status, said.message) == (404, f"Service cinder-volume could not be found on host {name}.")
+    for pod in cloud.pods.values():
+        assert [path for _, path in pod.calls("block-storage") if name in path] == []
+
+
 async def test_hosts_and_capabilities_by_name(cloud: Whole) -> None:
     said = await ask(cloud.admin, "GET", f"/os-hosts/Pod2.{BACKEND}")
     assert said.json()["host"][0]["resource"]["host"] == f"Pod2.{BACKEND}"

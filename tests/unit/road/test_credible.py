@@ -3,7 +3,7 @@
 
 import pytest
 
-from tricircle.errors import BodyTooLargeError, OutcomeUnknownError, UnavailableError
+from tricircle.errors import AddressTooLongError, BodyTooLargeError, OutcomeUnknownError, UnavailableError
 from tricircle.road.credible import believed
 from tricircle.upstream.reply import Reply
 
@@ -32,7 +32,8 @@ def test_pages_are_not(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("method", "status", "error"),
     [("GET", 404, UnavailableError), ("DELETE", 404, UnavailableError), ("POST", 403, UnavailableError),
-     ("POST", 413, BodyTooLargeError), ("GET", 413, UnavailableError)],
+     ("POST", 413, BodyTooLargeError), ("GET", 413, UnavailableError), ("GET", 414, AddressTooLongError),
+     ("POST", 414, AddressTooLongError)],
 )  # fmt: skip
 def test_a_refusal_by_a_page_is_no_refusal(method: str, status: int, error: type[Exception]) -> None:
     """Whatever stands before a service has not asked it: nothing was done, and nothing is known to be gone."""

@@ -66,6 +66,19 @@ def test_what_a_service_says_by_webob(error: type[webob.exc.HTTPError], accept: 
         assert not is_services_own(_reply(409, answer.body, answer.content_type), "GET")
 
 
+@pytest.mark.parametrize(
+    "body", [r'{"badRequest": {"code": 400, "message": "\ud800 is no object"}}', '{"m": {"message": "é"}}']
+)
+def test_a_fault_that_repeats_what_the_caller_sent(body: str) -> None:
+    """Half of a surrogate pair is no text, and Nova repeats it all the same."""
+    assert is_services_own(_reply(400, body.encode(), "application/json"), "PUT")
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, "[]", "1", '{"badRequest": {"code"', ""])
+def test_what_is_no_fault(body: str) -> None:
+    assert not is_services_own(_reply(400, body.encode(), "application/json"), "PUT")
+
+
 def test_no_body_is_an_answer_to_head_only() -> None:
     assert is_services_own(_reply(404, b"", "application/json"), "HEAD")
     assert not is_services_own(_reply(404, b"", "application/json"), "GET")

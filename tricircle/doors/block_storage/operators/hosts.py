@@ -21,6 +21,8 @@ from tricircle.road.rewrite import Facts, Item, Shape, zone
 
 #: Fields of answers, and of queries, that name a host or a cluster.
 _FIELDS = ("host", "host_name", "cluster", "cluster_name", "os-vol-host-attr:host")
+#: No host, and no cluster, has a longer name: Cinder refuses it.
+_LONGEST = 255
 _NOBODY = "No availability zone answers at the moment."
 _UNKNOWABLE = (
     "It cannot be known now which host is meant, because an availability zone does not answer. Name the host with its "
@@ -96,7 +98,7 @@ class Hosts:
                 raise self._carrier.unknowable(request, [Gap(pod, DISABLED)], _NOBODY)
             return pod, name_in(pod, name)
         pods = await self.pods()
-        if len(members) == 1:
+        if len(members) == 1 or len(name) > _LONGEST:
             return pods[0], name
         holders = await self._holders(request, name, members, is_cluster=is_cluster)
         if len(holders) > 1:
