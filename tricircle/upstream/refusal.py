@@ -42,7 +42,7 @@ def is_services_own(reply: Reply, method: str) -> bool:
 def _is_fault(reply: Reply) -> bool:
     """Nova's and Cinder's (a name, below it code and message), Neutron's, Keystone's, Placement's, webob's own."""
     try:
-        # The library that reads everything else takes no half of a surrogate pair, which services repeat to who sent it.
+        # What reads everything else takes no half of a surrogate pair; services repeat it to who sent it.
         said = json.loads(reply.body)
     except (ValueError, RecursionError):
         return False
