@@ -34,16 +34,16 @@ def is_services_own(reply: Reply, method: str) -> bool:
         # Cinder's answer to an outdated If-Match; no 4xx of another service's own is without a body.
         return method == "HEAD" or reply.status == 412
     if b"json" in (reply.header(b"content-type") or b""):
-        return _is_fault(reply)
+        return _is_fault(body)
     found = _PAGE.match(body) or _TEXT.match(body)
     return found is not None and int(found[1]) == reply.status
 
 
-def _is_fault(reply: Reply) -> bool:
+def _is_fault(body: bytes) -> bool:
     """Nova's and Cinder's (a name, below it code and message), Neutron's, Keystone's, Placement's, webob's own."""
     try:
         # What reads everything else takes no half of a surrogate pair; services repeat it to who sent it.
-        said = json.loads(reply.body)
+        said = json.loads(body)
     except (ValueError, RecursionError):
         return False
     if not isinstance(said, dict):
