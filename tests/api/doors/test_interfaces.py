@@ -11,6 +11,8 @@ import pytest
 from tests.api.doors.test_servers import NOBODY, SERVERS, boot, booted, network
 from tests.api.whole import Plan, Whole
 from tests.asgi import Said
+from tricircle.testing.ailments import Ailment, Lie, Symptom
+from tricircle.testing.exchange import Asked
 
 __all__ = ["network"]
 
@@ -156,3 +158,55 @@ async def test_an_address_that_somebody_else_has(cloud: Whole, network: str) -> 
     said = await cloud.tenant.ask("POST", f"{SERVERS}/{server_id}/os-interface", asked)
     fault = {"conflictingRequest": {"code": 409, "message": f"Fixed IP {address} is already in use."}}
     assert (said.status, said.json()) == (409, fault)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+async def test_a_pods_own_words_about_a_network_are_nobodys_business(cloud: Whole, network: str, status: int) -> None:
+    """The centre has made the port; a pod that refuses to say what it has is a pod that is away."""
+    server_id = await booted(cloud, network, availability_zone="az1")
+    made = await cloud.tenant.ask("POST", "/network/v2.0/networks", {"network": {"name": "other"}})
+    other = made.json()["network"]["id"]
+    subnet = {"network_id": other, "ip_version": 4, "cidr": "10.99.0.0/24"}
+    assert (await cloud.tenant.ask("POST", "/network/v2.0/subnets", {"subnet": subnet})).status == 201
+
+    def is_about_networks(asked: Asked) -> bool:
+        return asked.path.startswith("/v2.0/networks")
+
+    ill = Ailment(symptom=Symptom.FAILING, status=status, only=is_about_networks)
+    cloud.pods["Pod1"].fall_ill(ill, ["network"])
+    said = await attach(cloud, server_id, net_id=other)
+    assert (said.status, said.message) == (503, "A service behind this API cannot be reached. Please try again later.")
+    ports = cloud.centre.neutron.resources["ports"].values()
+    assert [one for one in ports if one["network_id"] == other and not one["device_owner"]] == []
+
+
+@pytest.mark.parametrize("is_changed", [False, True], ids=["before the claim", "after somebody else's change"])
+@pytest.mark.parametrize("is_boot", [False, True], ids=["attach", "boot"])
+async def test_a_port_that_is_deleted_meanwhile_is_not_there(
+    cloud: Whole, network: str, is_changed: bool, is_boot: bool
+) -> None:
+    """404 of an interface, 400 of a boot, in Nova's words."""
+    server_id = await booted(cloud, network, availability_zone="az1")
+    ports, port, seen = cloud.centre.neutron.resources["ports"], await own_port(cloud, network), list[str]()
+
+    def concerns(asked: Asked) -> bool:
+        """The claim, and what follows it."""
+        if port["id"] in asked.path and (asked.method == "PUT" or seen):
+            seen.append(asked.method)
+            return True
+        return False
+
+    def hear(asked: Asked) -> Asked:
+        if is_changed and asked.method == "PUT":
+            ports[port["id"]]["revision_number"] += 1
+        else:
+            ports.pop(port["id"], None)
+        return asked
+
+    cloud.centre.fall_ill(Ailment(symptom=Symptom.LYING, lie=Lie(hear=hear), only=concerns), ["network"])
+    if is_boot:
+        said = await boot(cloud, cloud.tenant, networks=[{"port": port["id"]}], availability_zone="az1")
+    else:
+        said = await attach(cloud, server_id, port_id=port["id"])
+    assert seen == (["PUT", "GET"] if is_changed else ["PUT"])
+    assert (said.status, said.message) == (400 if is_boot else 404, f"Port id {port['id']} could not be found.")

@@ -20,7 +20,6 @@ from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.copies.origins import GATEWAY, UNBOUND, USER, profile_of
 from tricircle.copies.server_ports import CLAIMED
 from tricircle.copies.statuses import NOBODY, SOON_S, plugged
-from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.nics import Nic, check_port
 from tricircle.doors.compute.needs import Asking, JobFiles, KnownPods, KnownRoutings, PortCopies
 from tricircle.doors.compute.together import caught, settled, value
@@ -39,6 +38,7 @@ from tricircle.errors import (
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Routing
+from tricircle.upstream.central import is_gone
 from tricircle.upstream.client import ServiceClient
 
 LOG = logging.getLogger(__name__)
@@ -237,7 +237,7 @@ class NicPorts:
         binding: dict[str, object] = {"binding:host_id": claim.pod.name}
         if nic.port is not None:
             taken = {**binding, "device_id": claim.id, "device_owner": _owner(claim.pod)}
-            return ClaimedPort(body=await self._take(claim, nic.port, taken, deadline), is_users=True, tag=nic.tag)
+            return ClaimedPort(body=await self._take(claim, nic, taken, deadline), is_users=True, tag=nic.tag)
         # Until the server has it, a port of ours has no owner: so the claim's job knows that it may delete it.
         made = await self._make(claim, nic, deadline)
         try:
@@ -268,15 +268,16 @@ class NicPorts:
         try:
             return _port(await client.post("/v2.0/ports", body={"port": port}, deadline=deadline))
         except UpstreamStatusError as error:
-            raise words.network_refusal(error, network_id=nic.network_id, address=nic.address) from error
+            raise nic.refused(error) from error
 
     async def _take(
-        self, claim: Claim, port: Mapping[str, object], change: Mapping[str, object], deadline: Deadline
+        self, claim: Claim, nic: Nic, change: Mapping[str, object], deadline: Deadline
     ) -> Mapping[str, object]:
         """Claim a user's port if nobody changed it since we saw it free: of two boots with one port, one gets it.
 
         A change of something else, such as a name or a tag, does not make it anybody's: it is looked at again.
         """
+        port: Mapping[str, object] = nic.port or {}
         port_id, service = str(port["id"]), self._service()
         for _ in range(_TRIES):
             condition = [(b"if-match", f"revision_number={port['revision_number']}".encode())]
@@ -285,9 +286,16 @@ class NicPorts:
             )
             if reply.status < 300:
                 return _port(reply.json())
+            if reply.status == 404:
+                raise nic.gone()
             if reply.status != 412:
                 raise UnavailableError(SERVICE_AWAY)
-            port = _port(await service.get(_path(port_id), deadline=deadline))
+            try:
+                port = _port(await service.get(_path(port_id), deadline=deadline))
+            except UpstreamStatusError as error:
+                if is_gone(error):
+                    raise nic.gone() from error
+                raise
             if port.get("device_id") == claim.id:
                 return port  # the call was repeated below us, and it was the first one that counted
             check_port(port, claim.owner, "")

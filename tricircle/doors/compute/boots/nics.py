@@ -14,7 +14,7 @@ from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.boots.boot_request import Networking, NicWish
 from tricircle.doors.compute.networks import Body, Networks
-from tricircle.errors import ConflictError, InvalidRequestError, NotFoundError
+from tricircle.errors import ConflictError, InvalidRequestError, NotFoundError, TricircleError, UpstreamStatusError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Nic:
     :ivar address: the fixed address that the user chose on the network
     :ivar zones: the AZs that the network is limited to; empty: to none
     :ivar group_ids: central security groups for a port that we make; None: the network service's default
+    :ivar is_attach: the server is there already: Nova says some refusals otherwise
     """
 
     network_id: str
@@ -32,6 +33,17 @@ class Nic:
     group_ids: tuple[str, ...] | None = None
     tag: str | None = None
     zones: frozenset[str] = frozenset()
+    is_attach: bool = False
+
+    def refused(self, error: UpstreamStatusError) -> TricircleError:
+        """What Nova makes of the network service's refusal of a port that we make."""
+        said = words.attach_refusal if self.is_attach else words.network_refusal
+        return said(error, network_id=self.network_id, address=self.address)
+
+    def gone(self) -> TricircleError:
+        """What Nova says when the user's port is not there."""
+        text = words.port_not_found(str((self.port or {}).get("id")))
+        return NotFoundError(text) if self.is_attach else InvalidRequestError(text)
 
 
 class Nics:
@@ -113,7 +125,14 @@ class Nics:
             holder = await self._networks.holder(context, network_id, wish.fixed_ip, deadline)
             if holder is not None:
                 raise ConflictError(words.address_in_use(wish.fixed_ip, holder))
-        return Nic(network_id=network_id, port=port, address=wish.fixed_ip, tag=wish.tag, zones=_zones(network))
+        return Nic(
+            network_id=network_id,
+            port=port,
+            address=wish.fixed_ip,
+            tag=wish.tag,
+            zones=_zones(network),
+            is_attach=True,
+        )
 
     async def _groups(self, context: RequestContext, names: Sequence[str], deadline: Deadline) -> tuple[str, ...]:
         """``default`` alone is what ports get anyway: none."""

@@ -26,7 +26,6 @@ from tricircle.errors import (
     InvalidRequestError,
     TricircleError,
     UnavailableError,
-    UpstreamStatusError,
 )
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
@@ -91,12 +90,7 @@ class Interfaces:
         nic = await self._nics.of_attach(context, wish, server_id, owner, context.deadline)
         if nic.zones and located.pod.az_name not in nic.zones:
             raise words.network_elsewhere(nic.network_id, nic.zones)
-        try:
-            claim = await self._ports.claim(context, located.pod, [nic], context.deadline, owner=owner)
-        except TricircleError as error:
-            if isinstance(said := error.__cause__, UpstreamStatusError) and wish.port_id is None:
-                raise words.attach_refusal(said, network_id=nic.network_id, address=nic.address) from said
-            raise
+        claim = await self._ports.claim(context, located.pod, [nic], context.deadline, owner=owner)
         try:
             await self._ports.realise(claim, context.deadline)
         except TricircleError:
