@@ -92,7 +92,6 @@ def crowded(region: Region) -> Iterator[Tenant]:
     made.sweep()
 
 
-@pytest.mark.pending
 def test_what_nobody_has_written_down_is_found_however_much_it_is(crowded: Tenant) -> None:
     """As with what Nova makes for servers: the first question for each of many looks for it in all pods."""
     # From its first volume there on the project has no limits of the pod's own.

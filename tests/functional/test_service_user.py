@@ -22,7 +22,7 @@ from tricircle.context import Deadline
 from tricircle.errors import ServiceUserError
 from tricircle.keystone.session import ServiceTokens
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 USER = "tricircle"
 
