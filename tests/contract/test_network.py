@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What may be chosen in a pod's Neutron, what conflicts, and how is a copy found again?"""
 
+import uuid
 from collections.abc import Callable
 
 from tests.contract.cloud import Cloud, unique
@@ -97,6 +98,15 @@ def test_every_project_has_a_default_group(cloud: Cloud) -> None:
     groups = cloud.other.good("GET", "network", "/v2.0/security-groups?name=default")["security_groups"]
     assert [group["project_id"] for group in groups] == [cloud.other.project_id]
     assert len(groups[0]["security_group_rules"]) == 4
+
+
+def test_who_asks_for_a_projects_groups_makes_its_default_group(cloud: Cloud) -> None:
+    """Also of another project: nobody may make one otherwise."""
+    project_id = uuid.uuid4().hex
+    path = f"/v2.0/security-groups?project_id={project_id}&name=default"
+    (group,) = cloud.admin.good("GET", "network", path)["security_groups"]
+    assert (group["project_id"], len(group["security_group_rules"])) == (project_id, 4)
+    cloud.admin.good("DELETE", "network", f"/v2.0/security-groups/{group['id']}")
 
 
 def test_rules_of_a_new_group_let_everything_out(cloud: Cloud, undo: Undo) -> None:

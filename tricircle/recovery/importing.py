@@ -34,6 +34,7 @@ from tricircle.recovery.missing import (
 from tricircle.recovery.record_keeper import RecordKeeper
 from tricircle.recovery.recoverable import addresses_of
 from tricircle.recovery.report import Did, Report
+from tricircle.upstream.client import collect
 
 _CALL_S = 60.0
 _KEY = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
@@ -190,15 +191,26 @@ class Importer:
             is_alike = name == "default" or (group_id not in taken and may_be_original(known, body))
             if is_alike and (known.get("project_id"), known.get("name")) == (project_id, name):
                 return known
-        wanted: dict[str, object] = {"name": name, "project_id": project_id}
-        if body.get("stateful") is False:
-            wanted["stateful"] = False
-        group = dict(await self._post(Kind.SECURITY_GROUP, wanted))
         client = self._centre.client(Service.NETWORK)
+        if name == "default":
+            group = await self._default_group(project_id)
+        else:
+            wanted: dict[str, object] = {"name": name, "project_id": project_id}
+            if body.get("stateful") is False:
+                wanted["stateful"] = False
+            group = await self._post(Kind.SECURITY_GROUP, wanted)
         for rule in rows(group, "security_group_rules"):
             path = f"/v2.0/security-group-rules/{text(rule, 'id')}"
             await client.delete(path, deadline=Deadline.after(_CALL_S), ok=(404,))
         return {**group, "security_group_rules": []}
+
+    async def _default_group(self, project_id: str) -> Body:
+        """Nobody may make one: Neutron does, when it is asked for those of a project that has none."""
+        client, filters = self._centre.client(Service.NETWORK), {"project_id": project_id, "name": "default"}
+        found = await collect(client, "/v2.0/security-groups", "security_groups", Deadline.after(_CALL_S), filters)
+        if not found:
+            raise NotFoundError(f"project {project_id} has no default group")
+        return found[0]
 
     async def _rules(self, marked: str, copies: Sequence[Seen], pods: Sequence[Contents], made: _Made) -> None:
         """The rules of a group that was just made; all groups are there now, so rules may name them."""

@@ -156,6 +156,11 @@ class Neutron:
         return {singular: thing}
 
     async def get(self, path: str, **_: object) -> dict[str, Any]:
+        if path.startswith("/v2.0/security-groups"):
+            # As Neutron makes it for a project about whose groups it is asked.
+            rule = {"id": "egress", "direction": "egress", "ethertype": "IPv4"}
+            group = {"id": "its", "project_id": TENANT, "name": "default", "security_group_rules": [rule]}
+            return {"security_groups": [group]}
         return {"policy": self.policies[path.rsplit("/", 1)[1]]}
 
     async def delete(self, _path: str, **_: object) -> dict[str, Any]:
@@ -167,6 +172,22 @@ def with_neutron(bench: Bench) -> tuple[Importer, Report, Neutron]:
     neutron = Neutron()
     making._centre.client = lambda _service: neutron  # type: ignore[method-assign, assignment, return-value]
     return making, report, neutron
+
+
+async def test_a_default_group_is_the_one_that_the_centre_has_made_meanwhile(bench: Bench) -> None:
+    """Neutron lets nobody make one, and made one when the project's network was made anew."""
+    making, report, neutron = with_neutron(bench)
+    copy = held(Kind.SECURITY_GROUP, "g1", "G", TENANT, name="tricircle-G", security_group_rules=[_SSH])
+    found = contents(networks=[network()], subnets=[subnet()], groups=[copy], ports=[port(security_groups=["g1"])])
+    after = await making.run([found], _NOTHING)
+    assert report.problems == []
+    assert [path for path, _ in neutron.made if path == "/v2.0/security-groups"] == []
+    assert found.lists[Kind.SECURITY_GROUP][0].central_id == "its"
+    made = dict(neutron.made)
+    assert made["/v2.0/ports"]["security_groups"] == ["its"]
+    rules = [body for path, body in neutron.made if path == "/v2.0/security-group-rules"]
+    assert [(rule["security_group_id"], rule["port_range_min"]) for rule in rules] == [("its", 22)]
+    assert list(after.groups) == ["its"]
 
 
 async def test_a_policy_is_made_with_its_rules_before_what_has_it(bench: Bench) -> None:

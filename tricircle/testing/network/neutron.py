@@ -154,7 +154,7 @@ class Neutron:
 
     def _list(self, asked: Asked, collection: str) -> Said:
         if collection == "security_groups":
-            self.default_group(asked.caller.project_id)
+            self.default_group(dict(asked.query).get("project_id") or asked.caller.project_id)
         keys = [value for name, value in asked.query if name == "sort_key"]
         if len(keys) != len([value for name, value in asked.query if name == "sort_dir"]):
             raise Refusal(400, "The number of sort_keys and sort_dirs must be same")
