@@ -216,3 +216,34 @@ async def test_a_users_part_is_written_down_until_the_pod_is_asked_for_it_again(
     assert (await books.take(wanted(fit), [])).refusal is not None
     gone = Reading(pod_id=POD1, amounts={"volumes": 5, **of_user("u", {"volumes": 0})}, seen_at=await books.time())
     assert (await books.take(wanted(fit), [gone])).refusal is None
+
+
+async def test_a_users_part_counts_though_a_reading_without_it_is_newer(engine: Engine) -> None:
+    """The user asks for limits while a boot of his is under way, and that answer is written down first."""
+    books = Reservations(engine)
+
+    def fit(taken: Amounts) -> list[Amounts]:
+        used = users_part("u", taken).get("volumes", 0)
+        if used >= 5:
+            raise QuotaExceededError(f"{used} of 5")
+        return [{"volumes": 1, **of_user("u", {"volumes": 1})}]
+
+    asked = Reading(pod_id=POD1, amounts={"volumes": 6, **of_user("u", {"volumes": 5})}, seen_at=await books.time())
+    await books.look(DEMO, VOLUMES, [await said(books, 7)])
+    taken = await books.take(wanted(fit), [asked])
+    assert (taken.ids, str(taken.refusal)) == ((), "5 of 5")
+    standing = await books.look(DEMO, VOLUMES, [])
+    assert (standing.used["volumes"], users_part("u", standing.used)) == (7, {"volumes": 5})
+
+
+async def test_an_older_part_of_a_user_takes_the_place_of_no_newer_one(engine: Engine) -> None:
+    books = Reservations(engine)
+    moments = [await books.time(), await books.time()]
+    old, new = (
+        Reading(pod_id=POD1, amounts={"volumes": used, **of_user("u", {"volumes": used})}, seen_at=moment)
+        for used, moment in zip((5, 2), moments, strict=True)
+    )
+    other = Reading(pod_id=POD1, amounts={"volumes": 5, **of_user("v", {"volumes": 3})}, seen_at=moments[0])
+    await books.look(DEMO, VOLUMES, [new])
+    standing = await books.look(DEMO, VOLUMES, [old, other])
+    assert standing.used == {"volumes": 2, **of_user("u", {"volumes": 2}), **of_user("v", {"volumes": 3})}

@@ -147,7 +147,10 @@ class Reservations:
 async def _settled(
     connection: Connection, project_id: ProjectId, service: Service, readings: Sequence[Reading]
 ) -> Standing:
-    """What is taken, under the lock; newer readings are written, and reservations that one covers are removed."""
+    """What is taken, under the lock; newer readings are written, and reservations that one covers are removed.
+
+    Of an older reading only the parts of users count of whom the newer one says nothing.
+    """
     await UsageRows.lock(connection, project_id, service)
     known = await UsageRows.of(connection, project_id, service)
     found = await ReservationRows.of(connection, project_id, service)
@@ -155,8 +158,12 @@ async def _settled(
         former = known.get(reading.pod_id)
         if former is None or former.seen_at < reading.seen_at:
             counted = [one for one in found if one.pod_id == reading.pod_id and one.is_covered(reading)]
-            known[reading.pod_id] = reading.completed(former, counted)
-            await UsageRows.put(connection, project_id, service, known[reading.pod_id])
+            newest = reading.completed(former, counted)
+        else:
+            newest = former.supplied(reading)
+        if newest is not former:
+            known[reading.pod_id] = newest
+            await UsageRows.put(connection, project_id, service, newest)
     covered = [one.id for one in found if one.pod_id in known and one.is_covered(known[one.pod_id])]
     if covered:
         await ReservationRows.delete(connection, covered)

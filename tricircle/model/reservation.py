@@ -42,6 +42,14 @@ class Reading:
         kept = added({n: part[n] for n in part if n.startswith(_USERS) and _user_in(n) not in asked} for part in parts)
         return replace(self, amounts={**self.amounts, **kept}) if kept else self
 
+    def supplied(self, older: "Reading") -> "Reading":
+        """With the parts of users of whom nothing is known here, as an older reading of the pod tells them: this one
+        was asked for later by somebody who did not need them, and is no word against them.
+        """
+        known = {_user_in(name) for name in self.amounts}
+        lacked = {n: value for n, value in older.amounts.items() if n.startswith(_USERS) and _user_in(n) not in known}
+        return replace(self, amounts={**self.amounts, **lacked}) if lacked else self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
