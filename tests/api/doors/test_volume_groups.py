@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from tests.api.doors.test_volume_limits import limit
 from tests.api.doors.test_volumes import VOLUMES, make_type
 from tests.api.whole import Whole
 from tests.asgi import AsgiClient, Said
@@ -61,6 +62,21 @@ async def test_a_volume_of_a_group_is_made_beside_it(cloud: Whole) -> None:
     ended = await ask(cloud.tenant, "POST", f"/groups/{made['id']}/action", {"delete": {"delete-volumes": True}})
     assert ended.status == 202
     assert cloud.pods["Pod2"].cinder.volumes == {}
+
+
+async def test_a_snapshot_of_a_group_counts_every_volume_of_it(cloud: Whole) -> None:
+    """Its pod shows seven volumes at once, and administrators their own project's unless they ask for all."""
+    await make_type(cloud, "gold")
+    await make_group_type(cloud, "together")
+    made = await make(cloud.tenant, group_type="together", availability_zone="az2")
+    for _ in range(9):
+        body = {"volume": {"size": 1, "group_id": made["id"], "volume_type": "gold"}}
+        assert (await ask(cloud.tenant, "POST", "/volumes", body)).status == 202
+    for client, project in ((cloud.tenant, "demo"), (cloud.admin, "admin")):
+        await limit(cloud, project, snapshots=8)
+        said = await ask(client, "POST", "/group_snapshots", {"group_snapshot": {"group_id": made["id"]}})
+        text = "SnapshotLimitExceeded: Maximum number of snapshots allowed (8) exceeded"
+        assert (project, said.status, said.message) == (project, 413, text)
 
 
 async def test_an_administrator_uses_private_group_types_by_id_and_by_name(cloud: Whole) -> None:

@@ -5,8 +5,8 @@ from tests.api.doors.test_volumes import VOLUMES, create, make_type, refused
 from tests.api.whole import Whole
 
 
-async def limit(cloud: Whole, **limits: int) -> None:
-    path = f"/volume/v3/os-quota-sets/{cloud.project_id('demo')}"
+async def limit(cloud: Whole, project: str = "demo", **limits: int) -> None:
+    path = f"/volume/v3/os-quota-sets/{cloud.project_id(project)}"
     said = await cloud.admin.ask("PUT", path, {"quota_set": limits})
     assert said.status == 200, said.body
 

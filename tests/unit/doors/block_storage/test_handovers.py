@@ -13,7 +13,7 @@ from tricircle.doors.block_storage.volumes.derived import Derivation, Derived
 from tricircle.doors.block_storage.volumes.handovers import Handovers
 from tricircle.doors.block_storage.volumes.volume_views import ZONED
 from tricircle.doors.block_storage.volumes.volumes import Needs
-from tricircle.errors import InvalidRequestError, NotFoundError
+from tricircle.errors import InvalidRequestError, NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -29,6 +29,7 @@ class Script:
 
     places: dict[tuple[Kind, str], str] = field(default_factory=dict)
     answers: dict[tuple[str, str], object] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)
     done: list[tuple[str, ...]] = field(default_factory=list)
     sent: list[object] = field(default_factory=list)
     queries: list[bytes] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Script:
         self.sent.append(given.get("body"))
         self.versions[path] = request.microversion
         self.queries += [given["query"]] if given.get("query") else []
-        status = 200 if method == "GET" else 202
+        status = self.statuses.get(path, 200 if method == "GET" else 202)
         return Reply(status=status, headers=[], body=msgspec.json.encode(self.answers.get((method, path), {})))
 
     async def answer(self, _request: Request, _pod: Pod, reply: Reply, **_given: Any) -> Answer:
@@ -249,3 +250,33 @@ async def test_a_consistency_group_takes_what_its_own_volumes_take(
     assert script.versions["/group_snapshots/gs"] == max(filtered, (3, 14))
     assert script.versions["/v3/here"] == asked
     assert script.queries == [b"group_id=g"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "shown"),
+    [
+        ({"/volumes/detail": 500}, GROUP_VOLUMES),
+        ({"/volumes/detail": 403}, GROUP_VOLUMES),
+        ({"/group_snapshots/gs": 500}, GROUP_VOLUMES),
+        ({}, {"volumes": None}),
+        # More behind it, again and again.
+        ({}, GROUP_VOLUMES | {"volumes_links": [{"rel": "next", "href": "http://p2/v3/volumes/detail?marker=b"}]}),
+    ],
+)
+async def test_nothing_is_made_of_a_group_whose_volumes_cannot_be_read(
+    statuses: dict[str, int], shown: dict[str, object]
+) -> None:
+    script = Script(
+        places={(Kind.GROUP_SNAPSHOT, "gs"): "p2"},
+        answers={
+            ("GET", "/group_snapshots/gs"): {"group_snapshot": {"group_id": "g"}},
+            ("GET", "/volumes/detail"): shown,
+        },
+        statuses=statuses,
+    )
+    sources = (("group_snapshot_id", Kind.GROUP_SNAPSHOT),)
+    group = Derivation(entity="create-from-src", kind=Kind.GROUP, sources=sources, price=of_volume)
+    make = Derived(carrier=cast("Any", script), quota=cast("Any", script)).making(group)
+    with pytest.raises(UnavailableError):
+        await make(request({"create-from-src": {"group_snapshot_id": "gs"}}))
+    assert {step[0] for step in script.done} == {"GET"}

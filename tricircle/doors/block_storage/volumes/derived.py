@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is something made of what is in a pod already? There, and nowhere else."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
-from tricircle.copies.bodies import rows
+from tricircle.copies.bodies import member, rows
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.quotas.quota import Quota
 from tricircle.doors.block_storage.volumes.sources import read_one, size_of, type_of
-from tricircle.errors import NotFoundError
+from tricircle.errors import SERVICE_AWAY, NotFoundError, UnavailableError
 from tricircle.http.message import Answer, Handler, Request
 from tricircle.model.pod import Pod
 from tricircle.model.reservation import Amounts, added
@@ -17,6 +18,10 @@ from tricircle.model.routing import Kind
 from tricircle.road.allowance import Hold
 from tricircle.road.carrier import Carrier
 from tricircle.road.rewrite import Shape
+from tricircle.upstream.next_page import next_page
+from tricircle.upstream.reply import Reply
+
+LOG = logging.getLogger(__name__)
 
 #: What one costs, by the size (GiB) and the type of the volume that it is made of.
 Price = Callable[[int, str | None], Amounts]
@@ -94,13 +99,47 @@ class Derived:
         """
         if kind is Kind.VOLUME:
             return [await read_one(self._carrier, request, pod, f"/volumes/{source_id}", "volume")]
-        if kind is Kind.GROUP_SNAPSHOT:
-            asked = _since(request, _GROUP_SNAPSHOTS)
-            found = await read_one(self._carrier, asked, pod, f"/group_snapshots/{source_id}", "group_snapshot")
-            source_id = str(found.get("group_id"))
-        query, asked = urlencode({"group_id": source_id}).encode(), _since(request, _GROUP_FILTER)
-        reply = await self._carrier.to_pod(asked, pod, method="GET", path="/volumes/detail", query=query)
-        return rows(reply.json(), "volumes") if reply.status == 200 else []
+        if kind is not Kind.GROUP_SNAPSHOT:
+            return await self._members(request, pod, source_id)
+        path, asked = f"/group_snapshots/{source_id}", _since(request, _GROUP_SNAPSHOTS)
+        reply = await self._carrier.to_pod(asked, pod, method="GET", path=path, query=b"")
+        if reply.status == 404:
+            return []  # the pod will say the same of what is to be made of it
+        snapshot = member(_readable(reply, "group_snapshot", dict), "group_snapshot")
+        return await self._members(request, pod, str(snapshot.get("group_id")))
+
+    async def _members(self, request: Request, pod: Pod, group_id: str) -> list[dict[str, object]]:
+        """All volumes of a group, page after page, whoever's the group is.
+
+        :raises UnavailableError: they cannot be read to the end, so nobody knows what they take
+        """
+        asked = _since(request, _GROUP_FILTER)
+        # Only administrators reach groups of others, and Cinder counts all volumes of those, too.
+        filters = {"group_id": group_id} | ({"all_tenants": "1"} if request.context.is_admin else {})
+        found: dict[str, dict[str, object]] = {}
+        query = filters
+        while True:
+            sent = urlencode(query).encode()
+            reply = await self._carrier.to_pod(asked, pod, method="GET", path="/volumes/detail", query=sent)
+            body = _readable(reply, "volumes", list)
+            page = {str(volume.get("id")): volume for volume in rows(body, "volumes")}
+            is_new = page.keys() - found.keys()
+            found |= page
+            if next_page(body, "volumes") is None:
+                return list(found.values())
+            if not is_new:
+                LOG.warning("pod %s tells of volumes of a group in a circle", pod.name)
+                raise UnavailableError(SERVICE_AWAY)
+            query = {**filters, "marker": list(page)[-1]}
+
+
+def _readable(reply: Reply, key: str, kind: type[list[object]] | type[dict[str, object]]) -> dict[str, object]:
+    """An answer with what has to be known. :raises UnavailableError: it is none"""
+    body = reply.json() if reply.status == 200 else {}
+    if not isinstance(body.get(key), kind):
+        LOG.warning("a pod does not show what a group is made of (%s): status %d", key, reply.status)
+        raise UnavailableError(SERVICE_AWAY)
+    return body
 
 
 def _since(request: Request, version: tuple[int, int]) -> Request:
