@@ -10,7 +10,7 @@ import pytest
 from tests.unit.doors.compute.cloud import IMAGE, Cloud
 from tricircle.context import PodId
 from tricircle.doors.compute.boots import host_queries
-from tricircle.doors.compute.boots.host_queries import ASKED, SHOWN, possible, query_of, without_hosts
+from tricircle.doors.compute.boots.host_queries import ASKED, SHOWN, possible, query_of, seen_query, without_hosts
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 
@@ -63,7 +63,38 @@ def test_what_others_than_administrators_are_shown(query: list[object], shown: l
     assert without_hosts(query, PODS) == shown
 
 
-@pytest.mark.parametrize("hint", [None, 3, {"a": "b"}, "", "[", '{"a": 1}', '"text"'])
+def nested(levels: int, inner: str = '["=","$free_ram_mb",1]') -> str:
+    return '["and",' * (levels - 1) + inner + "]" * (levels - 1)
+
+
+def test_how_deep_a_query_is_read() -> None:
+    query = query_of({"query": nested(50)})
+    assert query is not None
+    assert (possible(query, PODS), without_hosts(query, PODS)) == (None, query)
+    assert query_of({"query": nested(51)}) is None
+
+
+@pytest.mark.parametrize("text", [nested(400), nested(5_000), '["and", ' + '{"a":' * 400 + "1" + "}" * 400 + "]"])
+async def test_a_query_that_is_too_deep_to_be_read_is_the_pods_to_judge(sky: Cloud, text: str) -> None:
+    """Nova's API takes any text."""
+    server = {"name": "vm1", "flavorRef": "m1", "imageRef": IMAGE, "networks": "none"}
+    body = {"server": server, "os:scheduler_hints": {"query": text}}
+    answer = await sky.ask("POST", "/servers", body, context=sky.context("admin", "admin"))
+    assert answer.status == 202, answer.body
+    (server_id,) = [one for name in ("pod1", "pod2") for one in sky.apps[name].nova.servers]
+    routing = await sky.routings.owned(Kind.SERVER, server_id)
+    assert routing is not None
+    assert (routing.details[ASKED], routing.details[SHOWN]) == (text, "(hidden)")
+
+
+@pytest.mark.parametrize("text", ["[", "no query", '["=","$host","cmp1",NaN]', nested(400, '["=","$host","cmp1"]')])
+def test_what_cannot_be_read_is_hidden_where_nothing_is_remembered(text: str) -> None:
+    assert seen_query(text, PODS[0], {}, is_admin=False) == "(hidden)"
+    assert seen_query(text, PODS[0], {}, is_admin=True) == text
+    assert seen_query(text, PODS[0], {SHOWN: text}, is_admin=False) == text
+
+
+@pytest.mark.parametrize("hint", [None, 3, {"a": "b"}, "", "[", '{"a": 1}', '"text"', "\ud800"])
 def test_what_is_no_query(hint: object) -> None:
     assert query_of({"query": hint}) is None
 

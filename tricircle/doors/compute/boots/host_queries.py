@@ -8,7 +8,7 @@ The grammar is that of Nova's JsonFilter: lists with an operator in front, as JS
 everything else is for the scheduler of the pod that is chosen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -22,6 +22,8 @@ ASKED, SHOWN = "asked_query", "shown_query"
 #: What names a host in Nova's state of one.
 _OF_HOSTS = ("$host", "$nodename", "$hypervisor_hostname", "$service.host")
 _HIDDEN = "(hidden)"
+#: Levels of lists in the deepest query that is read here. Nova's own filter calls itself for each, too.
+_DEEPEST = 50
 
 
 def query_of(hints: Mapping[str, object]) -> Query | None:
@@ -31,11 +33,19 @@ def query_of(hints: Mapping[str, object]) -> Query | None:
     (['=', '$host', 'Pod1.cmp1'], None)
     """
     text = hints.get("query")
-    try:
-        found = msgspec.json.decode(text) if isinstance(text, str) else None
-    except msgspec.DecodeError:
-        return None
+    found = _decoded(text) if isinstance(text, str) else None
     return found if isinstance(found, list) else None
+
+
+def unread(hints: Mapping[str, object]) -> str | None:
+    """What others than administrators are shown of a query that cannot be read here: nobody knows what it names. None
+    when it can be, and when there is none.
+
+    >>> unread({"query": "["}), unread({"query": '["=", "$host", "cmp1"]'})
+    ('(hidden)', None)
+    """
+    text = hints.get("query")
+    return _HIDDEN if isinstance(text, str) and _decoded(text) is None else None
 
 
 def possible(query: Query, pods: Sequence[Pod]) -> frozenset[PodId] | None:
@@ -76,12 +86,14 @@ def without_hosts(query: object, pods: Sequence[Pod]) -> object:
 def remembered(hints: Mapping[str, object], shown: object) -> dict[str, object]:
     """What a routing remembers of a boot's query.
 
-    :param shown: what others than administrators are shown; None: what was asked
+    :param shown: what others than administrators are shown, a query or a text; None: what was asked
     """
     asked = hints.get("query")
     if not isinstance(asked, str):
         return {}
-    return {ASKED: asked, SHOWN: asked if shown is None else text_of(shown)}
+    if shown is None:
+        return {ASKED: asked, SHOWN: asked}
+    return {ASKED: asked, SHOWN: shown if isinstance(shown, str) else text_of(shown)}
 
 
 def text_of(query: object) -> str:
@@ -98,8 +110,31 @@ def seen_query(text: object, pod: Pod, details: Mapping[str, object], *, is_admi
     known = details.get(ASKED if is_admin else SHOWN)
     if known is not None or is_admin:
         return text if known is None else known
-    query = query_of({"query": text})
-    return text if query is None else text_of(without_hosts(query, [pod]))
+    hint = {"query": text}
+    query = query_of(hint)
+    if query is None:
+        return unread(hint) or text
+    return text_of(without_hosts(query, [pod]))
+
+
+def _decoded(text: str) -> object:
+    """What a text says; None when it is no JSON, or lists in lists beyond reason."""
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    level = [found]
+    for _ in range(_DEEPEST + 1):
+        level = [one for part in level for one in _inside(part)]
+        if not level:
+            return found
+    return None
+
+
+def _inside(part: object) -> Iterable[object]:
+    if isinstance(part, dict):
+        return part.values()
+    return part if isinstance(part, list) else ()
 
 
 def _can_be_true(query: object, pod: Pod, pods: Sequence[Pod]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tricircle.doors.compute.boots.boot_request import BootRequest, hints_of
-from tricircle.doors.compute.boots.host_queries import possible, query_of, without_hosts
+from tricircle.doors.compute.boots.host_queries import possible, query_of, unread, without_hosts
 from tricircle.doors.compute.needs import KnownPods
 from tricircle.doors.compute.operators.aggregate_zones import AggregateZones
 from tricircle.doors.compute.operators.machines import Machine, Machines
@@ -56,9 +56,10 @@ class Places:
 
     async def _queried(self, wanted: BootRequest) -> BootRequest:
         """Confined to the pods in which the hint ``query`` can be true by the hosts that it names."""
-        query = query_of(hints_of(wanted.document))
+        hints = hints_of(wanted.document)
+        query = query_of(hints)
         if query is None:
-            return wanted
+            return replace(wanted, shown_query=unread(hints))
         known = [pod for pod in await self._pods.pods() if not pod.is_central]
         pods, shown = possible(query, known), without_hosts(query, known)
         within = wanted.within if pods is None else pods if wanted.within is None else pods & wanted.within
