@@ -34,7 +34,7 @@ from tricircle.copies.subnet_content import (
     is_automatic,
     wanted_subnet,
 )
-from tricircle.copies.subnet_overlaps import cannot_be_in, is_there_already
+from tricircle.copies.subnet_overlaps import Obstacle, cannot_be_in
 from tricircle.copies.visit import expected, visit
 from tricircle.errors import ConflictError, NotFoundError, RetryLaterError, UnavailableError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
@@ -181,6 +181,7 @@ class Subnets:
 
     async def _post(self, pod: Pod, subnet_id: str, body: Body, piece: Slice, deadline: Deadline) -> Body:
         """The pod's answer, after former subnets of the network have left."""
+        obstacle = Obstacle(self._reach, pod, subnet_id, body)
         while True:
             try:
                 return await self._reach.network(pod).post("/v2.0/subnets", body={"subnet": body}, deadline=deadline)
@@ -188,7 +189,7 @@ class Subnets:
                 # After a conflict a late call of ours may have made the subnet, with the addresses of this very slice.
                 if piece.port_id is not None and was_refused(error) and not is_taken(error):
                     await self._addresses.release(piece.port_id, deadline=deadline)
-                if not is_overlap(error) or await is_there_already(self._reach, pod, subnet_id, body, deadline):
+                if not is_overlap(error) or await obstacle.is_itself(deadline):
                     raise
 
     async def _refuse_second_pod(self, pod: Pod, subnet_id: str) -> None:

@@ -2,6 +2,7 @@
 """Does a subnet come to a pod where another one has its addresses: a former one, a late one, or a stranger?"""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.unit.copies.sky import Sky, open_sky, soon
 from tricircle.copies.bodies import mark, marked
 from tricircle.errors import ConflictError, UnavailableError, UpstreamStatusError
 from tricircle.model.routing import Kind
+from tricircle.testing.ailments import Ailment, Lie, Symptom
+from tricircle.testing.exchange import Asked, Said
 
 
 @pytest.fixture
@@ -100,6 +103,46 @@ async def test_a_strangers_subnet_is_a_refusal_that_names_nothing_of_the_pod(sky
     with pytest.raises(ConflictError) as told:
         await sky.subnets.ensure(pod, subnet["id"], copy, deadline=soon())
     assert str(told.value) == f"Subnet {subnet['id']} cannot be in availability zone az1. Use another subnet."
+
+
+def hide_subnets(sky: Sky) -> list[str]:
+    """The first pod shows nobody a subnet from now on; the methods of calls about them, as they come."""
+    calls: list[str] = []
+
+    def say(asked: Asked, said: Said) -> Said:
+        calls.append(asked.method)
+        return Said(body={"subnets": []}) if asked.method == "GET" else said
+
+    lie = Ailment(symptom=Symptom.LYING, lie=Lie(say=say), only=lambda asked: asked.path == "/v2.0/subnets")
+    sky.cloud.apps["pod1"].fall_ill(lie, ["network"])
+    return calls
+
+
+async def test_an_overlap_that_the_pod_does_not_show_is_a_refusal_after_one_more_attempt(
+    sky: Sky, caplog: pytest.LogCaptureFixture
+) -> None:
+    pod, network = await sky.pod(), await sky.network()
+    copy, subnet = await sky.copied(pod, network), await sky.subnet(network)
+    theirs = {"network_id": copy.pod_resource_id, "cidr": "10.0.0.0/25", "ip_version": 4}
+    await sky.reach.network(pod).post("/v2.0/subnets", body={"subnet": theirs}, deadline=soon())
+    calls = hide_subnets(sky)
+    began = time.monotonic()
+    with pytest.raises(ConflictError, match=r"cannot be in availability zone az1\. Use another subnet"):
+        await sky.subnets.ensure(pod, subnet["id"], copy, deadline=soon(5))
+    assert calls.count("POST") == 2
+    assert time.monotonic() - began >= 0.3
+    assert "says that another one overlaps with it, and shows none" in caplog.text
+
+
+async def test_without_time_for_one_more_attempt_it_is_503(sky: Sky) -> None:
+    pod, network = await sky.pod(), await sky.network()
+    copy, subnet = await sky.copied(pod, network), await sky.subnet(network)
+    theirs = {"network_id": copy.pod_resource_id, "cidr": "10.0.0.0/25", "ip_version": 4}
+    await sky.reach.network(pod).post("/v2.0/subnets", body={"subnet": theirs}, deadline=soon())
+    calls = hide_subnets(sky)
+    with pytest.raises(UnavailableError, match="Try again later"):
+        await sky.subnets.ensure(pod, subnet["id"], copy, deadline=soon(0.29))
+    assert calls.count("POST") <= 1
 
 
 async def test_other_refusals_are_passed_on_and_give_the_addresses_back(sky: Sky) -> None:
