@@ -86,9 +86,11 @@ class Importer:
             self._announce(wanted)
             return declared
         made = _made(declared)
+        taken = _marked(pods, Kind.QOS_POLICY)
+        candidates = {one: known for one, known in declared.policies.items() if one not in taken}
         for marked, copies in wanted.policies.items():
             users = wanted.policy_users[marked]
-            await self._try(Kind.QOS_POLICY, marked, copies, made, self._policy(copies, users, pods, declared))
+            await self._try(Kind.QOS_POLICY, marked, copies, made, self._policy(copies, users, candidates))
         for contents in pods:
             contents.rename(Kind.QOS_POLICY, made.names[Kind.QOS_POLICY])
         declared = _with(declared, made)
@@ -137,18 +139,18 @@ class Importer:
         if text(body, "id") not in made.before:
             self._say(kind, seen, f"was unknown at the centre, and is {text(body, 'id')} there now")
 
-    async def _policy(
-        self, copies: Sequence[Seen], users: Sequence[str], pods: Sequence[Contents], declared: Declared
-    ) -> Body:
-        """A QoS policy with its rules; it belongs to whoever has most ports with it."""
+    async def _policy(self, copies: Sequence[Seen], users: Sequence[str], candidates: dict[str, Body]) -> Body:
+        """A QoS policy with its rules; it belongs to whoever has most ports with it.
+
+        :param candidates: those of the centre that may be it, by id. The one that is leaves them, even where its rules
+            cannot be written: what is the original of one is none of another
+        """
         body = copies[0].body
         project_id = max(sorted(set(users)), key=users.count)
-        taken = _marked(pods, Kind.QOS_POLICY)
-        for policy_id, known in declared.policies.items():
+        for policy_id, known in candidates.items():
             is_alike = (known.get("name"), known.get("project_id")) == (body.get("name"), project_id)
-            may_be = not rows(known, "rules") or "rules" not in qos_policies.difference(known, body)
-            if is_alike and may_be and policy_id not in taken:
-                policy = known
+            if is_alike and (not rows(known, "rules") or "rules" not in qos_policies.difference(known, body)):
+                policy = candidates.pop(policy_id)
                 break
         else:
             policy = await self._post(Kind.QOS_POLICY, {"name": text(body, "name"), "project_id": project_id})

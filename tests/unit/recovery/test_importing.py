@@ -210,6 +210,30 @@ async def test_a_policy_is_made_with_its_rules_before_what_has_it(bench: Bench) 
     assert found.lists[Kind.QOS_POLICY][0].central_id == policy_id
 
 
+async def test_one_policy_of_the_centre_is_the_original_of_one_only(bench: Bench) -> None:
+    """An interrupted run had made the first of two policies with one name, and no more."""
+    making, report, neutron = with_neutron(bench)
+    begun = {"id": "begun", "name": "slow", "project_id": TENANT, "rules": []}
+    neutron.policies["begun"] = {**begun, "rules": []}
+    marking = [{"id": "r", "type": "dscp_marking", "dscp_mark": 8}]
+    second = held(Kind.QOS_POLICY, "q2", "Q2", OWNER, name="slow", rules=marking)
+    with_second = port("c2", "P2", mac_address="fa:2", qos_policy_id="q2")
+    found = contents(
+        policies=[policy(), second],
+        networks=[network()],
+        subnets=[subnet()],
+        ports=[port(qos_policy_id="q1"), with_second],
+    )
+    after = await making.run([found], declared(ports={}, policies={"begun": begun}))
+    assert report.problems == []
+    first_id, second_id = [one.central_id for one in found.lists[Kind.QOS_POLICY]]
+    assert first_id == "begun"
+    rules = {policy_id: [rule["type"] for rule in one["rules"]] for policy_id, one in after.policies.items()}  # type: ignore[attr-defined]
+    assert rules == {"begun": ["bandwidth_limit"], second_id: ["dscp_marking"]}
+    made = {body["mac_address"]: body["qos_policy_id"] for path, body in neutron.made if path == "/v2.0/ports"}
+    assert made == {"fa:1": "begun", "fa:2": second_id}
+
+
 async def test_a_policy_that_an_interrupted_run_had_made_gets_its_rules(bench: Bench) -> None:
     making, _report, neutron = with_neutron(bench)
     begun = {"id": "begun", "name": "slow", "project_id": TENANT, "rules": []}
