@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from keystoneauth1 import loading
 from keystoneauth1.exceptions import ClientException, HttpError
 from keystoneauth1.session import Session
@@ -56,6 +57,20 @@ def open_session(settings: Settings) -> Session:
         raise UnavailableError(f"[{_GROUP}] has no auth_type")
     timeout = settings.raw[_GROUP].timeout or _KEYSTONE_TIMEOUT_S
     return loading.load_session_from_conf_options(settings.raw, _GROUP, auth=plugin, timeout=timeout)
+
+
+class _RoleName(msgspec.Struct):
+    name: str
+
+
+class _TokenBody(msgspec.Struct):
+    roles: list[_RoleName] = []
+
+
+class _TokenDocument(msgspec.Struct):
+    """What of Keystone's answer about a token counts here; without a project there are no roles."""
+
+    token: _TokenBody
 
 
 class ServiceTokens:
@@ -183,7 +198,7 @@ class ServiceTokens:
             raise UnavailableError(SERVICE_AWAY)
         if said.status_code != 200:
             raise HttpError(http_status=said.status_code)
-        self._need_role(str(role.get("name")) for role in said.json()["token"].get("roles", ()))
+        self._need_role(_roles(said.content))
 
     def _need_role(self, roles: Iterable[str]) -> None:
         """:raises ServiceUserError: the administrator's role is not among them"""
@@ -194,3 +209,12 @@ class ServiceTokens:
                 f"{', '.join(has) or 'none'}. Until it has, nothing is done in its name: 'openstack role add --user "
                 f"... --project ... {wanted}', or name the role of administrators in [gateway] admin_role."
             )
+
+
+def _roles(answer: bytes) -> list[str]:
+    """Names of a token's roles. :raises UnavailableError: it is no token that is told of, but a page of a front"""
+    try:
+        document = msgspec.json.decode(answer, type=_TokenDocument)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise UnavailableError(IDENTITY_AWAY) from error
+    return [role.name for role in document.token.roles]

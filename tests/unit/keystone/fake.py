@@ -20,6 +20,8 @@ class FakeKeystone:
         self.validations = 0
         self.logins = 0
         self.is_down = False
+        #: What a front says in its place, with 200, to whoever asks about a token.
+        self.page: bytes | None = None
         self.delay_s = 0.0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -69,6 +71,8 @@ class FakeKeystone:
         self.validations += 1
         await self.gate.wait()
         await asyncio.sleep(self.delay_s)
+        if self.page is not None:
+            return web.Response(body=self.page, content_type="text/html")
         found = self.tokens.get(request.headers["X-Subject-Token"])
         if found is None:
             return web.json_response({"error": {"code": 404, "title": "Not Found", "message": "no"}}, status=404)

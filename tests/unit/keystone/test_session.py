@@ -2,6 +2,7 @@
 """The service user's token: one login for all, renewed in good time."""
 
 import asyncio
+import re
 import time
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 from tests.unit.keystone.fake import FakeKeystone
 from tricircle.conf.settings import Settings
 from tricircle.context import Deadline
-from tricircle.errors import ServiceUserError, UnavailableError
+from tricircle.errors import IDENTITY_AWAY, ServiceUserError, UnavailableError
 from tricircle.keystone.session import ServiceTokens
 
 
@@ -162,6 +163,25 @@ async def test_a_token_that_keystone_knows_no_more_is_not_confirmed(settings: Se
     keystone.is_down = True
     with pytest.raises(UnavailableError):
         await tokens.confirm("service-2", soon())
+    tokens.close()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<html>We are being maintained</html>", b"", b"\xff", b"[]", b"{}", b'{"token": null}', b'{"token": []}',
+        b'{"token": {"roles": null}}', b'{"token": {"roles": ["admin"]}}', b'{"token": {"roles": [{}]}}', b'{"token": {"x": ' + b"[" * 9999,
+    ],
+)  # fmt: skip
+async def test_a_page_of_a_front_confirms_nothing(settings: Settings, keystone: FakeKeystone, page: bytes) -> None:
+    tokens = ServiceTokens(settings)
+    token = await tokens.token(soon())
+    keystone.page = page
+    with pytest.raises(UnavailableError, match=re.escape(IDENTITY_AWAY)) as told:
+        await tokens.confirm(token, soon())
+    assert not isinstance(told.value, ServiceUserError)
+    keystone.page = None
+    await tokens.confirm(await tokens.token(soon()), soon())
     tokens.close()
 
 
