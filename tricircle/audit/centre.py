@@ -14,7 +14,7 @@ from tricircle.audit.paging import Item, Listing, pages
 from tricircle.context import Deadline
 from tricircle.copies.address_groups import members
 from tricircle.copies.bodies import text, words
-from tricircle.copies.origins import UNBOUND
+from tricircle.copies.origins import SLICE_OWNER, UNBOUND
 from tricircle.copies.shares import ACTION
 from tricircle.model.pod import Service
 from tricircle.model.routing import Kind
@@ -113,7 +113,7 @@ class Centre:
 
     def slices_of(self, host: str, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
         """All ports that hold addresses for a pod itself, page by page."""
-        return self.ports_of(host, owner="network:dhcp", deadline=deadline)
+        return self.ports_of(host, owner=SLICE_OWNER, deadline=deadline)
 
     def trunks(self, *, deadline: Deadline) -> AsyncIterator[Sequence[Item]]:
         """All trunks, page by page."""

@@ -21,10 +21,10 @@ from tricircle.copies.bodies import marked, text, words
 from tricircle.copies.image import content as image_content
 from tricircle.copies.image.glances import show_image
 from tricircle.copies.reach import show
-from tricircle.copies.spoken import spoken
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
 from tricircle.pods.registry import Registry
+from tricircle.pods.spoken import spoken
 from tricircle.upstream.client import Clients, ServiceClient
 
 #: How many items a pod is asked for at once; it may give fewer.

@@ -8,13 +8,9 @@ from tricircle.audit.compare import Body, Known, is_young
 from tricircle.audit.findings import Finding, Holding, What
 from tricircle.context import ProjectId
 from tricircle.copies.bodies import subnet_ids
-from tricircle.copies.origins import ADOPTED_NETWORK, SUB_PORT_OWNER, is_unbound_claim, kept
+from tricircle.copies.origins import ADOPTED_NETWORK, SLICE_OWNER, SUB_PORT_OWNER, is_slice, is_unbound_claim, kept
 from tricircle.copies.pod_status import is_awaited, said, shown
 from tricircle.model.routing import Kind
-
-#: How ports that hold a pod's own addresses are recognised (``copies/addresses.py``).
-SLICE_OWNER = "network:dhcp"
-SLICE_PREFIX = "tricircle-"
 
 
 def let_go(page: Sequence[Holding], known: Known, alive: Container[str]) -> Iterator[Finding]:
@@ -74,7 +70,7 @@ def at_centre(
         device_id = str(port.get("device_id") or "")
         if port.get("device_owner") == SLICE_OWNER:
             # What an adoption keeps is given back by its end only: no mark in the pod says whether it is used.
-            is_ours = device_id.startswith(SLICE_PREFIX) and ADOPTED_NETWORK not in kept(port)
+            is_ours = is_slice(port) and ADOPTED_NETWORK not in kept(port)
             if is_ours and not subnet_ids(port):
                 yield _empty_slice(port)
             elif is_ours and not subnet_ids(port) & set(subnets):

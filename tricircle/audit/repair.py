@@ -16,9 +16,9 @@ from dataclasses import replace
 from tricircle.audit.findings import REPORTED, Finding, What
 from tricircle.audit.inventory import Inventory
 from tricircle.context import Deadline
-from tricircle.copies.addresses import is_slice
 from tricircle.copies.bodies import rows, text
 from tricircle.copies.image.homes import ImageHomes
+from tricircle.copies.origins import is_slice
 from tricircle.copies.reach import Reach, remove
 from tricircle.copies.server_ports import PERHAPS_CLAIMED
 from tricircle.copies.statuses import awaited, look

@@ -12,16 +12,13 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tricircle.context import Deadline
+from tricircle.context import Deadline, PodId
 from tricircle.copies.bodies import Body, member, refused_as, rows, text, words
+from tricircle.copies.origins import SLICE_OWNER, SLICE_PREFIX, is_slice
 from tricircle.copies.owner import Owner
 from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.model.pod import Pod
 from tricircle.upstream.central import Central
-
-#: How slices are recognised; the driver inside Neutron protects ports that carry both.
-SLICE_OWNER = "network:dhcp"
-SLICE_PREFIX = "tricircle-"
 
 _PROFILE = "binding:profile"
 _EXHAUSTED = ("IpAddressGenerationFailure", "IpAddressGenerationFailureAllSubnets")
@@ -40,13 +37,10 @@ def slice_of(port: Body, subnet_id: str) -> Slice:
     return Slice(port_id=text(port, "id"), addresses=tuple(_addresses(port, subnet_id)))
 
 
-def is_slice(port: Body) -> bool:
-    """Whether a port of the centre holds a slice.
-
-    >>> is_slice({"device_owner": "network:dhcp", "device_id": "tricircle-0f2a"}), is_slice({"device_owner": ""})
-    (True, False)
-    """
-    return text(port, "device_owner") == SLICE_OWNER and text(port, "device_id").startswith(SLICE_PREFIX)
+def slices_of(pod_id: PodId, ports: Sequence[Body], subnets: Sequence[Body]) -> set[str]:
+    """The ids of those central ports that hold the pod's slices of the subnets."""
+    ids = {device_id(pod_id, text(subnet, "id")) for subnet in subnets}
+    return {text(port, "id") for port in ports if is_slice(port) and text(port, "device_id") in ids}
 
 
 def device_id(pod_id: str, subnet_id: str) -> str:

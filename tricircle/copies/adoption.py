@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies import agreement
-from tricircle.copies.addresses import SLICE_OWNER, Addresses, Slice, device_id
+from tricircle.copies.addresses import Addresses, Slice
 from tricircle.copies.agreement import Holder
 from tricircle.copies.bodies import Body, revision, text, words
 from tricircle.copies.counterparts import Observed, observe
@@ -248,13 +248,4 @@ def report(seen: Observed) -> dict[str, object]:
         ],
         "to_reserve": sum(one.holder is Holder.NOBODY and one.subnet_id not in automatic for one in seen.used),
         "agrees": not seen.obstacles,
-    }
-
-
-def _slices(pod: Pod, ports: Sequence[Body], subnets: Sequence[Body]) -> set[str]:
-    ids = {device_id(pod.id, text(subnet, "id")) for subnet in subnets}
-    return {
-        text(port, "id")
-        for port in ports
-        if text(port, "device_owner") == SLICE_OWNER and text(port, "device_id") in ids
     }

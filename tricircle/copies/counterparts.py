@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tricircle.context import Deadline
 from tricircle.copies import agreement
-from tricircle.copies.addresses import SLICE_OWNER, device_id
+from tricircle.copies.addresses import slices_of
 from tricircle.copies.agreement import Difference, Used
 from tricircle.copies.bodies import Body, text
 from tricircle.copies.networks import is_stretched
@@ -66,7 +66,7 @@ async def observe(reach: Reach, network_id: str, pod: Pod, pod_network_id: str, 
         collect(there, "/v2.0/rbac-policies", "rbac_policies", deadline, shared),
     )
     paired, alone = agreement.pairs(subnets, pod_subnets)
-    used = agreement.in_use(pod_ports, paired, ports, _slices(pod, ports, subnets))
+    used = agreement.in_use(pod_ports, paired, ports, slices_of(pod.id, ports, subnets))
     elsewhere = await _elsewhere(reach, network, paired, pod)
     differences = [*agreement.of_network(network, pod, present), *elsewhere, *alone]
     for subnet, pod_subnet in paired:
@@ -122,12 +122,3 @@ async def _in_another(reach: Reach, kind: Kind, central: Body, what: str, pod: P
 async def _has_home_elsewhere(reach: Reach, subnet_id: str, pod: Pod) -> bool:
     copies = await reach.routings.copies_of(Kind.SUBNET, subnet_id)
     return any(copy.details.get("is_home") and copy.pod_id != pod.id for copy in copies)
-
-
-def _slices(pod: Pod, ports: Sequence[Body], subnets: Sequence[Body]) -> set[str]:
-    ids = {device_id(pod.id, text(subnet, "id")) for subnet in subnets}
-    return {
-        text(port, "id")
-        for port in ports
-        if text(port, "device_owner") == SLICE_OWNER and text(port, "device_id") in ids
-    }

@@ -7,9 +7,9 @@ that could name a type. So the project's default in the pod is made the centre's
 
 from tricircle.context import Deadline, ProjectId
 from tricircle.copies.bodies import member, rows
-from tricircle.copies.spoken import spoken
 from tricircle.errors import ConflictError
 from tricircle.model.pod import Pod, Service
+from tricircle.pods.spoken import spoken
 from tricircle.upstream.client import ServiceClient
 
 #: From here on a project can have a default of its own.

@@ -28,12 +28,12 @@ from tricircle.copies.flavor_content import (
     is_ours,
 )
 from tricircle.copies.reach import Reach, show
-from tricircle.copies.spoken import spoken
 from tricircle.copies.visit import must_look, visit
 from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.jobs.worker import JobRun
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
+from tricircle.pods.spoken import spoken
 from tricircle.upstream.client import ServiceClient
 
 #: From 2.86 a pod refuses extra specs that it does not know; ours may be meant for another pod.

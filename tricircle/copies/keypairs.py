@@ -13,11 +13,11 @@ from urllib.parse import quote
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.copies.ensure import Found, Wanted, check_followed
 from tricircle.copies.reach import Reach, show
-from tricircle.copies.spoken import spoken
 from tricircle.copies.visit import visit
 from tricircle.jobs.worker import JobRun
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
+from tricircle.pods.spoken import spoken
 from tricircle.upstream.client import ServiceClient
 
 #: Below 2.92 names with ``@`` or ``.`` are refused; a pod whose API ends earlier cannot have such pairs at all.

@@ -9,7 +9,8 @@ other keys are an operator's.
 
 from collections.abc import Mapping
 
-from tricircle.copies.bodies import Body
+from tricircle.copies.bodies import Body, text
+from tricircle.model.routing import ASKED_AZ
 
 #: Values of ``origin`` in the details of a port's routing.
 GATEWAY, USER = "gateway", "user"
@@ -19,6 +20,10 @@ PROFILE = "binding:profile"
 ADOPTED_NETWORK = "adopted_network"
 #: What Neutron writes into sub-ports of trunks.
 SUB_PORT_OWNER = "trunk:subport"
+#: How ports are recognised that hold a pod's own addresses (``addresses.py``); the driver inside Neutron protects those
+#: that carry both.
+SLICE_OWNER = "network:dhcp"
+SLICE_PREFIX = "tricircle-"
 #: The description of a port that we make for a server, until it is bound to a pod.
 UNBOUND = "tricircle-claim"
 
@@ -29,7 +34,7 @@ def profile_of(origin: str, asked_az: str | None) -> dict[str, object]:
     >>> profile_of(GATEWAY, "az1")
     {'tricircle': {'origin': 'gateway', 'asked_az': 'az1'}}
     """
-    return {_OURS: {"origin": origin, **({"asked_az": asked_az} if asked_az else {})}}
+    return {_OURS: {"origin": origin, **({ASKED_AZ: asked_az} if asked_az else {})}}
 
 
 def profile_of_adopted(pod_network_id: str) -> dict[str, object]:
@@ -39,6 +44,15 @@ def profile_of_adopted(pod_network_id: str) -> dict[str, object]:
     {'tricircle': {'adopted_network': '0f2a'}}
     """
     return {_OURS: {ADOPTED_NETWORK: pod_network_id}}
+
+
+def is_slice(port: Body) -> bool:
+    """Whether a port of the centre holds a slice.
+
+    >>> is_slice({"device_owner": "network:dhcp", "device_id": "tricircle-0f2a"}), is_slice({"device_owner": ""})
+    (True, False)
+    """
+    return text(port, "device_owner") == SLICE_OWNER and text(port, "device_id").startswith(SLICE_PREFIX)
 
 
 def is_unbound_claim(port: Body) -> bool:

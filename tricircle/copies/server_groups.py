@@ -14,11 +14,11 @@ from tricircle.context import Deadline, RequestContext
 from tricircle.copies.bodies import member, text
 from tricircle.copies.ensure import Found, Wanted
 from tricircle.copies.reach import Reach, remove, show
-from tricircle.copies.spoken import spoken
 from tricircle.copies.visit import visit
 from tricircle.jobs.worker import JobRun
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
+from tricircle.pods.spoken import spoken
 from tricircle.upstream.client import collect
 
 #: Mark in the name of a copy; a name may not hold a colon everywhere, so unlike elsewhere it is a dot.

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from tricircle.context import Deadline
 from tricircle.copies.image.glances import show_image
 from tricircle.copies.reach import Reach, show
-from tricircle.copies.spoken import spoken
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
+from tricircle.pods.spoken import spoken
 
 #: Statuses by which services say that something named is not there.
 NAMES_UNKNOWN = frozenset((400, 404))

@@ -16,6 +16,8 @@ from tricircle.model.pod import Service
 
 HEADER = b"openstack-api-version"
 LEGACY_COMPUTE_HEADER = b"x-openstack-nova-api-version"
+#: All that say which version was asked for, or answered in.
+HEADERS = frozenset((HEADER, LEGACY_COMPUTE_HEADER))
 #: What the header calls a service.
 NAMES = {Service.COMPUTE: "compute", Service.BLOCK_STORAGE: "volume", Service.PLACEMENT: "placement"}
 #: What a request without the header gets.

@@ -16,6 +16,8 @@ STATUS = "status"
 NETWORK_ID = "network_id"
 #: The detail of networks and subnets that were in the pod before us: they are used, and neither changed nor deleted.
 ADOPTED = "is_adopted"
+#: The detail of servers that says which AZ their user asked for; ports of ours keep it too (``copies/origins.py``).
+ASKED_AZ = "asked_az"
 
 
 class Kind(StrEnum):

@@ -24,9 +24,9 @@ from tricircle.errors import (
     UpstreamStatusError,
 )
 from tricircle.model.binding import Binding
-from tricircle.model.microversion import lower
 from tricircle.model.pod import Pod, Service
 from tricircle.pods.registry import Registry
+from tricircle.pods.spoken import spoken
 from tricircle.store.bindings import BindingRows
 from tricircle.store.engine import Engine, transaction
 from tricircle.upstream.client import Clients, ServiceClient
@@ -224,7 +224,8 @@ class Bindings:
             )
 
     def _client(self, pod: Pod, service: Service) -> ServiceClient:
-        version = _spoken(pod, service, _LIMITS[service].microversion)
+        wanted = _LIMITS[service].microversion
+        version = None if wanted is None else spoken(pod, service, wanted)
         return self._clients.as_service(self._registry.target(pod, service), version)
 
     @staticmethod
@@ -236,11 +237,6 @@ def _bounded_names(limits: object) -> list[str]:
     if not isinstance(limits, Mapping):
         return []
     return sorted(str(name) for name, value in limits.items() if isinstance(value, int) and value != _UNLIMITED)
-
-
-def _spoken(pod: Pod, service: Service, wanted: str | None) -> str | None:
-    """``wanted``, or the pod's highest version where that is lower."""
-    return None if wanted is None else lower(wanted, pod.endpoints[service].max_version)
 
 
 def _plain(group: ExceptionGroup[Exception], project_id: ProjectId) -> Exception:

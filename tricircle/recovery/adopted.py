@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tricircle.audit.findings import Holding, Part
-from tricircle.copies.addresses import SLICE_OWNER
 from tricircle.copies.agreement import pairs
 from tricircle.copies.bodies import Body, text
-from tricircle.copies.origins import ADOPTED_NETWORK, kept
+from tricircle.copies.origins import ADOPTED_NETWORK, SLICE_OWNER, kept
 from tricircle.copies.shares import ACTION
 from tricircle.copies.subnet_content import is_automatic
 from tricircle.model.pod import Pod

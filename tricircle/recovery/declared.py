@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from tricircle.audit.inventory import LISTINGS, PAGE
 from tricircle.audit.paging import Listing, pages
 from tricircle.context import Deadline, ProjectId
-from tricircle.copies.addresses import device_id, is_slice
+from tricircle.copies.addresses import device_id
 from tricircle.copies.bodies import Body, member, rows, text
+from tricircle.copies.origins import is_slice
 from tricircle.copies.subnet_content import is_automatic
 from tricircle.errors import UpstreamStatusError
 from tricircle.model.pod import Pod, Service

@@ -13,13 +13,13 @@ from tricircle.audit.findings import Holding
 from tricircle.context import Deadline
 from tricircle.copies import flavor_content, keypairs
 from tricircle.copies.bodies import Body, rows, text
-from tricircle.copies.spoken import spoken
 from tricircle.copies.volume_type_content import QOS_PREFIX, Content, complete
 from tricircle.copies.volume_types import DEFAULT_TYPE, PREFIX
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind, Routing
 from tricircle.pods.registry import Registry
+from tricircle.pods.spoken import spoken
 from tricircle.recovery.at_once import at_once
 from tricircle.recovery.declared import Centre, Declared
 from tricircle.recovery.facts import ANYBODY, Fact, Sorted, Stranger, Why, sort

@@ -30,7 +30,7 @@ from tricircle.copies.subnet_content import addresses_needed, gateway_of, is_aut
 from tricircle.copies.trunks import difference as trunk_difference
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import NETWORK_ID, STATUS, Kind, Routing
+from tricircle.model.routing import ASKED_AZ, NETWORK_ID, STATUS, Kind, Routing
 from tricircle.recovery.declared import Declared
 from tricircle.recovery.facts import ANYBODY, Fact, Sorted, age, sort
 
@@ -296,7 +296,7 @@ def asked_zones(declared: Declared) -> dict[str, str]:
     return {
         text(port, "device_id"): zone
         for port in declared.ports.values()
-        if text(port, "device_id") and (zone := kept(port).get("asked_az"))
+        if text(port, "device_id") and (zone := kept(port).get(ASKED_AZ))
     }
 
 

@@ -13,7 +13,7 @@ from tricircle.copies.image import content as image_content
 from tricircle.copies.server_groups import marked_id
 from tricircle.model.pod import Pod
 from tricircle.model.remembered import ENDING, SEEN, is_kept, seen_in
-from tricircle.model.routing import Kind
+from tricircle.model.routing import ASKED_AZ, Kind
 from tricircle.recovery.facts import Fact, owned
 
 #: By server: the groups that it is a member of, as users know them.
@@ -39,7 +39,7 @@ def server(pod: Pod, holding: Holding, zone: str | None, groups: Memberships | N
     :param groups: None when they could not be read: then what the row remembers is kept, and one that remembers
         nothing says that the server is in no group
     """
-    details: dict[str, object] = {"asked_az": zone} if zone else {}
+    details: dict[str, object] = {ASKED_AZ: zone} if zone else {}
     if not is_kept(holding.body):
         details[ENDING] = True
     members = (groups or {}).get(holding.pod_resource_id, [])

@@ -8,8 +8,9 @@ whose id was lost gets its slices back under the new one; what a pod uses and no
 from collections.abc import Sequence
 
 from tricircle.context import Deadline
-from tricircle.copies.addresses import SLICE_OWNER, device_id
+from tricircle.copies.addresses import device_id
 from tricircle.copies.bodies import Body, member, rows, text
+from tricircle.copies.origins import SLICE_OWNER
 from tricircle.errors import TricircleError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind

@@ -22,7 +22,6 @@ from tricircle.upstream.reply import Call, Reply, Target
 #: Nova's and Cinder's second name for the request id; it must name ours, as the first does.
 COMPUTE_REQUEST_ID = b"x-compute-request-id"
 _LINKED = frozenset((b"location", b"link"))
-_VERSIONED = frozenset((microversions.HEADER, microversions.LEGACY_COMPUTE_HEADER))
 #: A 503 always says when to come again.
 _RETRY_AFTER = (b"retry-after", b"10")
 _TEXTUAL = (b"json", b"text/", b"xml")
@@ -112,7 +111,7 @@ class Forwarder:
         headers = to_upstream(request.headers, token=context.token or None, request_id=context.request_id)
         if request.microversion is None:
             return headers
-        headers = [pair for pair in headers if pair[0] not in _VERSIONED]
+        headers = [pair for pair in headers if pair[0] not in microversions.HEADERS]
         return headers + microversions.request_headers(self._service, Version(*request.microversion))
 
     def _headers(self, reply: Reply, target: Target) -> Headers:

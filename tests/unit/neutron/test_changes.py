@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tricircle.copies import addresses
+from tricircle.copies import addresses, origins
 from tricircle.model.routing import Kind
 from tricircle_neutron import changes
 
@@ -17,8 +17,8 @@ fields = st.dictionaries(
 
 
 def test_driver_and_worker_agree_on_slices() -> None:
-    assert (changes.SLICE_OWNER, changes.SLICE_PREFIX) == (addresses.SLICE_OWNER, addresses.SLICE_PREFIX)
-    port = {"device_owner": addresses.SLICE_OWNER, "device_id": addresses.device_id("pod", "subnet")}
+    assert (changes.SLICE_OWNER, changes.SLICE_PREFIX) == (origins.SLICE_OWNER, origins.SLICE_PREFIX)
+    port = {"device_owner": origins.SLICE_OWNER, "device_id": addresses.device_id("pod", "subnet")}
     assert changes.is_slice(port)
     assert not changes.is_slice({**port, "device_id": "dhcp-agent"})
     assert not changes.is_slice({**port, "device_owner": "compute:az1"})

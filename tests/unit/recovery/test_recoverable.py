@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from tricircle.audit.findings import Holding, Part
 from tricircle.context import PodId, ProjectId
-from tricircle.copies.addresses import SLICE_OWNER, device_id
+from tricircle.copies.addresses import device_id
 from tricircle.copies.bodies import mark
-from tricircle.copies.origins import GATEWAY, UNBOUND, profile_of
+from tricircle.copies.origins import GATEWAY, SLICE_OWNER, UNBOUND, profile_of
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind, Routing

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tricircle.context import Deadline, PodId
-from tricircle.copies.addresses import is_slice
 from tricircle.copies.bodies import member, text
+from tricircle.copies.origins import is_slice
 from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod

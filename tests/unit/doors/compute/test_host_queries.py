@@ -10,7 +10,14 @@ import pytest
 from tests.unit.doors.compute.cloud import IMAGE, Cloud
 from tricircle.context import PodId
 from tricircle.doors.compute.boots import host_queries
-from tricircle.doors.compute.boots.host_queries import ASKED, SHOWN, possible, query_of, seen_query, without_hosts
+from tricircle.doors.compute.boots.host_queries import (
+    ASKED_QUERY,
+    SHOWN_QUERY,
+    possible,
+    query_of,
+    seen_query,
+    without_hosts,
+)
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
 
@@ -84,14 +91,14 @@ async def test_a_query_that_is_too_deep_to_be_read_is_the_pods_to_judge(sky: Clo
     (server_id,) = [one for name in ("pod1", "pod2") for one in sky.apps[name].nova.servers]
     routing = await sky.routings.owned(Kind.SERVER, server_id)
     assert routing is not None
-    assert (routing.details[ASKED], routing.details[SHOWN]) == (text, "(hidden)")
+    assert (routing.details[ASKED_QUERY], routing.details[SHOWN_QUERY]) == (text, "(hidden)")
 
 
 @pytest.mark.parametrize("text", ["[", "no query", '["=","$host","cmp1",NaN]', nested(400, '["=","$host","cmp1"]')])
 def test_what_cannot_be_read_is_hidden_where_nothing_is_remembered(text: str) -> None:
     assert seen_query(text, PODS[0], {}, is_admin=False) == "(hidden)"
     assert seen_query(text, PODS[0], {}, is_admin=True) == text
-    assert seen_query(text, PODS[0], {SHOWN: text}, is_admin=False) == text
+    assert seen_query(text, PODS[0], {SHOWN_QUERY: text}, is_admin=False) == text
 
 
 @pytest.mark.parametrize("hint", [None, 3, {"a": "b"}, "", "[", '{"a": 1}', '"text"', "\ud800"])
@@ -117,5 +124,5 @@ async def test_the_pod_of_the_host_is_asked_by_its_own_name(sky: Cloud, user: st
     (server_id,) = [one for pod_name in ("pod1", "pod2") for one in sky.apps[pod_name].nova.servers]
     routing = await sky.routings.owned(Kind.SERVER, server_id)
     assert routing is not None
-    assert routing.details[ASKED] == hints["query"]
-    assert routing.details[SHOWN] == ('["=","$host","(hidden)"]' if user == "admin" else hints["query"])
+    assert routing.details[ASKED_QUERY] == hints["query"]
+    assert routing.details[SHOWN_QUERY] == ('["=","$host","(hidden)"]' if user == "admin" else hints["query"])

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.copies.bodies import member
-from tricircle.copies.spoken import spoken
 from tricircle.copies.volume_types import PREFIX
 from tricircle.doors.block_storage import words
 from tricircle.doors.block_storage.volumes.sources import size_of, type_of
@@ -17,6 +16,7 @@ from tricircle.errors import BadUpstreamAnswerError, UpstreamStatusError
 from tricircle.model.pod import Pod, Service
 from tricircle.model.reservation import Amounts, added
 from tricircle.pods.registry import Registry
+from tricircle.pods.spoken import spoken
 from tricircle.road.allowance import Allowance, Hold
 from tricircle.upstream.client import Clients, ServiceClient, collect
 

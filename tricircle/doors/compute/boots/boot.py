@@ -23,10 +23,11 @@ from tricircle.doors.compute.pod_faults import check_answered, refused, rename
 from tricircle.doors.compute.servers.down_cells import booted
 from tricircle.doors.compute.together import caught, settled, unsent, value, with_own_time
 from tricircle.errors import MAY_HAVE_HAPPENED, BadUpstreamAnswerError, TricircleError
+from tricircle.http import microversions
 from tricircle.http.message import Answer, Request
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
-from tricircle.model.routing import Kind
+from tricircle.model.routing import ASKED_AZ, Kind
 from tricircle.road.carrier import Carrier
 from tricircle.upstream.reply import Reply
 
@@ -36,7 +37,6 @@ LOG = logging.getLogger(__name__)
 _AT_ONCE = 8
 #: ``networks: none`` exists from here on.
 _NONE_VERSION = (2, 37)
-_VERSION_HEADERS = (b"openstack-api-version", b"x-openstack-nova-api-version")
 #: From here on a server's description is not its name unless the request says so.
 _DESCRIPTION_VERSION = (2, 19)
 
@@ -166,7 +166,7 @@ class Boot:
             return reply
         if request is not order.request:
             # It was sent at another version than the client's: the road names the client's instead.
-            reply.headers = [pair for pair in reply.headers if pair[0] not in _VERSION_HEADERS]
+            reply.headers = [pair for pair in reply.headers if pair[0] not in microversions.HEADERS]
         server_id = _server_id(reply)
         await self._note(order, server_id)
         await self._ports.give(claim, server_id, order.deadline)
@@ -184,7 +184,7 @@ class Boot:
         details = dict(booted(parts.flavor, wanted.server.get("imageRef"), order.context, wanted.server_group_id))
         details |= remembered(hints_of(wanted.document), wanted.shown_query)
         if wanted.zone.name:
-            details["asked_az"] = wanted.zone.name
+            details[ASKED_AZ] = wanted.zone.name
         try:
             await self._routings.record(Kind.SERVER, server_id, order.pod.id, order.context.project_id, details=details)
         except TricircleError as error:

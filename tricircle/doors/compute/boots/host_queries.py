@@ -18,7 +18,7 @@ from tricircle.model.pod import Pod
 
 Query = Sequence[object]
 #: Among a server's routing's details: the query as it was asked, and as it is shown to others than administrators.
-ASKED, SHOWN = "asked_query", "shown_query"
+ASKED_QUERY, SHOWN_QUERY = "asked_query", "shown_query"
 #: What names a host in Nova's state of one.
 _OF_HOSTS = ("$host", "$nodename", "$hypervisor_hostname", "$service.host")
 _HIDDEN = "(hidden)"
@@ -92,8 +92,8 @@ def remembered(hints: Mapping[str, object], shown: object) -> dict[str, object]:
     if not isinstance(asked, str):
         return {}
     if shown is None:
-        return {ASKED: asked, SHOWN: asked}
-    return {ASKED: asked, SHOWN: shown if isinstance(shown, str) else text_of(shown)}
+        return {ASKED_QUERY: asked, SHOWN_QUERY: asked}
+    return {ASKED_QUERY: asked, SHOWN_QUERY: shown if isinstance(shown, str) else text_of(shown)}
 
 
 def text_of(query: object) -> str:
@@ -107,7 +107,7 @@ def seen_query(text: object, pod: Pod, details: Mapping[str, object], *, is_admi
     :param text: as the pod shows it
     :param details: of the server's routing; nothing is remembered after a recovery
     """
-    known = details.get(ASKED if is_admin else SHOWN)
+    known = details.get(ASKED_QUERY if is_admin else SHOWN_QUERY)
     if known is not None or is_admin:
         return text if known is None else known
     hint = {"query": text}

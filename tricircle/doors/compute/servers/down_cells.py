@@ -16,7 +16,7 @@ from tricircle.errors import TricircleError
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, PodState
 from tricircle.model.remembered import ENDING, SEEN, is_kept, seen_in, seen_of
-from tricircle.model.routing import Kind, Routing
+from tricircle.model.routing import ASKED_AZ, Kind, Routing
 from tricircle.road.carrier import Carrier
 from tricircle.road.gaps import DISABLED, SILENT, Gap
 from tricircle.road.listing import Item, Query
@@ -73,7 +73,7 @@ class DownCells:
         record |= {
             "image": {"id": image_id, "links": [link]} if image_id else "",
             "flavor": seen.get("flavor"),
-            "OS-EXT-AZ:availability_zone": routing.details.get("asked_az") or _UNKNOWN,
+            "OS-EXT-AZ:availability_zone": routing.details.get(ASKED_AZ) or _UNKNOWN,
             "OS-EXT-STS:power_state": 0,
             "user_id": seen.get("user_id") or _UNKNOWN,
         }
@@ -174,7 +174,7 @@ def _zone(request: Request) -> str | None:
 
 def _shown_zone(routing: Routing, pod: Pod) -> str:
     """The AZ that a server shows, as far as is written down: the one that was asked for, or its pod's."""
-    return str(routing.details.get("asked_az") or pod.az_name)
+    return str(routing.details.get(ASKED_AZ) or pod.az_name)
 
 
 def _gap(pod: Pod) -> Gap:

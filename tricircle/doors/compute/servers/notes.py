@@ -6,13 +6,10 @@ from collections.abc import Mapping
 
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.errors import TricircleError
-from tricircle.model.routing import Kind
+from tricircle.model.routing import ASKED_AZ, Kind
 from tricircle.road.route import Located
 
 LOG = logging.getLogger(__name__)
-
-#: Where the AZ that the user asked for is among a routing's details.
-ASKED = "asked_az"
 
 
 async def note(
@@ -36,4 +33,4 @@ async def note(
 
 async def note_zone(routings: KnownRoutings, server: Located, server_id: str, zone: object) -> None:
     """The AZ that a server is held to from now on; None: to none."""
-    await note(routings, server, server_id, {ASKED: zone}, "the AZ that was asked for")
+    await note(routings, server, server_id, {ASKED_AZ: zone}, "the AZ that was asked for")

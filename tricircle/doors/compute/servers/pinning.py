@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from tricircle.doors.compute.needs import KnownRoutings
 from tricircle.doors.compute.pod_faults import refused
 from tricircle.doors.compute.rehearsal import rehearse_on_server
-from tricircle.doors.compute.servers.notes import ASKED, note_zone
+from tricircle.doors.compute.servers.notes import note_zone
 from tricircle.doors.compute.servers.server_views import SERVER
 from tricircle.doors.compute.zones import pinned_to, zone_of
 from tricircle.errors import ConflictError
 from tricircle.http.message import Answer, Request
-from tricircle.model.routing import Kind
+from tricircle.model.routing import ASKED_AZ, Kind
 from tricircle.road.carrier import Carrier
 from tricircle.road.route import Located
 from tricircle.road.row import Row
@@ -72,7 +72,7 @@ def _pin(located: Located, shown: Reply, asked: object) -> dict[str, object]:
     """
     pod, server = located.pod, shown.json().get("server")
     server = server if isinstance(server, Mapping) else {}
-    pinned = pinned_to(pod, located.routing.details.get(ASKED), server.get(_KEY))
+    pinned = pinned_to(pod, located.routing.details.get(ASKED_AZ), server.get(_KEY))
     if pinned is not None and pinned != asked:
         raise ConflictError(_PINNED_ALREADY)
     if pinned is not None:

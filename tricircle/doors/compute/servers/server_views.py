@@ -15,7 +15,7 @@ from tricircle.copies.volume_types import central_name as type_name
 from tricircle.doors.compute.boots.host_queries import seen_query
 from tricircle.doors.compute.operators.operator_views import host_for
 from tricircle.doors.compute.zones import pinned_to, zone_of
-from tricircle.model.routing import Kind
+from tricircle.model.routing import ASKED_AZ, Kind
 from tricircle.road.rewrite import Facts, Item, PodSideId, Shape, host_id
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -118,7 +118,7 @@ def _query(item: Item, query: object, facts: Facts) -> object:
 def _pinned(item: Item, facts: Facts) -> object:
     """The AZ that the user asked for. The pod may have been given none, since the AZ is the whole pod."""
     routing = facts.ids.get((Kind.SERVER, str(item.get("id"))))
-    asked = routing.details.get("asked_az") if routing is not None else None
+    asked = routing.details.get(ASKED_AZ) if routing is not None else None
     return pinned_to(facts.pod, asked, item["pinned_availability_zone"])
 
 

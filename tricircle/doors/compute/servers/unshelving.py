@@ -16,6 +16,7 @@ from tricircle.doors.compute.rehearsal import ZONE_IN_UNSHELVE, is_since, rehear
 from tricircle.doors.compute.servers.notes import note_zone
 from tricircle.doors.compute.servers.server_images import ServerImages
 from tricircle.errors import InvalidRequestError
+from tricircle.http import microversions
 from tricircle.http.message import Answer, Request
 from tricircle.model.pod import Pod, Service
 from tricircle.model.routing import Kind
@@ -26,7 +27,6 @@ from tricircle.road.versions import serves
 _ZONE = "availability_zone"
 #: Since when the AZ may be null: the server is held to none any more.
 _NULL_SINCE = (2, 91)
-_VERSION_HEADERS = (b"openstack-api-version", b"x-openstack-nova-api-version")
 
 Document = dict[str, object]
 
@@ -86,7 +86,7 @@ class Unshelving:
         pod, server_id = located.pod, request.params["server_id"]
         reply = await self._carrier.to_pod(request, pod, body=document)
         if is_raised:
-            reply.headers = [pair for pair in reply.headers if pair[0] not in _VERSION_HEADERS]
+            reply.headers = [pair for pair in reply.headers if pair[0] not in microversions.HEADERS]
         if reply.status >= 300:
             return await refused(self._carrier, request, pod, reply)
         await self._images.unshelved(request.context, pod, server_id)
