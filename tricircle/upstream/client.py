@@ -217,7 +217,13 @@ class ServiceClient:
         sent = [*self._headers, *(headers or ()), *identity]
         call = Call(method=method, path=path, headers=sent, body=body, is_streamed=True)
         reply = await self._pools.send(self.target, call, deadline)
-        await self._doubt(reply, identity, deadline)
+        try:
+            await self._doubt(reply, identity, deadline)
+        except BaseException:
+            # Nobody else has the reply.
+            if reply.close is not None:
+                await reply.close()
+            raise
         return reply
 
     async def confirm(self, deadline: Deadline) -> None:

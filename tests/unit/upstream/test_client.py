@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from tests.unit.servers import serving, speaking, target
+from tests.unit.servers import Clock, serving, speaking, target
+from tricircle.conf.settings import UpstreamSettings
 from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.errors import (
     BadUpstreamAnswerError,
@@ -259,6 +260,23 @@ async def test_glance_hides_with_other_words(pools: Pools) -> None:
             # A service without such a path says nothing of things.
             await Clients(pools, tokens).as_service(replace(target(port), pod=CENTRAL)).get("/x", deadline=soon())
     assert len(tokens.asked) == 1
+
+
+async def test_a_streamed_answer_that_is_doubted_gives_its_connection_back(clock: Clock) -> None:
+    """Whoever asks again and again while the role is lost may not use up the connections of others."""
+    tokens = Doubted()
+
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=404, body=b"x" * 100_000)
+
+    pools = Pools(UpstreamSettings(connections_per_target=1, stream_idle_s=5.0), clock=clock)
+    async with serving(answer) as port:
+        client = Clients(pools, tokens).as_service(replace(target(port), service=Service.IMAGE))
+        for _ in range(3):
+            with pytest.raises(ServiceUserError):
+                await client.stream("GET", "/v2/images/x/file", deadline=Deadline.after(1.0))
+        await pools.close()
+    assert len(tokens.asked) == 3
 
 
 async def test_users_see_what_they_see(pools: Pools) -> None:
