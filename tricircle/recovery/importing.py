@@ -34,6 +34,7 @@ from tricircle.recovery.missing import (
 from tricircle.recovery.record_keeper import RecordKeeper
 from tricircle.recovery.recoverable import addresses_of
 from tricircle.recovery.report import Did, Report
+from tricircle.recovery.sharing import share
 
 _CALL_S = 60.0
 _KEY = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
@@ -161,16 +162,21 @@ class Importer:
         projects = _projects(copies, pods, wanted)
         contents = _contents_of(copies[0], pods)
         body = network_body(copies, projects[0], _known_ids(contents, Kind.QOS_POLICY, declared.policies))
+        network: Body
         for known in declared.networks.values():
             is_same = known.get(_KEY[2]) is not None and all(known.get(name) == body.get(name) for name in _KEY)
             if is_same and known.get("project_id") in projects and known.get("name") == body["name"]:
-                return known
-        network = await self._post(Kind.NETWORK, body)
-        for project_id in projects[1:]:
-            policy = {"object_type": "network", "object_id": network["id"], "action": "access_as_shared"}
-            shared = {"rbac_policy": {**policy, "target_tenant": project_id}}
-            client = self._centre.client(Service.NETWORK)
-            await client.post("/v2.0/rbac-policies", body=shared, deadline=Deadline.after(_CALL_S), ok=(409,))
+                network = known
+                break
+        else:
+            network = await self._post(Kind.NETWORK, body)
+        try:
+            # Also what an earlier attempt made, which may have ended before all shares were there.
+            await share(self._centre.client(Service.NETWORK), network, projects)
+        except TricircleError as error:
+            # Addresses in use on it must be known all the same.
+            shown = f"Network {text(network, 'id')} could not be shared with everybody who uses it: {error}"
+            self._report.problem(shown, _REMEDY)
         return network
 
     async def _subnet(self, copies: Sequence[Seen], pods: Sequence[Contents], made: _Made, declared: Declared) -> Body:
