@@ -127,6 +127,25 @@ def test_groups_over_the_limit_are_409(cloud: Cloud) -> None:
     assert (answer.status_code, answer.json()["NeutronError"]["type"]) == (409, "OverQuota")
 
 
+@pytest.mark.usefixtures("restored")
+def test_shares_over_the_limit_are_409(cloud: Cloud, undo: Undo) -> None:
+    """The same status as a share that is there already: only the type tells."""
+    made = cloud.admin.good("POST", "network", "/v2.0/networks", {"network": {"name": unique("net")}})["network"]
+    undo(cloud.admin, "network", f"/v2.0/networks/{made['id']}")
+    policies, mine = "/v2.0/rbac-policies", f"project_id={cloud.other.project_id}"
+    used = len(cloud.admin.good("GET", "network", f"{policies}?{mine}")["rbac_policies"])
+    quota = f"/v2.0/quotas/{cloud.other.project_id}"
+    cloud.admin.good("PUT", "network", quota, {"quota": {"rbac_policy": used}})
+    wanted = {
+        "object_type": "network", "object_id": made["id"], "action": "access_as_shared",
+        "target_tenant": cloud.tenant.project_id, "project_id": cloud.other.project_id,
+    }  # fmt: skip
+    answer = cloud.admin("POST", "network", policies, {"rbac_policy": wanted})
+    assert (answer.status_code, answer.json()["NeutronError"]["type"]) == (409, "OverQuota")
+    filters = f"object_id={made['id']}&action=access_as_shared"
+    assert cloud.admin.good("GET", "network", f"{policies}?{filters}")["rbac_policies"] == []
+
+
 def test_cinder_shows_usage_in_limits_and_in_quotas(cloud: Cloud) -> None:
     limits = cloud.tenant.good("GET", "block-storage", "/v3/limits")["limits"]
     assert limits["rate"] == []

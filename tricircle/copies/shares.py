@@ -26,8 +26,9 @@ from tricircle.upstream.client import ServiceClient, collect
 
 ACTION = "access_as_shared"
 EVERYBODY = "*"
+#: What Neutron calls its refusal to share the same thing with the same project once more.
+SHARED_ALREADY = "DuplicateRbacPolicy"
 _NAMES, _LENT = "projects", "lent"
-_SHARED_ALREADY = "DuplicateRbacPolicy"
 #: Seconds after which a job looks again whether ports of ours have left.
 _LEAVING_S = 2.0
 #: Seconds that sharing with one project takes at most, and for which others wait when the process dies in it.
@@ -146,7 +147,7 @@ class Shares:
                     deadline=deadline,
                 )
             except UpstreamStatusError as error:
-                if refused_as(error.body) != _SHARED_ALREADY:
+                if refused_as(error.body) != SHARED_ALREADY:
                     raise
 
     async def _end_all(self, pod: Pod, copy: Routing, policies: Iterable[Body], deadline: Deadline) -> None:

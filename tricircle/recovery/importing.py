@@ -29,11 +29,14 @@ from tricircle.recovery.missing import (
     network_body,
     port_body,
     rule_bodies,
+    server_of,
     subnet_body,
 )
 from tricircle.recovery.record_keeper import RecordKeeper
 from tricircle.recovery.recoverable import addresses_of
 from tricircle.recovery.report import Did, Report
+from tricircle.recovery.sharing import share
+from tricircle.recovery.trunks import bind_parent, make_trunk, trunk_body
 from tricircle.upstream.client import collect
 
 _CALL_S = 60.0
@@ -67,6 +70,7 @@ _COLLECTIONS: Mapping[Kind, tuple[str, str]] = {
     Kind.SECURITY_GROUP: ("security-groups", "security_group"),
     Kind.QOS_POLICY: ("qos/policies", "policy"),
     Kind.PORT: ("ports", "port"),
+    Kind.TRUNK: ("trunks", "trunk"),
 }
 
 
@@ -108,14 +112,16 @@ class Importer:
                 contents.rename(kind, made.names[kind])
             contents.rename(Kind.ADDRESS_GROUP, made.names[Kind.SECURITY_GROUP])
         for marked, copies in wanted.ports.items():
-            await self._try(Kind.PORT, marked, copies, made, self._port(copies, pods, declared))
+            await self._try(Kind.PORT, marked, copies, made, self._port(copies, pods, wanted, declared))
         for contents in pods:
             contents.rename(Kind.PORT, made.names[Kind.PORT])
+        await self._trunks(wanted, pods, made, _with(declared, made))
         return _with(declared, made)
 
     def _announce(self, wanted: Missing) -> None:
         named = {Kind.QOS_POLICY: wanted.policies, Kind.NETWORK: wanted.networks, Kind.SUBNET: wanted.subnets}
-        for kind, found in {**named, Kind.SECURITY_GROUP: wanted.groups, Kind.PORT: wanted.ports}.items():
+        named |= {Kind.SECURITY_GROUP: wanted.groups, Kind.PORT: wanted.ports, Kind.TRUNK: wanted.trunks}
+        for kind, found in named.items():
             for copies in found.values():
                 self._say(kind, copies[0], "would be made at the centre")
 
@@ -164,16 +170,21 @@ class Importer:
         projects = _projects(copies, pods, wanted)
         contents = _contents_of(copies[0], pods)
         body = network_body(copies, projects[0], _known_ids(contents, Kind.QOS_POLICY, declared.policies))
+        network: Body
         for known in declared.networks.values():
             is_same = known.get(_KEY[2]) is not None and all(known.get(name) == body.get(name) for name in _KEY)
             if is_same and known.get("project_id") in projects and known.get("name") == body["name"]:
-                return known
-        network = await self._post(Kind.NETWORK, body)
-        for project_id in projects[1:]:
-            policy = {"object_type": "network", "object_id": network["id"], "action": "access_as_shared"}
-            shared = {"rbac_policy": {**policy, "target_tenant": project_id}}
-            client = self._centre.client(Service.NETWORK)
-            await client.post("/v2.0/rbac-policies", body=shared, deadline=Deadline.after(_CALL_S), ok=(409,))
+                network = known
+                break
+        else:
+            network = await self._post(Kind.NETWORK, body)
+        try:
+            # Also what an earlier attempt made, which may have ended before all shares were there.
+            await share(self._centre.client(Service.NETWORK), network, projects)
+        except TricircleError as error:
+            # Addresses in use on it must be known all the same.
+            shown = f"Network {text(network, 'id')} could not be shared with everybody who uses it: {error}"
+            self._report.problem(shown, _REMEDY)
         return network
 
     async def _subnet(self, copies: Sequence[Seen], pods: Sequence[Contents], made: _Made, declared: Declared) -> Body:
@@ -238,7 +249,9 @@ class Importer:
                 self._report.problem(f"A rule of security group {group_id} could not be made: {error}", _REMEDY)
         made.bodies[Kind.SECURITY_GROUP][str(group_id)] = {**group, "security_group_rules": written}
 
-    async def _port(self, copies: Sequence[Seen], pods: Sequence[Contents], declared: Declared) -> Body:
+    async def _port(
+        self, copies: Sequence[Seen], pods: Sequence[Contents], wanted: Missing, declared: Declared
+    ) -> Body:
         seen = copies[0]
         contents = _contents_of(seen, pods)
         network = contents.by_id(Kind.NETWORK)[text(seen.body, "network_id")]
@@ -255,7 +268,27 @@ class Importer:
             known={field for port in (*declared.ports.values(), *declared.slices.values()) for field in port},
         )
         host_name = contents.host_names.get(text(seen.body, "device_id"), "")
-        return await self._post(Kind.PORT, port_body(seen, str(network.central_id), names, host_name))
+        body = port_body(seen, str(network.central_id), names, host_name)
+        if seen.holding.pod_resource_id in wanted.parents():
+            del body["binding:host_id"]  # see trunks.py
+        return await self._post(Kind.PORT, body)
+
+    async def _trunks(self, wanted: Missing, pods: Sequence[Contents], made: _Made, declared: Declared) -> None:
+        for marked, copies in wanted.trunks.items():
+            await self._try(Kind.TRUNK, marked, copies, made, self._trunk(copies[0], pods, made, declared))
+        for contents in pods:
+            contents.rename(Kind.TRUNK, made.names[Kind.TRUNK])
+
+    async def _trunk(self, seen: Seen, pods: Sequence[Contents], made: _Made, declared: Declared) -> Body:
+        """A trunk, on ports that the centre knows by now; its parent is bound when it is there."""
+        contents, client = _contents_of(seen, pods), self._centre.client(Service.NETWORK)
+        wanted = trunk_body(seen, _known_ids(contents, Kind.PORT, declared.ports))
+        trunk = await make_trunk(client, wanted, declared.trunks.values())
+        parent = declared.ports[str(wanted["port_id"])]
+        server_id = text(contents.by_id(Kind.PORT)[text(seen.body, "port_id")].body, "device_id")
+        bound = await bind_parent(client, seen, server_id, parent)
+        made.bodies[Kind.PORT][text(parent, "id")] = bound
+        return trunk
 
     async def _post(self, kind: Kind, body: Mapping[str, object]) -> dict[str, object]:
         collection, singular = _COLLECTIONS[kind]
@@ -265,7 +298,14 @@ class Importer:
 
 
 def _made(declared: Declared) -> _Made:
-    known = (declared.networks, declared.subnets, declared.groups, declared.address_groups, declared.ports)
+    known = (
+        declared.networks,
+        declared.subnets,
+        declared.groups,
+        declared.address_groups,
+        declared.ports,
+        declared.trunks,
+    )
     before = frozenset(one for bodies in (*known, declared.policies) for one in bodies)
     return _Made(before=before, address_groups=frozenset(declared.address_groups))
 
@@ -326,7 +366,10 @@ def _facts(seen: Seen) -> str:
     body = seen.body
     if seen.holding.kind is Kind.PORT:
         addresses = ", ".join(text(ip, "ip_address") for ip in rows(body, "fixed_ips"))
-        return f"{addresses}; {text(body, 'mac_address')}; server {text(body, 'device_id')}"
+        holder = f"server {server_id}" if (server_id := server_of(body)) else "a sub-port"
+        return f"{addresses}; {text(body, 'mac_address')}; {holder}"
+    if seen.holding.kind is Kind.TRUNK:
+        return f"{text(body, 'name')}; on port {text(body, 'port_id')}"
     if seen.holding.kind is Kind.NETWORK:
         return f"{text(body, 'name')}; {text(body, _KEY[0])} {text(body, _KEY[2])}"
     return text(body, "cidr") or text(body, "name")
@@ -343,5 +386,6 @@ def _with(declared: Declared, made: _Made) -> Declared:
         subnets={**declared.subnets, **made.bodies[Kind.SUBNET]},
         groups={**declared.groups, **made.bodies[Kind.SECURITY_GROUP]},
         ports={**declared.ports, **ports},
+        trunks={**declared.trunks, **made.bodies[Kind.TRUNK]},
         addresses=declared.addresses | addresses,
     )

@@ -3,8 +3,9 @@
 
 A central Neutron that came back from a backup does not know what was made since. Ports that servers use, and the
 networks, subnets, groups and QoS policies that these stand on, are *missing*: they have to be made at the centre again,
-with all settings that they have in the pod, since a job makes the pod agree with them later. A copy that no server uses
-is none of these: the centre does not know it, so nobody does, and it goes.
+with all settings that they have in the pod, since a job makes the pod agree with them later. So are trunks whose parent
+a server uses, with their sub-ports. A copy that no server uses is none of these: the centre does not know it, so nobody
+does, and it goes.
 """
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
@@ -13,8 +14,10 @@ from dataclasses import dataclass, field
 from tricircle.audit.findings import Holding, Part
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.networks import is_stretched
+from tricircle.copies.origins import SUB_PORT_OWNER
 from tricircle.copies.port_content import DEVICE, DNS_NAME, HINTS, NUMA, POLICY, TRUSTED, VNIC
 from tricircle.copies.security_group_rules import remote_of, rule_key
+from tricircle.copies.sub_ports import tags
 from tricircle.copies.subnet_content import is_automatic
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
@@ -52,6 +55,11 @@ class Missing:
     subnets: dict[str, list[Seen]] = field(default_factory=dict)
     groups: dict[str, list[Seen]] = field(default_factory=dict)
     ports: dict[str, list[Seen]] = field(default_factory=dict)
+    trunks: dict[str, list[Seen]] = field(default_factory=dict)
+
+    def parents(self) -> set[str]:
+        """The parents of these trunks, by their ids in the pods."""
+        return {text(seen.body, "port_id") for copies in self.trunks.values() for seen in copies}
 
 
 def missing(pods: Iterable[Contents], declared: Declared) -> Missing:
@@ -62,6 +70,8 @@ def missing(pods: Iterable[Contents], declared: Declared) -> Missing:
             for port in contents.lists[Kind.PORT]:
                 if port.central_id is not None and text(port.body, "device_id") in contents.servers:
                     _add_port(found, contents, port, declared)
+            for trunk in contents.lists.get(Kind.TRUNK, ()):
+                _add_trunk(found, contents, trunk, declared)
     return found
 
 
@@ -82,6 +92,21 @@ def _add_port(found: Missing, contents: Contents, port: Holding, declared: Decla
         _add(found.subnets, contents.pod, subnets.get(text(fixed_ip, "subnet_id")), declared.subnets)
     for group_id in words(port.body, "security_groups"):
         _add(found.groups, contents.pod, groups.get(group_id), declared.groups)
+
+
+def _add_trunk(found: Missing, contents: Contents, trunk: Holding, declared: Declared) -> None:
+    """The trunk, if it is missing and a server has its parent, and those of its sub-ports that are."""
+    ports = contents.by_id(Kind.PORT)
+    parent = ports.get(text(trunk.body, "port_id"))
+    if trunk.central_id in declared.trunks or parent is None or contents.servers is None:
+        return
+    if text(parent.body, "device_id") not in contents.servers:
+        return
+    _add(found.trunks, contents.pod, trunk, declared.trunks)
+    sub_ports = (ports.get(port_id) for port_id in tags(trunk.body)) if trunk.central_id is not None else ()
+    for port in sub_ports:
+        if port is not None and port.central_id is not None:
+            _add_port(found, contents, port, declared)
 
 
 def _add_policy(found: Missing, contents: Contents, user: Holding, port: Holding, declared: Declared) -> None:
@@ -162,8 +187,19 @@ class Names:
     known: Collection[str] = ()
 
 
+def server_of(port: Body) -> str:
+    """The server that has a port, as its pod shows it; empty of a sub-port."""
+    return "" if port.get("device_owner") == SUB_PORT_OWNER else text(port, "device_id")
+
+
+def holder_of(pod: Pod, server_id: str) -> dict[str, object]:
+    """Who has a central port, as a body for POST or PUT: a server of the pod, or (empty) a trunk there."""
+    owner = f"compute:{pod.az_name}" if server_id else SUB_PORT_OWNER
+    return {"device_id": server_id, "device_owner": owner, "binding:host_id": pod.name}
+
+
 def port_body(seen: Seen, network_id: str, names: Names, host_name: str = "") -> dict[str, object]:
-    """The central port, in the hands of the server that has it.
+    """The central port, in the hands of the server that has it; a sub-port is in no server's.
 
     :param host_name: of the server: the pod's Nova gives it to ports that have no name of their own
     """
@@ -176,9 +212,7 @@ def port_body(seen: Seen, network_id: str, names: Names, host_name: str = "") ->
             for ip in rows(body, "fixed_ips")
         ],
         "security_groups": [names.groups[one] for one in words(body, "security_groups") if one in names.groups],
-        "device_id": text(body, "device_id"),
-        "device_owner": f"compute:{seen.pod.az_name}",
-        "binding:host_id": seen.pod.name,
+        **holder_of(seen.pod, server_of(body)),
     }
     for name in ("name", "mac_address", "admin_state_up", "port_security_enabled", "allowed_address_pairs"):
         if name in body:

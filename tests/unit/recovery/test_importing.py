@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is said when the centre refuses what servers in pods use?"""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +21,8 @@ from tests.unit.recovery.test_recoverable import (
     port,
     subnet,
 )
-from tricircle.audit.findings import Holding
+from tricircle.audit.findings import Holding, Part
+from tricircle.errors import UpstreamStatusError
 from tricircle.jobs.queue import Queue
 from tricircle.model.routing import Kind
 from tricircle.recovery.declared import Centre, Declared
@@ -143,9 +145,13 @@ class Neutron:
     def __init__(self) -> None:
         self.made: list[tuple[str, dict[str, Any]]] = []
         self.policies: dict[str, dict[str, Any]] = {}
+        self.shares_refused_as = ""
 
     async def post(self, path: str, *, body: dict[str, dict[str, Any]], **_: object) -> dict[str, Any]:
         ((singular, given),) = body.items()
+        if singular == "rbac_policy" and self.shares_refused_as:
+            said = {"type": self.shares_refused_as, "message": "No."}
+            raise UpstreamStatusError(409, json.dumps({"NeutronError": said}), "centre")
         self.made.append((path, given))
         thing = {"id": f"new-{len(self.made)}", **given}
         if path == "/v2.0/qos/policies":
@@ -161,6 +167,9 @@ class Neutron:
             rule = {"id": "egress", "direction": "egress", "ethertype": "IPv4"}
             group = {"id": "its", "project_id": TENANT, "name": "default", "security_group_rules": [rule]}
             return {"security_groups": [group]}
+        if path.startswith("/v2.0/rbac-policies"):
+            made = [given for at, given in self.made if at == "/v2.0/rbac-policies"]
+            return {"rbac_policies": [one for one in made if f"object_id={one['object_id']}&" in path]}
         return {"policy": self.policies[path.rsplit("/", 1)[1]]}
 
     async def delete(self, _path: str, **_: object) -> dict[str, Any]:
@@ -245,3 +254,35 @@ async def test_a_policy_that_an_interrupted_run_had_made_gets_its_rules(bench: B
     assert [path for path, _ in neutron.made if "qos" in path] == ["/v2.0/qos/policies/begun/bandwidth_limit_rules"]
     (made,) = (body for path, body in neutron.made if path == "/v2.0/ports")
     assert made["qos_policy_id"] == "begun"
+
+
+def shared(target: str = "other") -> Holding:
+    """What the network's copy is shared with in its pod."""
+    body = {"object_type": "network", "object_id": "n1", "action": "access_as_shared", "target_tenant": target}
+    return held(Part.RBAC_POLICY, "r1", None, OWNER, **body)
+
+
+async def test_a_share_that_is_refused_is_said_and_keeps_no_address_from_being_known(bench: Bench) -> None:
+    """Neutron answers 409 to a limit as well; nothing of the sort is there then."""
+    making, report, neutron = with_neutron(bench)
+    neutron.shares_refused_as = "OverQuota"
+    found = contents(
+        networks=[network()], subnets=[subnet()], groups=[group()], ports=[port()],
+    )  # fmt: skip
+    found.lists[Part.RBAC_POLICY] = [shared()]
+    after = await making.run([found], _NOTHING)
+    ((network_id, made),) = after.networks.items()
+    assert made["project_id"] == TENANT
+    assert [(network_id in one.text, "OverQuota" in one.text) for one in report.problems] == [(True, True)]
+    assert {ip for _subnet, ip in after.addresses} == {"10.0.0.9"}
+
+
+async def test_the_next_attempt_shares_what_an_earlier_one_made(bench: Bench) -> None:
+    making, report, neutron = with_neutron(bench)
+    found = contents(networks=[network()], subnets=[subnet()], groups=[group()], ports=[port()])
+    found.lists[Part.RBAC_POLICY] = [shared()]
+    known = {"N2": {**declared().networks["N"], "id": "N2"}}
+    await making.run([found], declared(networks=known, subnets={}, ports={}))
+    assert report.problems == []
+    shares = [given for path, given in neutron.made if path == "/v2.0/rbac-policies"]
+    assert [(one["object_id"], one["target_tenant"]) for one in shares] == [("N2", "other")]
