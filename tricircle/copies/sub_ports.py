@@ -100,6 +100,9 @@ class SubPorts:
     async def let_go(self, pod: Pod, port_id: str, deadline: Deadline) -> bool:
         """Unbind a port that is in no trunk, if it is bound as a sub-port of the pod still; whether it was.
 
+        Whoever brings it to a trunk of the pod meanwhile may find it bound, and leave it so: after it was written, a
+        trunk that has it gets a job, which binds it again.
+
         :raises UnavailableError: others change it all the time
         """
         for _ in range(_ROUNDS):
@@ -109,7 +112,10 @@ class SubPorts:
                 return False
             if text(port, _HOST) != pod.name or text(port, "device_owner") != SUB_PORT_OWNER:
                 return False
+            if await self._trunk_with(port_id, deadline) is not None:
+                return False
             if await self._write(port, _FREE, deadline) is not None:
+                await self._bring_back(pod, port_id, deadline)
                 return True
         raise _busy(port_id)
 
@@ -125,6 +131,18 @@ class SubPorts:
         for port in ports:
             if text(port, _HOST) != text(parent, _HOST):
                 await self._write(port, _FREE, deadline)
+
+    async def _bring_back(self, pod: Pod, port_id: str, deadline: Deadline) -> None:
+        trunk = await self._trunk_with(port_id, deadline)
+        if trunk is not None:
+            project_id = ProjectId(text(trunk, "project_id"))
+            await self._reach.queue.append(JobType.TRUNK, text(trunk, "id"), project_id, pod_id=pod.id)
+
+    async def _trunk_with(self, port_id: str, deadline: Deadline) -> Body | None:
+        """The trunk of the centre that a port is in as a sub-port."""
+        asked = {"fields": ("id", "project_id", "sub_ports")}
+        found = await self._reach.central.trunks(asked, deadline=deadline)
+        return next((trunk for trunk in found if port_id in tags(trunk)), None)
 
     async def _tags(self, trunk: Body, deadline: Deadline) -> dict[str, Tag]:
         """As the centre has them now."""

@@ -81,6 +81,10 @@ class Central:
         """The trunk with its sub-ports (``sub_ports``). Raises as :meth:`port`."""
         return await self._read("trunks", "trunk", trunk_id, at_least, deadline)
 
+    async def trunks(self, filters: Params, *, deadline: Deadline) -> list[dict[str, object]]:
+        """All trunks that match, with their sub-ports. Neutron does not filter by those."""
+        return await collect(self.networking, "/v2.0/trunks", "trunks", deadline, filters)
+
     async def ports(self, filters: Params, *, deadline: Deadline) -> list[dict[str, object]]:
         """All ports that match, such as ``{"device_id": "..."}``."""
         return await collect(self.networking, "/v2.0/ports", "ports", deadline, filters)

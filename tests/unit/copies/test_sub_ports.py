@@ -65,6 +65,10 @@ class Centre:
         rows = [{"port_id": one, "segmentation_type": "vlan", "segmentation_id": int(one[1:])} for one in self.members]
         return {"id": trunk_id, "name": "t", "project_id": "demo", "port_id": "parent", "sub_ports": rows}
 
+    async def trunks(self, _filters: object, **_: object) -> list[dict[str, object]]:
+        self._reach("trunks")
+        return [] if self.members is None else [await self.trunk("t1")]
+
     async def ports(self, filters: dict[str, list[str]], **_: object) -> list[dict[str, object]]:
         self._reach("ports")
         return [dict(self.ports_there[one]) for one in filters["id"] if one in self.ports_there]
@@ -204,6 +208,7 @@ async def test_a_refusal_of_the_centre_is_an_error(world: World) -> None:
 
 async def test_a_sweep_lets_go_only_of_what_is_bound_still(world: World) -> None:
     subs, deadline = SubPorts(world.reach), Deadline.after(5)
+    world.centre.members = ["s2"]
     assert not await subs.let_go(POD, "s1", deadline)
     world.centre.changes("s1", **{HOST: "Pod1", "device_owner": SUB_PORT_OWNER})
     world.centre.before["write s1"] = lambda: world.centre.changes("s1", **OF_SERVER)
@@ -213,3 +218,24 @@ async def test_a_sweep_lets_go_only_of_what_is_bound_still(world: World) -> None
     assert await subs.let_go(POD, "s1", deadline)
     assert world.centre.home("s1") == ("", "")
     assert not await subs.let_go(POD, "gone", deadline)
+
+
+async def test_one_that_came_back_to_a_trunk_is_not_let_go(world: World) -> None:
+    """A user added it after all trunks were read; who brings it finds it bound, and does nothing."""
+    subs, deadline = SubPorts(world.reach), Deadline.after(5)
+    world.centre.changes("s1", **{HOST: "Pod1", "device_owner": SUB_PORT_OWNER})
+    assert not await subs.let_go(POD, "s1", deadline)
+    assert world.centre.home("s1") == ("Pod1", SUB_PORT_OWNER)
+    assert world.centre.filed == []
+
+
+async def test_one_that_comes_back_while_it_is_let_go_is_brought_again(world: World) -> None:
+    """Neutron does not count an addition to a trunk as a change of the port."""
+    subs, deadline = SubPorts(world.reach), Deadline.after(5)
+    world.centre.changes("s1", **{HOST: "Pod1", "device_owner": SUB_PORT_OWNER})
+    world.centre.members = ["s2"]
+    world.centre.before["write s1"] = lambda: setattr(world.centre, "members", ["s1", "s2"])
+    assert await subs.let_go(POD, "s1", deadline)
+    assert world.centre.filed == [(JobType.TRUNK, "t1", "pod1")]
+    assert await world.bring() == ["s1-copy", "s2-copy"]
+    assert world.centre.home("s1") == ("Pod1", SUB_PORT_OWNER)
