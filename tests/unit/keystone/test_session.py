@@ -170,7 +170,8 @@ async def test_a_token_that_keystone_knows_no_more_is_not_confirmed(settings: Se
     "page",
     [
         b"<html>We are being maintained</html>", b"", b"\xff", b"[]", b"{}", b'{"token": null}', b'{"token": []}',
-        b'{"token": {"roles": null}}', b'{"token": {"roles": ["admin"]}}', b'{"token": {"roles": [{}]}}', b'{"token": {"x": ' + b"[" * 9999,
+        b'{"token": {"roles": null}}', b'{"token": {"roles": ["admin"]}}', b'{"token": {"roles": [{}]}}',
+        b'{"token": {"x": ' + b"[" * 9999,
     ],
 )  # fmt: skip
 async def test_a_page_of_a_front_confirms_nothing(settings: Settings, keystone: FakeKeystone, page: bytes) -> None:
