@@ -268,11 +268,9 @@ class ServiceClient:
     ) -> tuple[Reply, Headers]:
         """The reply, and the headers that said who asks."""
         sent = [*self._headers, *(headers or ())]
-        data: bytes | None = None
-        if body is not None:
-            data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            if not any(name == b"content-type" for name, _ in sent):
-                sent.append((b"content-type", b"application/json"))
+        data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
+        if data is not None and not any(name == b"content-type" for name, _ in sent):
+            sent.append((b"content-type", b"application/json"))
         if params:
             path = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}"
         deadline = deadline.within(self._call_s)
