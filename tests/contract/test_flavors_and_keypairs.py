@@ -74,6 +74,22 @@ def test_access_to_a_private_flavor(cloud: Cloud, undo: Undo) -> None:
     assert cloud.admin("POST", "compute", f"/v2.1/flavors/{name}/action", give).status_code == 409
 
 
+def test_an_administrator_sees_a_private_flavor_without_access_to_it(cloud: Cloud, undo: Undo, flavor: str) -> None:
+    name, path = unique("private"), "/v2.1/flavors/{}/os-flavor-access"
+    undo(cloud.admin, "compute", f"/v2.1/flavors/{name}")
+    cloud.admin.good("POST", "compute", "/v2.1/flavors", _flavor(name, name, **{"os-flavor-access:is_public": False}))
+    assert cloud.admin.good("GET", "compute", path.format(name)) == {"flavor_access": []}
+    assert cloud.admin("GET", "compute", f"/v2.1/flavors/{name}").status_code == 200
+    mine = {"tenant": cloud.tenant.project_id}
+    cloud.admin.good("POST", "compute", f"/v2.1/flavors/{name}/action", {"addTenantAccess": mine})
+    listed = cloud.admin.good("GET", "compute", path.format(name))["flavor_access"]
+    assert listed == [{"flavor_id": name, "tenant_id": cloud.tenant.project_id}]
+    cloud.admin.good("POST", "compute", f"/v2.1/flavors/{name}/action", {"removeTenantAccess": mine})
+    assert cloud.admin.good("GET", "compute", path.format(name)) == {"flavor_access": []}
+    assert cloud.admin("GET", "compute", path.format(flavor)).status_code == 404, "everybody has access to a public one"
+    assert cloud.admin("GET", "compute", path.format(unique("none"))).status_code == 404
+
+
 def test_a_deleted_flavor_can_be_made_again_with_another_shape(cloud: Cloud, undo: Undo) -> None:
     name = unique("again")
     undo(cloud.admin, "compute", f"/v2.1/flavors/{name}")

@@ -8,6 +8,9 @@ A copy keeps id and name of the central flavor where the pod has them free, or h
 
 A flavor is immutable in Nova but for its extra specs; the routing's revision is a digest of the content, so one that
 was deleted and made again with other sizes under the same id is noticed by the next boot.
+
+A private flavor's copy is open in the pod to projects that may use the original, never to another: administrators, whom
+Nova shows every flavor, need no access there either.
 """
 
 from collections.abc import Mapping
@@ -49,8 +52,9 @@ class Flavors:
         self._reach = reach
 
     async def ensure(self, pod: Pod, flavor: Mapping[str, object], *, project_id: ProjectId, deadline: Deadline) -> str:
-        """The id by which ``project_id`` can boot the flavor in the pod.
+        """The id by which the caller can use the flavor in the pod.
 
+        :param project_id: the caller's, as in Nova, whosever the server is; it gets the access it has at the centre
         :param flavor: the central body (``extra_specs`` included)
         :raises ConflictError: when the pod holds foreign flavors under all names that the copy may have
         :raises UnavailableError: when the pod cannot be asked or the time is up
@@ -67,12 +71,13 @@ class Flavors:
         """
         central = self._central()
         flavor = await _show(central, run.resource_id, run.deadline)
-        allowed = await _access(central, flavor, run.deadline) if flavor else frozenset()
+        is_private = flavor is not None and not content(flavor)["is_public"]
+        allowed = await _access(central, run.resource_id, run.deadline) if is_private else None
 
         async def work(pod: Pod, copy: Routing) -> None:
             if flavor is None or not await self._follow(pod, copy, flavor, run):
                 await self._remove(pod, copy, run.deadline)
-            else:
+            elif allowed is not None:
                 await self._withdraw(pod, copy, allowed, run.deadline)
 
         async def find(pod: Pod, _copy: Routing) -> Found | None:
@@ -151,25 +156,32 @@ class Flavors:
         raise ConflictError(f"Flavor {flavor['id']} cannot be used there: its id and name are taken.")
 
     async def _allow(self, pod: Pod, routing: Routing, project_id: ProjectId, deadline: Deadline) -> None:
-        """Give a project access to the copy of a private flavor, once."""
+        """Give a project that may use a private flavor access to its copy, once.
+
+        The access may end at the centre just now, and the job that says so may have been here already: so it is asked
+        for once more after the pod was told.
+        """
         projects = _projects(routing)
-        if project_id in projects:
+        if project_id in projects or project_id not in await _access(self._central(), routing.central_id, deadline):
             return
         path = f"{_path(str(routing.pod_resource_id))}/action"
         body: dict[str, object] = {"addTenantAccess": {"tenant": project_id}}
         await self._client(pod).post(path, body=body, deadline=deadline, ok=(409,))
         await self._reach.routings.update(routing.id, details={"projects": sorted({*projects, project_id})})
+        if project_id not in await _access(self._central(), routing.central_id, deadline):
+            await self._client(pod).post(path, body=_removal(project_id), deadline=deadline, ok=(404,))
+            await self._reach.routings.update(routing.id, details={"projects": sorted(projects)})
 
     async def _withdraw(self, pod: Pod, routing: Routing, allowed: frozenset[str], deadline: Deadline) -> None:
-        """Take access from projects that have it only in the pod."""
-        lost = _projects(routing) - allowed
-        if not lost:
-            return
-        path = f"{_path(str(routing.pod_resource_id))}/action"
-        for project in sorted(lost):
-            body: dict[str, object] = {"removeTenantAccess": {"tenant": project}}
-            await self._client(pod).post(path, body=body, deadline=deadline, ok=(404,))
-        await self._reach.routings.update(routing.id, details={"projects": sorted(_projects(routing) - lost)})
+        """Take access from projects that have it only in the pod, also from those of which a killed process did not
+        write down that it had given it. Of a flavor of the pod's own only what we gave is ours to take."""
+        client, pod_id = self._client(pod), str(routing.pod_resource_id)
+        given = _projects(routing)
+        there = await _access(client, pod_id, deadline) if routing.details.get("is_ours") else given
+        for project in sorted((given | there) - allowed):
+            await client.post(f"{_path(pod_id)}/action", body=_removal(project), deadline=deadline, ok=(404,))
+        if given - allowed:
+            await self._reach.routings.update(routing.id, details={"projects": sorted(given & allowed)})
 
     async def _remove(self, pod: Pod, routing: Routing, deadline: Deadline) -> None:
         if routing.details.get("is_ours"):
@@ -183,12 +195,14 @@ class Flavors:
         return self._reach.compute(pod, spoken(pod, Service.COMPUTE, _VERSION))
 
 
-async def _access(client: ServiceClient, flavor: Mapping[str, object], deadline: Deadline) -> frozenset[str]:
-    """The projects that may use a private flavor at the centre."""
-    if content(flavor)["is_public"]:
-        return frozenset()
-    answer = await client.get(_path(str(flavor["id"])) + "/os-flavor-access", deadline=deadline)
+async def _access(client: ServiceClient, flavor_id: str, deadline: Deadline) -> frozenset[str]:
+    """The projects that may use a private flavor; none when it is gone."""
+    answer = await client.get(_path(flavor_id) + "/os-flavor-access", deadline=deadline, ok=(404,))
     return frozenset(text(row, "tenant_id") for row in rows(answer, "flavor_access"))
+
+
+def _removal(project: str) -> dict[str, object]:
+    return {"removeTenantAccess": {"tenant": project}}
 
 
 async def _find_ours(client: ServiceClient, flavor_id: str, deadline: Deadline) -> Found | None:

@@ -16,6 +16,7 @@ from tricircle.errors import ConflictError, UpstreamStatusError
 from tricircle.model.job import JobType
 from tricircle.model.pod import Pod
 from tricircle.model.routing import Kind
+from tricircle.testing.exchange import Asked, Said
 
 DEMO, ALT = ProjectId("demo"), ProjectId("alt")
 
@@ -131,6 +132,46 @@ async def test_access_to_a_private_flavor_is_given_once_and_taken(sky: Cloud) ->
     sky.apps["central"].nova.flavors.stored["m1"]["_projects"] = {DEMO}
     await agree(sky)
     assert stored(sky)["m1"]["_projects"] == {DEMO}
+
+
+async def test_access_is_given_to_those_alone_who_have_it_at_the_centre(sky: Cloud) -> None:
+    sky.flavor(_public=False, _projects={DEMO})
+    assert await ensure(sky, ALT) == "m1"
+    assert stored(sky)["m1"]["_projects"] == set()
+    await ensure(sky, DEMO)
+    assert stored(sky)["m1"]["_projects"] == {DEMO}
+
+
+async def test_access_that_ends_while_it_is_given_is_taken_back(sky: Cloud) -> None:
+    """The job of its end may have been in the pod before."""
+    flavor = sky.flavor(_public=False, _projects={DEMO})
+    flavors = sky.apps["pod1"].nova.flavors
+    give = flavors._access
+
+    def give_too_late(asked: Asked, flavor_id: str) -> Said:
+        flavor["_projects"] = set()
+        return give(asked, flavor_id)
+
+    flavors._access = give_too_late  # type: ignore[method-assign]
+    assert await ensure(sky, DEMO) == "m1"
+    assert stored(sky)["m1"]["_projects"] == set()
+    copy = await sky.routings.copy_in(Kind.FLAVOR, "m1", PodId("pod1"))
+    assert copy is not None
+    assert copy.details["projects"] == []
+
+
+async def test_access_that_nobody_wrote_down_is_taken_from_our_copy_alone(sky: Cloud) -> None:
+    sky.flavor(_public=False, _projects={DEMO})
+    await ensure(sky, DEMO)
+    stored(sky)["m1"]["_projects"].add(ALT)
+    await agree(sky)
+    assert stored(sky)["m1"]["_projects"] == {DEMO}
+    own = sky.flavor("m2", _public=False, _projects={DEMO})
+    stored(sky)["m2"] = {**own, "_projects": {ALT}}
+    await ensure(sky, DEMO, "m2")
+    sky.apps["central"].nova.flavors.stored["m2"]["_projects"] = set()
+    await agree(sky, "m2")
+    assert stored(sky)["m2"]["_projects"] == {ALT}
 
 
 async def test_a_deleted_flavor_goes_from_the_pods(sky: Cloud) -> None:

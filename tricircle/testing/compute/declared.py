@@ -106,7 +106,10 @@ class Flavors:
         return self._list_access(asked, flavor_id)
 
     def _list_access(self, asked: Asked, flavor_id: str) -> Said:
-        projects = sorted(self._get(asked, flavor_id)["_projects"])
+        flavor = self._get(asked, flavor_id)
+        if flavor["_public"] and asked.method == "GET":
+            raise Refusal(404, "Access list not available for public flavors.")
+        projects = sorted(flavor["_projects"])
         return Said(body={"flavor_access": [{"flavor_id": flavor_id, "tenant_id": one} for one in projects]})
 
     def _specs(self, asked: Asked, flavor_id: str) -> Said:

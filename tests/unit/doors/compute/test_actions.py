@@ -337,6 +337,42 @@ async def test_a_resize_takes_the_flavor_along_and_keeps_to_the_limit(sky: Cloud
         await act(sky, server, "resize", {"flavorRef": "nope"})
 
 
+def resizes(sky: Cloud) -> list[str]:
+    """Pod1 looks for the flavor of a resize as Nova does: with the eyes of whoever asks. Which it found."""
+    nova, found = sky.apps["pod1"].nova, []
+
+    def resize(asked: Asked, server_id: str) -> Said:
+        flavor_id = asked.part("resize")["flavorRef"]
+        if nova.flavors.find(asked, flavor_id) is None:
+            raise Refusal(400, f"Flavor {flavor_id} could not be found.")
+        found.append(flavor_id)
+        return Said(status=202)
+
+    nova._act = resize  # type: ignore[method-assign]
+    return found
+
+
+async def test_an_administrator_resizes_others_servers_and_leaves_no_access(sky: Cloud, server: dict[str, Any]) -> None:
+    """Nova shows an administrator every flavor; neither project needs access, and the server's is asked for nothing."""
+    sky.flavor("secret", _public=False, _projects=set())
+    found, operator = resizes(sky), sky.context("admin", "admin")
+    assert (await act(sky, server, "resize", {"flavorRef": "secret"}, context=operator)).status == 202
+    assert found == ["secret"]
+    assert sky.apps["pod1"].nova.flavors.stored["secret"]["_projects"] == set()
+    with pytest.raises(InvalidRequestError, match="Flavor secret could not be found"):
+        await act(sky, server, "resize", {"flavorRef": "secret"})
+    with pytest.raises(InvalidRequestError, match="Flavor nope could not be found"):
+        await act(sky, server, "resize", {"flavorRef": "nope"}, context=operator)
+
+
+async def test_a_tenant_resizes_to_a_private_flavor_that_is_his(sky: Cloud, server: dict[str, Any]) -> None:
+    sky.flavor("secret", _public=False, _projects={project(sky)})
+    found = resizes(sky)
+    assert (await act(sky, server, "resize", {"flavorRef": "secret"})).status == 202
+    assert found == ["secret"]
+    assert sky.apps["pod1"].nova.flavors.stored["secret"]["_projects"] == {project(sky)}
+
+
 @pytest.mark.parametrize(
     ("action", "value"),
     [
