@@ -2,7 +2,10 @@
 """How many servers fit, and in which words is it said that they do not?"""
 
 import doctest
+import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -243,6 +246,26 @@ async def test_a_users_limit_is_asked_for_by_nobody_who_has_none(sky: Cloud) -> 
     await booted(sky)
     asked = [path for to, _, path, _ in sky.wires.calls if "os-quota-sets" in path and "/detail" in path]
     assert asked == []
+
+
+async def test_a_centre_that_finds_no_keystone_holds_nobody_to_limits_of_users(
+    sky: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It takes none either: Nova asks Keystone for the project first."""
+    nova = sky.apps["central"]
+
+    async def without_keystone(scope: dict[str, Any], receive: object, send: Callable[..., Awaitable[None]]) -> None:
+        if "os-quota-sets" not in scope["path"] or b"user_id" not in scope["query_string"]:
+            await nova(scope, receive, send)
+            return
+        fault = {"badRequest": {"code": 400, "message": "Nova was unable to find Keystone service endpoint."}}
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 400, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(fault).encode()})
+
+    sky.apps["central"] = without_keystone
+    await booted(sky)
+    assert "does its [keystone] lead to Keystone?" in caplog.text
 
 
 async def test_a_pod_that_is_silent_counts_for_the_user_as_it_said_last(sky: Cloud) -> None:

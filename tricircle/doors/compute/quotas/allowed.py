@@ -6,6 +6,7 @@ in the project. Whoever has none counts with the project alone (``docs/decisions
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,8 +16,11 @@ from tricircle.context import Deadline, ProjectId, RequestContext
 from tricircle.doors.compute import words
 from tricircle.doors.compute.needs import Asking, KnownPods
 from tricircle.doors.compute.quotas.amounts import Amounts, absolute_of, number, quota_set_of
+from tricircle.errors import UpstreamStatusError
 from tricircle.model.pod import Service
 from tricircle.upstream.client import ServiceClient
+
+LOG = logging.getLogger(__name__)
 
 #: Old enough for every centre; the fields that count are the same at every later version.
 _VERSION = "2.57"
@@ -129,7 +133,16 @@ class CentralLimits:
         if not user_id or not project_id:
             return MappingProxyType({})
         client = self._clients.as_service(self._pods.central(Service.COMPUTE), version)
-        return numbers(quota_set_of(await _quota_set(client, project_id, user_id, context.deadline)))
+        try:
+            answer = await _quota_set(client, project_id, user_id, context.deadline)
+        except UpstreamStatusError as error:
+            if error.status != 400:
+                raise
+            # Before it shows one, Nova asks Keystone for the project; where it is not told how, it says so here. Then it
+            # takes no limits of users either.
+            LOG.warning("the central Nova shows no limits of users (does its [keystone] lead to Keystone?): %s", error)
+            return MappingProxyType({})
+        return numbers(quota_set_of(answer))
 
     async def _of_project(self, context: RequestContext, project_id: ProjectId) -> Mapping[str, object]:
         central = self._pods.central(Service.COMPUTE)
