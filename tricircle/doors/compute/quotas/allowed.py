@@ -138,7 +138,7 @@ class CentralLimits:
         except UpstreamStatusError as error:
             if error.status != 400:
                 raise
-            # Before it shows one, Nova asks Keystone for the project; where it is not told how, it says so here. Then it
+            # Before it shows one, Nova asks Keystone for the project; where it is not told how, it says so here, and
             # takes no limits of users either.
             LOG.warning("the central Nova shows no limits of users (does its [keystone] lead to Keystone?): %s", error)
             return MappingProxyType({})
