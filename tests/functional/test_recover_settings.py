@@ -13,7 +13,7 @@ from tests.functional.lost_books import Books
 from tests.functional.region_world import Caller, Json, eventually, unique
 from tests.functional.tenants import Tenant
 
-pytestmark = [pytest.mark.lab, pytest.mark.pending, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 OF_NETWORK = {"mtu": 1300, "dns_domain": "tenant.example.org."}
 OF_PORT = {

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.kill, pytest.mark.timeout(14400)]
 _POINTS = os.environ.get("TRICIRCLE_KILL_POINTS", "")
 #: So many are judged together: each has a server or two in a pod that is not large.
 _BATCH = int(os.environ.get("TRICIRCLE_KILL_BATCH", "120"))
-#: ``all``: every point; ``kills``: every one at which somebody dies; else a sample of all.
+#: ``all``: every point; ``kills``: every one at which somebody dies; ``cuts``: all others; else a sample of all.
 _WHICH = os.environ.get("TRICIRCLE_KILL", "")
 #: How many points were played before, by a run that was cut off: go on behind them.
 _PLAYED = int(os.environ.get("TRICIRCLE_KILL_PLAYED", "0"))
@@ -87,7 +87,7 @@ def chosen_of(plans: list[Plan], seed: int) -> list[Plan]:
     """Those that the settings ask for."""
     if _WHICH == "all":
         return plans
-    if _WHICH == "kills":
-        plans = [plan for plan in plans if plan.point.when in KILLS]
+    if _WHICH in ("kills", "cuts"):
+        plans = [plan for plan in plans if (plan.point.when in KILLS) is (_WHICH == "kills")]
         return sample(plans, int(_POINTS), seed) if _POINTS else plans
     return sample(plans, int(_POINTS or "24"), seed)
