@@ -213,7 +213,6 @@ def test_attachments_come_in_pages_without_links(cloud: Cloud, volume: Volume) -
             cloud.tenant("DELETE", "block-storage", f"/v3/attachments/{attachment}", headers=headers)
 
 
-@pytest.mark.pending
 @pytest.mark.parametrize("version", ["3.14", "3.15", "3.71"])
 def test_metadata_is_replaced_by_who_knows_it(cloud: Cloud, volume: Volume, version: str) -> None:
     """From 3.15 on it has a mark; who names an older one is refused without a word."""
