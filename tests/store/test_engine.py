@@ -214,6 +214,7 @@ async def test_a_server_that_hangs_costs_seconds_and_is_healed(own_server: maria
     assert await _one(engine) == 1
     os.kill(own_server.process.pid, signal.SIGSTOP)
     try:
+        os.waitid(os.P_PID, own_server.process.pid, os.WSTOPPED | os.WNOWAIT)  # the signal takes a moment
         started = time.monotonic()
         with pytest.raises(UnavailableError):
             await _one(engine, within_s=1.0)
