@@ -247,6 +247,8 @@ def storage(region: Region, tenant: Tenant, volumes: list[str]) -> Iterator[dict
     yield found
     for transfer_id in found["transfers"]:
         assert tenant.here.delete(S, f"/volume-transfers/{transfer_id}") == 202
+        # The next 404 strikes out its routing, which a recovery in another test would miss.
+        assert tenant.here("GET", S, f"/volume-transfers/{transfer_id}").status_code == 404
     for attachment_id in found["attachments"]:
         assert tenant.here.delete(S, f"/attachments/{attachment_id}") == 200
     for group_id in found["groups"]:
