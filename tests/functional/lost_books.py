@@ -105,6 +105,18 @@ class Books:
         if keep is not None:
             self.load_schema(keep)
 
+    def recovered(self, backup: Path, keep: Path) -> None:
+        """Put a backup of the whole back and recover from it: clean, and what was imported is known from then on.
+
+        :param keep: where the centre as it is now is kept, should this break off
+        """
+        with self.closed(keep):
+            self.fall_back(backup, keep=None)
+            code, said = self.manage("recover")
+            assert code == 0, said
+            code, said = self.manage("recover")
+            assert (code, "was unknown" in said) == (0, False), said
+
     def _client(self, program: str, *arguments: str, **streams: Any) -> None:
         command = [program, "--no-defaults", f"--socket={self.lab.socket}", "--user=lab", *arguments]
         subprocess.run(command, env=database.client_environment(), check=True, timeout=120, **streams)

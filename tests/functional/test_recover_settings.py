@@ -72,12 +72,7 @@ def test_an_older_centre_takes_no_settings_away(
     before = {one: _copy(pod, one, name) for one, name in zip(policies, (network["name"], port["name"]), strict=True)}
     assert _set(before["ports"], OF_PORT) == OF_PORT
     assert _set(before["networks"], OF_NETWORK) == OF_NETWORK
-    with books.closed(tmp_path / "schema.sql"):
-        books.fall_back(tmp_path / "older.sql", keep=None)
-        code, said = books.manage("recover")
-        assert code == 0, said
-        code, said = books.manage("recover")
-        assert (code, "was unknown" in said) == (0, False), said
+    books.recovered(tmp_path / "older.sql", tmp_path / "schema.sql")
     books.drained()
 
     (again,) = centre.list("network", "networks", name=network["name"])

@@ -55,12 +55,7 @@ def test_a_trunk_that_the_centre_forgot_is_there_again(
     books.drained()
     before = _what_the_pod_has(pod, trunk, parent, sub)
     assert [row["segmentation_id"] for row in before["trunk"]["sub_ports"]] == [TAG]
-    with books.closed(tmp_path / "schema.sql"):
-        books.fall_back(tmp_path / "older.sql", keep=None)
-        code, said = books.manage("recover")
-        assert code == 0, said
-        code, said = books.manage("recover")
-        assert (code, "was unknown" in said) == (0, False), said
+    books.recovered(tmp_path / "older.sql", tmp_path / "schema.sql")
     books.drained()
 
     again, first, second = (

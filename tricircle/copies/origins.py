@@ -46,6 +46,15 @@ def profile_of_adopted(pod_network_id: str) -> dict[str, object]:
     return {_OURS: {ADOPTED_NETWORK: pod_network_id}}
 
 
+def server_owner(az_name: str) -> str:
+    """The ``device_owner`` of a port that a server has, as Nova writes it: users see the AZ in it.
+
+    >>> server_owner("az1")
+    'compute:az1'
+    """
+    return f"compute:{az_name}"
+
+
 def is_slice(port: Body) -> bool:
     """Whether a port of the centre holds a slice.
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from tricircle.context import Deadline
 from tricircle.copies.bodies import Body, rows, text
-from tricircle.copies.origins import GATEWAY, PROFILE, kept, operators
+from tricircle.copies.origins import GATEWAY, PROFILE, kept, operators, server_owner
 from tricircle.copies.ports import Ports
 from tricircle.copies.reach import Reach, show
 from tricircle.copies.statuses import awaited, look
@@ -220,7 +220,7 @@ class ServerPorts:
 
     async def _give(self, pod: Pod, copy: Routing, server_id: str, deadline: Deadline) -> None:
         await self._reach.routings.update(copy.id, details={"server_id": server_id})
-        change = {"device_id": server_id, "device_owner": f"compute:{pod.az_name}"}
+        change = {"device_id": server_id, "device_owner": server_owner(pod.az_name)}
         path = f"/v2.0/ports/{copy.central_id}"
         await self._reach.central.networking.put(path, body={"port": change}, deadline=deadline, ok=(404,))
         await look(self._reach, pod, awaited(copy.central_id))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tricircle.audit.findings import Holding, Part
 from tricircle.copies.bodies import Body, rows, text, words
 from tricircle.copies.networks import is_stretched
-from tricircle.copies.origins import SUB_PORT_OWNER
+from tricircle.copies.origins import SUB_PORT_OWNER, server_owner
 from tricircle.copies.port_content import DEVICE, DNS_NAME, HINTS, NUMA, POLICY, TRUSTED, VNIC
 from tricircle.copies.security_group_rules import remote_of, rule_key
 from tricircle.copies.sub_ports import tags
@@ -194,7 +194,7 @@ def server_of(port: Body) -> str:
 
 def holder_of(pod: Pod, server_id: str) -> dict[str, object]:
     """Who has a central port, as a body for POST or PUT: a server of the pod, or (empty) a trunk there."""
-    owner = f"compute:{pod.az_name}" if server_id else SUB_PORT_OWNER
+    owner = server_owner(pod.az_name) if server_id else SUB_PORT_OWNER
     return {"device_id": server_id, "device_owner": owner, "binding:host_id": pod.name}
 
 

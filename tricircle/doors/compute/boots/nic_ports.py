@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tricircle.context import Deadline, ProjectId, RequestContext
-from tricircle.copies.origins import GATEWAY, UNBOUND, USER, profile_of
+from tricircle.copies.origins import GATEWAY, UNBOUND, USER, profile_of, server_owner
 from tricircle.copies.server_ports import CLAIMED
 from tricircle.copies.statuses import NOBODY, SOON_S, plugged
 from tricircle.doors.compute.boots.nics import Nic, check_port
@@ -236,7 +236,7 @@ class NicPorts:
     async def _claim_one(self, claim: Claim, nic: Nic, deadline: Deadline) -> ClaimedPort:
         binding: dict[str, object] = {"binding:host_id": claim.pod.name}
         if nic.port is not None:
-            taken = {**binding, "device_id": claim.id, "device_owner": _owner(claim.pod)}
+            taken = {**binding, "device_id": claim.id, "device_owner": server_owner(claim.pod.az_name)}
             return ClaimedPort(body=await self._take(claim, nic, taken, deadline), is_users=True, tag=nic.tag)
         # Until the server has it, a port of ours has no owner: so the claim's job knows that it may delete it.
         made = await self._make(claim, nic, deadline)
@@ -305,7 +305,9 @@ class NicPorts:
         self, claim: Claim, port: ClaimedPort, copy: Routing, server_id: str, deadline: Deadline
     ) -> None:
         await self._routings.update(copy.id, details={**copy.details, "server_id": server_id})
-        await self._write(port.port_id, {"device_id": server_id, "device_owner": _owner(claim.pod)}, deadline)
+        await self._write(
+            port.port_id, {"device_id": server_id, "device_owner": server_owner(claim.pod.az_name)}, deadline
+        )
 
     async def _release_one(self, claim: Claim, port: ClaimedPort, deadline: Deadline) -> None:
         await self._copies.remove(claim.pod, port.port_id, deadline)
@@ -322,11 +324,6 @@ class NicPorts:
 
     def _service(self) -> ServiceClient:
         return self._clients.as_service(self._pods.central(Service.NETWORK))
-
-
-def _owner(pod: Pod) -> str:
-    """What Nova writes: users see the AZ in it."""
-    return f"compute:{pod.az_name}"
 
 
 def _path(port_id: str) -> str:
